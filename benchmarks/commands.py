@@ -1,0 +1,157 @@
+"""The commands a user types, run as such and measured."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+RUN = "run"
+"""Stands where nerfstudio puts a time stamp in the path of a run."""
+
+
+class CommandFailed(RuntimeError):
+    """A command ended with an error. The message has the command, the end of what it printed and where the rest is."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a command took, from start to exit.
+
+    Attributes:
+        seconds: Wall time.
+        peak_gigabytes: Largest resident memory of its process (or of one of its children), 10^9 bytes.
+    """
+
+    seconds: float
+    peak_gigabytes: float
+
+
+def run_measured(command: Sequence[str | Path], log: Path) -> Measurement:
+    """Runs a command, with what it prints in `log`.
+
+    Raises:
+        CommandFailed: If its exit code is not 0.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    with log.open("w") as output:
+        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)  # the only call that tells the memory of this one child
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise CommandFailed(
+            f"{' '.join(map(str, command))}\nended with {process.returncode} (all of it in {log}):\n{end}"
+        )
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return Measurement(seconds, usage.ru_maxrss * bytes_per_unit / 1e9)
+
+
+def script(name: str) -> Path:
+    """A command that was installed with the Python that runs this."""
+    return Path(sys.executable).with_name(name)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One `ns-train` command.
+
+    Attributes:
+        method: Such as `neucam`.
+        capture: Folder of photographs.
+        train_frames: Name patterns of the frames to train on; all without.
+        iterations: Number of steps; the method's own without.
+    """
+
+    method: str
+    capture: Path
+    train_frames: tuple[str, ...] = ()
+    iterations: int | None = None
+
+    def run(self, folder: Path) -> tuple[FinishedRun, Measurement]:
+        """Trains in `folder`, which must not hold another run."""
+        command = [script("ns-train"), self.method, "--data", self.capture, "--vis", "tensorboard"]
+        command += ["--output-dir", folder, "--experiment-name", self.capture.name, "--timestamp", RUN]
+        if self.iterations is not None:
+            command += ["--max-num-iterations", self.iterations]
+        if self.train_frames:
+            command += ["neucam-data", "--train-frames", *self.train_frames]
+        measurement = run_measured(command, folder / "train.log")
+        return FinishedRun(folder / self.capture.name / self.method / RUN / "config.yml", folder), measurement
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A trained model on disk.
+
+    Attributes:
+        config: Its config.yml.
+        folder: Where what is made from it goes.
+    """
+
+    config: Path
+    folder: Path
+
+    def render(self, output: str, *options: str) -> Path:
+        """The first file, in name order, that `ns-render dataset` makes of an output for the training frames."""
+        command = [script("ns-render"), "dataset", "--load-config", self.config, "--split", "train"]
+        command += ["--rendered-output-names", output, "--output-path", self.folder / "render", *options]
+        run_measured(command, self.folder / f"render-{output}.log")
+        return min((self.folder / "render/train" / output).iterdir())
+
+    def radiance(self) -> Float[np.ndarray, "height width 3"]:
+        """Linear all-in-focus radiance."""
+        with gzip.open(self.render("raw-hdr")) as stream:
+            return np.load(stream)
+
+    def evaluation_psnr(self) -> float:
+        """Mean PSNR of the evaluation frames in dB, as `ns-eval` reports it."""
+        report = self.folder / "eval.json"
+        command = [script("ns-eval"), "--load-config", self.config, "--output-path", report]
+        run_measured(command, self.folder / "eval.log")
+        return json.loads(report.read_text())["results"]["psnr"]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long the `ns-train` command of a method takes, as a straight line in its steps.
+
+    Attributes:
+        fixed_seconds: Start-up, warm-up and saving.
+        step_seconds: One training step.
+    """
+
+    fixed_seconds: float
+    step_seconds: float
+
+    def steps_within(self, seconds: float) -> int:
+        """How many steps fit in the time of a whole command, at least one."""
+        return max(1, int((seconds - self.fixed_seconds) / self.step_seconds))
+
+
+def measure_pace(method: str, capture: Path, folder: Path, few: int = 2, more: int = 6) -> Pace:
+    """Finds a slow method's pace from two short runs: what the longer one takes more is steps.
+
+    Args:
+        method: Such as `neucam-paper`.
+        capture: Any capture: the published method draws the same number of pixels a step whatever it is.
+        folder: For the two runs.
+        few: Steps of the shorter run.
+        more: Steps of the longer run.
+    """
+    shorter, longer = (
+        Training(method, capture, iterations=steps).run(folder / f"{steps}-steps")[1].seconds for steps in (few, more)
+    )
+    step_seconds = max(longer - shorter, 0.1) / (more - few)  # a difference below 0.1 s is noise
+    return Pace(shorter - few * step_seconds, step_seconds)

@@ -1,0 +1,139 @@
+"""Measures still captures: ours, the published method in the same time, and classical OpenCV, in one run.
+
+    python -m benchmarks.still_table [--data-root dataset/MFME] [--rows desk gallery ...]
+
+Ours is the real `ns-train ... --vis tensorboard` command, timed from start to exit, then `ns-render dataset` of
+`raw-hdr`, scored against the capture's ground truth; held-out frames are scored by `ns-eval`. The published method (the
+`-paper` twin) gets as many steps as fit in the wall time ours took, start-up and warm-up included (`measure_pace`), and
+is scored affine, because it learns its exposures freely. A focus stack is scored against the ground truth developed as
+its camera does (`developed_truth`). Writes `still_table.md` and `still_table.json`, anew after each result.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tyro
+from jaxtyping import Float
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from benchmarks.classical import classical_hdr, laplacian_fusion
+from benchmarks.commands import FinishedRun, Pace, Training, measure_pace
+from benchmarks.developed_truth import fit_response
+from benchmarks.results_table import Result, write_results
+from benchmarks.still_rows import ROWS, Row, photographs_of
+from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.capture.photographs import read_photograph
+from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+
+
+@dataclass
+class StillTable:
+    """Measures still captures: ours, the published method in the same time, and classical OpenCV."""
+
+    data_root: Path = Path("dataset/MFME")
+    """Folder that holds the captures; rows whose capture is not there are skipped."""
+    output_path: Path = Path("benchmarks/results")
+    """Folder for still_table.md and still_table.json."""
+    rows: tuple[str, ...] = tuple(row.name for row in ROWS)
+    """Rows to measure."""
+    paper: bool = True
+    """Whether the published method runs too. It takes as long as ours, and long to render."""
+    _paces: dict[str, Pace] = field(init=False, default_factory=dict)
+
+    def main(self) -> None:
+        """Runs the rows and writes the table."""
+        unknown = sorted(set(self.rows) - {row.name for row in ROWS})
+        if unknown:
+            raise SystemExit(f"No row {', '.join(unknown)}; there are {', '.join(row.name for row in ROWS)}.")
+        results: list[Result] = []
+        notes: list[str] = []
+        with tempfile.TemporaryDirectory(prefix="still-table-") as scratch:
+            for row in (row for row in ROWS if row.name in self.rows):
+                if not (self.data_root / row.capture).is_dir():
+                    notes.append(f"{row.title}: skipped, there is no {row.capture} in {self.data_root}.")
+                    CONSOLE.print(notes[-1], markup=False)
+                    continue
+                for result in self._results(row, Path(scratch)):
+                    CONSOLE.print(result.run, result.method, result.scores, f"{result.seconds:.1f} s", markup=False)
+                    results.append(result)
+                    write_results(results, notes, self.output_path, "still_table")
+        write_results(results, notes, self.output_path, "still_table")
+
+    def _results(self, row: Row, scratch: Path) -> Iterator[Result]:
+        capture = load_capture(self.data_root / row.capture, train_frames=row.train_frames)
+        truth = truth_of(row, capture)
+        photographs = photographs_of(row, self.data_root, scratch / "captures").resolve()
+        ours = Training(row.method, photographs, row.train_frames, row.iterations)
+        result = learned_result(row, ours, row.alignment, truth, scratch / row.name / "ours")
+        yield result
+        if row.with_others and self.paper:
+            pace = self._pace(f"{row.method}-paper", photographs, scratch)
+            paper = Training(f"{row.method}-paper", photographs, row.train_frames, pace.steps_within(result.seconds))
+            yield learned_result(row, paper, "affine", truth, scratch / row.name / "paper")
+        if row.with_others:
+            yield classical_result(row, capture, truth)
+
+    def _pace(self, method: str, photographs: Path, scratch: Path) -> Pace:
+        if method not in self._paces:
+            self._paces[method] = measure_pace(method, photographs, scratch / f"pace-{method}")
+        return self._paces[method]
+
+
+def truth_of(row: Row, capture: Capture) -> Float[np.ndarray, "height width 3"]:
+    """What a row is scored against: true radiance, or a perfect photograph of it at the training frames' exposure."""
+    radiance = read_radiance(capture.ground_truth)
+    if row.scored_on == "radiance":
+        return radiance
+    everything = load_capture(capture.folder)
+    stops = np.array([everything.exposure_stops(index) for index in everything.train_indices])
+    response = fit_response(radiance, everything.train_pixels / 255, stops)
+    return response.develop(radiance, capture.exposure_stops(capture.reference_index))
+
+
+def learned_result(row: Row, training: Training, alignment: Alignment, truth: np.ndarray, folder: Path) -> Result:
+    """Trains, renders and scores one method."""
+    run, measurement = training.run(folder)
+    return Result(
+        run=row.title,
+        method=training.method,
+        scores=_scores(row, run, alignment, truth),
+        seconds=measurement.seconds,
+        peak_gigabytes=measurement.peak_gigabytes,
+        steps=training.iterations,
+        asked=row.asked if training.method == row.method else "",
+    )
+
+
+def _scores(row: Row, run: FinishedRun, alignment: Alignment, truth: np.ndarray) -> dict[str, float]:
+    if row.scored_on == "photograph":
+        picture = read_photograph(run.render("all_in_focus", "--image-format", "png"))
+        return {"psnr_photograph": psnr(picture / 255, truth)}
+    scores = hdr_scores(run.radiance(), truth, alignment)
+    return scores | {"psnr_held_out": run.evaluation_psnr()} if row.has_held_out_frames else scores
+
+
+def classical_result(row: Row, capture: Capture, truth: np.ndarray) -> Result:
+    """Computes and scores the classical picture of the same frames."""
+    start = time.perf_counter()
+    if row.scored_on == "photograph":
+        picture = np.clip(laplacian_fusion(capture.train_pixels / 255), 0, 1)
+        seconds = time.perf_counter() - start
+        return Result(row.title, "Laplacian fusion", {"psnr_photograph": psnr(picture, truth)}, seconds)
+    focus_index = [capture.frames[index].focus_index for index in capture.train_indices]
+    stops = [capture.exposure_stops(index) for index in capture.train_indices]
+    radiance = classical_hdr(capture.train_pixels, focus_index, stops)
+    seconds = time.perf_counter() - start
+    return Result(row.title, "OpenCV (Debevec, Laplacian fusion)", hdr_scores(radiance, truth), seconds)
+
+
+if __name__ == "__main__":
+    tyro.cli(StillTable).main()

@@ -1,0 +1,29 @@
+"""What every blur generator is: (place, focus position, aperture) -> taps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neucam_nerfstudio.camera.blur.taps import Taps
+
+
+class BlurGenerator(nn.Module, ABC):
+    """Spreads each pixel over the taps that its lens setting collects light from.
+
+    Attributes:
+        picture_size_px: Width and height of the photographs.
+    """
+
+    picture_size_px: Float[Tensor, " 2"]
+
+    @abstractmethod
+    def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
+        """Taps of the pixels at `uv` ([0, 1]) for a focus position (unitless) and an aperture (0 none, 1 as captured)."""
+
+    @property
+    @abstractmethod
+    def largest_radius_px(self) -> Float[Tensor, ""]:
+        """Blur radius at the captured aperture that nothing exceeds while the focus is on something seen."""

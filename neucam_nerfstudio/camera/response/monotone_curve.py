@@ -1,0 +1,64 @@
+"""Our camera response: one small network a channel that rises by construction."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+
+NUM_UNITS = 24
+DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE = -9.0, 5.0
+"""Where the units' shoulders start out, around the log exposure 0 of a scene's median."""
+
+
+class MonotoneCurveResponse(CameraResponse):
+    """Three MLPs 1 - 24 - 1: a weighted mean of sigmoids with positive slopes.
+
+    Such a curve rises everywhere, from 0 without light to 1 in saturation, whatever its parameters are: what the
+    published method asks for by a penalty.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        spacing = (BRIGHTEST_LOG_EXPOSURE - DARKEST_LOG_EXPOSURE) / (NUM_UNITS - 1)
+        shoulders = torch.linspace(DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE, NUM_UNITS)
+        self.shoulders = nn.Parameter(shoulders.repeat(3, 1))
+        self.log_slopes = nn.Parameter(torch.full((3, NUM_UNITS), math.log(1 / spacing)))
+        self.log_weights = nn.Parameter(torch.zeros(3, NUM_UNITS))
+
+    def forward(self, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Pixel values in (0, 1) for log exposure = ln radiance + ln 2 * exposure_stops."""
+        units = torch.sigmoid((log_exposure[..., None] - self.shoulders) * self.log_slopes.exp())
+        return (units * F.softmax(self.log_weights, -1)).sum(-1)
+
+
+@torch.enable_grad()
+def fit_response(
+    response: CameraResponse,
+    log_exposure: Float[Tensor, "knots"],
+    ldr: Float[Tensor, "knots 3"],
+    num_steps: int = 300,
+    learning_rate: float = 3e-2,
+) -> None:
+    """Fits a response, in place, to a table of pixel values at log exposures: Adam on the squared error.
+
+    Args:
+        response: Changed in place.
+        log_exposure: Natural log exposures, the same for all channels.
+        ldr: Pixel values in [0, 1] at them.
+        num_steps: Adam steps.
+        learning_rate: Of Adam at the start; it falls to a hundredth.
+    """
+    optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.01 ** (step / num_steps))
+    inputs = log_exposure[:, None].expand(-1, 3)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        F.mse_loss(response(inputs), ldr).backward()
+        optimizer.step()
+        schedule.step()

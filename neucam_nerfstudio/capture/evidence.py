@@ -1,0 +1,74 @@
+"""What file names, `exposure.txt` and EXIF tell about the settings of each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, read_exif
+from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
+from neucam_nerfstudio.capture.frame_names import settings_from_names
+from neucam_nerfstudio.capture.settings import ExposureSource
+
+Value = TypeVar("Value")
+
+
+class SettingsEvidence(NamedTuple):
+    """One value a frame, in name order; None where nothing tells.
+
+    Attributes:
+        focus_numbers: The i of `F<i>` in the names.
+        exposure_numbers: The j of `E<j>` in the names.
+        stops: Exposures, +1 is twice the light.
+        stops_source: What told the exposures.
+        dioptres: Focus distances in 1/m.
+        note: What was found and not used, in a sentence.
+    """
+
+    focus_numbers: list[int] | None
+    exposure_numbers: list[int] | None
+    stops: list[float] | None
+    stops_source: ExposureSource
+    dioptres: list[float] | None
+    note: str | None = None
+
+    def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
+        """The evidence for some of the frames."""
+
+        def pick(values: list[Value] | None) -> list[Value] | None:
+            return None if values is None else [values[index] for index in indices]
+
+        return self._replace(
+            focus_numbers=pick(self.focus_numbers),
+            exposure_numbers=pick(self.exposure_numbers),
+            stops=pick(self.stops),
+            dioptres=pick(self.dioptres),
+        )
+
+
+def gather_evidence(folder: Path, paths: Sequence[Path]) -> SettingsEvidence:
+    """Reads names, `exposure.txt` and, for what these leave open, EXIF.
+
+    Args:
+        folder: The capture's folder.
+        paths: All its photographs in name order; the values of `exposure.txt` are counted off over them.
+
+    Raises:
+        CaptureError: Names are inconsistent, or `exposure.txt` is unusable.
+    """
+    focus_numbers, exposure_numbers = settings_from_names(paths)
+    exposure_file = folder / EXPOSURE_FILE_NAME
+    if exposure_file.exists():
+        values = read_exposure_values(exposure_file)
+        stops, source = stops_of_frames(values, exposure_numbers, len(paths), exposure_file), "exposure.txt"
+        exif = [read_exif(path) for path in paths] if focus_numbers is None else []
+    else:
+        exif = [read_exif(path) for path in paths]
+        stops, source = exposure_stops(exif), "EXIF"
+    dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
+    if stops is not None:
+        return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres)
+    some_told = any(settings.exposure_time_s is not None for settings in exif)
+    note = "EXIF tells the exposure of some frames only, so it is not used." if some_told else None
+    return SettingsEvidence(focus_numbers, exposure_numbers, None, "unknown", dioptres, note)

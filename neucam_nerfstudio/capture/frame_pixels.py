@@ -1,0 +1,82 @@
+"""The pixels of many frames as one array, decoded once and in parallel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, read_photograph
+
+THUMBNAIL_SIDE = 64
+MAX_DECODERS = 8
+"""Photographs decoded at a time; each needs a few times its own size while it is."""
+
+
+def read_frames(
+    paths: Sequence[Path], downscale_factor: int = 1, *, alike: Shaped[np.ndarray, "1 height width 3"] | None = None
+) -> Shaped[np.ndarray, "frames height width 3"]:
+    """Decodes photographs into one array of their own number type (uint8, uint16 or float32).
+
+    Args:
+        paths: The photographs, at least one.
+        downscale_factor: Size divisor, see `read_photograph`.
+        alike: Frames of the same capture read before, whose size and number type these must have.
+
+    Raises:
+        CaptureError: A file is broken, or differs from the first in size or number type.
+    """
+    stack = _stack_with_first(read_photograph(paths[0], downscale_factor), len(paths))
+    if alike is not None:
+        _check_alike(stack[0], paths[0], alike[0])
+
+    def place(index: int) -> None:
+        pixels = read_photograph(paths[index], downscale_factor)
+        _check_alike(pixels, paths[index], stack[0])
+        stack[index] = pixels
+
+    with ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1)) as pool:
+        list(pool.map(place, range(1, len(paths))))
+    return stack
+
+
+def _stack_with_first(first: Shaped[np.ndarray, "height width 3"], num_frames: int) -> np.ndarray:
+    """Room for all frames, with the first in its place."""
+    stack = np.empty((num_frames, *first.shape), first.dtype)
+    stack[0] = first
+    return stack
+
+
+def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray) -> None:
+    if pixels.shape != reference.shape:
+        height, width, _ = pixels.shape
+        expected_height, expected_width, _ = reference.shape
+        raise CaptureError(
+            f"{path}: the frame is {width}x{height} pixels, others are {expected_width}x{expected_height}. All frames"
+            " of a capture must have one size: crop or export them alike, or take this one out."
+        )
+    if pixels.dtype != reference.dtype:
+        raise CaptureError(
+            f"{path}: pixels are {pixels.dtype}, those of others are {reference.dtype}. Frames that were developed"
+            " differently do not share one camera response: export all in one format."
+        )
+
+
+def mean_brightness(pixels: Shaped[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:
+    """Mean pixel value of each frame in [0, 1], measured on a thumbnail."""
+    step = max(1, max(pixels.shape[1:3]) // THUMBNAIL_SIDE)
+    return pixels[:, ::step, ::step].mean((1, 2, 3), dtype=np.float64) / WHITE_LEVEL[pixels.dtype]
+
+
+def check_not_identical(pixels: Shaped[np.ndarray, "frames height width 3"], folder: Path) -> None:
+    """Raises `CaptureError` if all frames show the very same picture."""
+    if all(np.array_equal(pixels[0], other) for other in pixels[1:]):
+        raise CaptureError(
+            f"{folder}: all {len(pixels)} training frames are the same picture, so neither focus nor exposure differs."
+            " Give photographs taken at different focus or exposure settings."
+        )

@@ -1,0 +1,247 @@
+"""From what names, files and pictures tell to the focus and exposure settings that frames share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+from neucam_nerfstudio.capture.errors import CaptureError
+
+LearnMode = Literal["fix", "refine", "learn"]
+LearnChoice = Literal["auto", "fix", "refine", "learn"]
+ExposureSource = Literal["exposure.txt", "EXIF", "unknown"]
+FocusSource = Literal["names", "EXIF", "order", "single"]
+
+SMALLEST_BRACKET_STOPS = 0.2
+"""Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""
+BRIGHTNESS_STEP = 0.1
+"""Frames whose mean pixel values differ by more than this factor of two (log2) were exposed differently."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class ExposureSettings:
+    """Exposures that occur in a capture, by exposure index.
+
+    Attributes:
+        stops: Of each setting, +1 is twice the light; all 0 where unknown.
+        source: What told them.
+        mode: Whether they are held fixed, refined from these values, or learned from scratch.
+    """
+
+    stops: tuple[float, ...]
+    source: ExposureSource
+    mode: LearnMode
+
+
+@dataclass(frozen=True)
+class FocusSettings:
+    """Focus settings that occur in a capture, by focus index.
+
+    Attributes:
+        positions: Start value of each, unitless in [-1, 1], ascending; 0 if there is one.
+        source: What told which frames share a setting.
+        mode: Whether they are held fixed, refined from these values, or learned from them.
+    """
+
+    positions: tuple[float, ...]
+    source: FocusSource
+    mode: LearnMode
+
+
+class ExposureLevels(NamedTuple):
+    """Which frames are exposed alike: a number for each frame, rising with the light, and what told."""
+
+    numbers: list[int]
+    told_by: Literal["stops", "names", "brightness"]
+
+
+class FocusAssignment(NamedTuple):
+    """Focus index of each frame, the settings' start positions, what told them, and what was chosen for the user."""
+
+    indices: list[int]
+    positions: tuple[float, ...]
+    source: FocusSource
+    note: str | None
+
+
+def ranks(keys: Sequence[Key]) -> list[int]:
+    """Numbers keys by their order: equal keys share a number, the smallest has 0."""
+    order = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    return [order[key] for key in keys]
+
+
+def spread_evenly(count: int) -> tuple[float, ...]:
+    """`count` positions evenly over [-1, 1]; 0 for one."""
+    return tuple(2 * index / (count - 1) - 1 for index in range(count)) if count > 1 else (0.0,)
+
+
+def exposure_levels(
+    exposure_numbers: Sequence[int] | None,
+    stops: Sequence[float] | None,
+    brightness: Sequence[float],
+) -> ExposureLevels:
+    """Numbers the frames' exposures from the darkest: by known stops, else by name, else by the pictures' brightness.
+
+    Args:
+        exposure_numbers: `E<j>` of each frame, if names carry it.
+        stops: Exposure of each frame, if known.
+        brightness: Mean pixel value of each frame, [0, 1].
+    """
+    if stops is not None:
+        return ExposureLevels(_levels(stops, SMALLEST_BRACKET_STOPS), "stops")
+    if exposure_numbers is not None:
+        return ExposureLevels(ranks(exposure_numbers), "names")
+    log2_brightness = [math.log2(max(value, 1e-6)) for value in brightness]
+    return ExposureLevels(_levels(log2_brightness, BRIGHTNESS_STEP), "brightness")
+
+
+def _levels(values: Sequence[float], smallest_step: float) -> list[int]:
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    levels, level = [0] * len(values), 0
+    for darker, brighter in zip(order, order[1:], strict=False):
+        level += values[brighter] - values[darker] >= smallest_step
+        levels[brighter] = level
+    return levels
+
+
+def assign_exposures(
+    exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, num_frames: int
+) -> tuple[list[int], tuple[float, ...]]:
+    """Exposure index of each frame, and the stops of each exposure setting (0 where unknown).
+
+    Frames share a setting if their `E<j>` are equal, or without such names if their known exposures are; else each
+    frame has its own. Names give way to EXIF exposures that differ between frames of one `E<j>`.
+    """
+    keys: Sequence[float] = range(num_frames)
+    if exposure_numbers is not None and _determines(exposure_numbers, stops):
+        keys = exposure_numbers
+    elif stops is not None:
+        keys = stops
+    indices = ranks(keys)
+    stops_of_setting = dict(zip(indices, stops or [0.0] * num_frames, strict=True))
+    return indices, tuple(stops_of_setting[index] for index in range(len(stops_of_setting)))
+
+
+def _determines(numbers: Sequence[int], stops: Sequence[float] | None) -> bool:
+    """Whether frames of the same number have the same exposure, as far as known."""
+    return stops is None or len(set(zip(numbers, stops, strict=True))) == len(set(numbers))
+
+
+def assign_focus(
+    focus_numbers: Sequence[int] | None, dioptres: Sequence[float] | None, levels: ExposureLevels
+) -> FocusAssignment:
+    """Focus setting of each frame: by `F<i>` names, by EXIF focus distances if they differ, or else by order.
+
+    Args:
+        focus_numbers: `F<i>` of each frame, if names carry it.
+        dioptres: Focus distance of each frame in 1/m, if known.
+        levels: Which frames are exposed alike.
+    """
+    if focus_numbers is not None:
+        indices = ranks(focus_numbers)
+        return FocusAssignment(indices, spread_evenly(max(indices) + 1), "names", None)
+    if dioptres is not None and len(set(dioptres)) > 1:
+        return FocusAssignment(ranks([-dioptre for dioptre in dioptres]), positions_by_dioptre(dioptres), "EXIF", None)
+    indices, note = focus_by_order(levels)
+    source: FocusSource = "order" if max(indices) > 0 else "single"
+    return FocusAssignment(indices, spread_evenly(max(indices) + 1), source, note)
+
+
+def positions_by_dioptre(dioptres: Sequence[float]) -> tuple[float, ...]:
+    """Positions of the distinct focus distances, linear in dioptres, from -1 (nearest) to 1 (farthest)."""
+    distinct = sorted(set(dioptres), reverse=True)
+    nearest, farthest = distinct[0], distinct[-1]
+    return tuple(2 * (nearest - dioptre) / (nearest - farthest) - 1 for dioptre in distinct)
+
+
+def focus_by_order(levels: ExposureLevels) -> tuple[list[int], str]:
+    """Focus setting of each frame from its exposure and its place in name order, and that choice in words.
+
+    The k-th frame of an exposure belongs to the k-th pass through the exposures, and so to the k-th focus setting:
+    frames exposed alike are a focus stack, exposures that occur once are a bracket. With exposures that occur unequally
+    often passes make no sense: a bracket.
+    """
+    seen: Counter[int] = Counter()
+    passes = []
+    for number in levels.numbers:
+        passes.append(seen[number])
+        seen[number] += 1
+    if len(set(seen.values())) > 1:
+        passes = [0] * len(passes)
+    if len(seen) == 1:
+        finding = "Equal exposures: taken as a focus stack in name order."
+    elif max(passes) == 0:
+        finding = "Different exposures: taken as a bracket with one focus setting."
+    else:
+        finding = f"Each exposure occurs {max(passes) + 1} times: each time is taken as a focus setting."
+    judged = "Judged by brightness alone. " if levels.told_by == "brightness" else ""
+    return passes, f"{finding} {judged}Name the files F<i>E<j> if that is wrong."
+
+
+def resolve_exposure_mode(choice: LearnChoice, source: ExposureSource, levels: ExposureLevels) -> LearnMode:
+    """What `auto` means for exposures: fix known ones, learn unknown ones.
+
+    Raises:
+        CaptureError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
+    """
+    known = source != "unknown"
+    if choice == "auto":
+        return "fix" if known else "learn"
+    if not known and choice != "learn" and max(levels.numbers) > 0:
+        raise CaptureError(
+            f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}. Write them into"
+            " exposure.txt (stops, one a line), or choose learn."
+        )
+    return choice
+
+
+def resolve_focus_mode(choice: LearnChoice) -> LearnMode:
+    """What `auto` means for focus: learn, as positions are only start values."""
+    return "learn" if choice == "auto" else choice
+
+
+def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
+    """Checks that the training frames differ in focus or exposure.
+
+    Raises:
+        CaptureError: They don't, or there is only one.
+    """
+    if len(paths) < 2:
+        raise CaptureError(
+            f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
+        )
+    if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
+        raise CaptureError(
+            f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
+            f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
+            " in their names (F<i>E<j>) or in exposure.txt."
+        )
+
+
+def untrained_focus_note(
+    focus_indices: Sequence[int], train_indices: Sequence[int], paths: Sequence[Path]
+) -> str | None:
+    """A sentence about held-out frames at a focus that no training frame has, so that it cannot be learned."""
+    trained = {focus_indices[index] for index in train_indices}
+    names = [path.stem for path, focus_index in zip(paths, focus_indices, strict=True) if focus_index not in trained]
+    return f"No training frame has the focus of {', '.join(names)}: it cannot be learned." if names else None
+
+
+def middle_frame(candidates: Sequence[int], focus_indices: Sequence[int], brightness_order: Sequence[float]) -> int:
+    """The candidate frame with the middle exposure of the middle focus setting (the lower one of an even number).
+
+    Args:
+        candidates: Frame indices to choose from.
+        focus_indices: Focus setting of every frame.
+        brightness_order: Any measure of every frame's exposure that rises with the light.
+    """
+    focuses = sorted({focus_indices[index] for index in candidates})
+    middle_focus = focuses[(len(focuses) - 1) // 2]
+    in_focus = sorted((i for i in candidates if focus_indices[i] == middle_focus), key=lambda i: brightness_order[i])
+    return in_focus[(len(in_focus) - 1) // 2]

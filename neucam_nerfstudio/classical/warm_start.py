@@ -1,0 +1,157 @@
+"""The estimate from which the model starts: response, exposures, all-in-focus radiance and focus, without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from neucam_nerfstudio.classical.all_in_focus import FocusStack, complete_stack, fuse_stack, stack_blur
+from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
+from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
+from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.response_estimation import ResponseTable, estimate_response, srgb_response
+from neucam_nerfstudio.classical.response_samples import sample_frames
+
+LEAST_STOPS_FOR_RESPONSE = 0.3
+"""Exposures that differ by less tell nothing of the response."""
+
+STRIP_PIXELS = 2_000_000
+STRIP_MARGIN_ROWS = 128
+"""Large pictures are fused in strips of about this many pixels, which overlap by this margin."""
+
+STRIP_ALIGNMENT_ROWS = 64
+"""Strips begin at multiples of this: the coarsest pyramid pixels of neighbouring strips then coincide."""
+
+BLUR_SEARCH_SIDE = 1024
+"""The blur is estimated on pictures of at most this longer side, and of at most half the captured one."""
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What photographs tell of scene and camera before any training. All log radiances and exposures share one zero.
+
+    Attributes:
+        log_radiance: All-in-focus radiance, natural log, median 0.
+        log_exposure_knots: Knots of the response, evenly spaced: log radiance + ln 2 * stops.
+        response_values: Pixel values in [0, 1] at the knots, rising.
+        exposure_stops: Exposure of each frame: as given, or estimated with the middle one 0.
+        sharpest_focus: Where among the focus settings, in ascending order of focus index, a pixel is sharpest; fractional.
+        blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus; 0 with one setting.
+        merged_log_radiance: Radiance as seen at each focus setting; where one shows only black or white, as the others do.
+    """
+
+    log_radiance: Float[np.ndarray, "height width 3"]
+    log_exposure_knots: Float[np.ndarray, "knots"]
+    response_values: Float[np.ndarray, "knots 3"]
+    exposure_stops: Float[np.ndarray, "frames"]
+    sharpest_focus: Float[np.ndarray, "height width"]
+    blur_per_setting_px: float
+    merged_log_radiance: Float[np.ndarray, "settings height width 3"]
+
+
+def classical_estimate(
+    frames: Sequence[np.ndarray],
+    focus_index: Sequence[int],
+    exposure_stops: Sequence[float] | None,
+    exposure_index: Sequence[int] | None = None,
+) -> WarmStart:
+    """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
+
+    Without two different exposures the response cannot be told, and that of the sRGB standard is taken.
+
+    Args:
+        frames: Aligned photographs [height, width, 3], RGB, 8 or 16 bit or floating point in [0, 1]. They are read in strips
+            of rows, so memory-mapped files do.
+        focus_index: Focus setting of each frame.
+        exposure_stops: Exposure of each frame, or None to estimate it.
+        exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
+    """
+    focus_index = np.asarray(focus_index)
+    if exposure_stops is None:
+        stops = estimate_exposure_stops(frames, focus_index, exposure_index)
+    else:
+        stops = np.asarray(exposure_stops, np.float64)
+    response = _response(frames, focus_index, stops)
+    noise = estimate_pixel_noise(frames)
+    tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
+    merger = _StackMerger(frames, focus_index, tables)
+    log_radiance, sharpest_focus, merged, blur = _fuse(merger)
+    median = np.median(log_radiance)
+    response = response.shifted(-median)
+    return WarmStart(
+        log_radiance=log_radiance - median,
+        log_exposure_knots=response.log_exposure,
+        response_values=response.ldr,
+        exposure_stops=stops.astype(np.float32),
+        sharpest_focus=sharpest_focus,
+        blur_per_setting_px=blur,
+        merged_log_radiance=merged - median,
+    )
+
+
+def overlapping_strips(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Cuts a picture into strips: the rows of each, and the same with a margin."""
+    alignment = STRIP_ALIGNMENT_ROWS
+    rows = max(1, round(STRIP_PIXELS / width / alignment)) * alignment
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        yield slice(top, bottom), slice(max(0, top - STRIP_MARGIN_ROWS), min(height, bottom + STRIP_MARGIN_ROWS))
+
+
+def _response(frames, focus_index, stops) -> ResponseTable:
+    if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
+        return srgb_response()
+    return estimate_response(*sample_frames(frames, focus_index, stops), stops)[0]
+
+
+@dataclass(frozen=True)
+class _StackMerger:
+    """Frames and how to decode them."""
+
+    frames: Sequence[np.ndarray]
+    focus_index: np.ndarray
+    tables: Sequence[DecodingTable]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (len(np.unique(self.focus_index)), *self.frames[0].shape[:2])
+
+    def rows(self, rows: slice) -> FocusStack:
+        """The focus stack within some rows."""
+        return self._merge([frame[rows] for frame in self.frames])
+
+    def reduced(self, longer_side: int) -> tuple[FocusStack, float]:
+        """The whole focus stack from photographs of a smaller size, and how many times smaller they are."""
+        _, height, width = self.shape
+        factor = max(2.0, max(height, width) / longer_side)
+        size = (max(1, round(width / factor)), max(1, round(height / factor)))
+        return self._merge([cv2.resize(to_codes(f), size, interpolation=cv2.INTER_AREA) for f in self.frames]), factor
+
+    def _merge(self, frames) -> FocusStack:
+        settings = [np.flatnonzero(self.focus_index == index) for index in np.unique(self.focus_index)]
+        merged = [merge_exposures([frames[i] for i in s], [self.tables[i] for i in s]) for s in settings]
+        log_radiance, precision = (np.stack(part) for part in zip(*merged, strict=True))
+        return complete_stack(log_radiance, precision)
+
+
+def _fuse(merger: _StackMerger):
+    """All-in-focus log radiance, sharpest focus setting, completed merges, blur; strip by strip."""
+    settings, height, width = merger.shape
+    merged = np.empty((settings, height, width, 3), np.float32)
+    if settings == 1:
+        for rows, _ in overlapping_strips(height, width):
+            merged[:, rows] = merger.rows(rows).log_radiance
+        return merged[0].copy(), np.zeros((height, width), np.float32), merged, 0.0
+    reduced, factor = merger.reduced(BLUR_SEARCH_SIDE)
+    blur = stack_blur(reduced) * factor
+    log_radiance, focus = np.empty_like(merged[0]), np.empty((height, width), np.float32)
+    for rows, with_margin in overlapping_strips(height, width):
+        stack = merger.rows(with_margin)
+        inner = slice(rows.start - with_margin.start, rows.stop - with_margin.start)
+        sharp, sharpest = fuse_stack(stack, blur)
+        log_radiance[rows], focus[rows], merged[:, rows] = sharp[inner], sharpest[inner], stack.log_radiance[:, inner]
+    return log_radiance, focus, merged, blur

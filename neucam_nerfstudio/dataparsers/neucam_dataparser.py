@@ -1,0 +1,108 @@
+"""`neucam-data`: a folder of photographs of one view as nerfstudio cameras and images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from nerfstudio.cameras.cameras import Cameras, CameraType
+from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.frame_table import frame_table
+from neucam_nerfstudio.capture.settings import LearnChoice
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
+
+
+@dataclass
+class NeucamDataParserConfig(DataParserConfig):
+    """Photographs of one view at different focus or exposure."""
+
+    _target: type = field(default_factory=lambda: NeucamDataParser)
+    """The dataparser."""
+    data: Path = Path()
+    """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), optionally with exposure.txt and ground truth in gt/."""
+    train_frames: tuple[str, ...] = ()
+    """Names or name patterns of the frames to train on, such as F0E0 'F1*'; all others are held out for evaluation."""
+    eval_frames: tuple[str, ...] = ()
+    """Names or name patterns of the frames to hold out; all others train. With both options exactly those are used."""
+    downscale_factor: int | None = None
+    """Make frames this many times smaller by area averaging; None keeps their size."""
+    exposures: LearnChoice = "auto"
+    """Fix exposures as given, refine them from there, or learn them; auto fixes known ones and learns unknown ones."""
+    focus: LearnChoice = "auto"
+    """Fix, refine or learn the focus positions; auto learns them."""
+
+
+@dataclass
+class NeucamDataParser(DataParser):
+    """Shows all frames to one pinhole camera that just sees the image plane."""
+
+    config: NeucamDataParserConfig
+
+    @cached_property
+    def capture(self) -> Capture:
+        """The capture, read when first asked for and shared by all splits."""
+        return load_capture(
+            self.config.data,
+            train_frames=self.config.train_frames,
+            eval_frames=self.config.eval_frames,
+            downscale_factor=self.config.downscale_factor,
+            exposures=self.config.exposures,
+            focus=self.config.focus,
+        )
+
+    def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:
+        capture = self.capture
+        if split == "train":
+            _print_summary(capture)
+        indices = capture.train_indices if split == "train" else capture.eval_indices
+        return DataparserOutputs(
+            image_filenames=[capture.frames[index].path for index in indices],
+            cameras=frame_cameras(capture, indices),
+            scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
+            metadata={"capture": capture},
+        )
+
+
+def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
+    """One camera a frame, all in one place; focus and exposure travel in their metadata, `[frames, 1]` each."""
+    plane = ImagePlane(capture.height, capture.width)
+    frames = [capture.frames[index] for index in frame_indices]
+
+    def column(values: list, dtype: torch.dtype) -> torch.Tensor:
+        return torch.tensor(values, dtype=dtype)[:, None]
+
+    return Cameras(
+        camera_to_worlds=plane.camera_to_world.expand(len(frames), 3, 4).clone(),
+        fx=plane.focal_length_px,
+        fy=plane.focal_length_px,
+        cx=capture.width / 2,
+        cy=capture.height / 2,
+        width=capture.width,
+        height=capture.height,
+        camera_type=CameraType.PERSPECTIVE,
+        times=torch.zeros(len(frames), 1),
+        metadata={
+            "exposure_stops": column([capture.exposure_stops(index) for index in frame_indices], torch.float32),
+            "focus_position": column([capture.focus_position(index) for index in frame_indices], torch.float32),
+            "exposure_index": column([frame.exposure_index for frame in frames], torch.int64),
+            "focus_index": column([frame.focus_index for frame in frames], torch.int64),
+        },
+    )
+
+
+def _print_summary(capture: Capture) -> None:
+    CONSOLE.print(frame_table(capture))
+    for note in capture.notes:
+        CONSOLE.print(note, markup=False)
+
+
+NeucamDataParserSpecification = DataParserSpecification(
+    config=NeucamDataParserConfig(), description="Photographs of one view at different focus or exposure (NeuCam)."
+)

@@ -1,0 +1,60 @@
+"""nerfstudio's data manager for captures: rays at random pixels, developed at every exposure of their focus setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
+from torch import Tensor
+
+from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
+from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+
+
+@dataclass
+class CaptureDataManagerConfig(VanillaDataManagerConfig):
+    """Random pixels of a capture."""
+
+    _target: type = field(default_factory=lambda: CaptureDataManager)
+    """The data manager."""
+    develop_all_exposures: bool = True
+    """Trace a ray once and compare it with all exposures of its focus setting; else every frame has its own rays."""
+
+
+class CaptureDataManager(VanillaDataManager[CaptureDataset]):
+    """Holds the frames once, as their files do, and draws pixels from them where the model trains."""
+
+    config: CaptureDataManagerConfig
+
+    def setup_train(self) -> None:
+        """Moves the training frames to the device."""
+        self.train_pixels = self._pixel_sampler(self.train_dataset)
+        focus_index = self.train_dataset.cameras.metadata["focus_index"][:, 0]
+        together = self.config.develop_all_exposures
+        groups = exposure_groups(focus_index) if together else single_frames(len(focus_index))
+        self.train_groups = groups.to(self.device)
+
+    def setup_eval(self) -> None:
+        """Moves the evaluation frames to the device, unless they are the training frames."""
+        held_out = self.train_dataset.metadata["capture"].held_out
+        self.eval_pixels = self._pixel_sampler(self.eval_dataset) if held_out else self.train_pixels
+        self.eval_groups = single_frames(len(self.eval_dataset)).to(self.device)
+        loader = {"input_dataset": self.eval_dataset, "device": self.device, "num_workers": 0}
+        self.fixed_indices_eval_dataloader = FixedIndicesEvalDataloader(**loader)
+        self.eval_dataloader = RandIndicesEvalDataloader(**loader)
+
+    def _pixel_sampler(self, dataset: CaptureDataset) -> PixelSampler:
+        return PixelSampler(dataset.frames_native(), dataset.cameras, self.device)
+
+    def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
+        """Random rays and the pixel values they should have, at every exposure of their focus setting."""
+        self.train_count += 1
+        return self.train_pixels.sample(self.get_train_rays_per_batch(), self.train_groups)
+
+    def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
+        """Random rays of single evaluation frames."""
+        self.eval_count += 1
+        return self.eval_pixels.sample(self.get_eval_rays_per_batch(), self.eval_groups)

@@ -1,0 +1,76 @@
+"""A picture-sized grid of learned values that optimises coarse to fine, and how grids are looked up between their cells."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neucam_nerfstudio.grids.memo import ParameterMemo
+
+
+def sample_plane(
+    image: Float[Tensor, "1 channels height width"], uv: Float[Tensor, "*batch 2"]
+) -> Float[Tensor, "*batch channels"]:
+    """Bilinear values of an image at places (u, v); the border's beyond the border.
+
+    Args:
+        image: Values at cell centres, which lie at (i + 0.5) / size.
+        uv: Places, [0, 1] inside the image.
+    """
+    places = uv.reshape(-1, 2)
+    lanes = _lanes(len(places), image.device)
+    grid = (2 * places - 1).view(lanes, -1, 1, 2)
+    values = F.grid_sample(image.expand(lanes, -1, -1, -1), grid, padding_mode="border", align_corners=False)
+    return values[..., 0].transpose(1, 2).reshape(*uv.shape[:-1], image.shape[1])
+
+
+def _lanes(num_places: int, device: torch.device) -> int:
+    """On the CPU `grid_sample` gives each item of a batch to one thread, so the places are dealt out to the threads."""
+    lanes = torch.get_num_threads() if device.type == "cpu" else 1
+    return lanes if num_places % lanes == 0 else 1
+
+
+class PlanePyramid(nn.Module):
+    """A grid of the picture's size as the sum of grids at halving resolutions.
+
+    A step on a coarse grid moves a whole neighbourhood, so large structures settle before fine ones.
+
+    Args:
+        channels: Values a cell.
+        height: Cells from top to bottom: the picture's pixels.
+        width: Cells from left to right.
+        num_levels: Number of grids; each halves the resolution of the one before.
+    """
+
+    def __init__(self, channels: int, height: int, width: int, num_levels: int = 5) -> None:
+        super().__init__()
+        shapes = [(math.ceil(height / 2**level), math.ceil(width / 2**level)) for level in range(num_levels)]
+        self.grids = nn.ParameterList([nn.Parameter(torch.zeros(1, channels, *shape)) for shape in shapes])
+        self._image = ParameterMemo(self, self._sum_levels)
+
+    def image(self) -> Float[Tensor, "1 channels height width"]:
+        """The sum of all levels at the finest resolution."""
+        return self._image()
+
+    def _sum_levels(self) -> Float[Tensor, "1 channels height width"]:
+        *finer, image = self.grids
+        for grid in reversed(finer):
+            image = grid + F.interpolate(image, grid.shape[-2:], mode="bilinear", align_corners=False)
+        return image
+
+    @torch.no_grad()
+    def start_from(self, image: Float[Tensor, "height width channels"]) -> None:
+        """Sets the finest grid to an image and all others to zero."""
+        for grid in self.grids:
+            grid.zero_()
+        self.grids[0].copy_(image.permute(2, 0, 1)[None])
+
+    def total_variation(self) -> Float[Tensor, ""]:
+        """Mean absolute difference of neighbouring cells, down plus across."""
+        image = self.image()
+        down, across = image.diff(dim=-2).abs().mean(), image.diff(dim=-1).abs().mean()
+        return down + across

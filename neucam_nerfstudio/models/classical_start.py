@@ -1,0 +1,74 @@
+"""Starts scene and camera from what classical methods make of the photographs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.monotone_curve import fit_response
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.scene_field import SceneField
+
+
+def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"]) -> WarmStart:
+    """Classical estimate from the training frames of a capture."""
+    frames = [capture.frames[index] for index in capture.train_indices]
+    known = capture.exposures.source != "unknown"
+    return classical_estimate(
+        list(pixels),
+        [frame.focus_index for frame in frames],
+        [capture.exposure_stops(index) for index in capture.train_indices] if known else None,
+        [frame.exposure_index for frame in frames],
+    )
+
+
+def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capture, estimate: WarmStart) -> None:
+    """Puts an estimate into those parts that can take one, in place; the others keep their start."""
+    device = next(scene.parameters()).device
+
+    def tensor(values: Shaped[np.ndarray, "..."]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
+
+    if isinstance(scene, GridScene):
+        scene.pyramid.start_from(tensor(estimate.log_radiance))
+    if camera.response is not None:
+        fit_response(camera.response, tensor(estimate.log_exposure_knots), tensor(estimate.response_values))
+    if isinstance(camera.exposures, SettingExposures) and capture.exposures.source == "unknown":
+        _start_exposures(camera.exposures, capture, estimate)
+    if isinstance(camera.blur, LensBlur) and estimate.blur_per_setting_px > 0:
+        positions = camera.focus.positions.detach()[sorted_focus_settings(capture)]
+        _start_lens(camera.blur, positions, tensor(estimate.sharpest_focus), estimate.blur_per_setting_px)
+
+
+def sorted_focus_settings(capture: Capture) -> list[int]:
+    """Focus settings that are trained on, in ascending order: what the estimate's settings refer to."""
+    return sorted({capture.frames[index].focus_index for index in capture.train_indices})
+
+
+@torch.no_grad()
+def _start_exposures(exposures: SettingExposures, capture: Capture, estimate: WarmStart) -> None:
+    for frame_index, stops in zip(capture.train_indices, estimate.exposure_stops, strict=True):
+        exposures.start_stops[capture.frames[frame_index].exposure_index] = float(stops)
+
+
+@torch.no_grad()
+def _start_lens(
+    lens: LensBlur,
+    positions: Float[Tensor, " settings"],
+    sharpest_focus: Float[Tensor, "height width"],
+    blur_per_setting_px: float,
+) -> None:
+    """Defocus where each pixel is sharpest, and the disc radius whose spread along an axis (half of it) was seen."""
+    below = sharpest_focus.floor().long().clamp(0, len(positions) - 2)
+    share = sharpest_focus - below
+    defocus = positions[below] * (1 - share) + positions[below + 1] * share
+    lens.defocus.start_from(defocus[..., None])
+    spacing = (positions[-1] - positions[0]) / (len(positions) - 1)
+    lens.log_radius_px.copy_(torch.log(2 * blur_per_setting_px / spacing))

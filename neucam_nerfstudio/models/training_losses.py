@@ -1,0 +1,79 @@
+"""The training loss: how photographs and priors are weighed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.published.losses import draw_mu, falling_response, reconstruction_error, unit_exposure_error
+from neucam_nerfstudio.published.response_samples import draw_log_exposures
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.scene_field import SceneField
+
+SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE = 10_000, 5.0
+"""Where the published method looks for a falling response."""
+
+
+@dataclass
+class LossWeights:
+    """Weights of the terms of the training loss; a term of weight 0 is not computed."""
+
+    random_mu_law: bool = False
+    """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
+    scene_variation_mult: float = 1e-4
+    """On differences of neighbouring log radiances: quiets what no photograph tells, such as blown highlights."""
+    defocus_variation_mult: float = 3e-4
+    """On differences of neighbouring defocus values."""
+    exposure_prior_mult: float = 1e-4
+    """On how far refined exposures stray from the given ones."""
+    unit_exposure_mult: float = 0.0
+    """On radiance 1 at 0 stops not being mid grey (published: 1)."""
+    falling_response_mult: float = 0.0
+    """On the steepest fall of the response (published: 33.3)."""
+
+
+def training_losses(
+    weights: LossWeights,
+    scene: SceneField,
+    camera: ImplicitCamera,
+    ldr: Float[Tensor, "*rays 3"],
+    batch: dict[str, Tensor],
+) -> dict[str, Float[Tensor, ""]]:
+    """Weighted terms by name; their sum is the loss.
+
+    Args:
+        weights: Of the terms.
+        scene: The scene field.
+        camera: The implicit camera.
+        ldr: Pixel values in [0, 1] of the batch's rays.
+        batch: `image` like `ldr`, and `is_frame` where rays are padded with exposures that no frame has.
+    """
+    losses = {"photographs": _photographic_loss(weights.random_mu_law, ldr, batch)}
+    if weights.scene_variation_mult > 0 and isinstance(scene, GridScene):
+        losses["scene_variation"] = weights.scene_variation_mult * scene.pyramid.total_variation()
+    if weights.defocus_variation_mult > 0 and isinstance(camera.blur, LensBlur):
+        losses["defocus_variation"] = weights.defocus_variation_mult * camera.blur.defocus.total_variation()
+    if weights.exposure_prior_mult > 0 and isinstance(camera.exposures, SettingExposures):
+        losses["exposure_prior"] = weights.exposure_prior_mult * camera.exposures.prior()
+    if weights.unit_exposure_mult > 0 and camera.response is not None:
+        losses["unit_exposure"] = weights.unit_exposure_mult * unit_exposure_error(camera.response).mean()
+    if weights.falling_response_mult > 0 and camera.response is not None:
+        log_exposure = draw_log_exposures(SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE, ldr.device)
+        losses["falling_response"] = weights.falling_response_mult * falling_response(camera.response, log_exposure)
+    return losses
+
+
+def _photographic_loss(
+    random_mu_law: bool, ldr: Float[Tensor, "*rays 3"], batch: dict[str, Tensor]
+) -> Float[Tensor, ""]:
+    error = reconstruction_error(ldr, batch["image"], draw_mu(ldr.device) if random_mu_law else None)
+    if "is_frame" not in batch:
+        return error.mean()
+    share = batch["is_frame"][..., None].expand_as(error)
+    return torch.where(share, error, 0).sum() / share.sum()

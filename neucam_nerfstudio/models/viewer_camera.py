@@ -1,0 +1,98 @@
+"""How nerfstudio's viewer opens: squarely on the whole picture, which fills the view, with nothing in front of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import viser
+from nerfstudio.viewer.viewer_elements import ViewerControl
+
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
+
+if TYPE_CHECKING:
+    from nerfstudio.viewer.viewer import Viewer
+
+MARGIN = 1.02
+"""Room left around the picture, as a factor on its size."""
+
+
+def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:
+    """Distance at which the whole picture just fits into a view.
+
+    Args:
+        plane: The picture.
+        vertical_fov: Vertical field of view, radians.
+        aspect: Width of the view over its height.
+
+    Returns:
+        Distance from the plane in world units.
+    """
+    width, height = plane.extent
+    return MARGIN * max(height, width / aspect) / 2 / math.tan(vertical_fov / 2)
+
+
+class ViewerCamera(ViewerControl):
+    """Shows every browser the whole picture when it connects; the viewer finds it as an attribute of the model."""
+
+    def __init__(self, plane: ImagePlane) -> None:
+        self.plane = plane
+        self.views: dict[int, SquareView] = {}
+
+    def _setup(self, viewer: Viewer) -> None:
+        super()._setup(viewer)
+        _leave_out_frustums(viewer)
+        face_picture = self.viser_server.gui.add_button(
+            "Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order
+        )
+        face_picture.on_click(lambda event: self.views[event.client_id].fit())
+        self.viser_server.on_client_connect(self._connect)
+        self.viser_server.on_client_disconnect(lambda client: self.views.pop(client.client_id, None))
+
+    def _connect(self, client: viser.ClientHandle) -> None:
+        self.views[client.client_id] = SquareView(self.plane, client)
+
+
+def _leave_out_frustums(viewer: Viewer) -> None:
+    """All photographs share one camera: their frustums would lie in each other, and over the picture."""
+    viewer.config.max_num_display_images = 0
+    viewer.hide_images.visible = False
+    viewer.show_images.visible = False
+
+
+class SquareView:
+    """One browser's view of the picture: square to it and filled by it, until the user moves the camera.
+
+    A page learns its view's final shape about a second after it has connected, when its control panel has unfolded, and
+    again whenever its window is resized.
+    """
+
+    def __init__(self, plane: ImagePlane, client: viser.ClientHandle) -> None:
+        self.plane = plane
+        self.client = client
+        self.aspect = 0.0
+        self.own_positions: list[np.ndarray] = []
+        self.fit()
+        client.camera.on_update(self._follow_shape)
+
+    def fit(self) -> None:
+        """Moves the camera to where the picture fills the view."""
+        # The viewer's module loads nerfstudio's pipelines, which only a running viewer needs.
+        from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
+
+        camera = self.client.camera
+        self.aspect = camera.aspect
+        distance = VISER_NERFSTUDIO_SCALE_RATIO * fitting_distance(self.plane, camera.fov, camera.aspect)
+        position = np.array([0.0, distance, 0.0])
+        # Reports from the page that are still under way have the camera where it stands now.
+        self.own_positions = [*self.own_positions, np.array(camera.position), position]
+        with self.client.atomic():
+            camera.up_direction = (0.0, 0.0, 1.0)
+            camera.position = position
+            camera.look_at = (0.0, 0.0, 0.0)
+
+    def _follow_shape(self, camera: viser.CameraHandle) -> None:
+        untouched = any(np.allclose(camera.position, own, atol=1e-3) for own in self.own_positions)
+        if untouched and camera.aspect != self.aspect:
+            self.fit()

@@ -1,0 +1,145 @@
+"""Tone mapping of linear radiance to display values in [0, 1], each ray for itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from typing_extensions import assert_never
+
+DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
+"""How radiance is shown: `reinhard` keeps hues and is neutral, `filmic` is a film's S-curve, `log` is the paper's
+preview, `gamma` is one plain exposure, clipped."""
+
+MIDDLE_GREY = 0.18
+"""Display-linear value of a scene's key."""
+
+MU = 5000.0
+"""Compression of the mu-law curve, in the `log` operator and in the scores."""
+
+REC709_LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Share of linear red, green and blue in luminance."""
+
+SMALLEST_RADIANCE = 1e-8
+"""Keeps divisions and logarithms finite where there is no light."""
+
+
+class DisplayAnchors(NamedTuple):
+    """The two radiances that fix how a scene is shown, so that it can be tone mapped in chunks of rays.
+
+    Attributes:
+        key: Luminance that is shown as middle grey, in units of radiance (`log` does not use it).
+        white: Luminance that is shown as white (`gamma` does not use it: it clips at key / 0.18).
+    """
+
+    key: Float[Tensor, ""]
+    white: Float[Tensor, ""]
+
+
+def display_anchors(radiance: Float[Tensor, "*batch 3"], white_percentile: float = 99.9) -> DisplayAnchors:
+    """Anchors that suit a picture: its geometric mean (Reinhard et al. 2002, equation 1) and a high percentile.
+
+    Args:
+        radiance: Linear radiance of the picture, or of a fair sample of its pixels.
+        white_percentile: Share of the luminances that are below white, in percent.
+    """
+    brightness = luminance(radiance).flatten()
+    key = brightness.clamp(min=SMALLEST_RADIANCE).log().mean().exp()
+    rank = max(1, math.ceil(white_percentile / 100 * brightness.numel()))
+    white = brightness.kthvalue(rank).values  # torch.quantile stops at 16 million values
+    return DisplayAnchors(key, torch.maximum(white, key))
+
+
+def tonemap(
+    radiance: Float[Tensor, "*batch 3"],
+    operator: DisplayOperator,
+    anchors: DisplayAnchors,
+    exposure_stops: float | Float[Tensor, "*#batch 1"] = 0.0,
+) -> Float[Tensor, "*batch 3"]:
+    """Display values in [0, 1] of linear radiance; equal radiance gives equal values whatever the batch.
+
+    Args:
+        radiance: Linear radiance, >= 0, Rec. 709 primaries.
+        operator: The curve.
+        anchors: Middle grey and white of the scene.
+        exposure_stops: Brightens the picture before the curve, +1 doubles the light.
+
+    Returns:
+        Values to show as they are: sRGB-encoded, except for `log`, which is its own encoding.
+    """
+    exposed = radiance.clamp(min=0) * 2.0**exposure_stops
+    to_grey = MIDDLE_GREY / anchors.key.clamp(min=SMALLEST_RADIANCE)
+    white = anchors.white.clamp(min=SMALLEST_RADIANCE)
+    if operator == "reinhard":
+        return encode_srgb(reinhard(exposed * to_grey, white * to_grey))
+    if operator == "filmic":
+        return encode_srgb(filmic(exposed * to_grey, white * to_grey))
+    if operator == "log":
+        return log_curve(exposed / white)
+    if operator == "gamma":
+        return encode_srgb(exposed * to_grey)
+    assert_never(operator)
+
+
+def luminance(radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 1"]:
+    """Rec. 709 luminance of linear radiance."""
+    return (radiance * radiance.new_tensor(REC709_LUMINANCE)).sum(-1, keepdim=True)
+
+
+def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tensor, ""]) -> Float[Tensor, "*batch 3"]:
+    """Global operator of Reinhard et al. 2002, equation 4, on luminance, so that hues stay.
+
+    Args:
+        scaled_radiance: Linear radiance with the scene's key at 0.18.
+        scaled_white: Luminance, on the same scale, that becomes 1.
+
+    Returns:
+        Display-linear values in [0, 1].
+    """
+    light = luminance(scaled_radiance)
+    shown = (light * (1 + light / scaled_white**2) / (1 + light)).clamp(max=1)
+    return _into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
+
+
+def _into_gamut(colour: Float[Tensor, "*batch 3"], light: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+    """Moves colours above 1 towards the grey of their own luminance until they fit: paler, but of the same hue."""
+    excess = (colour.amax(-1, keepdim=True) - light).clamp(min=SMALLEST_RADIANCE)
+    saturation = ((1 - light) / excess).clamp(max=1)
+    return (light + saturation * (colour - light)).clamp(0, 1)
+
+
+def filmic(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tensor, ""]) -> Float[Tensor, "*batch 3"]:
+    """Film-like curve a channel: soft toe, long shoulder, highlights that bleach.
+
+    Source: J. Hable, "Uncharted 2: HDR Lighting", GDC 2010, with its exposure bias of 2.
+
+    Args:
+        scaled_radiance: Linear radiance with the scene's key at 0.18.
+        scaled_white: Value, on the same scale, that becomes 1.
+
+    Returns:
+        Display-linear values in [0, 1].
+    """
+    return (_hable(2 * scaled_radiance) / _hable(2 * scaled_white)).clamp(0, 1)
+
+
+def _hable(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    shoulder, linear, angle, toe, toe_numerator, toe_denominator = 0.15, 0.50, 0.10, 0.20, 0.02, 0.30
+    numerator = x * (shoulder * x + angle * linear) + toe * toe_numerator
+    denominator = x * (shoulder * x + linear) + toe * toe_denominator
+    return numerator / denominator - toe_numerator / toe_denominator
+
+
+def log_curve(relative_radiance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The published method's preview, log(1 + 5000 x) / log(5001), x = radiance / white clipped to [0, 1]."""
+    return torch.log1p(MU * relative_radiance.clamp(0, 1)) / math.log1p(MU)
+
+
+def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
+    linear = linear.clamp(0, 1)
+    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055  # clamped: a root's slope is infinite at 0
+    return torch.where(linear <= 0.0031308, 12.92 * linear, power)

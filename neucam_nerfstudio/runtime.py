@@ -1,0 +1,79 @@
+"""What every `ns-*` command gets from this package being installed: no warnings a user can't act on, and an ffmpeg.
+
+nerfstudio imports the package early in each of its commands, so this must stay quick, silent and free of heavy imports.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+WARNINGS_OF_DEPENDENCIES = (
+    (FutureWarning, r"`torch\.jit\.script` is deprecated"),
+    (FutureWarning, r"`torch\.cuda\.amp\.\w+\(.*\)` is deprecated"),
+    (UserWarning, r"torch\.cuda\.amp\.GradScaler is enabled, but CUDA is not available"),
+    (UserWarning, r"This DataLoader will create \d+ worker processes"),
+    (UserWarning, r"Using a non-tuple sequence for multidimensional indexing"),
+    (UserWarning, r"Converting a tensor with requires_grad=True to a scalar"),
+    (UserWarning, r"std_mean\(\): degrees of freedom is <= 0"),
+)
+"""Category and text of warnings about nerfstudio's own code; nothing in a capture or an option brings them about."""
+
+
+def prepare() -> None:
+    """Silences `WARNINGS_OF_DEPENDENCIES` and makes an `ffmpeg` command available."""
+    for category, message in WARNINGS_OF_DEPENDENCIES:
+        warnings.filterwarnings("ignore", message=message, category=category)
+    provide_ffmpeg()
+
+
+def provide_ffmpeg() -> None:
+    """Makes an `ffmpeg` command available to this process where the system has none.
+
+    `ns-render` looks for a program of that name on the `PATH`. imageio-ffmpeg brings one under another name, so a link
+    to it, in the user's cache folder, is appended to the `PATH`. Where no folder takes a link, nothing changes, and
+    `ns-render` says what it misses.
+    """
+    if shutil.which("ffmpeg") is not None:
+        return
+    for folder in _link_folders():
+        with suppress(OSError, RuntimeError, ImportError):
+            _link_ffmpeg(folder / "ffmpeg")
+            os.environ["PATH"] = os.pathsep.join(filter(None, [os.environ.get("PATH"), str(folder)]))
+            return
+
+
+def _link_folders() -> Iterator[Path]:
+    """Folders to try for the link: one that lasts, else one of this process's own."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    environment = sys.prefix.strip(os.sep).replace(os.sep, "-")
+    yield cache / "neucam-nerfstudio" / environment
+    with suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix="neucam-ffmpeg-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+def _link_ffmpeg(link: Path) -> None:
+    """Points `link` at imageio-ffmpeg's program; several processes may do so at once.
+
+    Raises:
+        OSError: The link can't be written.
+        RuntimeError: imageio-ffmpeg has no program for this platform.
+    """
+    if os.access(link, os.X_OK):
+        return
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    program = get_ffmpeg_exe()
+    link.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = link.with_name(f"ffmpeg.{os.getpid()}")
+    unfinished.symlink_to(program)
+    unfinished.replace(link)

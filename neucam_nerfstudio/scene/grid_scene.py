@@ -1,0 +1,43 @@
+"""Our scene field: a grid of log radiance, one cell a pixel, that costs a gather and not a network."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neucam_nerfstudio.grids.memo import ParameterMemo
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
+from neucam_nerfstudio.scene.scene_field import SceneField
+
+MIN_LOG_RADIANCE, MAX_LOG_RADIANCE = -14.0, 11.0
+"""Range kept of log radiance: 36 stops, beyond any photograph's, and finite in 32-bit arithmetic."""
+
+
+class GridScene(SceneField):
+    """Log radiance on a coarse-to-fine grid of the photographs' size; between cells *light* is interpolated.
+
+    The same at all times.
+
+    Args:
+        height: Height of the photographs in pixels.
+        width: Width of the photographs in pixels.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.pyramid = PlanePyramid(3, height, width)
+        self._radiance = ParameterMemo(self, self._exponentiate)
+
+    def _exponentiate(self) -> Float[Tensor, "1 3 height width"]:
+        return self.pyramid.image().clamp(MIN_LOG_RADIANCE, MAX_LOG_RADIANCE).exp()
+
+    def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+        """Linear radiance at (u, v) in [0, 1]; `times` is not looked at."""
+        return sample_plane(self._radiance(), uv)
+
+    def log_radiance(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch 3"]:
+        """Natural logarithm of the radiance at (u, v) in [0, 1]; `times` is not looked at."""
+        return torch.log(self.radiance(uv, times))

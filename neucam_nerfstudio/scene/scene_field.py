@@ -1,0 +1,21 @@
+"""What every scene field is: sharp, high-dynamic-range radiance at a place of the picture and a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class SceneField(nn.Module, ABC):
+    """Maps (u, v) in [0, 1] (u right, v down) and a time in [0, 1] to radiance. Subclasses define at least one of the two."""
+
+    @abstractmethod
+    def log_radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+        """Natural logarithm of the radiance."""
+
+    def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+        """Linear radiance, > 0."""
+        return torch.exp(self.log_radiance(uv, times))

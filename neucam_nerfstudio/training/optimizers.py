@@ -1,0 +1,52 @@
+"""Adam in one kernel, and a learning rate that falls over the whole run, however long it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nerfstudio.engine.optimizers import AdamOptimizerConfig
+from nerfstudio.engine.schedulers import Scheduler, SchedulerConfig
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+
+@dataclass
+class FusedAdamConfig(AdamOptimizerConfig):
+    """Adam that updates a tensor in one pass over memory."""
+
+    eps: float = 1e-15
+    """Small, so that rarely seen cells move as far as others."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Decay of the running means of gradient and squared gradient."""
+    fused: bool = True
+    """One kernel a tensor."""
+
+
+@dataclass
+class RunLengthDecayConfig(SchedulerConfig):
+    """Exponential decay from the first step to the last of a run."""
+
+    _target: type = field(default_factory=lambda: RunLengthDecay)
+    """The scheduler."""
+    final_factor: float = 0.03
+    """Learning rate at the end, as a share of that at the start."""
+    warmup_steps: int = 20
+    """Steps over which the learning rate rises linearly at first."""
+    num_steps: int = 600
+    """Steps of the run; ns-train sets it to --max-num-iterations."""
+
+
+class RunLengthDecay(Scheduler):
+    """Multiplies the learning rate by min(1, (step + 1) / warm-up) * final_factor ^ (step / num_steps)."""
+
+    config: RunLengthDecayConfig
+
+    def get_scheduler(self, optimizer: Optimizer, lr_init: float) -> LRScheduler:
+        """The schedule of an optimizer; it stays at the final factor after the run, as when training is resumed."""
+        return LambdaLR(optimizer, self.factor)
+
+    def factor(self, step: int) -> float:
+        """Share of the initial learning rate at a step."""
+        # Python floats only: numpy's would keep checkpoints from loading safely.
+        rise = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        return rise * self.config.final_factor ** min(1.0, step / self.config.num_steps)

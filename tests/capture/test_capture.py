@@ -1,0 +1,234 @@
+"""`load_capture`: whole folders, good and bad."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.capture.capture import load_capture
+from neucam_nerfstudio.capture.errors import CaptureError
+
+DESK_STOPS = [-3.0, 0.0, 3.0]
+
+
+def frame_stops(capture) -> list[float]:
+    return [capture.exposure_stops(index) for index in range(len(capture.frames))]
+
+
+def rename_at_random(folder: Path) -> None:
+    """Renames `F<i>E<j>.png` to `F<i>_a.png` .. `F<i>_c.png` with the exposures of each focus setting shuffled."""
+    (folder / "exposure.txt").unlink()
+    for focus, order in enumerate(("201", "120", "021")):
+        for letter, exposure in zip("abc", order, strict=True):
+            (folder / f"F{focus}E{exposure}.png").rename(folder / f"F{focus}_{letter}.png")
+
+
+def test_focus_stack_of_brackets(tiny_capture):
+    capture = load_capture(tiny_capture)
+    assert [frame.name for frame in capture.frames] == [f"F{i}E{j}" for i in range(3) for j in range(3)]
+    assert [frame.focus_index for frame in capture.frames] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert frame_stops(capture) == DESK_STOPS * 3
+    assert (capture.exposures.source, capture.exposures.mode) == ("exposure.txt", "fix")
+    assert (capture.focuses.positions, capture.focuses.source, capture.focuses.mode) == ((-1, 0, 1), "names", "learn")
+    assert (capture.height, capture.width, capture.downscale_factor) == (60, 90, 1)
+    assert capture.frames[capture.reference_index].name == "F1E1"
+    assert capture.ground_truth == tiny_capture / "gt" / "all_in_focus_hdr.exr"
+    assert capture.train_indices == capture.eval_indices == tuple(range(9)) and not capture.held_out
+    assert capture.eval_pixels is capture.train_pixels and capture.train_pixels.shape == (9, 60, 90, 3)
+    assert capture.notes == ()
+
+
+def test_held_out_frames_share_the_settings_of_the_training_frames(tiny_capture):
+    capture = load_capture(tiny_capture, train_frames=("F0E0", "F1E1", "F2E2"))
+    assert capture.train_indices == (0, 4, 8) and capture.eval_indices == (1, 2, 3, 5, 6, 7) and capture.held_out
+    assert capture.exposures.stops == (-3, 0, 3) and frame_stops(capture) == DESK_STOPS * 3
+    assert capture.frames[capture.reference_index].name == "F1E1"
+    np.testing.assert_array_equal(capture.train_pixels[2], cv2.imread(str(tiny_capture / "F2E2.png"))[..., ::-1])
+    np.testing.assert_array_equal(capture.eval_pixels[5], cv2.imread(str(tiny_capture / "F2E1.png"))[..., ::-1])
+
+
+def test_frames_that_neither_pattern_names_are_left_out_after_exposures_are_counted_off(tiny_capture):
+    capture = load_capture(tiny_capture, train_frames=("F1E1", "F2E1"), eval_frames=("F1E2",))
+    assert [frame.name for frame in capture.frames] == ["F1E1", "F1E2", "F2E1"]
+    assert frame_stops(capture) == [0, 3, 0]
+    assert capture.focuses.positions == (-1, 1)
+    assert capture.notes == ("Neither trained on nor held out: F0E0, F0E1, F0E2, F1E0, F2E0, F2E2.",)
+
+
+def test_downscaling(tiny_capture):
+    capture = load_capture(tiny_capture, downscale_factor=4)
+    assert (capture.height, capture.width, capture.downscale_factor) == (15, 22, 4)
+    assert capture.train_pixels.shape == (9, 15, 22, 3)
+
+
+def test_unknown_exposures_are_learned_for_each_frame(tiny_capture):
+    rename_at_random(tiny_capture)
+    capture = load_capture(tiny_capture)
+    assert (capture.exposures.stops, capture.exposures.source, capture.exposures.mode) == ((0,) * 9, "unknown", "learn")
+    assert [frame.exposure_index for frame in capture.frames] == list(range(9))
+    assert [frame.focus_index for frame in capture.frames] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert capture.frames[capture.reference_index].name == "F1_a", "the middle brightness of the middle focus"
+
+
+def test_exposures_in_names_alone_are_shared_settings(tiny_capture):
+    (tiny_capture / "exposure.txt").unlink()
+    capture = load_capture(tiny_capture)
+    assert capture.exposures.stops == (0, 0, 0) and capture.exposures.source == "unknown"
+    assert [frame.exposure_index for frame in capture.frames] == [0, 1, 2] * 3
+
+
+def test_bracket_from_exif(tmp_path, write_jpeg_with_exif):
+    for name, value, time in (("IMG_1.jpg", 100, 1), ("IMG_2.jpg", 30, "1/8"), ("IMG_3.jpg", 240, 8)):
+        write_jpeg_with_exif(name, value, time_s=time, f_number=8, iso=100)
+    capture = load_capture(tmp_path)
+    assert frame_stops(capture) == [0, -3, 3] and capture.exposures.source == "EXIF"
+    assert capture.focuses.source == "single" and capture.reference_index == 0
+    assert capture.notes[0].startswith("Different exposures: taken as a bracket with one focus setting.")
+
+
+def test_focus_stack_from_exif(tmp_path, write_jpeg_with_exif):
+    for index, distance in enumerate((2, "2/3", 1)):
+        write_jpeg_with_exif(f"{index}.jpg", 100 + index, time_s=1, distance_m=distance)
+    capture = load_capture(tmp_path)
+    assert capture.focuses.source == "EXIF" and capture.exposures.stops == (0,)
+    assert [capture.focus_position(index) for index in range(3)] == [1.0, -1.0, 0.0]
+
+
+def test_exif_of_some_frames_only_is_not_used(tmp_path, write_jpeg_with_exif):
+    write_jpeg_with_exif("a.jpg", 50, time_s=1)
+    write_jpeg_with_exif("b.jpg", 200)
+    capture = load_capture(tmp_path)
+    assert capture.exposures.source == "unknown"
+    assert capture.notes[0] == "EXIF tells the exposure of some frames only, so it is not used."
+
+
+@pytest.mark.parametrize(
+    ("values", "source", "indices"),
+    [((100, 101, 99), "order", [0, 1, 2]), ((100, 30, 220), "single", [0, 0, 0])],
+    ids=["equally bright", "differently bright"],
+)
+def test_brightness_decides_when_nothing_else_tells(tmp_path, write_grey, values, source, indices):
+    for name, value in zip("abc", values, strict=True):
+        write_grey(f"{name}.png", value)
+    capture = load_capture(tmp_path)
+    assert capture.focuses.source == source and [frame.focus_index for frame in capture.frames] == indices
+    assert "Judged by brightness alone" in capture.notes[0]
+
+
+def test_unnamed_brackets_are_told_apart_by_their_exposures(tmp_path, write_grey):
+    for index, value in enumerate((40, 90, 200, 41, 91, 201)):
+        write_grey(f"{index}.png", value)
+    (tmp_path / "exposure.txt").write_text("-2\n0\n2\n")
+    capture = load_capture(tmp_path)
+    assert [frame.focus_index for frame in capture.frames] == [0, 0, 0, 1, 1, 1]
+    assert frame_stops(capture) == [-2, 0, 2] * 2
+
+
+def test_16_bit_frames_stay_16_bit(tmp_path):
+    for index in range(2):
+        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), 40001 + index, np.uint16))
+    capture = load_capture(tmp_path)
+    assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
+
+
+def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_capture):
+    shutil.rmtree(tiny_capture / "gt")
+    cv2.imwrite(str(tiny_capture / "truth.hdr"), np.ones((60, 90, 3), np.float32))
+    capture = load_capture(tiny_capture)
+    assert capture.ground_truth == tiny_capture / "truth.hdr" and len(capture.frames) == 9
+
+
+def test_ground_truth_of_every_frame_is_not_that_of_a_still_capture(tiny_capture):
+    shutil.copy(tiny_capture / "gt" / "all_in_focus_hdr.exr", tiny_capture / "gt" / "other.exr")
+    capture = load_capture(tiny_capture)
+    assert capture.ground_truth is None
+    assert capture.notes == (f"Not scored: {tiny_capture / 'gt'} holds 2 radiance files, a still capture has one.",)
+
+
+def test_deep_copies_do_not_hold_the_pixels_twice(tiny_capture):
+    metadata = {"capture": load_capture(tiny_capture)}
+    assert copy.deepcopy(metadata)["capture"].train_pixels is metadata["capture"].train_pixels
+
+
+def drop_all_but_one(folder: Path) -> None:
+    for path in sorted(folder.glob("*.png"))[1:]:
+        path.unlink()
+
+
+def resize_one(folder: Path) -> None:
+    cv2.imwrite(str(folder / "F1E1.png"), np.zeros((61, 90, 3), np.uint8))
+
+
+def cut_off_one(folder: Path) -> None:
+    path = folder / "F2E1.png"
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def copy_one_over_all(folder: Path) -> None:
+    for path in folder.glob("F*.png"):
+        if path.name != "F0E0.png":
+            shutil.copy(folder / "F0E0.png", path)
+
+
+def keep_one_setting(folder: Path) -> None:
+    for path in folder.glob("F*.png"):
+        path.rename(folder / f"F0E0_{path.name[1:]}")
+
+
+def spoil_ground_truth(folder: Path) -> None:
+    (folder / "gt" / "all_in_focus_hdr.exr").write_bytes(b"not an image")
+
+
+def resize_ground_truth(folder: Path) -> None:
+    (folder / "gt" / "all_in_focus_hdr.exr").unlink()
+    cv2.imwrite(str(folder / "gt" / "truth.hdr"), np.ones((30, 45, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: [path.unlink() for path in folder.glob("*.png")], "TinyDesk: no photographs in this folder"),
+        (drop_all_but_one, r"F0E0\.png: the only photograph in its folder\. Add others"),
+        (resize_one, r"F1E1\.png: the frame is 90x61 pixels, others are 90x60"),
+        (cut_off_one, r"F2E1\.png: broken or unreadable file"),
+        (lambda folder: (folder / "exposure.txt").write_text(""), r"exposure\.txt: the file is empty"),
+        (lambda folder: (folder / "exposure.txt").write_text("-3\nzero\n3"), r"exposure\.txt, line 2: 'zero'"),
+        (lambda folder: (folder / "exposure.txt").write_text("-3\n0\nnan"), r"exposure\.txt, line 3: 'nan'"),
+        (lambda folder: (folder / "exposure.txt").write_text("1\n" * 10), r"exposure\.txt: 10 values for 9 frames"),
+        (lambda folder: (folder / "exposure.txt").write_text("-3\n0"), r"exposure\.txt: 2 values, .* up to E2"),
+        (copy_one_over_all, "all 9 training frames are the same picture, so neither focus nor exposure differs"),
+        (keep_one_setting, "neither focus nor exposure differs between the 9 training frames"),
+        (spoil_ground_truth, r"all_in_focus_hdr\.exr: unreadable ground truth"),
+        (resize_ground_truth, r"truth\.hdr: the ground truth is 45x30 pixels, the frames are 90x60"),
+    ],
+)
+def test_bad_capture_is_refused_with_the_file_named(tiny_capture, spoil, message):
+    spoil(tiny_capture)
+    with pytest.raises(CaptureError, match=message):
+        load_capture(tiny_capture)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train_frames": ("F9*",)}, r"--train-frames F9\*: no frame of .*TinyDesk has such a name"),
+        ({"eval_frames": ("*",)}, r"--eval-frames \*: holds out all 9 frames"),
+        ({"train_frames": ("F0E0",)}, r"F0E0\.png: the only training frame"),
+        ({"downscale_factor": 0}, "--downscale-factor 0: expected a whole number from 1"),
+        ({"downscale_factor": 61}, r"--downscale-factor 61 leaves no pixels of .*F0E0\.png \(90x60\)"),
+    ],
+)
+def test_bad_option_is_refused(tiny_capture, options, message):
+    with pytest.raises(CaptureError, match=message):
+        load_capture(tiny_capture, **options)
+
+
+def test_unknown_exposures_cannot_be_fixed(tiny_capture):
+    rename_at_random(tiny_capture)
+    with pytest.raises(CaptureError, match=r"--exposures fix: the exposures are unknown.*exposure\.txt"):
+        load_capture(tiny_capture, exposures="fix")

@@ -1,0 +1,45 @@
+"""The table of frames as a user reads it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.frame_table import frame_table
+
+
+def rows_of(capture: Capture) -> list[list[str]]:
+    """Cells of the table's rows, as printed."""
+    terminal = io.StringIO()
+    Console(file=terminal, width=100).print(frame_table(capture))
+    lines = [line.strip("│ \n").split("│") for line in terminal.getvalue().splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line] for line in lines]
+
+
+def printed(capture: Capture) -> str:
+    terminal = io.StringIO()
+    Console(file=terminal, width=100).print(frame_table(capture))
+    return terminal.getvalue()
+
+
+def test_known_settings_say_where_they_come_from(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F0E0", "F1E1", "F2E2"))
+    rows = rows_of(capture)
+    assert len(rows) == 9
+    assert rows[0] == ["F0E0", "0 (by names)", "-3.00 (exposure.txt)", "train"]
+    assert rows[4] == ["F1E1", "1 (by names)", "+0.00 (exposure.txt)", "train, reference"]
+    assert rows[5] == ["F1E2", "1 (by names)", "+3.00 (exposure.txt)", "eval"]
+    text = printed(capture)
+    assert "TinyDesk: 9 frames, 90x60, uint8" in text
+    assert "exposures are fixed, focus positions are learned" in text
+
+
+def test_unknown_exposure_and_single_focus(tmp_path: Path, write_grey):
+    write_grey("night [1].png", 20)
+    write_grey("night [2].png", 200)
+    capture = load_capture(tmp_path)
+    assert rows_of(capture)[1] == ["night [2]", "one for all", "unknown, setting 1", "train, eval"]
+    assert "exposures are learned" in printed(capture) and "focus positions" not in printed(capture)

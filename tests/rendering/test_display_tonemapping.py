@@ -1,0 +1,127 @@
+import math
+from typing import get_args
+
+import pytest
+import torch
+
+from neucam_nerfstudio.rendering.display_tonemapping import (
+    DisplayAnchors,
+    DisplayOperator,
+    display_anchors,
+    encode_srgb,
+    filmic,
+    log_curve,
+    luminance,
+    reinhard,
+    tonemap,
+)
+
+OPERATORS = get_args(DisplayOperator)
+ANCHORS = DisplayAnchors(key=torch.tensor(0.5), white=torch.tensor(40.0))
+
+
+def grey(value: float) -> torch.Tensor:
+    return torch.full((3,), value)
+
+
+def test_srgb_by_hand():
+    encoded = encode_srgb(torch.tensor([0.0, 0.001, 0.5, 1.0, 3.0]))
+    torch.testing.assert_close(encoded, torch.tensor([0.0, 0.01292, 0.735357, 1.0, 1.0]), atol=1e-5, rtol=0)
+
+
+def test_luminance_by_hand():
+    assert luminance(torch.tensor([1.0, 2.0, 10.0])).item() == pytest.approx(0.2126 + 2 * 0.7152 + 10 * 0.0722)
+
+
+def test_reinhard_by_hand():
+    # L (1 + L / white^2) / (1 + L) with L = 1, white = 2
+    torch.testing.assert_close(reinhard(grey(1.0), torch.tensor(2.0)), grey(0.625))
+
+
+def test_filmic_by_hand():
+    def hable(x):
+        return (x * (0.15 * x + 0.05) + 0.004) / (x * (0.15 * x + 0.5) + 0.06) - 0.02 / 0.3
+
+    expected = hable(1.0) / hable(11.2)
+    torch.testing.assert_close(filmic(grey(0.5), torch.tensor(5.6)), grey(expected), atol=1e-6, rtol=1e-5)
+
+
+def test_log_by_hand():
+    torch.testing.assert_close(log_curve(grey(0.0198)), grey(math.log(100) / math.log(5001)))
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_black_is_black_and_far_beyond_white_is_white(operator):
+    torch.testing.assert_close(tonemap(grey(0.0), operator, ANCHORS), grey(0.0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(tonemap(grey(4e4), operator, ANCHORS), grey(1.0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("operator", ["reinhard", "filmic", "log"])
+def test_white_is_where_the_picture_reaches_one(operator):
+    torch.testing.assert_close(tonemap(grey(40.0), operator, ANCHORS), grey(1.0), atol=1e-5, rtol=0)
+    assert (tonemap(grey(35.0), operator, ANCHORS) < 1).all()
+
+
+def test_the_default_shows_the_key_as_middle_grey():
+    shown = tonemap(grey(0.5), "reinhard", ANCHORS)
+    assert 0.40 < shown[0].item() < 0.47
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_more_light_is_never_darker_and_always_in_range(operator):
+    radiance = torch.logspace(-6, 6, 500)[:, None] * torch.tensor([1.0, 0.4, 0.05])
+    shown = tonemap(radiance, operator, ANCHORS)
+    assert shown.min() >= 0 and shown.max() <= 1
+    assert (luminance(shown).diff(dim=0) >= -1e-6).all()
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_exposure_stops_double_the_light(operator):
+    torch.testing.assert_close(
+        tonemap(torch.tensor([0.1, 0.2, 0.3]), operator, ANCHORS, exposure_stops=1.0),
+        tonemap(torch.tensor([0.2, 0.4, 0.6]), operator, ANCHORS),
+    )
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_chunks_of_rays_look_like_the_whole(operator):
+    radiance = torch.rand(7, 5, 3, generator=torch.Generator().manual_seed(0)) * 60
+    chunks = torch.cat([tonemap(row, operator, ANCHORS) for row in radiance])
+    torch.testing.assert_close(chunks, tonemap(radiance, operator, ANCHORS).flatten(0, 1))
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_gradients_are_finite_from_darkness_to_glare(operator):
+    radiance = torch.tensor([[0.0, 0.0, 0.0], [1e-9, 0.0, 1.0], [0.5, 0.5, 0.5], [1e5, 10.0, 0.0]], requires_grad=True)
+    tonemap(radiance, operator, ANCHORS).sum().backward()
+    assert torch.isfinite(radiance.grad).all()
+
+
+@pytest.mark.parametrize("colour", [(0.8, 0.3, 0.1), (0.05, 0.2, 0.9)])
+@pytest.mark.parametrize("brightness", [0.1, 1.0, 10.0])
+def test_reinhard_keeps_the_hue(colour, brightness):
+    def hue(rgb):
+        """Place of the middle channel between the least and the greatest: what HSV hue is made of."""
+        low, middle, high = rgb.sort().values
+        return ((middle - low) / (high - low)).item()
+
+    radiance = brightness * torch.tensor(colour)
+    assert hue(reinhard(radiance, torch.tensor(30.0))) == pytest.approx(hue(radiance), abs=1e-4)
+
+
+def test_anchors_by_hand():
+    radiance = torch.tensor([1.0, 2.0, 4.0, 8.0])[:, None].expand(4, 3)
+    anchors = display_anchors(radiance, white_percentile=75.0)
+    assert anchors.key.item() == pytest.approx(2**1.5, rel=1e-5)
+    assert anchors.white.item() == pytest.approx(4.0, rel=1e-5)
+
+
+def test_any_gain_of_the_scene_looks_the_same():
+    radiance = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) + 0.01
+    shown = tonemap(radiance, "reinhard", display_anchors(radiance))
+    torch.testing.assert_close(tonemap(100 * radiance, "reinhard", display_anchors(100 * radiance)), shown)
+
+
+def test_a_black_picture_has_usable_anchors():
+    black = torch.zeros(10, 3)
+    assert torch.isfinite(tonemap(black, "reinhard", display_anchors(black))).all()

@@ -1,0 +1,93 @@
+"""The package as users install it: quick and silent to import, found by nerfstudio, free of one machine's paths."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+HEAVY = ("torch", "numpy", "cv2", "nerfstudio", "imageio_ffmpeg")
+PARTS_OF_NERFSTUDIO_THAT_LOAD_DATAPARSERS = (
+    "nerfstudio.engine.trainer",
+    "nerfstudio.pipelines",
+    "nerfstudio.data.datamanagers",
+    "nerfstudio.configs.method_configs",
+)
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `code` in a fresh interpreter; its output and errors are what a user would see."""
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+
+
+def modules_imported_by(module: str) -> list[str]:
+    return run_python(f"import sys, {module}; print(*sys.modules)").stdout.split()
+
+
+def test_import_of_the_package_is_silent_and_light():
+    result = run_python(f"import sys, neucam_nerfstudio; print([m for m in {HEAVY} if m in sys.modules])")
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")
+
+
+def test_import_of_the_package_is_quick():
+    timing = (
+        "import time; start = time.perf_counter(); import neucam_nerfstudio; print((time.perf_counter() - start) * 1e3)"
+    )
+    fastest_ms = min(float(run_python(timing).stdout) for _ in range(5))
+    assert fastest_ms < 50
+
+
+def test_dataparser_is_loaded_without_what_loads_dataparsers():
+    imported = modules_imported_by("neucam_nerfstudio.dataparsers.neucam_dataparser")
+    assert [m for m in imported if m.startswith(PARTS_OF_NERFSTUDIO_THAT_LOAD_DATAPARSERS)] == []
+
+
+@pytest.mark.parametrize("name", ["neucam", "neucam-paper", "neucam-multifocus", "neucam-multifocus-paper"])
+def test_method_is_registered_under_its_own_name(name):
+    (entry_point,) = entry_points(group="nerfstudio.method_configs", name=name)
+    specification = entry_point.load()
+    assert specification.config.method_name == name
+    assert specification.description
+
+
+def test_dataparser_is_registered():
+    from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+
+    (entry_point,) = entry_points(group="nerfstudio.dataparser_configs", name="neucam-data")
+    assert isinstance(entry_point.load(), DataParserSpecification)
+
+
+@pytest.mark.parametrize("script", ["neucam-export", "neucam-import"])
+def test_script_is_installed(script):
+    (entry_point,) = entry_points(group="console_scripts", name=script)
+    assert callable(entry_point.load())
+
+
+def test_installed_version_is_the_package_s():
+    import neucam_nerfstudio
+
+    assert distribution("neucam-nerfstudio").version == neucam_nerfstudio.__version__
+
+
+def test_no_file_names_a_place_of_one_machine():
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    if tracked.returncode != 0:
+        pytest.skip("not a git checkout")
+    place = re.compile(rb"(?<![\w.:/-])/(?:work|root|tmp|home/\w+|Users/\w+)/")
+    texts = [REPOSITORY / name for name in tracked.stdout.splitlines() if not name.startswith("dataset/")]
+    named = [path for path in texts if path.is_file() and path != Path(__file__) and place.search(path.read_bytes())]
+    assert named == []
