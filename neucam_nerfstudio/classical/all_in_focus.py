@@ -1,4 +1,4 @@
-"""Merged exposures of all focus settings -> all-in-focus radiance and the focus setting at which each pixel is sharpest."""
+"""Merged exposures of all focus settings -> all-in-focus radiance, and the setting at which each pixel is sharpest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Depth from defocus: at which focus setting each pixel is sharpest, and how fast blur grows away from it.
 
-Tested by blurring again: where a sharp image, blurred as a focus setting `n` steps away should be, looks like the photograph
-taken there, the pixel is `n` steps away from that setting (Pentland 1987; Favaro & Soatto 2005).
+Tested by blurring again: where a sharp image, blurred as a focus setting `n` steps away should be, looks like the
+photograph taken there, the pixel is `n` steps away from that setting (Pentland 1987; Favaro & Soatto 2005).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOLERATED_MISMATCH = 0.2
 """Squared difference of log luminance from which on two pixels just count as different."""
 
 WINDOW_SHARES = ((1.0, 1.0), (3.0, 0.5), (9.0, 0.2))
-"""Windows over which evidence is gathered, in units of the smallest, and their weights; flat areas rely on the large ones."""
+"""Windows over which evidence is gathered, in units of the smallest, with weights; flat areas need the large ones."""
 
 SMALLEST_WINDOW_PX = 2.0
 
@@ -42,7 +42,7 @@ class LuminanceStack(NamedTuple):
 
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
-        reliability: Share of the setting's own light in it, [0, 1]; what the setting cannot show is taken from the others.
+        reliability: Share of the setting's own light in it, [0, 1]; what it cannot show is taken from the others.
         noise: Variance of the log luminance.
     """
 
@@ -66,16 +66,18 @@ def gaussian_blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
 
 def guided_filter(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """Smooths an image except where the guide has edges (He et al. 2010)."""
-    side = 2 * GUIDE_RADIUS_PX + 1
-    mean = lambda x: cv2.blur(x, (side, side))  # noqa: E731
+
+    def mean(values):
+        return cv2.blur(values, (2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
+
     mean_guide, mean_image = mean(guide), mean(image)
     slope = (mean(guide * image) - mean_guide * mean_image) / (mean(guide**2) - mean_guide**2 + GUIDE_EDGE_VARIANCE)
     offset = mean_image - slope * mean_guide
     return mean(slope) * guide + mean(offset)
 
 
-def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, "positions"]:
-    """Focus positions that are tried, in units of focus settings: half a setting beyond the first and the last as well."""
+def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " positions"]:
+    """Focus positions that are tried, in units of focus settings: half a setting beyond the first and the last too."""
     return np.arange(-0.5, settings - 0.5 + step / 2, step)
 
 
@@ -124,10 +126,12 @@ def estimate_blur(
     Arguments as of `estimate_sharpest_focus`.
     """
     mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP)[1]
-        for sigma in BLUR_CANDIDATES_PX
+        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP)[1] for sigma in BLUR_CANDIDATES_PX
     ]
-    return BLUR_CANDIDATES_PX[int(np.argmin(mismatches))]
+    best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
+    before, least, after = mismatches[best - 1 : best + 2]
+    vertex = 0.5 * (before - after) / max(before - 2 * least + after, 1e-12)
+    return BLUR_CANDIDATES_PX[best] * 2.0 ** (float(np.clip(vertex, -1, 1)) / 2)
 
 
 def _gathered(mismatch, window_px):

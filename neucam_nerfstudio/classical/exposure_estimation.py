@@ -18,25 +18,28 @@ OTHER_EXPOSURE_STOPS = 0.4
 
 
 def estimate_exposure_stops(
-    frames: Sequence[np.ndarray], focus_index: np.ndarray, exposure_index: Sequence[int] | None
-) -> Float[np.ndarray, "frames"]:
+    small_ldr: Float[np.ndarray, "frames height width 3"],
+    focus_index: np.ndarray,
+    exposure_index: Sequence[int] | None,
+) -> Float[np.ndarray, " frames"]:
     """Exposure of each frame in stops, the middle one 0.
 
-    Exposures and response are known up to a common factor on all stops; it is chosen such that the response has the mid-tone
-    contrast of the sRGB curve (see `estimate_response`).
+    Exposures and response are known up to a common factor on all stops; it is chosen such that the response has the
+    mid-tone contrast of the sRGB curve (see `estimate_response`).
 
     Args:
-        frames: Aligned photographs [height, width, 3].
+        small_ldr: Aligned photographs, pixel values in [0, 1].
         focus_index: Focus setting of each.
-        exposure_index: Exposure setting of each where known; else frames that come out clearly equal are taken to share one.
+        exposure_index: Exposure setting of each where known. Settings that come out clearly equal are one.
     """
-    _, stops = estimate_response(*sample_frames(frames, focus_index, None), None)
-    settings = equal_exposures(stops) if exposure_index is None else np.asarray(exposure_index)
-    tied = np.array([stops[settings == setting].mean() for setting in settings])
-    return tied - np.sort(tied)[len(tied) // 2]
+    _, stops = estimate_response(*sample_frames(small_ldr, focus_index, None), None)
+    if exposure_index is not None:
+        stops = _tied(stops, np.asarray(exposure_index))
+    stops = _tied(stops, equal_exposures(stops))
+    return stops - np.sort(stops)[len(stops) // 2]
 
 
-def equal_exposures(exposure_stops: Float[np.ndarray, "frames"]) -> np.ndarray:
+def equal_exposures(exposure_stops: Float[np.ndarray, " frames"]) -> np.ndarray:
     """Exposure setting of each frame: shared by frames that lie close together and far from all others."""
     order = np.argsort(exposure_stops, kind="stable")
     ascending = exposure_stops[order]
@@ -50,3 +53,8 @@ def equal_exposures(exposure_stops: Float[np.ndarray, "frames"]) -> np.ndarray:
         if not apart or np.ptp(members) > SAME_EXPOSURE_STOPS:
             return np.arange(len(exposure_stops))
     return settings
+
+
+def _tied(exposure_stops, settings):
+    """The mean of its setting for each frame."""
+    return np.array([exposure_stops[settings == setting].mean() for setting in settings])

@@ -21,7 +21,7 @@ BASE_CONTRAST = 0.02
 """Assumed variance of log radiance between places as far apart as the coarsest pyramid level resolves."""
 
 NOISE_PASSED_ON = 0.075
-"""Share of the variance of white noise that a pyramid step leaves: the sum of the squared weights of its 5 x 5 filter."""
+"""Share of the variance of white noise that a pyramid step leaves: the sum of the squared weights of its filter."""
 
 BAND_FREQUENCY = 2.0
 """Angular frequency, radians a pixel of its own level, that stands for a band of the Laplacian pyramid."""
@@ -34,8 +34,10 @@ FARTHEST_SETTING = 2.5
 """Blur is graded in steps of this many focus settings, and photographs farther out of focus do not help to sharpen."""
 
 
-def fuse_by_contrast(stack: Sequence[Float[np.ndarray, "height width 3"]], depth: int) -> Float[np.ndarray, "height width 3"]:
-    """Fuses log radiances of several focus settings: band by band, the one with the locally highest contrast counts most."""
+def fuse_by_contrast(
+    stack: Sequence[Float[np.ndarray, "height width 3"]], depth: int
+) -> Float[np.ndarray, "height width 3"]:
+    """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most."""
     pyramids = [laplacian_pyramid(image, depth) for image in stack]
     fused = []
     for bands in zip(*pyramids, strict=True):
@@ -57,9 +59,9 @@ def fuse_by_focus(
 ) -> Float[np.ndarray, "height width 3"]:
     """Fuses log radiances of several focus settings where it is known how blurred each is.
 
-    Each band of the pyramid is averaged with the inverse of its error variance: noise, and the contrast that defocus has
-    taken from it. So the sharpest setting counts alone where there is contrast, and all of them average noise away in flat
-    areas; what is saturated or black there is taken from the next best.
+    Each band of the pyramid is averaged with the inverse of its error variance: noise, and the contrast that defocus
+    has taken from it. So the sharpest setting counts alone where there is contrast, and all of them average noise away
+    in flat areas; what is saturated or black there is taken from the next best.
 
     Args:
         stack: Log radiance at each focus setting.
@@ -96,10 +98,10 @@ def sharpen_by_reblurring(
     sharpest_focus: Float[np.ndarray, "height width"],
     sigma_per_setting_px: float,
 ) -> Float[np.ndarray, "height width"]:
-    """One step of damped Richardson-Lucy deconvolution (Richardson 1972, Lucy 1974; White 1994) against all focus settings.
+    """One step of damped Richardson-Lucy deconvolution (Richardson 1972; White 1994) against all focus settings.
 
-    Light is blurred as at each focus setting; the ratio of what was photographed to that, as far as it is no noise, goes
-    back to where it came from.
+    Light is blurred as at each focus setting; the ratio of what was photographed to that, as far as it is no noise,
+    goes back to where it came from.
 
     Args:
         log_luminance: All-in-focus estimate.

@@ -23,14 +23,14 @@ def to_codes(frame: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(frame, 0, 1) * 65535).astype(np.uint16)
 
 
-def code_values(dtype: np.dtype) -> Float[np.ndarray, "codes"]:
+def code_values(dtype: np.dtype) -> Float[np.ndarray, " codes"]:
     """Pixel value in [0, 1] of each code that `to_codes` makes of frames of a type."""
     largest = 255 if dtype == np.uint8 else 65535
     return np.arange(largest + 1) / largest
 
 
 def estimate_pixel_noise(frames: Sequence[np.ndarray]) -> float:
-    """Standard deviation of a pixel value in [0, 1]: the median over frames of their flattest quarter's (Immerkaer 1996)."""
+    """Standard deviation of a pixel value in [0, 1]: the median over frames, from flat blocks (Immerkaer 1996)."""
     found = [_noise_of_flat_blocks(frame) for frame in frames]
     return max(LEAST_NOISE, float(np.median(found)))
 

@@ -1,4 +1,4 @@
-"""Camera response from photographs of one scene at several exposures (Debevec & Malik 1997), robust to defocus and motion."""
+"""Camera response from photographs at several exposures (Debevec & Malik 1997), robust to defocus and motion."""
 
 from __future__ import annotations
 
@@ -26,8 +26,19 @@ HALF_STEP = 1 / 512
 """Half an 8-bit step: keeps the logarithms of black and of the distance to white finite."""
 
 SMOOTHNESS = 1e-3
+"""Weight of the bends of a response beside the mean squared error of log radiance."""
+
 ROBUST_DEVIATIONS = 3.0
-REWEIGHTINGS = 6
+"""Samples farther off than this many typical deviations are let go."""
+
+REWEIGHTINGS = 8
+
+TYPICAL_GAMMA = 2.2
+CONTRAST_WEIGHT = 10.0
+"""How firmly responses of unknown exposures are held to the mid-tone contrast of this gamma."""
+
+TIE_BREAK = 1e-6
+"""Weight that decides what neither pixels nor smoothness do: small corrections, small stops."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,10 @@ class ResponseTable:
         ldr: Pixel values in [0, 1] at the knots.
     """
 
-    log_exposure: Float[np.ndarray, "knots"]
+    log_exposure: Float[np.ndarray, " knots"]
     ldr: Float[np.ndarray, "knots 3"]
 
-    def inverse(self, ldr: Float[np.ndarray, "values"]) -> Float[np.ndarray, "values 3"]:
+    def inverse(self, ldr: Float[np.ndarray, " values"]) -> Float[np.ndarray, "values 3"]:
         """Log exposures at which the channels reach the given pixel values; the table's ends where they never do."""
         return np.stack([np.interp(ldr, self.ldr[:, c], self.log_exposure) for c in range(3)], axis=-1)
 
@@ -75,15 +86,16 @@ def srgb_response() -> ResponseTable:
 def estimate_response(
     ldr: Float[np.ndarray, "samples frames 3"],
     comparable: Bool[np.ndarray, "samples frames"],
-    exposure_stops: Float[np.ndarray, "frames"] | None,
-) -> tuple[ResponseTable, Float[np.ndarray, "frames"]]:
+    exposure_stops: Float[np.ndarray, " frames"] | None,
+) -> tuple[ResponseTable, Float[np.ndarray, " frames"]]:
     """Least-squares response, and exposures where they are not known.
 
     Minimises, over the inverse response g, the exposures and one log radiance a sample,
-    `sum w (g(ldr) - ln 2 * exposure_stops - log_radiance)^2 + smoothness of g` (Debevec & Malik 1997, eq. 3). Here w is the
-    precision of a pixel of constant noise, 1 / g'(ldr)^2, times a weight that lets go of samples whose light differed between
-    the frames. Where exposures are unknown, any power of radiance explains the frames as well; the one is taken that gives
-    the mid-tones the contrast of the sRGB curve. Middle grey of every channel is at log exposure 0.
+    `sum w (g(ldr) - ln 2 * exposure_stops - log_radiance)^2 + smoothness of g` (Debevec & Malik 1997, eq. 3). Here w is
+    the precision of a pixel of constant noise, 1 / g'(ldr)^2, times a weight that lets go of samples whose light
+    differed between the frames. Where exposures are unknown, any power of radiance explains the frames as well; the
+    one is taken that gives the mid-tones the contrast of the sRGB curve, which is near a power of 1 / 2.2. Middle grey
+    of every channel is at log exposure 0.
 
     Args:
         ldr: Pixel values in [0, 1].
@@ -95,12 +107,13 @@ def estimate_response(
     """
     shares = _knot_shares(np.clip(ldr, 0, 1).astype(np.float64))
     usable = comparable[..., None] & (ldr > USABLE_LDR[0]) & (ldr < USABLE_LDR[1])
+    design = _design(shares)
     log_exposure = np.repeat((_CURVES @ [1.0, 1.0])[:, None], 3, axis=1)
     trust = np.ones_like(ldr)
     for _ in range(REWEIGHTINGS):
         precision = 1 / np.maximum(np.gradient(log_exposure, LDR_KNOTS, axis=0), 0.1) ** 2
         weights = usable * trust * np.einsum("mnck,kc->mnc", shares, precision)
-        log_exposure, stops = _solve(shares, weights, exposure_stops)
+        log_exposure, stops = _solve(design, weights, exposure_stops)
         found = np.einsum("mnck,kc->mnc", shares, log_exposure) - LN2 * stops[:, None]
         trust = _trust(found, weights)
     return tabulate_response(log_exposure), stops
@@ -123,49 +136,53 @@ def _knot_shares(ldr):
     return shares
 
 
-def _solve(shares, weights, known_stops):
+def _design(shares):
+    """One row of the least-squares problem for each pixel value: what g is made of there, and the frame's stops."""
+    samples, frames, channels, _ = shares.shape
+    stops = np.broadcast_to(-LN2 * np.eye(frames)[:, None], (samples, frames, channels, frames))
+    return np.concatenate([shares @ _BASIS, stops], axis=-1)
+
+
+def _solve(design, weights, known_stops):
     """Inverse response at the knots, and stops, for fixed weights: normal equations with the radiances eliminated."""
-    frames, size = shares.shape[1], _BASIS.shape[1]
+    frames, size = design.shape[1], _BASIS.shape[1]
     unknowns = 3 * size + frames
     normal, right_side = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+    preferences = _preferences()
     for c in range(3):
         columns = np.r_[c * size : (c + 1) * size, 3 * size : unknowns]
-        normal[np.ix_(columns, columns)] += _normal_equations(shares[:, :, c], weights[..., c])
-        normal[np.ix_(columns[:size], columns[:size])] += _preferences()
+        normal[np.ix_(columns, columns)] += _normal_equations(design[:, :, c], weights[..., c])
+        normal[np.ix_(columns[:size], columns[:size])] += preferences
     if known_stops is None:
         contrast = np.diff(_basis_at(MID_TONES), axis=0)[0]
         for c in range(3):
             curve = slice(c * size, (c + 1) * size)
-            normal[curve, curve] += 10 * np.outer(contrast, contrast)
-            right_side[curve] += 10 * contrast * 2.2 * np.log(MID_TONES[1] / MID_TONES[0])
-        normal[3 * size :, 3 * size :] += 1e-6
-        solution = np.linalg.solve(normal + 1e-10 * np.eye(unknowns), right_side)
+            normal[curve, curve] += CONTRAST_WEIGHT * np.outer(contrast, contrast)
+            right_side[curve] += CONTRAST_WEIGHT * contrast * TYPICAL_GAMMA * np.log(MID_TONES[1] / MID_TONES[0])
+        normal[3 * size :, 3 * size :] += TIE_BREAK * np.eye(frames)
+        solution = np.linalg.solve(normal, right_side)
         curves, stops = solution[: 3 * size], solution[3 * size :]
     else:
         stops = np.asarray(known_stops, np.float64)
-        within = normal[: 3 * size, : 3 * size] + 1e-10 * np.eye(3 * size)
-        curves = np.linalg.solve(within, -normal[: 3 * size, 3 * size :] @ stops)
+        curves = np.linalg.solve(normal[: 3 * size, : 3 * size], -normal[: 3 * size, 3 * size :] @ stops)
     return _BASIS @ curves.reshape(3, size).T, stops
 
 
-def _normal_equations(shares, weights):
-    """Of one channel, over (what its inverse response is made of, stops of all frames)."""
-    samples, frames, _ = shares.shape
-    stops_columns = np.broadcast_to(-LN2 * np.eye(frames), (samples, frames, frames))
-    rows = np.concatenate([shares @ _BASIS, stops_columns], axis=-1)
+def _normal_equations(rows, weights):
+    """Of one channel: its samples' radiances are eliminated by counting each row from the mean of its sample."""
     weighted = rows * weights[..., None]
     sample_sums = weighted.sum(axis=1)
     sample_weights = np.maximum(weights.sum(axis=1), 1e-12)[:, None]
-    flat = rows.shape[-1]
-    product = weighted.reshape(-1, flat).T @ rows.reshape(-1, flat) - (sample_sums / sample_weights).T @ sample_sums
-    return product / max(weights.sum(), 1e-12)
+    unknowns = rows.shape[-1]
+    product = weighted.reshape(-1, unknowns).T @ rows.reshape(-1, unknowns)
+    return (product - (sample_sums / sample_weights).T @ sample_sums) / max(weights.sum(), 1e-12)
 
 
 def _preferences():
     """What is asked of an inverse response beside the pixels: a smooth correction, and middle grey at 0."""
     knots = len(LDR_KNOTS)
     bend = np.diff(np.eye(knots), n=2, axis=0) * knots**1.5
-    preferences = 1e-6 * np.eye(knots + _CURVES.shape[1])
+    preferences = TIE_BREAK * np.eye(knots + _CURVES.shape[1])
     preferences[:knots, :knots] += SMOOTHNESS * bend.T @ bend
     grey = _basis_at([0.5])[0]
     return preferences + np.outer(grey, grey)

@@ -1,4 +1,4 @@
-"""The estimate from which the model starts: response, exposures, all-in-focus radiance and focus, without any training."""
+"""The estimate from which the model starts: response, exposures, all-in-focus radiance and focus, without training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_st
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_estimation import ResponseTable, estimate_response, srgb_response
-from neucam_nerfstudio.classical.response_samples import sample_frames
+from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
 
 LEAST_STOPS_FOR_RESPONSE = 0.3
 """Exposures that differ by less tell nothing of the response."""
@@ -39,15 +39,17 @@ class WarmStart:
         log_exposure_knots: Knots of the response, evenly spaced: log radiance + ln 2 * stops.
         response_values: Pixel values in [0, 1] at the knots, rising.
         exposure_stops: Exposure of each frame: as given, or estimated with the middle one 0.
-        sharpest_focus: Where among the focus settings, in ascending order of focus index, a pixel is sharpest; fractional.
-        blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus; 0 with one setting.
-        merged_log_radiance: Radiance as seen at each focus setting; where one shows only black or white, as the others do.
+        sharpest_focus: At which focus setting a pixel is sharpest: 0 is the lowest focus index, 1 the next; fractional.
+        blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
+            of the disc that a lens makes); 0 with one setting.
+        merged_log_radiance: Radiance as seen at each focus setting, in that order; where one shows only black or white,
+            as the others see it.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
-    log_exposure_knots: Float[np.ndarray, "knots"]
+    log_exposure_knots: Float[np.ndarray, " knots"]
     response_values: Float[np.ndarray, "knots 3"]
-    exposure_stops: Float[np.ndarray, "frames"]
+    exposure_stops: Float[np.ndarray, " frames"]
     sharpest_focus: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
     merged_log_radiance: Float[np.ndarray, "settings height width 3"]
@@ -64,32 +66,34 @@ def classical_estimate(
     Without two different exposures the response cannot be told, and that of the sRGB standard is taken.
 
     Args:
-        frames: Aligned photographs [height, width, 3], RGB, 8 or 16 bit or floating point in [0, 1]. They are read in strips
-            of rows, so memory-mapped files do.
+        frames: Aligned photographs [height, width, 3], RGB, 8 or 16 bit or floating point in [0, 1].
         focus_index: Focus setting of each frame.
         exposure_stops: Exposure of each frame, or None to estimate it.
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
     """
     focus_index = np.asarray(focus_index)
+    small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(frames, focus_index, exposure_index)
+        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index)
     else:
         stops = np.asarray(exposure_stops, np.float64)
-    response = _response(frames, focus_index, stops)
+    response = _response(small_ldr, focus_index, stops)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     merger = _StackMerger(frames, focus_index, tables)
     log_radiance, sharpest_focus, merged, blur = _fuse(merger)
     median = np.median(log_radiance)
+    log_radiance -= median
+    merged -= median
     response = response.shifted(-median)
     return WarmStart(
-        log_radiance=log_radiance - median,
+        log_radiance=log_radiance,
         log_exposure_knots=response.log_exposure,
         response_values=response.ldr,
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
         blur_per_setting_px=blur,
-        merged_log_radiance=merged - median,
+        merged_log_radiance=merged,
     )
 
 
@@ -102,10 +106,10 @@ def overlapping_strips(height: int, width: int) -> Iterator[tuple[slice, slice]]
         yield slice(top, bottom), slice(max(0, top - STRIP_MARGIN_ROWS), min(height, bottom + STRIP_MARGIN_ROWS))
 
 
-def _response(frames, focus_index, stops) -> ResponseTable:
+def _response(small_ldr, focus_index, stops) -> ResponseTable:
     if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
         return srgb_response()
-    return estimate_response(*sample_frames(frames, focus_index, stops), stops)[0]
+    return estimate_response(*sample_frames(small_ldr, focus_index, stops), stops)[0]
 
 
 @dataclass(frozen=True)

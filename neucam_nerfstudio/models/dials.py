@@ -29,12 +29,15 @@ class DialSettings:
         focus_position: Focus position, unitless, on the scale of the learned ones.
         aperture: Factor on the blur: 0 all in focus, 1 as captured.
         exposure_stops: Exposure in stops, on the scale of the capture's: +1 doubles the light.
+        display_exposure_stops: How many stops that is above the reference frame: what brightens a tone-mapped
+            picture, which has no exposure of its own.
         tone_mapping: How radiance is shown.
     """
 
     focus_position: float
     aperture: float
     exposure_stops: float
+    display_exposure_stops: float
     tone_mapping: DisplayOperator
 
 
@@ -109,11 +112,17 @@ class Dials(ViewerControl):
         self._tone_mapping = ViewerDropdown(
             "Tone mapping", operators[0], operators, hint="How high-dynamic-range outputs are shown."
         )
-        self._followed = {self._focus: self._focus.value, self._exposure: self._exposure.value}
+        self._reference = {self._focus: self._focus.value, self._exposure: self._exposure.value}
 
     def read(self) -> DialSettings:
         """What the dials say now."""
-        return DialSettings(self.focus_position, self.aperture, self.exposure_stops, self.tone_mapping)
+        return DialSettings(
+            self.focus_position,
+            self.aperture,
+            self.exposure_stops,
+            self.exposure_stops - self._reference[self._exposure],
+            self.tone_mapping,
+        )
 
     def follow_reference(self, focus_position: float, exposure_stops: float) -> None:
         """Keeps the dials that nobody has turned at the reference frame's settings, which training moves.
@@ -123,8 +132,10 @@ class Dials(ViewerControl):
             exposure_stops: The reference frame's exposure now, stops.
         """
         for slider, value in ((self._focus, focus_position), (self._exposure, exposure_stops)):
-            if slider.value == self._followed[slider]:
-                slider.value = self._followed[slider] = min(max(float(value), slider.min), slider.max)
+            is_untouched = slider.value == self._reference[slider]
+            self._reference[slider] = min(max(float(value), slider.min), slider.max)
+            if is_untouched:
+                slider.value = self._reference[slider]
 
     @property
     def focus_position(self) -> float:

@@ -15,6 +15,8 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 CAPTURE = Path("dataset/MFME/Desk")
 RUN = Path("outputs/Desk/neucam")
+BIN = Path(sys.executable).parent
+"""Where this Python environment has its commands."""
 
 
 def main() -> None:
@@ -34,22 +36,21 @@ def main() -> None:
     _run(f"ns-eval --load-config {config} --output-path {scores}")
 
     CONSOLE.rule("NeuCam demo")
-    CONSOLE.print(f"ns-train took {training_seconds:.0f} s. Pictures, all in focus:", markup=False)
+    CONSOLE.print(f"ns-train took {training_seconds:.0f} s. Pictures at the reference frame's settings:", markup=False)
     for picture in sorted(pictures.iterdir()):
         CONSOLE.print(f"  {picture}", markup=False)
-    CONSOLE.print(f"How near they are to the ground truth ({scores}):", markup=False)
+    CONSOLE.print("Against the photographs (psnr, ssim) and the ground truth's radiance (the others):", markup=False)
     for name, value in _mean_scores(scores).items():
         CONSOLE.print(f"  {name:24} {value:8.3f}", markup=False)
-    CONSOLE.print(f"Look at it and turn its dials: .venv/bin/ns-viewer --load-config {config}", markup=False)
+    CONSOLE.print("Look at it and turn its dials:")
+    CONSOLE.print(f"  {BIN}/ns-viewer --load-config {config}", markup=False, soft_wrap=True)
 
 
 def _run(command: str) -> None:
     """Runs one of this Python environment's commands; ends the demo with its exit code if it fails."""
-    CONSOLE.print(f"$ {command}", style="bold", markup=False)
+    CONSOLE.print(f"$ {command}", style="bold", markup=False, soft_wrap=True)
     program, *arguments = shlex.split(command)
-    completed = subprocess.run(
-        [Path(sys.executable).with_name(program), *arguments], env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-    )
+    completed = subprocess.run([BIN / program, *arguments], env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
     if completed.returncode != 0:
         sys.exit(completed.returncode)
 

@@ -30,7 +30,9 @@ def viewer():
 
 
 def test_stand_at_the_reference_frame_without_a_viewer(dials):
-    assert dials.read() == DialSettings(focus_position=0.0, aperture=1.0, exposure_stops=0.0, tone_mapping="reinhard")
+    assert dials.read() == DialSettings(
+        focus_position=0.0, aperture=1.0, exposure_stops=0.0, display_exposure_stops=0.0, tone_mapping="reinhard"
+    )
 
 
 def test_are_turned_from_python(dials):
@@ -38,7 +40,7 @@ def test_are_turned_from_python(dials):
     dials.aperture = 0
     dials.exposure_stops = -2.5
     dials.tone_mapping = "filmic"
-    assert dials.read() == DialSettings(0.35, 0.0, -2.5, "filmic")
+    assert dials.read() == DialSettings(0.35, 0.0, -2.5, -2.5, "filmic")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,15 @@ def test_turned_dial_stays_where_it_was_turned(dials):
     dials.focus_position = -0.8
     dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
     assert (dials.focus_position, dials.exposure_stops) == (-0.8, 0.5)
+
+
+def test_tone_mapped_picture_is_brightened_from_the_reference_frame_s_exposure():
+    dials = Dials((0.0,), exposure_stops=(2.0, 4.0), reference_focus_position=0.0, reference_exposure_stops=2.0)
+    assert dials.read().display_exposure_stops == 0.0
+    dials.exposure_stops = 3.5
+    assert dials.read().display_exposure_stops == 1.5
+    dials.follow_reference(focus_position=0.0, exposure_stops=2.5)
+    assert dials.read().display_exposure_stops == 1.0
 
 
 def test_reference_beyond_the_dial_leaves_it_at_its_end(dials):

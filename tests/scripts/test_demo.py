@@ -1,7 +1,6 @@
 """The demo says where it has to be run, stops at the first failure and reports mean scores only."""
 
 import json
-import sys
 
 import pytest
 
@@ -18,7 +17,7 @@ def test_command_that_fails_ends_the_demo_with_its_exit_code(tmp_path, monkeypat
     program = tmp_path / "ns-train"
     program.write_text("#!/bin/sh\nexit $1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(demo, "BIN", tmp_path)
     with pytest.raises(SystemExit) as ended:
         demo._run("ns-train 3")
     assert ended.value.code == 3

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.classical import warm_start
+from neucam_nerfstudio.classical.response_estimation import LN2
+from neucam_nerfstudio.classical.warm_start import classical_estimate, overlapping_strips
+
+STOPS = [-2.0, 0.0, 2.0]
+
+
+@pytest.fixture(scope="module")
+def seen(view):
+    return view.seen(1.5)
+
+
+def develop(estimate, log_exposure):
+    knots, values = estimate.log_exposure_knots, estimate.response_values
+    return np.stack([np.interp(log_exposure[..., c], knots, values[:, c]) for c in range(3)], axis=-1)
+
+
+def check_form(estimate, frames, settings):
+    height, width, _ = frames[0].shape
+    assert estimate.log_radiance.shape == (height, width, 3)
+    assert estimate.merged_log_radiance.shape == (settings, height, width, 3)
+    assert estimate.sharpest_focus.shape == (height, width)
+    assert estimate.exposure_stops.shape == (len(frames),)
+    arrays = (value for value in vars(estimate).values() if isinstance(value, np.ndarray))
+    assert all(a.dtype == np.float32 and np.isfinite(a).all() for a in arrays)
+    assert np.median(estimate.log_radiance) == pytest.approx(0, abs=1e-4)
+    assert (np.diff(estimate.log_exposure_knots) > 0).all() and (np.diff(estimate.response_values, axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_bracket_at_one_focus(view, dtype):
+    frames = [view.photograph(view.radiance, s, dtype=dtype, seed=i) for i, s in enumerate(STOPS)]
+    estimate = classical_estimate(frames, [0, 0, 0], STOPS)
+    check_form(estimate, frames, 1)
+    assert view.log_error(estimate.log_radiance) < 0.05
+    assert (estimate.sharpest_focus == 0).all() and estimate.blur_per_setting_px == 0
+    for frame, stops in zip(frames, STOPS, strict=True):
+        scale = 1 if dtype == np.float32 else np.iinfo(dtype).max
+        predicted = develop(estimate, estimate.log_radiance + LN2 * stops)
+        assert np.abs(predicted - frame / scale).mean() < 0.01
+
+
+def test_full_focus_stack_and_bracket(view, seen):
+    frames = [view.photograph(seen[f], s, seed=3 * f + i) for f in range(3) for i, s in enumerate(STOPS)]
+    estimate = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
+    check_form(estimate, frames, 3)
+    assert view.log_error(estimate.log_radiance) < 0.5 * view.log_error(estimate.merged_log_radiance[1])
+    assert np.abs(estimate.sharpest_focus - view.sharpest_focus)[:, [32, 96, 160]].mean() < 0.2
+    merged_error = estimate.merged_log_radiance - np.log(seen)
+    assert np.abs(merged_error - np.median(merged_error)).mean() < 0.05
+
+
+def test_focus_stack_at_one_exposure_keeps_the_srgb_response(view, seen):
+    frames = [view.photograph(seen[f], 0.0, seed=f) for f in range(3)]
+    estimate = classical_estimate(frames, [0, 1, 2], [0.0, 0.0, 0.0])
+    check_form(estimate, frames, 3)
+    developed = develop(estimate, estimate.log_radiance)
+    truth = view.photograph(view.radiance, 0.0, noise=0) / 255
+    assert np.abs(developed - truth).mean() < 0.5 * np.abs(frames[1] / 255 - truth).mean()
+
+
+def test_each_focus_at_another_exposure(view, seen):
+    frames = [view.photograph(seen[f], s, seed=f) for f, s in enumerate(STOPS)]
+    estimate = classical_estimate(frames, [0, 1, 2], STOPS)
+    check_form(estimate, frames, 3)
+    assert view.log_error(estimate.log_radiance) < 0.2
+
+
+def test_unknown_exposures_in_any_order(view, seen):
+    order = np.random.default_rng(0).permutation(9)
+    focus, true_stops = np.repeat(range(3), 3)[order], np.array(STOPS * 3)[order]
+    frames = [view.photograph(seen[f], s, seed=i) for i, (f, s) in enumerate(zip(focus, true_stops, strict=True))]
+    estimate = classical_estimate(frames, focus, None)
+    check_form(estimate, frames, 3)
+    assert np.corrcoef(estimate.exposure_stops, true_stops)[0, 1] > 0.999
+    power = np.polyfit(estimate.log_radiance.ravel(), np.log(view.radiance).ravel(), 1)[0]
+    assert view.log_error(power * estimate.log_radiance) < 0.15
+
+
+def test_strips_overlap_and_cover_the_picture():
+    strips = list(overlapping_strips(5000, 8000))
+    assert [rows.start for rows, _ in strips][0] == 0 and strips[-1][0].stop == 5000
+    for (rows, margin), (next_rows, next_margin) in zip(strips, strips[1:], strict=False):
+        assert rows.stop == next_rows.start and rows.start % 64 == 0
+        assert margin.stop - next_rows.start == 128 and rows.stop - next_margin.start == 128
+
+
+def test_strips_show_no_seams(tall_view, monkeypatch):
+    seen = tall_view.seen(1.5)
+    frames = [tall_view.photograph(seen[f], s, seed=f) for f in range(3) for s in STOPS]
+    whole = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
+    monkeypatch.setattr(warm_start, "STRIP_PIXELS", 128 * 64)
+    in_strips = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
+    assert np.abs(whole.log_radiance - in_strips.log_radiance).max() < 0.02
+    assert np.abs(whole.sharpest_focus - in_strips.sharpest_focus).max() < 0.05
