@@ -33,7 +33,7 @@ def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capt
     """Puts an estimate into those parts that can take one, in place; the others keep their start."""
     device = next(scene.parameters()).device
 
-    def tensor(values: Shaped[np.ndarray, "..."]) -> Tensor:
+    def tensor(values: Shaped[np.ndarray, ...]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
     if isinstance(scene, GridScene):

@@ -10,13 +10,10 @@ from jaxtyping import Float
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model, ModelConfig
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Parameter
-from typing_extensions import assert_never
 
-from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera, Mixing
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.models.camera_parts import (
@@ -100,6 +97,7 @@ class NeucamModel(Model):
             capture.exposure_stops(capture.reference_index),
         )
         self.viewer_camera = ViewerCamera(self.plane)
+        self.register_load_state_dict_post_hook(lambda model, keys: model._dials_follow())
 
     @property
     def capture(self) -> Capture:
@@ -162,7 +160,8 @@ class NeucamModel(Model):
         if self.training:
             radiance, _ = image_radiance(self.scene, self.camera, uv, times, settings)
             return {"rgb": develop(self.camera.response, radiance, settings.exposure_stops).squeeze(1)}
-        outputs = render_outputs(self.scene, self.camera, uv, times, settings, self.anchors(), dials.tone_mapping)
+        display = (self.anchors(), dials.tone_mapping, dials.display_exposure_stops)
+        outputs = render_outputs(self.scene, self.camera, uv, times, settings, *display)
         shown = {name: torch.where(inside, values, 0) for name, values in outputs.items()}
         return {**shown, "accumulation": inside.float(), "depth": distance.clamp(max=100.0)}
 

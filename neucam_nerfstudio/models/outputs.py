@@ -33,8 +33,19 @@ def render_outputs(
     settings: CameraSettings,
     anchors: DisplayAnchors,
     operator: DisplayOperator,
+    display_exposure_stops: float,
 ) -> dict[str, Tensor]:
     """Outputs of a ray, in the order in which the viewer lists them.
+
+    Args:
+        scene: The scene field.
+        camera: The implicit camera.
+        uv: Places of the picture, [0, 1].
+        times: Times of the rays, [0, 1].
+        settings: How the rays are taken.
+        anchors: Grey and white of the display.
+        operator: Tone mapping of the display.
+        display_exposure_stops: Brightens what is tone-mapped.
 
     Returns:
         `all_in_focus_hdr`: sharp radiance, tone-mapped for display, [0, 1].
@@ -47,7 +58,7 @@ def render_outputs(
     sharp = scene.radiance(uv, times)
     blurred, taps = image_radiance(scene, camera, uv, times, settings)
     outputs = {
-        "all_in_focus_hdr": tonemap(sharp, operator, anchors),
+        "all_in_focus_hdr": tonemap(sharp, operator, anchors, display_exposure_stops),
         "rgb": develop(camera.response, blurred, stops).squeeze(1),
         "all_in_focus": develop(camera.response, sharp, stops[:, :1])[:, 0],
         "hdr": sharp,

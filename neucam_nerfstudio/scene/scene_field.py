@@ -13,7 +13,9 @@ class SceneField(nn.Module, ABC):
     """Maps (u, v) in [0, 1] (u right, v down) and a time in [0, 1] to radiance. Subclasses define at least one of the two."""
 
     @abstractmethod
-    def log_radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+    def log_radiance(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch 3"]:
         """Natural logarithm of the radiance."""
 
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:

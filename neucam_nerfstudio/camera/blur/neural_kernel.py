@@ -40,6 +40,7 @@ class NeuralKernelBlur(BlurGenerator):
 
     neighbourhood: Float[Tensor, "taps 2"]
     may_move: Float[Tensor, "taps 1"]
+
     def __init__(
         self,
         height: int,

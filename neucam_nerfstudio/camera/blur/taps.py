@@ -21,7 +21,9 @@ class Taps(NamedTuple):
     weights: Float[Tensor, "*batch taps"]
 
 
-def mix_light(radiance: Float[Tensor, "*batch taps 3"], weights: Float[Tensor, "*batch taps"]) -> Float[Tensor, "*batch 3"]:
+def mix_light(
+    radiance: Float[Tensor, "*batch taps 3"], weights: Float[Tensor, "*batch taps"]
+) -> Float[Tensor, "*batch 3"]:
     """Sums light, as a lens does: weighted mean of linear radiance."""
     return torch.einsum("...kc,...k->...c", radiance, weights)
 

@@ -40,7 +40,7 @@ class MonotoneCurveResponse(CameraResponse):
 @torch.enable_grad()
 def fit_response(
     response: CameraResponse,
-    log_exposure: Float[Tensor, "knots"],
+    log_exposure: Float[Tensor, knots],
     ldr: Float[Tensor, "knots 3"],
     num_steps: int = 300,
     learning_rate: float = 3e-2,
