@@ -26,6 +26,7 @@ from neucam_nerfstudio.capture.settings import (
     middle_frame,
     resolve_exposure_mode,
     resolve_focus_mode,
+    separate_settings,
     untrained_focus_note,
 )
 
@@ -106,6 +107,7 @@ def load_capture(
     downscale_factor: int | None = None,
     exposures: LearnChoice = "auto",
     focus: LearnChoice = "auto",
+    settings_per_frame: bool = False,
 ) -> Capture:
     """Reads the photographs of a folder and finds out their settings.
 
@@ -119,6 +121,7 @@ def load_capture(
         downscale_factor: Size divisor, by area averaging; None keeps the size.
         exposures: Whether exposures are fixed, refined or learned; auto fixes known ones.
         focus: Whether focus positions are fixed, refined or learned; auto learns.
+        settings_per_frame: Each frame has settings of its own, even where it shares them by all that is known.
 
     Raises:
         CaptureError: The capture cannot be used; the message says why and what to do.
@@ -136,7 +139,10 @@ def load_capture(
     brightness = _brightness(split, train_pixels, eval_pixels)
     levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
     exposure_indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, len(paths))
-    focus_indices, positions, focus_source, focus_note = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
+    assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
+    if settings_per_frame:
+        exposure_indices, stops, assigned_focus = separate_settings(evidence.stops, len(paths))
+    focus_indices, positions, focus_source, focus_note = assigned_focus
     check_settings_differ(*(_pick(values, split.train) for values in (focus_indices, levels.numbers, paths)))
     check_not_identical(train_pixels, folder)
     untrained_note = untrained_focus_note(focus_indices, split.train, paths)
@@ -173,9 +179,9 @@ def _keep_selected(paths: Sequence[Path], split: FrameSplit) -> tuple[list[int],
 
 
 def _read_split(paths: Sequence[Path], split: FrameSplit, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the training and of the evaluation frames; one array for both when none is held out."""
+    """Pixels of the training and of the evaluation frames; one array for both when they are the same frames."""
     train_pixels = read_frames(_pick(paths, split.train), factor)
-    if not split.held_out:
+    if split.held_out in ((), split.train):
         return train_pixels, train_pixels
     return train_pixels, read_frames(_pick(paths, split.held_out), factor, alike=train_pixels)
 

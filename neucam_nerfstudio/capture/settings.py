@@ -184,6 +184,23 @@ def focus_by_order(levels: ExposureLevels) -> tuple[list[int], str]:
     return passes, f"{finding} {judged}Name the files F<i>E<j> if that is wrong."
 
 
+def separate_settings(
+    stops: Sequence[float] | None, num_frames: int
+) -> tuple[list[int], tuple[float, ...], FocusAssignment]:
+    """Each frame with an exposure and a focus setting of its own, numbered in name order, whatever frames share.
+
+    Args:
+        stops: Exposure of each frame, if known.
+        num_frames: Number of frames.
+
+    Returns:
+        Exposure indices, stops of the exposure settings (0 where unknown), and the focus settings.
+    """
+    own = list(range(num_frames))
+    focus = FocusAssignment(own, spread_evenly(num_frames), "order" if num_frames > 1 else "single", None)
+    return own, tuple(stops or [0.0] * num_frames), focus
+
+
 def resolve_exposure_mode(choice: LearnChoice, source: ExposureSource, levels: ExposureLevels) -> LearnMode:
     """What `auto` means for exposures: fix known ones, learn unknown ones.
 

@@ -37,6 +37,8 @@ class NeucamDataParserConfig(DataParserConfig):
     """Fix exposures as given, refine them from there, or learn them; auto fixes known ones and learns unknown ones."""
     focus: LearnChoice = "auto"
     """Fix, refine or learn the focus positions; auto learns them."""
+    settings_per_frame: bool = False
+    """Give each frame an exposure and a focus of its own, as the published model has, even where frames agree."""
 
 
 @dataclass
@@ -55,6 +57,7 @@ class NeucamDataParser(DataParser):
             downscale_factor=self.config.downscale_factor,
             exposures=self.config.exposures,
             focus=self.config.focus,
+            settings_per_frame=self.config.settings_per_frame,
         )
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:

@@ -17,6 +17,7 @@ from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
@@ -27,23 +28,24 @@ ExposureKind = Literal["settings", "bounded"]
 ResponseKind = Literal["monotone", "neural-curve", "none"]
 
 
-def build_scene(kind: SceneKind, capture: Capture) -> SceneField:
-    """The scene field of this kind at the capture's size."""
+def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:
+    """The scene field of this kind at the capture's size; `sizes` are the published one's."""
     if kind == "grid":
         return GridScene(capture.height, capture.width)
     if kind == "siren":
-        return SirenAtlas(capture.height, capture.width)
+        return SirenAtlas(capture.height, capture.width, sizes.atlas_width, sizes.atlas_layers)
     assert_never(kind)
 
 
-def build_blur(kind: BlurKind, capture: Capture) -> BlurGenerator | None:
-    """The blur generator of this kind at the capture's size; None to leave it out."""
+def build_blur(kind: BlurKind, capture: Capture, sizes: NetworkSizes) -> BlurGenerator | None:
+    """The blur generator of this kind at the capture's size; None to leave it out. `sizes` are the published one's."""
+    network = {"layer_width": sizes.blur_width, "num_layers": sizes.blur_layers}
     if kind == "lens":
         return LensBlur(capture.height, capture.width)
     if kind == "neural-kernel-9":
-        return NeuralKernelBlur(capture.height, capture.width, num_taps=9)
+        return NeuralKernelBlur(capture.height, capture.width, num_taps=9, **network)
     if kind == "neural-kernel-25":
-        return NeuralKernelBlur(capture.height, capture.width, num_taps=25)
+        return NeuralKernelBlur(capture.height, capture.width, num_taps=25, **network)
     if kind == "none":
         return None
     assert_never(kind)
@@ -65,12 +67,12 @@ def build_focus(capture: Capture) -> FocusPositions:
     return FocusPositions(capture.focuses.positions, learned=capture.focuses.mode != "fix")
 
 
-def build_response(kind: ResponseKind) -> CameraResponse | None:
-    """The camera response of this kind; None to leave it out."""
+def build_response(kind: ResponseKind, sizes: NetworkSizes) -> CameraResponse | None:
+    """The camera response of this kind; None to leave it out. `sizes` are the published one's."""
     if kind == "monotone":
         return MonotoneCurveResponse()
     if kind == "neural-curve":
-        return NeuralCurveResponse()
+        return NeuralCurveResponse(sizes.response_width)
     if kind == "none":
         return None
     assert_never(kind)

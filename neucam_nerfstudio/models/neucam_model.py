@@ -33,6 +33,7 @@ from neucam_nerfstudio.models.frame_settings import exposures_differ, settings_o
 from neucam_nerfstudio.models.outputs import picture_anchors, render_outputs
 from neucam_nerfstudio.models.training_losses import LossWeights, training_losses
 from neucam_nerfstudio.models.viewer_camera import ViewerCamera
+from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.rendering.image_formation import develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
@@ -61,6 +62,8 @@ class NeucamModelConfig(ModelConfig):
     """Whether training moves the response; with one exposure for all frames it stays where it starts in any case."""
     start_from_classical: bool = True
     """Start from OpenCV-style estimates of radiance, response and focus; else from random weights, as published."""
+    network_sizes: NetworkSizes = field(default_factory=NetworkSizes)
+    """Sizes of the published networks, where scene, blur or response is one; others have no sizes to choose."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of the terms of the training loss."""
 
@@ -76,14 +79,14 @@ class NeucamModel(Model):
     def populate_modules(self) -> None:
         """Builds the parts that the configuration names."""
         super().populate_modules()
-        config, capture = self.config, self.capture
+        config, capture, sizes = self.config, self.capture, self.config.network_sizes
         self.plane = ImagePlane(capture.height, capture.width)
-        self.scene = build_scene(config.scene, capture)
+        self.scene = build_scene(config.scene, capture, sizes)
         self.camera = ImplicitCamera(
             build_focus(capture),
-            build_blur(config.blur, capture),
+            build_blur(config.blur, capture, sizes),
             build_exposures(config.exposures, capture),
-            build_response(config.response),
+            build_response(config.response, sizes),
             config.mixing,
         )
         if self.camera.response is not None and not (config.learn_response and exposures_differ(capture)):

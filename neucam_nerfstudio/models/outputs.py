@@ -15,6 +15,9 @@ from neucam_nerfstudio.scene.scene_field import SceneField
 ANCHOR_SAMPLES_PER_SIDE = 128
 """The display's grey and white are taken from a lattice of this many places each way."""
 
+SMALLEST_RADIUS_PX = 1e-3
+"""Defocus is a share of at least this: with one focus setting nothing is known of depth, and the largest radius is 0."""
+
 
 @torch.no_grad()
 def picture_anchors(scene: SceneField, plane: ImagePlane) -> DisplayAnchors:
@@ -68,5 +71,5 @@ def render_outputs(
         radius_px = torch.zeros_like(uv[:, :1])
         if taps is not None:
             radius_px = blur_radius_px(taps, uv, camera.blur.picture_size_px) / settings.aperture
-        outputs["defocus"] = (radius_px / camera.blur.largest_radius_px).clamp(0, 1)
+        outputs["defocus"] = (radius_px / camera.blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
     return outputs

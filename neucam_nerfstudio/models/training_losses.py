@@ -26,7 +26,7 @@ class LossWeights:
 
     random_mu_law: bool = False
     """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
-    scene_variation_mult: float = 1e-4
+    scene_variation_mult: float = 3e-4
     """On differences of neighbouring log radiances: quiets what no photograph tells, such as blown highlights."""
     defocus_variation_mult: float = 3e-4
     """On differences of neighbouring defocus values."""

@@ -7,8 +7,8 @@ pictures' size, nor how far the blur's taps reach (5 px in every released config
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, LAYOUTS, Part, rename
+from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, LAYOUTS, ONE_VALUE_A_FRAME, Part, rename
 
 
 class CheckpointError(ValueError):
@@ -126,6 +126,15 @@ class PublishedCheckpoint:
                     f"{tuple(expected[name].shape)} for the {part} of this model. {remedy}"
                 )
         module.load_state_dict({name: weight.values for name, weight in weights.items()})
+
+    def with_frames_in_order(self, order: Sequence[int]) -> PublishedCheckpoint:
+        """The same with its frames in another order: frame i gets exposure and focus of the file's frame `order[i]`."""
+        of_frames = {
+            part: {name: weight._replace(values=weight.values[list(order)]) for name, weight in held.items()}
+            for part, held in self.weights.items()
+            if part in ONE_VALUE_A_FRAME
+        }
+        return replace(self, weights={**self.weights, **of_frames})
 
     def _weights_of(self, part: Part) -> Mapping[str, StoredWeight]:
         if not self.has(part):

@@ -57,6 +57,7 @@ LAYOUTS: dict[Part, PartLayout] = {
     "focus": PartLayout("model_focal_state_dict", {"focus": "positions", "exps": "positions"}),
 }
 ALWAYS_THERE: tuple[Part, ...] = ("atlas", "response", "exposures")
+ONE_VALUE_A_FRAME: tuple[Part, ...] = ("exposures", "focus")
 
 
 def rename(name: str, names: Mapping[str, str]) -> str | None:

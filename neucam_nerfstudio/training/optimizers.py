@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import torch
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import Scheduler, SchedulerConfig
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+
+class FusedAdam(Adam):
+    """Adam whose steps count as changes of the parameters; torch's fused kernel does not tell autograd of them."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step, after which whatever remembers the parameters' versions knows that they have moved."""
+        loss = super().step(closure)
+        for group in self.param_groups:
+            torch.autograd.graph.increment_version(group["params"])
+        return loss
 
 
 @dataclass
 class FusedAdamConfig(AdamOptimizerConfig):
     """Adam that updates a tensor in one pass over memory."""
 
+    _target: type = FusedAdam
+    """The optimizer."""
     eps: float = 1e-15
     """Small, so that rarely seen cells move as far as others."""
     betas: tuple[float, float] = (0.9, 0.99)

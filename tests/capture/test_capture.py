@@ -60,6 +60,19 @@ def test_frames_that_neither_pattern_names_are_left_out_after_exposures_are_coun
     assert capture.notes == ("Neither trained on nor held out: F0E0, F0E1, F0E2, F1E0, F2E0, F2E2.",)
 
 
+def test_each_frame_can_have_settings_of_its_own(tiny_capture):
+    capture = load_capture(tiny_capture, train_frames=("F0*",), eval_frames=("F0*",), settings_per_frame=True)
+    assert [(frame.focus_index, frame.exposure_index) for frame in capture.frames] == [(0, 0), (1, 1), (2, 2)]
+    assert capture.focuses.positions == (-1, 0, 1) and capture.exposures.stops == (-3, 0, 3)
+    assert capture.frames[capture.reference_index].name == "F0E1"
+
+
+def test_frames_that_train_and_evaluate_are_held_once(tiny_capture):
+    capture = load_capture(tiny_capture, train_frames=("F0*",), eval_frames=("F0*",))
+    assert capture.train_indices == capture.eval_indices == (0, 1, 2) and not capture.held_out
+    assert capture.eval_pixels is capture.train_pixels
+
+
 def test_downscaling(tiny_capture):
     capture = load_capture(tiny_capture, downscale_factor=4)
     assert (capture.height, capture.width, capture.downscale_factor) == (15, 22, 4)

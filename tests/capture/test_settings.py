@@ -21,6 +21,7 @@ from neucam_nerfstudio.capture.settings import (
     ranks,
     resolve_exposure_mode,
     resolve_focus_mode,
+    separate_settings,
     spread_evenly,
     untrained_focus_note,
 )
@@ -115,6 +116,13 @@ def test_one_focus_setting_comes_from_no_order():
 
 def test_choice_made_by_brightness_is_said():
     assert "Judged by brightness alone" in focus_by_order(ExposureLevels([0, 0], "brightness"))[1]
+
+
+@pytest.mark.parametrize(("stops", "setting_stops"), [([2.0, -1.0, 2.0], (2.0, -1.0, 2.0)), (None, (0.0, 0.0, 0.0))])
+def test_settings_of_each_frame_s_own(stops, setting_stops):
+    exposure_indices, stops_of_settings, focus = separate_settings(stops, 3)
+    assert (exposure_indices, stops_of_settings) == ([0, 1, 2], setting_stops)
+    assert focus == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
 
 
 @pytest.mark.parametrize(

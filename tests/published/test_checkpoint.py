@@ -69,6 +69,15 @@ def test_focus_positions_under_their_older_name(contents, saved):
     assert read_checkpoint(saved(contents)).focus_positions.tolist() == [-0.5, 0.0, 0.5]
 
 
+def test_frames_in_another_order(contents, saved):
+    contents["model_exp_state_dict"] = {"exps": torch.tensor([0.1, 0.2, 0.3])}
+    checkpoint = read_checkpoint(saved(contents)).with_frames_in_order([2, 0, 1])
+    exposures = BoundedExposures(3)
+    checkpoint.load_into(exposures, "exposures")
+    assert exposures.unbounded.tolist() == pytest.approx([0.3, 0.1, 0.2])
+    assert checkpoint.focus_positions.tolist() == [1.0, -1.0, 0.0]
+
+
 def test_no_file(tmp_path):
     assert_refused(tmp_path / "missing.pth", "no such file")
 

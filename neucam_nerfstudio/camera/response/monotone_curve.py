@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse, fitting
 
 NUM_UNITS = 24
 DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE = -9.0, 5.0
@@ -37,7 +37,6 @@ class MonotoneCurveResponse(CameraResponse):
         return (units * F.softmax(self.log_weights, -1)).sum(-1)
 
 
-@torch.enable_grad()
 def fit_response(
     response: CameraResponse,
     log_exposure: Float[Tensor, knots],
@@ -57,8 +56,9 @@ def fit_response(
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.01 ** (step / num_steps))
     inputs = log_exposure[:, None].expand(-1, 3)
-    for _ in range(num_steps):
-        optimizer.zero_grad()
-        F.mse_loss(response(inputs), ldr).backward()
-        optimizer.step()
-        schedule.step()
+    with fitting(response):
+        for _ in range(num_steps):
+            optimizer.zero_grad()
+            F.mse_loss(response(inputs), ldr).backward()
+            optimizer.step()
+            schedule.step()

@@ -1,0 +1,87 @@
+"""The response rises whatever its parameters are, each channel for itself, and can be fitted to a measured curve."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveResponse, fit_response
+
+GREYS = torch.linspace(-8, 4, 49)[:, None].expand(-1, 3)
+
+
+def single_sigmoid(shoulder: float, slope: float) -> MonotoneCurveResponse:
+    """A response in which one unit has all the weight."""
+    response = MonotoneCurveResponse()
+    with torch.no_grad():
+        response.log_weights.fill_(-200.0)
+        response.log_weights[:, 5] = 0.0
+        response.shoulders[:, 5] = shoulder
+        response.log_slopes[:, 5] = math.log(slope)
+    return response
+
+
+def test_pixel_values_by_hand():
+    response = single_sigmoid(shoulder=1.0, slope=2.0)
+    ldr = response(torch.tensor([[1.0, 0.0, 2.5]]))
+    expected = [[0.5, 1 / (1 + math.exp(2)), 1 / (1 + math.exp(-3))]]
+    torch.testing.assert_close(ldr, torch.tensor(expected))
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**31), spread=st.floats(0.1, 3))
+def test_rises_from_black_to_white_whatever_its_parameters(seed, spread):
+    torch.manual_seed(seed)
+    response = MonotoneCurveResponse()
+    with torch.no_grad():
+        for parameter in response.parameters():
+            parameter.add_(spread * torch.randn_like(parameter))
+    ldr = response(GREYS.double() if seed % 2 else GREYS)
+    assert (ldr.diff(dim=0) >= 0).all()
+    assert (ldr >= 0).all() and (ldr <= 1 + 1e-6).all()
+
+
+def test_starts_as_a_curve_that_rises_throughout():
+    assert (MonotoneCurveResponse()(GREYS).diff(dim=0) > 0).all()
+
+
+def test_no_light_is_black_and_all_light_is_white():
+    ends = MonotoneCurveResponse()(torch.tensor([[-200.0] * 3, [200.0] * 3]))
+    torch.testing.assert_close(ends, torch.tensor([[0.0] * 3, [1.0] * 3]))
+
+
+def test_a_channel_sees_only_its_own_light():
+    response = MonotoneCurveResponse()
+    changed = response(torch.tensor([0.0, 1.0, 0.0])) != response(torch.zeros(3))
+    assert changed.tolist() == [False, True, False]
+
+
+def test_any_shape_of_batch():
+    assert MonotoneCurveResponse()(torch.zeros(4, 2, 3)).shape == (4, 2, 3)
+
+
+def film(log_exposure: torch.Tensor) -> torch.Tensor:
+    """A curve with other contrast in each channel."""
+    gamma = torch.tensor([1 / 2.2, 1 / 1.8, 1 / 2.6])
+    return (torch.sigmoid(log_exposure)[:, None] ** gamma).float()
+
+
+@pytest.mark.parametrize("is_learned", [True, False], ids=["learned", "not to be moved by training"])
+def test_is_fitted_to_a_measured_curve(is_learned):
+    knots = torch.linspace(-7, 5, 100)
+    response = MonotoneCurveResponse().requires_grad_(is_learned)
+    with torch.no_grad():
+        fit_response(response, knots, film(knots))
+    off = response(knots[:, None].expand(-1, 3)).detach() - film(knots)
+    assert off.abs().max() < 0.03
+    assert {parameter.requires_grad for parameter in response.parameters()} == {is_learned}
+
+
+def test_every_parameter_learns():
+    response = MonotoneCurveResponse()
+    (response(GREYS) - film(GREYS[:, 0])).square().mean().backward()
+    assert all((parameter.grad.abs().sum(-1) > 0).all() for parameter in response.parameters())

@@ -1,0 +1,112 @@
+"""The pyramid adds up to one image, which is looked up bilinearly between its cells."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+SQUARE = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+"""Cell centres at 0.25 and 0.75 each way."""
+
+
+@pytest.mark.parametrize(
+    ("u", "v", "expected"),
+    [
+        pytest.param(0.25, 0.25, 1.0, id="a cell's centre"),
+        pytest.param(0.75, 0.25, 2.0, id="to the right"),
+        pytest.param(0.25, 0.75, 3.0, id="down"),
+        pytest.param(0.5, 0.5, 2.5, id="between four"),
+        pytest.param(0.375, 0.25, 1.25, id="a quarter of the way"),
+        pytest.param(0.0, 0.0, 1.0, id="on the rim"),
+        pytest.param(7.0, 0.75, 4.0, id="beyond the right border"),
+        pytest.param(0.75, -3.0, 2.0, id="above the picture"),
+    ],
+)
+def test_values_by_hand(u, v, expected):
+    assert sample_plane(SQUARE, torch.tensor([u, v])).tolist() == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("shape", [(6,), (5,), (3, 4), ()], ids=str)
+def test_places_may_have_any_shape_and_number(shape, threads):
+    image = torch.arange(2 * 4 * 5, dtype=torch.float32).reshape(1, 2, 4, 5)
+    uv = torch.rand(*shape, 2)
+    values = sample_plane(image, uv)
+    assert values.shape == (*shape, 2)
+    # Both channels are linear in u and v, so bilinear values are exact away from the border.
+    column, row = (uv[..., 0] * 5 - 0.5).clamp(0, 4), (uv[..., 1] * 4 - 0.5).clamp(0, 3)
+    torch.testing.assert_close(values[..., 0], column + 5 * row, atol=1e-4, rtol=0)
+    torch.testing.assert_close(values[..., 1], 20 + column + 5 * row, atol=1e-4, rtol=0)
+
+
+def test_a_place_s_gradient_goes_to_the_cells_around_it(threads):
+    image = SQUARE.clone().requires_grad_()
+    sample_plane(image, torch.tensor([[0.375, 0.5]] * 2)).sum().backward()
+    torch.testing.assert_close(image.grad[0, 0], 2 * torch.tensor([[0.375, 0.125], [0.375, 0.125]]))
+
+
+def test_levels_halve_the_picture_rounding_up():
+    pyramid = PlanePyramid(2, height=5, width=7, num_levels=4)
+    assert [tuple(grid.shape) for grid in pyramid.grids] == [(1, 2, 5, 7), (1, 2, 3, 4), (1, 2, 2, 2), (1, 2, 1, 1)]
+
+
+def test_starts_black_everywhere():
+    assert PlanePyramid(3, 6, 9).image().abs().max() == 0
+
+
+def test_image_is_the_sum_of_interpolated_levels():
+    pyramid = PlanePyramid(1, height=1, width=4, num_levels=2)
+    with torch.no_grad():
+        pyramid.grids[0].copy_(torch.tensor([[[[10.0, 20.0, 30.0, 40.0]]]]))
+        pyramid.grids[1].copy_(torch.tensor([[[[0.0, 4.0]]]]))
+    # Coarse centres lie at 1 and 3 of four cells, fine ones at 0.5, 1.5, 2.5, 3.5.
+    assert pyramid.image().flatten().tolist() == [10.0, 21.0, 33.0, 44.0]
+
+
+@given(height=st.integers(1, 20), width=st.integers(1, 20))
+def test_an_even_coarse_grid_lifts_the_whole_picture_evenly(height, width):
+    pyramid = PlanePyramid(1, height, width)
+    with torch.no_grad():
+        pyramid.grids[-1].fill_(0.5)
+    torch.testing.assert_close(pyramid.image(), torch.full((1, 1, height, width), 0.5))
+
+
+def test_start_is_kept_to_the_bit_whatever_was_there():
+    pyramid = PlanePyramid(3, 5, 7)
+    with torch.no_grad():
+        for grid in pyramid.grids:
+            grid.uniform_()
+    picture = torch.rand(5, 7, 3)
+    pyramid.start_from(picture)
+    assert torch.equal(pyramid.image()[0].permute(1, 2, 0), picture)
+
+
+def test_a_pixel_teaches_its_neighbourhood_through_the_coarse_levels():
+    pyramid = PlanePyramid(1, 8, 8, num_levels=3)
+    pyramid.image()[0, 0, 3, 3].backward()
+    assert [int((grid.grad != 0).sum()) for grid in pyramid.grids] == [1, 4, 4]
+    assert [grid.grad.sum().item() for grid in pyramid.grids] == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_total_variation_by_hand():
+    pyramid = PlanePyramid(1, height=2, width=2)
+    pyramid.start_from(torch.tensor([[[0.0], [1.0]], [[3.0], [6.0]]]))
+    assert pyramid.total_variation().item() == (3 + 5) / 2 + (1 + 3) / 2
+
+
+def test_a_flat_picture_has_no_variation():
+    pyramid = PlanePyramid(3, 4, 6)
+    pyramid.start_from(torch.full((4, 6, 3), 2.5))
+    assert pyramid.total_variation().item() == 0

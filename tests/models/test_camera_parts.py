@@ -1,0 +1,75 @@
+"""Every kind that a configuration can name is built for the capture's size and settings; none leaves a part out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import get_args
+
+import pytest
+import torch
+
+from neucam_nerfstudio.models.camera_parts import (
+    BlurKind,
+    ExposureKind,
+    ResponseKind,
+    SceneKind,
+    build_blur,
+    build_exposures,
+    build_focus,
+    build_response,
+    build_scene,
+)
+from neucam_nerfstudio.published.network_sizes import NetworkSizes
+
+SIZES = NetworkSizes(atlas_width=16, blur_width=16, response_width=16)
+UV, NOW = torch.rand(4, 2), torch.zeros(4, 1)
+
+
+@pytest.mark.parametrize("kind", get_args(SceneKind))
+def test_scenes_give_light_everywhere(desk, kind):
+    radiance = build_scene(kind, desk, SIZES).radiance(UV, NOW)
+    assert radiance.shape == (4, 3) and (radiance > 0).all()
+
+
+@pytest.mark.parametrize("kind", get_args(BlurKind))
+def test_blur_generators_know_the_picture_s_size(desk, kind):
+    blur = build_blur(kind, desk, SIZES)
+    if kind == "none":
+        assert blur is None
+        return
+    assert blur.picture_size_px.tolist() == [90, 60]
+    taps = blur(UV, NOW, 1.0)
+    torch.testing.assert_close(taps.weights.sum(-1), torch.ones(4))
+    assert kind == "lens" or taps.weights.shape == (4, int(kind.rsplit("-", 1)[1]))
+
+
+@pytest.mark.parametrize("kind", get_args(ResponseKind))
+def test_responses_give_pixel_values(kind):
+    response = build_response(kind, SIZES)
+    if kind == "none":
+        assert response is None
+        return
+    ldr = response(torch.randn(4, 2, 3))
+    assert ldr.shape == (4, 2, 3) and (ldr >= 0).all() and (ldr <= 1).all()
+
+
+@pytest.mark.parametrize("kind", get_args(ExposureKind))
+def test_exposures_have_a_value_a_setting(desk, kind):
+    stops = build_exposures(kind, desk).stops
+    assert stops.tolist() == ([-3.0, 0.0, 3.0] if kind == "settings" else [0.0, 0.0, 0.0])
+
+
+def test_exposure_of_the_reference_frame_holds_the_scale(desk):
+    reference = next(i for i, frame in enumerate(desk.frames) if frame.exposure_index == 2)
+    learned = dataclasses.replace(desk.exposures, mode="learn")
+    exposures = build_exposures("settings", dataclasses.replace(desk, reference_index=reference, exposures=learned))
+    with torch.no_grad():
+        exposures.learned_stops.add_(torch.tensor([1.0, 2.0, 3.0]))
+    assert exposures.stops[2] == 3.0
+
+
+@pytest.mark.parametrize(("mode", "learned"), [("fix", False), ("refine", True), ("learn", True)])
+def test_focus_starts_at_the_capture_s_positions(desk, mode, learned):
+    capture = dataclasses.replace(desk, focuses=dataclasses.replace(desk.focuses, mode=mode))
+    focus = build_focus(capture)
+    assert focus.positions.tolist() == [-1.0, 0.0, 1.0] and focus.positions.requires_grad == learned

@@ -1,0 +1,111 @@
+"""The start: what classical methods see in the photographs is put where the model keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from neucam_nerfstudio.capture.capture import load_capture
+from neucam_nerfstudio.classical.warm_start import WarmStart
+from neucam_nerfstudio.models.classical_start import estimate_from, sorted_focus_settings, start_from_estimate
+
+HEIGHT, WIDTH = 60, 90
+NOW = torch.zeros(1, 1)
+
+
+def estimate(**parts) -> WarmStart:
+    """An estimate that is told apart from any untrained start."""
+    knots = np.linspace(-6, 4, 60, dtype=np.float32)
+    curve = 1 / (1 + np.exp(-knots))
+    start = WarmStart(
+        log_radiance=np.random.default_rng(0).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32),
+        log_exposure_knots=knots,
+        response_values=np.stack([curve] * 3, -1),
+        exposure_stops=np.tile(np.float32([-2.0, 0.0, 2.5]), 3),
+        sharpest_focus=np.tile(np.linspace(0, 2, WIDTH, dtype=np.float32), (HEIGHT, 1)),
+        blur_per_setting_px=1.5,
+        merged_log_radiance=np.zeros((3, HEIGHT, WIDTH, 3), np.float32),
+    )
+    return dataclasses.replace(start, **parts)
+
+
+def test_scene_and_response_start_as_estimated(build_model, desk):
+    model = build_model()
+    start_from_estimate(model.scene, model.camera, desk, estimate())
+    uv = torch.tensor([[10.5 / WIDTH, 7.5 / HEIGHT]])
+    torch.testing.assert_close(
+        model.scene.log_radiance(uv, NOW)[0], torch.from_numpy(estimate().log_radiance[7, 10]), atol=1e-4, rtol=1e-4
+    )
+    grey = model.camera.response(torch.tensor([[0.0, math.log(3.0), -math.log(3.0)]]))
+    torch.testing.assert_close(grey, torch.tensor([[0.5, 0.75, 0.25]]), atol=0.03, rtol=0)
+
+
+def test_lens_starts_with_the_defocus_and_the_blur_that_were_seen(build_model, desk):
+    model = build_model()
+    start_from_estimate(model.scene, model.camera, desk, estimate())
+    sides = torch.tensor([[0.5 / WIDTH, 0.5], [1 - 0.5 / WIDTH, 0.5]])
+    radius_px = model.camera.blur.signed_radius_px(sides, torch.tensor([[0.0], [0.0]]))
+    # One setting out of focus the disc's radius is twice the blur's standard deviation.
+    torch.testing.assert_close(radius_px, torch.tensor([[-3.0], [3.0]]), atol=1e-4, rtol=0)
+
+
+def test_known_exposures_are_not_touched(build_model, desk):
+    model = build_model()
+    start_from_estimate(model.scene, model.camera, desk, estimate())
+    assert model.camera.exposures.stops.tolist() == [-3.0, 0.0, 3.0]
+
+
+def test_unknown_exposures_start_as_estimated(build_model, tiny_capture):
+    (tiny_capture / "exposure.txt").unlink()
+    capture = load_capture(tiny_capture)
+    model = build_model(capture)
+    start_from_estimate(model.scene, model.camera, capture, estimate())
+    assert model.camera.exposures.stops.tolist() == [-2.0, 0.0, 2.5]
+
+
+def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F1*",))
+    model = build_model(capture)
+    before = {name: value.clone() for name, value in model.camera.blur.state_dict().items()}
+    start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
+    assert all(torch.equal(value, before[name]) for name, value in model.camera.blur.state_dict().items())
+
+
+@pytest.mark.parametrize("parts", [{"scene": "siren"}, {"blur": "neural-kernel-9"}, {"blur": "none"}, {"response": "none"}])
+def test_parts_that_cannot_take_an_estimate_keep_their_own_start(build_model, desk, parts):
+    model = build_model(**parts)
+    start_from_estimate(model.scene, model.camera, desk, estimate())
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_settings_of_the_estimate_are_those_trained_on(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
+    assert sorted_focus_settings(capture) == [0, 2]
+
+
+def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F0*", "F2*"))
+    model = build_model(capture)
+    focus = np.tile(np.linspace(0, 1, WIDTH, dtype=np.float32), (HEIGHT, 1))
+    start_from_estimate(model.scene, model.camera, capture, estimate(sharpest_focus=focus))
+    defocus = model.camera.blur.defocus.image()
+    assert (defocus.min().item(), defocus.max().item()) == (-1.0, 1.0)
+
+
+def test_photographs_explain_themselves_after_the_start(build_model, desk):
+    model = build_model()
+    started = estimate_from(desk, desk.train_pixels)
+    np.testing.assert_allclose(started.exposure_stops, [-3.0, 0.0, 3.0] * 3)
+    assert started.merged_log_radiance.shape == (3, HEIGHT, WIDTH, 3)
+    assert started.blur_per_setting_px > 0
+
+
+def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
+    (tiny_capture / "exposure.txt").unlink()
+    capture = load_capture(tiny_capture)
+    started = estimate_from(capture, capture.train_pixels)
+    np.testing.assert_allclose(started.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)

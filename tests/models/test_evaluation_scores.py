@@ -1,0 +1,38 @@
+"""Scores of a rendered frame: against its photograph always, against radiance where the capture has it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.models.evaluation_scores import score_image
+
+PHOTOGRAPH = torch.full((60, 90, 3), 0.5)
+
+
+@pytest.fixture
+def outputs(desk) -> dict[str, torch.Tensor]:
+    """A rendering that is 0.1 too bright, with the ground truth's radiance at another scale."""
+    truth = torch.from_numpy(read_radiance(desk.ground_truth))
+    return {"rgb": PHOTOGRAPH + 0.1, "hdr": 7 * truth, "all_in_focus_hdr": PHOTOGRAPH}
+
+
+def test_against_the_photograph(desk, outputs):
+    scores, pictures = score_image(dataclasses.replace(desk, ground_truth=None), outputs, {"image": PHOTOGRAPH})
+    assert scores["psnr"] == pytest.approx(20.0, abs=1e-3)
+    assert set(scores) == {"psnr", "ssim"}
+    assert pictures["img"].shape == (60, 180, 3) and pictures["all_in_focus_hdr"].shape == (60, 90, 3)
+
+
+@pytest.mark.parametrize(("source", "alignment"), [("exposure.txt", "scale"), ("EXIF", "scale"), ("unknown", "affine")])
+def test_against_radiance_the_alignment_is_told_by_the_names(desk, outputs, source, alignment):
+    capture = dataclasses.replace(desk, exposures=dataclasses.replace(desk.exposures, source=source))
+    scores, _ = score_image(capture, outputs, {"image": PHOTOGRAPH})
+    assert set(scores) == {"psnr", "ssim", *(f"{name}_{alignment}" for name in ("psnr_mu", "ssim_mu", "psnr_pu21"))}
+    assert scores[f"psnr_mu_{alignment}"] > 60  # seven times too bright is aligned away
+    assert scores[f"ssim_mu_{alignment}"] > 0.999
+    assert all(isinstance(score, float) and not math.isnan(score) for score in scores.values())

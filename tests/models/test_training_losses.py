@@ -1,0 +1,115 @@
+"""The training loss: each term appears where it applies, weighted, and padding has no say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
+from neucam_nerfstudio.models.training_losses import LossWeights, training_losses
+from neucam_nerfstudio.published.losses import unit_exposure_error
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+SIZE = (4, 6)
+NONE = LossWeights(**{f.name: type(f.default)(0) for f in dataclasses.fields(LossWeights)})
+BATCH = {"image": torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.6]])}
+LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
+ERROR = 4 * (0.1**2 + 0.3**2) / 6
+"""Mean squared error of LDR against BATCH, counted in [-1, 1] as the published loss is."""
+
+
+def camera(blur=None, mode="fix", response=None) -> ImplicitCamera:
+    return ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0, 1.0), 0, mode), response)
+
+
+def weights(**chosen) -> LossWeights:
+    return dataclasses.replace(NONE, **chosen)
+
+
+def losses_of(chosen: LossWeights, scene=None, parts=None, ldr=LDR, batch=BATCH) -> dict[str, float]:
+    losses = training_losses(chosen, scene or GridScene(*SIZE), parts or camera(), ldr, batch)
+    return {name: loss.item() for name, loss in losses.items()}
+
+
+def test_photographic_error_by_hand():
+    assert losses_of(NONE) == {"photographs": pytest.approx(ERROR)}
+
+
+def test_padding_has_no_say():
+    batch = {"image": BATCH["image"][None], "is_frame": torch.tensor([[False, True]])}
+    assert losses_of(NONE, ldr=LDR[None], batch=batch)["photographs"] == pytest.approx(2 * ERROR)
+    worse = LDR.clone()
+    worse[0] = 7.0
+    ldr = worse[None].requires_grad_()
+    loss = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch)["photographs"]
+    loss.backward()
+    assert loss.item() == pytest.approx(2 * ERROR)
+    assert ldr.grad[0, 0].tolist() == [0, 0, 0] and ldr.grad[0, 1, 2] > 0
+
+
+def test_random_mu_law_makes_shadows_weigh_more():
+    shadows, highlights = (torch.full((1, 3), value) for value in (0.05, 0.8))
+    torch.manual_seed(0)
+    error = [
+        losses_of(weights(random_mu_law=True), ldr=image + 0.02, batch={"image": image})["photographs"]
+        for image in (shadows, highlights)
+    ]
+    assert error[0] > 3 * error[1]
+
+
+def test_scene_variation_by_hand():
+    scene = GridScene(2, 2)
+    scene.pyramid.start_from(torch.tensor([[0.0, 1.0], [3.0, 6.0]])[..., None].expand(2, 2, 3))
+    variation = (3 + 5) / 2 + (1 + 3) / 2
+    losses = losses_of(weights(scene_variation_mult=0.5), scene)
+    assert losses == {"photographs": pytest.approx(ERROR), "scene_variation": pytest.approx(variation / 2)}
+
+
+def test_defocus_variation_by_hand():
+    lens = LensBlur(2, 2)
+    lens.defocus.start_from(torch.tensor([[[0.0], [1.0]], [[0.0], [1.0]]]))
+    assert losses_of(weights(defocus_variation_mult=3.0), parts=camera(lens))["defocus_variation"] == pytest.approx(3.0)
+
+
+def test_exposure_prior_by_hand():
+    parts = camera(mode="refine")
+    with torch.no_grad():
+        parts.exposures.learned_stops[1] = 0.2
+    # Two tolerances off at one of two settings.
+    assert losses_of(weights(exposure_prior_mult=10.0), parts=parts)["exposure_prior"] == pytest.approx(20.0, rel=1e-4)
+
+
+def test_published_response_terms():
+    response = NeuralCurveResponse()
+    losses = losses_of(weights(unit_exposure_mult=2.0, falling_response_mult=4.0), parts=camera(response=response))
+    assert losses["unit_exposure"] == pytest.approx(2 * unit_exposure_error(response).mean().item())
+    with torch.no_grad():
+        for curve in response.channels:
+            curve[2].weight.copy_(-curve[2].weight.abs() * curve[0].weight.sign().T)  # falls everywhere
+    assert losses_of(weights(falling_response_mult=4.0), parts=camera(response=response))["falling_response"] > 0
+
+
+EVERYTHING = LossWeights(False, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+def test_terms_of_absent_parts_are_left_out():
+    parts = camera()
+    parts.exposures = torch.nn.Identity()
+    assert set(losses_of(EVERYTHING, SirenAtlas(*SIZE, layer_width=4), parts)) == {"photographs"}
+
+
+def test_every_term_is_there_where_all_parts_are_and_all_can_be_differentiated():
+    parts = camera(LensBlur(*SIZE), "refine", NeuralCurveResponse())
+    losses = training_losses(EVERYTHING, GridScene(*SIZE), parts, LDR.clone().requires_grad_(), BATCH)
+    assert set(losses) == {
+        *("photographs", "scene_variation", "defocus_variation"),
+        *("exposure_prior", "unit_exposure", "falling_response"),
+    }
+    sum(losses.values()).backward()

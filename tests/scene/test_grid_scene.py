@@ -1,0 +1,71 @@
+"""The grid scene gives back the picture it was started from, mixes light between pixels, and stays finite."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from neucam_nerfstudio.scene.grid_scene import GridScene
+
+NOW = torch.zeros(1, 1)
+
+
+def scene_of(log_radiance: list[list[float]]) -> GridScene:
+    """A grey scene with these log radiances."""
+    picture = torch.tensor(log_radiance)[..., None].expand(-1, -1, 3)
+    scene = GridScene(*picture.shape[:2])
+    scene.pyramid.start_from(picture)
+    return scene
+
+
+def test_radiance_at_a_pixel_is_the_pixel_s():
+    scene = scene_of([[0.0, 1.0], [-2.0, 3.0]])
+    centre = torch.tensor([[0.75, 0.25]])
+    assert scene.radiance(centre, NOW).tolist() == [pytest.approx([math.e] * 3)]
+    torch.testing.assert_close(scene.log_radiance(centre, NOW), torch.ones(1, 3))
+
+
+def test_between_pixels_light_is_mixed_and_not_its_logarithm():
+    scene = scene_of([[math.log(1.0), math.log(100.0)]])
+    between = torch.tensor([[0.5, 0.5]])
+    torch.testing.assert_close(scene.radiance(between, NOW), torch.full((1, 3), 50.5))
+    torch.testing.assert_close(scene.log_radiance(between, NOW), torch.full((1, 3), math.log(50.5)))
+
+
+def test_colours_do_not_mix():
+    scene = GridScene(1, 1)
+    scene.pyramid.start_from(torch.tensor([[[0.0, 1.0, 2.0]]]))
+    torch.testing.assert_close(scene.log_radiance(torch.tensor([[0.5, 0.5]]), NOW), torch.tensor([[0.0, 1.0, 2.0]]))
+
+
+def test_is_the_same_at_all_times():
+    scene = scene_of([[0.0, 1.0]])
+    uv = torch.rand(4, 5, 2)
+    first, last = (scene.radiance(uv, torch.full((4, 5, 1), time)) for time in (0.0, 1.0))
+    assert first.shape == (4, 5, 3) and torch.equal(first, last)
+
+
+@pytest.mark.parametrize("extreme", [-1e4, 1e4])
+def test_runaway_values_stay_finite_light(extreme):
+    scene = scene_of([[extreme, 0.0]])
+    uv = torch.tensor([[0.25, 0.5], [0.4, 0.5]])
+    radiance, log_radiance = scene.radiance(uv, NOW), scene.log_radiance(uv, NOW)
+    (radiance.sum() + log_radiance.sum()).backward()
+    assert radiance.isfinite().all() and (radiance > 0).all() and log_radiance.isfinite().all()
+    assert all(grid.grad.isfinite().all() for grid in scene.pyramid.grids)
+
+
+def test_learns_a_picture():
+    scene = GridScene(6, 8)
+    target = torch.rand(6, 8, 3)
+    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
+    uv = torch.stack([(columns + 0.5) / 8, (rows + 0.5) / 6], -1)
+    optimizer = torch.optim.Adam(scene.parameters(), lr=0.05)
+    for _ in range(150):
+        optimizer.zero_grad()
+        error = (scene.log_radiance(uv, NOW) - target).square().mean()
+        error.backward()
+        optimizer.step()
+    assert error.sqrt() < 0.01
