@@ -20,7 +20,7 @@ OTHER_FOCUS_PRECISION = 20.0
 """Precision with which the other focus settings, blurred though they are, tell the log radiance of a pixel."""
 
 LEAST_PRECISION = 0.1
-SHARPENING_STEPS = 3
+SHARPENING_STEPS = 12
 LARGEST_DEPTH = 6
 """Of pyramids."""
 

@@ -101,7 +101,8 @@ def sharpen_by_reblurring(
     """One step of damped Richardson-Lucy deconvolution (Richardson 1972; White 1994) against all focus settings.
 
     Light is blurred as at each focus setting; the ratio of what was photographed to that, as far as it is no noise,
-    goes back to where it came from.
+    goes back to where it came from. Where one photograph shows a pixel both sharp and unsaturated there is nothing to
+    bring back, and the step is left out.
 
     Args:
         log_luminance: All-in-focus estimate.
@@ -129,7 +130,16 @@ def sharpen_by_reblurring(
             ratios[k] += share * weight * ratio
     returned = sum(gaussian_blur(ratio, sigma) for ratio, sigma in zip(ratios, sigmas_px, strict=True))
     weight = sum(gaussian_blur(weight, sigma) for weight, sigma in zip(weights, sigmas_px, strict=True))
-    return log_luminance + returned / (weight + 1e-3)
+    return log_luminance + _lost_detail(stack, sharpest_focus, sigma_per_setting_px) * returned / (weight + 1e-3)
+
+
+def _lost_detail(stack, sharpest_focus, sigma_per_setting_px):
+    """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
+    shown = np.zeros_like(sharpest_focus)
+    for index, reliability in enumerate(stack.reliability):
+        variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
+        shown = np.maximum(shown, reliability * np.exp(-0.5 * variance * BAND_FREQUENCY**2))
+    return 1 - shown
 
 
 def _without_noise(log_ratio, noise):

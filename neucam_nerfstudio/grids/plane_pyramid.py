@@ -1,4 +1,4 @@
-"""A picture-sized grid of learned values that optimises coarse to fine, and how grids are looked up between their cells."""
+"""A picture-sized grid of learned values that optimises coarse to fine, and how grids are looked up between cells."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from neucam_nerfstudio.models.training_losses import LossWeights
 from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
-LEARNING_RATES = {"scene": 5e-3, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 1e-2}
+LEARNING_RATES = {"scene": 4e-3, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 1e-2}
 PUBLISHED_LEARNING_RATE = 1e-4
 
 

@@ -21,8 +21,8 @@ def score_image(
         batch: `image` of that frame.
 
     Returns:
-        `psnr`, `ssim` and, with ground truth, `psnr_mu_*`, `ssim_mu_*`, `psnr_pu21_*` with the alignment's name; the photograph
-        beside its rendering, and the all-in-focus picture.
+        `psnr`, `ssim` and, with ground truth, `psnr_mu_*`, `ssim_mu_*`, `psnr_pu21_*` with the alignment's name; the
+        photograph beside its rendering, and the all-in-focus picture.
     """
     photograph, rendered = batch["image"].cpu(), outputs["rgb"].cpu()
     scores = ldr_scores(rendered.numpy(), photograph.numpy())

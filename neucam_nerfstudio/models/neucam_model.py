@@ -55,7 +55,7 @@ class NeucamModelConfig(ModelConfig):
     mixing: Mixing = "light"
     """Whether blur sums light, as lenses do, or its logarithm, as the published model does."""
     exposures: ExposureKind = "settings"
-    """Exposures as the dataparser gives them, or the published ones: learned from 0 within 3 stops, whatever is known."""
+    """Exposures as the dataparser gives them, or the published ones: learned from 0 within 3 stops in any case."""
     response: ResponseKind = "monotone"
     """Camera response: our rising curves, the published curve networks, or none for linear photographs."""
     learn_response: bool = True
@@ -155,7 +155,7 @@ class NeucamModel(Model):
             )
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Tensor]:
-        """Training: `rgb` `[rays, exposures, 3]`, the axis of exposures left out for one. Else: see `models.outputs`."""
+        """Training: `rgb` `[rays, exposures, 3]`, without the axis of exposures for one. Else: see `models.outputs`."""
         uv, distance, inside = self.plane.intersect(ray_bundle.origins, ray_bundle.directions)
         times = torch.zeros_like(distance) if ray_bundle.times is None else ray_bundle.times
         dials = self.dials.read()

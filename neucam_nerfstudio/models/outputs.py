@@ -16,7 +16,7 @@ ANCHOR_SAMPLES_PER_SIDE = 128
 """The display's grey and white are taken from a lattice of this many places each way."""
 
 SMALLEST_RADIUS_PX = 1e-3
-"""Defocus is a share of at least this: with one focus setting nothing is known of depth, and the largest radius is 0."""
+"""Defocus is a share of at least this: one focus setting tells nothing of depth, and the largest radius is 0."""
 
 
 @torch.no_grad()

@@ -1,5 +1,5 @@
-"""Image formation: from the scene's radiance through blur, exposure and response to pixel values. Everything that renders
-calls this, and differs only in the settings and parts it leaves on."""
+"""Image formation: from the scene's radiance through blur, exposure and response to pixel values. Everything that
+renders calls this, and differs only in the settings and parts it leaves on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The image plane that every photograph of a capture looks at, and the one camera that just sees all of it.
 
-World axes: z is up, +x points to the left of the picture, +y from the picture towards the camera. In this pose nerfstudio's
-`spiral` render moves without rolling the picture.
+World axes: z is up, +x points to the left of the picture, +y from the picture towards the camera. In this pose
+nerfstudio's `spiral` render moves without rolling the picture.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CAMERA_DISTANCE = 1.0
 
 @dataclass(frozen=True)
 class ImagePlane:
-    """A picture of `height` x `width` pixels in the plane y = 0, centred on the origin, its longer side one world unit."""
+    """A picture of `height` x `width` pixels in the plane y = 0, centred on the origin, its longer side one unit."""
 
     height: int
     width: int

@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 
 class SceneField(nn.Module, ABC):
-    """Maps (u, v) in [0, 1] (u right, v down) and a time in [0, 1] to radiance. Subclasses define at least one of the two."""
+    """Maps (u, v) in [0, 1] (u right, v down) and a time in [0, 1] to radiance.
+
+    Subclasses define at least the logarithm.
+    """
 
     @abstractmethod
     def log_radiance(

@@ -48,9 +48,7 @@ def places(rays) -> tuple[torch.Tensor, torch.Tensor]:
     return row.round().long(), column.round().long()
 
 
-@pytest.mark.parametrize(
-    ("dtype", "white"), [(torch.uint8, 255), (torch.uint16, 65535), (torch.float32, 1)], ids=str
-)
+@pytest.mark.parametrize(("dtype", "white"), [(torch.uint8, 255), (torch.uint16, 65535), (torch.float32, 1)], ids=str)
 def test_values_are_exact_in_every_number_type(dtype, white):
     frames = all_values(dtype)
     rays, batch = PixelSampler(frames, cameras(), "cpu").sample(400, single_frames(3))

@@ -105,7 +105,9 @@ def test_paper_twins_have_the_published_settings(name):
 
 
 def test_published_length_and_batch():
-    lengths = {name: (c.max_num_iterations, c.pipeline.datamanager.train_num_rays_per_batch) for name, c in METHODS.items()}
+    lengths = {
+        name: (c.max_num_iterations, c.pipeline.datamanager.train_num_rays_per_batch) for name, c in METHODS.items()
+    }
     assert lengths["neucam-paper"] == (150_000, 14_175)
     assert lengths["neucam-multifocus-paper"] == (100_000, 8_100)
 

@@ -75,7 +75,9 @@ def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
     assert all(torch.equal(value, before[name]) for name, value in model.camera.blur.state_dict().items())
 
 
-@pytest.mark.parametrize("parts", [{"scene": "siren"}, {"blur": "neural-kernel-9"}, {"blur": "none"}, {"response": "none"}])
+@pytest.mark.parametrize(
+    "parts", [{"scene": "siren"}, {"blur": "neural-kernel-9"}, {"blur": "none"}, {"response": "none"}]
+)
 def test_parts_that_cannot_take_an_estimate_keep_their_own_start(build_model, desk, parts):
     model = build_model(**parts)
     start_from_estimate(model.scene, model.camera, desk, estimate())
@@ -96,8 +98,7 @@ def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
     assert (defocus.min().item(), defocus.max().item()) == (-1.0, 1.0)
 
 
-def test_photographs_explain_themselves_after_the_start(build_model, desk):
-    model = build_model()
+def test_estimate_takes_known_exposures_as_they_are(desk):
     started = estimate_from(desk, desk.train_pixels)
     np.testing.assert_allclose(started.exposure_stops, [-3.0, 0.0, 3.0] * 3)
     assert started.merged_log_radiance.shape == (3, HEIGHT, WIDTH, 3)

@@ -35,7 +35,9 @@ def test_rays_of_frames_take_what_their_settings_have_learned():
 
 def test_indices_that_nerfstudio_turned_into_floats_are_understood():
     settings = settings_of_rays(
-        CAMERA, rays(focus_index=torch.tensor([[1.0], [1.0]]), exposure_index=torch.tensor([[0.0, 1.0, 2.0]] * 2)), DIALS
+        CAMERA,
+        rays(focus_index=torch.tensor([[1.0], [1.0]]), exposure_index=torch.tensor([[0.0, 1.0, 2.0]] * 2)),
+        DIALS,
     )
     assert settings.focus_position.shape == (2, 1)
     assert settings.exposure_stops.tolist() == [[-3.0, 0.0, 2.5]] * 2

@@ -57,13 +57,15 @@ def every_pixel() -> torch.Tensor:
 
 
 @torch.no_grad()
-def rendered(scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, operator="reinhard", brighter=0.0, response=None):
+def rendered(
+    scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, operator="reinhard", brighter=0.0, response=None
+):
     uv = every_pixel()
     column = torch.ones_like(uv[:, :1])
-    camera = ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0,), 0, "fix"), response or SquareRoot())
+    camera = ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0,), 0, "fix"), SquareRoot())
     settings = CameraSettings(focus_position * column, stops * column, aperture)
     anchors = picture_anchors(scene, ImagePlane(HEIGHT, WIDTH))
-    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, anchors, operator, brighter)
+    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, anchors, "reinhard", brighter)
 
 
 def test_viewer_opens_on_the_all_in_focus_hdr_picture(scene):

@@ -1,4 +1,4 @@
-"""The learning rate rises, then falls over the whole run in plain numbers; fused Adam steps as Adam does, in the open."""
+"""The learning rate rises, then falls over the whole run, in plain numbers; fused steps are Adam's, and seen."""
 
 from __future__ import annotations
 

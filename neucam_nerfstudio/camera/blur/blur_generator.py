@@ -21,7 +21,7 @@ class BlurGenerator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
-        """Taps of the pixels at `uv` ([0, 1]) for a focus position (unitless) and an aperture (0 none, 1 as captured)."""
+        """Taps of the pixels at `uv` ([0, 1]) for a unitless focus position and an aperture (0 none, 1 as captured)."""
 
     @property
     @abstractmethod

@@ -94,9 +94,7 @@ def test_aperture_scales_the_disc_and_leaves_the_weights(aperture):
 
 
 @settings(deadline=None)
-@given(
-    rim=st.tuples(st.floats(-20, 20), st.floats(-20, 20)), defocus=st.floats(-3, 3), is_training=st.booleans()
-)
+@given(rim=st.tuples(st.floats(-20, 20), st.floats(-20, 20)), defocus=st.floats(-3, 3), is_training=st.booleans())
 def test_weights_are_shares_of_one_whatever_was_learned(rim, defocus, is_training):
     weights = lens_at(defocus, rim_log_weight=rim).train(is_training)(CENTRE, focus(0.0), 1.0).weights
     assert (weights >= 0).all()

@@ -1,0 +1,92 @@
+"""Runs of nerfstudio's own commands, in this process, on captures small enough to train in seconds."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+METHODS = ("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper")
+NUM_STEPS = 12
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder that one run of `ns-train` has written."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yml"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "nerfstudio_models"
+
+    def checkpoint(self) -> dict[str, Any]:
+        """The newest checkpoint, loaded as nerfstudio does: without trusting the file."""
+        return torch.load(max(self.models.glob("step-*.ckpt")), weights_only=True)
+
+
+def train(
+    method: str,
+    data: Path,
+    output_dir: Path,
+    num_steps: int = NUM_STEPS,
+    rays: int = 512,
+    dataparser: dict[str, Any] | None = None,
+    **trainer: Any,
+) -> Run:
+    """`ns-train METHOD --data DATA --vis tensorboard --max-num-iterations NUM_STEPS ... neucam-data ...`.
+
+    The published networks get smaller ones, which learn as little in a few steps, but sooner.
+    """
+    from nerfstudio.configs.method_configs import all_methods
+    from nerfstudio.scripts.train import main
+
+    from neucam_nerfstudio.published.network_sizes import NetworkSizes
+
+    config = replace(
+        copy.deepcopy(all_methods[method]),
+        **{"data": data, "output_dir": output_dir, "timestamp": "run", "vis": "tensorboard"},
+        **{"max_num_iterations": num_steps, "experiment_name": "test", **trainer},
+    )
+    config.logging.local_writer.enable = False
+    config.pipeline.model.network_sizes = NetworkSizes(32, 5, 32, 4, 32)
+    config.pipeline.datamanager.train_num_rays_per_batch = rays
+    for option, value in (dataparser or {}).items():
+        setattr(config.pipeline.datamanager.dataparser, option, value)
+    main(config)
+    return Run(config.get_base_dir())
+
+
+@pytest.fixture(scope="session")
+def runs(tiny_desk: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A run of a method on the small desk, trained when first asked for: `runs("neucam")`; read only."""
+    done: dict[str, Run] = {}
+
+    def run_of(method: str) -> Run:
+        if method not in done:
+            folder = tmp_path_factory.mktemp("runs")
+            during_training = {"steps_per_eval_batch": 4, "steps_per_eval_image": 5, "steps_per_eval_all_images": 10}
+            done[method] = train(method, tiny_desk, folder, **during_training)
+        return done[method]
+
+    return run_of
+
+
+@pytest.fixture(params=METHODS)
+def run(request: pytest.FixtureRequest, runs) -> Run:
+    """A run of each method; read only."""
+    return runs(request.param)
+
+
+@pytest.fixture
+def neucam_run(runs) -> Run:
+    """A run of `neucam`; read only."""
+    return runs("neucam")

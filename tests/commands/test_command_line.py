@@ -1,0 +1,70 @@
+"""The command line as a user types it: methods and options are found, bad input ends in a message."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nerfstudio.scripts import train
+
+from .conftest import METHODS
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """What `ns-train` would run: `parse("neucam", "--data", folder)`."""
+
+    def parse(*arguments: str | Path):
+        parsed = []
+        monkeypatch.setattr(sys, "argv", ["ns-train", *map(str, arguments)])
+        monkeypatch.setattr(train, "main", parsed.append)
+        train.entrypoint()
+        return parsed[0]
+
+    return parse
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_data_is_all_a_method_needs(parse, method, tiny_desk):
+    config = parse(method, "--data", tiny_desk)
+    assert config.method_name == method and config.data == tiny_desk
+
+
+def test_options_of_the_capture_come_after_neucam_data(parse, tiny_desk):
+    config = parse(
+        *("neucam", "--data", tiny_desk, "--max-num-iterations", "7", "--vis", "tensorboard"),
+        *("--pipeline.model.blur", "none", "--pipeline.model.losses.scene-variation-mult", "0"),
+        *("neucam-data", "--train-frames", "F0E0", "F1*", "--downscale-factor", "2", "--exposures", "learn"),
+    )
+    parser = config.pipeline.datamanager.dataparser
+    assert (parser.train_frames, parser.downscale_factor, parser.exposures) == (("F0E0", "F1*"), 2, "learn")
+    assert config.max_num_iterations == 7
+    assert config.pipeline.model.blur == "none" and config.pipeline.model.losses.scene_variation_mult == 0
+
+
+def test_kinds_that_do_not_exist_are_refused(parse, tiny_desk, capsys):
+    with pytest.raises(SystemExit):
+        parse("neucam", "--data", tiny_desk, "--pipeline.model.blur", "bokeh")
+    assert "neural-kernel-9" in capsys.readouterr().err
+
+
+def test_help_lists_the_methods_with_their_descriptions(parse, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse("--help")
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert ended.value.code == 0
+    for method in METHODS:
+        assert f" {method} " in shown
+    assert "All-in-focus HDR from a focus stack" in shown
+
+
+def test_bad_input_ends_in_a_message_before_training(tiny_capture, tmp_path):
+    (tiny_capture / "exposure.txt").write_text("0\nbright\n3\n")
+    program = Path(sys.executable).with_name("ns-train")
+    options = ["--data", tiny_capture, "--output-dir", tmp_path / "runs", "--vis", "tensorboard"]
+    ended = subprocess.run([program, "neucam", *options], capture_output=True, text=True)
+    assert ended.returncode != 0
+    assert "exposure.txt" in ended.stderr and "bright" in ended.stderr
+    assert not list(tmp_path.rglob("*.ckpt"))

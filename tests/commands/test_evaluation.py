@@ -1,0 +1,49 @@
+"""`ns-eval`: scores of the evaluation frames in a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from nerfstudio.scripts.eval import ComputePSNR
+
+from .conftest import Run, train
+
+
+def scores(run: Run, tmp_path: Path) -> dict[str, float]:
+    ComputePSNR(load_config=run.config, output_path=tmp_path / "scores.json").main()
+    return json.loads((tmp_path / "scores.json").read_text())["results"]
+
+
+def test_scores_against_photographs_and_ground_truth(run, tmp_path):
+    results = scores(run, tmp_path)
+    for name in ("psnr", "ssim", "psnr_mu_scale", "ssim_mu_scale", "psnr_pu21_scale"):
+        assert math.isfinite(results[name]) and math.isfinite(results[f"{name}_std"]), name
+    assert 0 <= results["ssim"] <= 1
+    # All frames show one scene.
+    assert results["psnr_mu_scale_std"] == pytest.approx(0, abs=1e-3)
+
+
+def test_classical_start_is_already_a_picture(neucam_run, tmp_path):
+    results = scores(neucam_run, tmp_path)
+    assert results["psnr"] > 25 and results["psnr_mu_scale"] > 25
+
+
+def test_pictures_beside_their_photographs(neucam_run, tmp_path):
+    ComputePSNR(neucam_run.config, tmp_path / "scores.json", render_output_path=tmp_path / "pictures").main()
+    assert len(list((tmp_path / "pictures").glob("*img*"))) == 9
+
+
+def test_unknown_exposures_are_aligned_affinely_and_said_so(tiny_capture, tmp_path):
+    (tiny_capture / "exposure.txt").unlink()
+    results = scores(train("neucam", tiny_capture, tmp_path / "runs", num_steps=3), tmp_path)
+    assert "psnr_mu_affine" in results and "psnr_mu_scale" not in results
+
+
+def test_only_held_out_frames_are_scored(tiny_desk, tmp_path):
+    held_out = {"train_frames": ("F0E0", "F1E1", "F2E2")}
+    run = train("neucam", tiny_desk, tmp_path / "runs", num_steps=3, dataparser=held_out)
+    ComputePSNR(run.config, tmp_path / "scores.json", render_output_path=tmp_path / "pictures").main()
+    assert len(list((tmp_path / "pictures").glob("*img*"))) == 6

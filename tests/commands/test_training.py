@@ -1,0 +1,169 @@
+"""`ns-train`: what a run leaves behind, how it goes on, and every kind of capture it has to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from nerfstudio.utils.eval_utils import eval_setup
+
+from neucam_nerfstudio.models import classical_start
+from neucam_nerfstudio.published import warm_up
+
+from .conftest import NUM_STEPS, Run, train
+
+DESK = Path(__file__).parents[2] / "dataset" / "MFME" / "Desk"
+PICTURES = ("all_in_focus_hdr", "rgb", "all_in_focus", "defocus")
+
+
+def scalars(run: Run) -> dict[str, list[float]]:
+    """What TensorBoard shows of a run."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.folder)).Reload()
+    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def rendered(run: Run, split: str = "train", index: int = 0) -> dict[str, np.ndarray]:
+    """All outputs of a run at the camera of one frame."""
+    _, pipeline, _, _ = eval_setup(run.config)
+    manager = pipeline.datamanager
+    cameras = (manager.train_dataset if split == "train" else manager.eval_dataset).cameras
+    outputs = pipeline.model.get_outputs_for_camera(cameras[index : index + 1])
+    return {name: picture.numpy() for name, picture in outputs.items()}
+
+
+def check_pictures(outputs: dict[str, np.ndarray]) -> None:
+    for name, picture in outputs.items():
+        assert np.isfinite(picture).all(), name
+        assert name not in PICTURES or (picture.min() >= 0 and picture.max() <= 1), name
+
+
+def test_run_leaves_its_configuration_and_a_checkpoint(run):
+    assert run.config.is_file()
+    assert [path.name for path in run.models.iterdir()] == [f"step-{NUM_STEPS - 1:09d}.ckpt"]
+    checkpoint = run.checkpoint()
+    assert checkpoint["step"] == NUM_STEPS - 1
+    assert all(torch.isfinite(values).all() for values in checkpoint["pipeline"].values())
+
+
+def test_tensorboard_shows_training_and_evaluation(run):
+    assert len(list(run.folder.glob("events.out.tfevents.*"))) == 1
+    shown = scalars(run)
+    for tag in ("Train Loss", "Eval Loss", "Eval Images Metrics/psnr", "Eval Images Metrics Dict (all images)/ssim"):
+        assert np.isfinite(shown[tag]).all(), tag
+    assert "Eval Images Metrics/psnr_mu_scale" in shown
+
+
+def test_loaded_run_renders_every_output(run):
+    outputs = rendered(run, index=4)
+    assert {*PICTURES, "hdr", "hdr_defocused", "accumulation", "depth"} == set(outputs)
+    check_pictures(outputs)
+
+
+def test_learning_rates_follow_max_num_iterations(neucam_run):
+    from nerfstudio.configs.method_configs import all_methods
+
+    checkpoint = neucam_run.checkpoint()
+    for name, schedule in checkpoint["schedulers"].items():
+        group = all_methods["neucam"].optimizers[name]
+        end = (
+            group["optimizer"].lr
+            * group["scheduler"].final_factor
+            * min(1, NUM_STEPS / group["scheduler"].warmup_steps)
+        )
+        assert schedule["_last_lr"] == [pytest.approx(end, rel=0.1)]
+
+
+@pytest.mark.parametrize("method", ["neucam", "neucam-paper"])
+def test_run_goes_on_from_its_folder_without_starting_anew(runs, method, tiny_desk, tmp_path, monkeypatch):
+    def start_again(*_):
+        raise AssertionError("the start was run again")
+
+    first = runs(method)
+    for module, name in ((classical_start, "estimate_from"), (warm_up, "warm_up_response")):
+        monkeypatch.setattr(module, name, start_again)
+    resumed = train(method, tiny_desk, tmp_path, num_steps=5, load_dir=first.models)
+    checkpoint = resumed.checkpoint()
+    assert checkpoint["step"] == NUM_STEPS + 5 - 1
+    for name, optimizer in checkpoint["optimizers"].items():
+        assert {int(state["step"]) for state in optimizer["state"].values()} == {NUM_STEPS + 5}, name
+    for name, schedule in checkpoint["schedulers"].items():
+        assert schedule["last_epoch"] == NUM_STEPS + 5, name
+    before, after = (run.checkpoint()["pipeline"] for run in (first, resumed))
+    learned = [name for name, values in before.items() if values.numel() > 0]
+    moved = max((after[name] - before[name]).abs().max().item() for name in learned)
+    assert 0 < moved < 0.2  # a few steps further, not somewhere else
+
+
+def test_training_makes_the_photographs_fit_better(tiny_desk, tmp_path):
+    run = train("neucam", tiny_desk, tmp_path, num_steps=60, rays=1024)
+    psnr = scalars(run)["Train Metrics Dict/psnr"]
+    assert psnr[-1] > psnr[0] + 1
+
+
+def test_held_out_frames_are_rendered_and_scored(tiny_desk, tmp_path):
+    three = {"train_frames": ("F0E0", "F1E1", "F2E2")}
+    run = train("neucam", tiny_desk, tmp_path, dataparser=three, steps_per_eval_all_images=10)
+    _, pipeline, _, _ = eval_setup(run.config)
+    assert (len(pipeline.datamanager.train_dataset), len(pipeline.datamanager.eval_dataset)) == (3, 6)
+    check_pictures(rendered(run, "eval", 5))
+    assert np.isfinite(scalars(run)["Eval Images Metrics Dict (all images)/psnr"]).all()
+
+
+def renamed(capture: Path) -> None:
+    """Names that tell the focus and nothing of the exposure, in an order that is not the exposures'."""
+    for photograph in capture.glob("F?E?.png"):
+        focus, exposure = photograph.stem[:2], int(photograph.stem[3])
+        photograph.rename(capture / f"{focus}_{'bca'[exposure]}.png")
+    (capture / "exposure.txt").unlink()
+
+
+def test_unknown_exposures_are_estimated_and_learned(tiny_capture, tmp_path):
+    renamed(tiny_capture)
+    run = train("neucam", tiny_capture, tmp_path / "runs", num_steps=20)
+    _, pipeline, _, _ = eval_setup(run.config)
+    stops = pipeline.model.camera.exposures.stops
+    frames = pipeline.datamanager.train_dataset.metadata["capture"].frames
+    by_letter = {
+        letter: [stops[f.exposure_index].item() for f in frames if f.name.endswith(letter)] for letter in "abc"
+    }
+    # a was the brightest, b the darkest, three stops from the middle each.
+    assert max(by_letter["b"]) + 1 < min(by_letter["c"]) and max(by_letter["c"]) + 1 < min(by_letter["a"])
+    check_pictures(rendered(run))
+
+
+@pytest.mark.parametrize("method", ["neucam", "neucam-multifocus", "neucam-multifocus-paper"])
+@pytest.mark.parametrize("train_frames", [("F1*",), ("*E1",)], ids=["one focus", "one exposure"])
+def test_focus_stack_or_bracket_alone(tiny_desk, tmp_path, method, train_frames):
+    run = train(method, tiny_desk, tmp_path, num_steps=4, dataparser={"train_frames": train_frames})
+    check_pictures(rendered(run))
+    check_pictures(rendered(run, "eval"))
+
+
+def test_focus_settings_with_different_numbers_of_exposures(tiny_desk, tmp_path):
+    frames = ("F0*", "F1E1", "F2E0", "F2E2")
+    run = train("neucam", tiny_desk, tmp_path, dataparser={"train_frames": frames})
+    check_pictures(rendered(run))
+
+
+def test_sixteen_bits_are_used(tiny_capture, tmp_path):
+    for photograph in tiny_capture.glob("F?E?.png"):
+        full_size = cv2.imread(str(DESK / photograph.name)).astype(np.float32) / 255
+        averaged = cv2.resize(full_size, (90, 60), interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(photograph), np.rint(65535 * averaged).astype(np.uint16))
+    run = train("neucam", tiny_capture, tmp_path / "runs", num_steps=20)
+    _, pipeline, _, _ = eval_setup(run.config)
+    assert pipeline.datamanager.train_dataset.frames_native().dtype == torch.uint16
+    outputs = rendered(run, index=4)
+    check_pictures(outputs)
+    photograph = cv2.imread(str(tiny_capture / "F1E1.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
+    assert np.abs(outputs["rgb"] - photograph).mean() < 0.02
+
+
+def test_smaller_size_may_be_asked_for(tiny_desk, tmp_path):
+    run = train("neucam", tiny_desk, tmp_path, num_steps=3, dataparser={"downscale_factor": 2})
+    assert rendered(run)["hdr"].shape == (30, 45, 3)
