@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+
+from neucam_nerfstudio.capture.ground_truth import read_radiance
 
 RUN = "run"
 """Stands where nerfstudio puts a time stamp in the path of a run."""
@@ -111,9 +112,10 @@ class FinishedRun:
         return min((self.folder / "render/train" / output).iterdir())
 
     def radiance(self) -> Float[np.ndarray, "height width 3"]:
-        """Linear all-in-focus radiance."""
-        with gzip.open(self.render("raw-hdr")) as stream:
-            return np.load(stream)
+        """Linear all-in-focus radiance, the same numbers as in `ns-render`'s `raw-hdr`."""
+        command = [script("neucam-export"), "hdr", "--load-config", self.config, "--precision", "float"]
+        run_measured([*command, "--output-path", self.folder / "export"], self.folder / "export.log")
+        return read_radiance(self.folder / "export/hdr.exr")
 
     def evaluation_psnr(self) -> float:
         """Mean PSNR of the evaluation frames in dB, as `ns-eval` reports it."""

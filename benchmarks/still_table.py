@@ -2,8 +2,8 @@
 
     python -m benchmarks.still_table [--data-root dataset/MFME] [--rows desk gallery ...]
 
-Ours is the real `ns-train ... --vis tensorboard` command, timed from start to exit, then `ns-render dataset` of
-`raw-hdr`, scored against the capture's ground truth; held-out frames are scored by `ns-eval`. The published method (the
+Ours is the real `ns-train ... --vis tensorboard` command, timed from start to exit, then `neucam-export hdr`,
+scored against the capture's ground truth; held-out frames are scored by `ns-eval`. The published method (the
 `-paper` twin) gets as many steps as fit in the wall time ours took, start-up and warm-up included (`measure_pace`), and
 is scored affine, because it learns its exposures freely. A focus stack is scored against the ground truth developed as
 its camera does (`developed_truth`). Writes `still_table.md` and `still_table.json`, anew after each result.

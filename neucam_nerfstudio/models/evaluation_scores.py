@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
 
 
 def score_image(
-    capture: Capture, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    capture: Capture, alignment: Alignment, outputs: dict[str, Tensor], batch: dict[str, Tensor]
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Numbers and pictures for nerfstudio's evaluation.
 
     Args:
-        capture: Tells the ground truth, and whether exposures were known, so how its scale may be aligned.
+        capture: Tells the ground truth, if there is one.
+        alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
         outputs: `rgb` and `hdr` of a frame's camera.
         batch: `image` of that frame.
 
@@ -29,7 +31,6 @@ def score_image(
     if capture.ground_truth is not None:
         from neucam_nerfstudio.capture.ground_truth import read_radiance
 
-        alignment = "affine" if capture.exposures.source == "unknown" else "scale"
         truth = read_radiance(capture.ground_truth, capture.downscale_factor)
         scores |= hdr_scores(outputs["hdr"].cpu().numpy(), truth, alignment)
     pictures = {"img": torch.cat([photograph, rendered], 1), "all_in_focus_hdr": outputs["all_in_focus_hdr"]}

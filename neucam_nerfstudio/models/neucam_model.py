@@ -30,9 +30,9 @@ from neucam_nerfstudio.models.camera_parts import (
 from neucam_nerfstudio.models.dials import Dials
 from neucam_nerfstudio.models.evaluation_scores import score_image
 from neucam_nerfstudio.models.frame_settings import exposures_differ, settings_of_rays
-from neucam_nerfstudio.models.outputs import picture_anchors, render_outputs
+from neucam_nerfstudio.models.outputs import for_display, picture_anchors, render_outputs
 from neucam_nerfstudio.models.training_losses import LossWeights, training_losses
-from neucam_nerfstudio.models.viewer_camera import ViewerCamera
+from neucam_nerfstudio.models.viewer_camera import ViewerCamera, viewer_is_rendering
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.rendering.image_formation import develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
@@ -165,6 +165,8 @@ class NeucamModel(Model):
             return {"rgb": develop(self.camera.response, radiance, settings.exposure_stops).squeeze(1)}
         display = (self.anchors(), dials.tone_mapping, dials.display_exposure_stops)
         outputs = render_outputs(self.scene, self.camera, uv, times, settings, *display)
+        if viewer_is_rendering():
+            outputs = for_display(outputs, *display)
         shown = {name: torch.where(inside, values, 0) for name, values in outputs.items()}
         return {**shown, "accumulation": inside.float(), "depth": distance.clamp(max=100.0)}
 
@@ -183,4 +185,5 @@ class NeucamModel(Model):
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
-        return score_image(self.capture, outputs, batch)
+        given = self.config.exposures == "settings" and self.capture.exposures.source != "unknown"
+        return score_image(self.capture, "scale" if given else "affine", outputs, batch)

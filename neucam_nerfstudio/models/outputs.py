@@ -18,6 +18,9 @@ ANCHOR_SAMPLES_PER_SIDE = 128
 SMALLEST_RADIUS_PX = 1e-3
 """Defocus is a share of at least this: one focus setting tells nothing of depth, and the largest radius is 0."""
 
+RADIANCE_OUTPUTS = ("hdr", "hdr_defocused")
+"""Outputs that are linear radiance, without bounds."""
+
 
 @torch.no_grad()
 def picture_anchors(scene: SceneField, plane: ImagePlane) -> DisplayAnchors:
@@ -26,6 +29,16 @@ def picture_anchors(scene: SceneField, plane: ImagePlane) -> DisplayAnchors:
     steps = (torch.arange(ANCHOR_SAMPLES_PER_SIDE, device=device) + 0.5) / ANCHOR_SAMPLES_PER_SIDE
     uv = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
     return display_anchors(scene.radiance(uv, torch.zeros_like(uv[:, :1])))
+
+
+def for_display(
+    outputs: dict[str, Tensor], anchors: DisplayAnchors, operator: DisplayOperator, display_exposure_stops: float
+) -> dict[str, Tensor]:
+    """The same with radiance tone-mapped, for a viewer that can show nothing above 1."""
+    return {
+        name: tonemap(values, operator, anchors, display_exposure_stops) if name in RADIANCE_OUTPUTS else values
+        for name, values in outputs.items()
+    }
 
 
 def render_outputs(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 
 MARGIN = 1.02
 """Room left around the picture, as a factor on its size."""
+
+
+def viewer_is_rendering() -> bool:
+    """Whether this is the thread in which nerfstudio's viewer renders; its cameras tell no other way."""
+    render_thread = sys.modules.get("nerfstudio.viewer.render_state_machine")
+    return render_thread is not None and isinstance(threading.current_thread(), render_thread.RenderStateMachine)
 
 
 def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:

@@ -19,15 +19,13 @@ FAKE_COMMANDS = {
         folder.mkdir(parents=True)
         (folder / "config.yml").write_text("trained")
     """,
-    "ns-render": """
+    "neucam-export": """
         import OpenEXR
-        assert Path(option("--load-config")).is_file() and option("--rendered-output-names") == "raw-hdr"
-        radiance = OpenEXR.File(TRUTH).channels()["RGB"].pixels
-        folder = Path(option("--output-path"), option("--split"), "raw-hdr")
+        assert Path(option("--load-config")).is_file() and option("--precision") == "float"
+        channels = {"RGB": 3 * OpenEXR.File(TRUTH).channels()["RGB"].pixels}
+        folder = Path(option("--output-path"))
         folder.mkdir(parents=True)
-        for name in ("F0E0", "F1E1"):
-            with gzip.open(folder / f"{name}.npy.gz", "wb") as stream:
-                np.save(stream, 3 * radiance if name == "F0E0" else 0 * radiance)
+        OpenEXR.File({"type": OpenEXR.scanlineimage}, channels).write(str(folder / "hdr.exr"))
     """,
     "ns-eval": """
         Path(option("--output-path")).write_text('{"results": {"psnr": 31.5, "psnr_std": NaN}}')
@@ -41,7 +39,7 @@ def fake_nerfstudio(tmp_path, monkeypatch) -> None:
     truth = str(DATA_ROOT / "Desk/gt/all_in_focus_hdr.exr")
     for name, body in FAKE_COMMANDS.items():
         lines = [line.strip() if line.strip().startswith("import") else line[8:] for line in body.splitlines()]
-        head = [f"#!{sys.executable}", "import gzip, sys", "from pathlib import Path", "import numpy as np"]
+        head = [f"#!{sys.executable}", "import sys", "from pathlib import Path"]
         head += [f"TRUTH = {truth!r}", "option = lambda name: sys.argv[sys.argv.index(name) + 1]"]
         (tmp_path / name).write_text("\n".join(head + lines))
         (tmp_path / name).chmod(0o755)

@@ -12,8 +12,8 @@ from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
-from neucam_nerfstudio.models.outputs import picture_anchors, render_outputs
-from neucam_nerfstudio.rendering.display_tonemapping import tonemap
+from neucam_nerfstudio.models.outputs import for_display, picture_anchors, render_outputs
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.scene.grid_scene import GridScene
 
@@ -146,3 +146,12 @@ def test_anchors_suit_the_whole_picture():
     assert anchors.key.item() == pytest.approx(4.0, rel=0.1)  # geometric mean of 1 and 16
     assert anchors.white.item() == pytest.approx(16.0, rel=1e-3)
     assert not anchors.key.requires_grad
+
+
+def test_for_display_only_radiance_is_tone_mapped():
+    anchors = DisplayAnchors(key=torch.tensor(0.18), white=torch.tensor(8.0))
+    outputs = {"hdr": torch.full((2, 3), 50.0), "hdr_defocused": torch.zeros(2, 3), "rgb": torch.full((2, 3), 0.3)}
+    shown = for_display(outputs, anchors, "reinhard", 0.0)
+    assert 0.99 < shown["hdr"].min() and shown["hdr"].max() <= 1
+    assert torch.equal(shown["hdr_defocused"], torch.zeros(2, 3))
+    assert torch.equal(shown["rgb"], outputs["rgb"])
