@@ -10,10 +10,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse, fitting
+from neucam_nerfstudio.grids.curve_table import sample_curves
 
 NUM_UNITS = 24
 DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE = -9.0, 5.0
 """Where the units' shoulders start out, around the log exposure 0 of a scene's median."""
+
+NUM_KNOTS = 1024
+LOWEST_KNOT, HIGHEST_KNOT = -18.0, 14.0
+"""Log exposures between which the curves are tabulated: knots 1/22 stop apart, beyond whose ends curves are flat."""
 
 
 class MonotoneCurveResponse(CameraResponse):
@@ -33,8 +38,14 @@ class MonotoneCurveResponse(CameraResponse):
 
     def forward(self, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Pixel values in (0, 1) for log exposure = ln radiance + ln 2 * exposure_stops."""
-        units = torch.sigmoid((log_exposure[..., None] - self.shoulders) * self.log_slopes.exp())
-        return (units * F.softmax(self.log_weights, -1)).sum(-1)
+        positions = (log_exposure - LOWEST_KNOT) / (HIGHEST_KNOT - LOWEST_KNOT)
+        return sample_curves(self._tabulated(), positions)
+
+    def _tabulated(self) -> Float[Tensor, "3 knots"]:
+        """The networks' outputs at all knots."""
+        knots = torch.linspace(LOWEST_KNOT, HIGHEST_KNOT, NUM_KNOTS, device=self.shoulders.device)
+        units = torch.sigmoid((knots[:, None, None] - self.shoulders) * self.log_slopes.exp())
+        return (units * F.softmax(self.log_weights, -1)).sum(-1).t()
 
 
 def fit_response(

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur, disc_taps, turned
@@ -93,7 +93,6 @@ def test_aperture_scales_the_disc_and_leaves_the_weights(aperture):
     assert torch.equal(dialled.weights, shot.weights)
 
 
-@settings(deadline=None)
 @given(rim=st.tuples(st.floats(-20, 20), st.floats(-20, 20)), defocus=st.floats(-3, 3), is_training=st.booleans())
 def test_weights_are_shares_of_one_whatever_was_learned(rim, defocus, is_training):
     weights = lens_at(defocus, rim_log_weight=rim).train(is_training)(CENTRE, focus(0.0), 1.0).weights
