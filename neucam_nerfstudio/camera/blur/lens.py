@@ -49,11 +49,16 @@ class LensBlur(BlurGenerator):
         width: Width of the photographs in pixels.
     """
 
+    train_disc: Float[Tensor, "taps 2"]
+    render_disc: Float[Tensor, "taps 2"]
+
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.defocus = PlanePyramid(1, height, width)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
+        self.register_buffer("train_disc", disc_taps(TRAIN_TAPS), persistent=False)
+        self.register_buffer("render_disc", disc_taps(RENDER_TAPS), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
 
     def signed_radius_px(
@@ -65,7 +70,7 @@ class LensBlur(BlurGenerator):
     def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
         """Taps of the pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured)."""
         signed_radius_px = self.signed_radius_px(uv, focus_position)
-        disc = disc_taps(TRAIN_TAPS if self.training else RENDER_TAPS).to(uv.device)
+        disc = self.train_disc if self.training else self.render_disc
         angle = 2 * math.pi * torch.rand_like(signed_radius_px) if self.training else torch.zeros_like(signed_radius_px)
         offset_px = aperture * signed_radius_px.abs()[..., None] * turned(disc, angle)
         return Taps(uv[:, None] + offset_px / self.picture_size_px, self._weights(signed_radius_px, disc))
