@@ -1,4 +1,4 @@
-"""What every `ns-*` command gets from this package being installed: no warnings a user can't act on, and an ffmpeg.
+"""What every `ns-*` command gets from this package: no warnings a user can't act on, plain errors, and an ffmpeg.
 
 nerfstudio imports the package early in each of its commands, so this must stay quick, silent and free of heavy imports.
 """
@@ -14,6 +14,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+
+from neucam_nerfstudio.capture.errors import CaptureError
 
 WARNINGS_OF_DEPENDENCIES = (
     (FutureWarning, r"`torch\.jit\.script` is deprecated"),
@@ -28,10 +31,24 @@ WARNINGS_OF_DEPENDENCIES = (
 
 
 def prepare() -> None:
-    """Silences `WARNINGS_OF_DEPENDENCIES` and makes an `ffmpeg` command available."""
+    """Silences `WARNINGS_OF_DEPENDENCIES`, makes errors in captures plain and an `ffmpeg` command available."""
     for category, message in WARNINGS_OF_DEPENDENCIES:
         warnings.filterwarnings("ignore", message=message, category=category)
+    say_capture_errors_plainly()
     provide_ffmpeg()
+
+
+def say_capture_errors_plainly() -> None:
+    """Lets a command that ends with a `CaptureError` print its message alone: where our code was is of no use then."""
+    otherwise = sys.excepthook
+
+    def say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, CaptureError):
+            print(f"Error: {error}", file=sys.stderr)
+        else:
+            otherwise(kind, error, traceback)
+
+    sys.excepthook = say
 
 
 def provide_ffmpeg() -> None:
