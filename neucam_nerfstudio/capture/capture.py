@@ -11,10 +11,16 @@ from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
-from neucam_nerfstudio.capture.frame_pixels import check_not_identical, mean_brightness, read_frames
+from neucam_nerfstudio.capture.frame_pixels import (
+    check_not_identical,
+    held_bit_depth,
+    mean_brightness,
+    read_frames,
+    scale_to_16_bits,
+)
 from neucam_nerfstudio.capture.frame_selection import FrameSplit, select_frames
 from neucam_nerfstudio.capture.ground_truth import find_ground_truth, read_radiance
-from neucam_nerfstudio.capture.photographs import find_photographs, one_file_per_frame
+from neucam_nerfstudio.capture.photographs import RAW_SUFFIXES, find_photographs, one_file_per_frame
 from neucam_nerfstudio.capture.settings import (
     ExposureSettings,
     FocusSettings,
@@ -62,7 +68,7 @@ class Capture:
         reference_index: The training frame with the middle exposure of the middle focus.
         ground_truth: Radiance file to score against, if the capture has one.
         notes: Choices made for the user, a sentence each.
-        train_pixels: RGB of the training frames, in the files' own number type.
+        train_pixels: RGB of the training frames, in the files' own number type, white at its full scale.
         eval_pixels: RGB of the evaluation frames; the very same array when they are the training frames.
     """
 
@@ -111,15 +117,16 @@ def load_capture(
 ) -> Capture:
     """Reads the photographs of a folder and finds out their settings.
 
-    Exposure comes from `exposure.txt`, else from EXIF, else it is unknown; focus settings come from `F<i>` in the
-    names, else from EXIF focus distances, else from the order of the files.
+    Exposure comes from `exposure.txt`, else from EXIF; else it is one for all frames of one `E<j>` or, without such
+    names, one brightness; else it is unknown. Focus settings come from `F<i>` in the names, else from EXIF focus
+    distances, else from the order of the files.
 
     Args:
         folder: Photographs of one view; optionally `exposure.txt`, and ground truth in `gt/` or as `*.hdr`.
         train_frames: Name patterns of the frames to train on; the others are held out.
         eval_frames: Name patterns of the frames to hold out; the others train. With both, exactly those are used.
         downscale_factor: Size divisor, by area averaging; None keeps the size.
-        exposures: Whether exposures are fixed, refined or learned; auto fixes known ones.
+        exposures: Whether exposures are fixed, refined or learned; auto learns unknown ones.
         focus: Whether focus positions are fixed, refined or learned; auto learns.
         settings_per_frame: Each frame has settings of its own, even where it shares them by all that is known.
 
@@ -134,10 +141,12 @@ def load_capture(
     kept, split, left_out_note = _keep_selected(paths, select_frames(paths, train_frames, eval_frames))
     paths, evidence = [paths[index] for index in kept], evidence.of_frames(kept)
     train_pixels, eval_pixels = _read_split(paths, split, factor)
+    scale_note = _scale_to_white(paths, train_pixels, eval_pixels)
     truth, truth_note = _check_ground_truth(folder, factor, train_pixels.shape[1:3])
 
     brightness = _brightness(split, train_pixels, eval_pixels)
     levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
+    evidence = evidence.with_equal_exposures(levels, exposures)
     exposure_indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, len(paths))
     assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
     if settings_per_frame:
@@ -147,6 +156,7 @@ def load_capture(
     check_not_identical(train_pixels, folder)
     untrained_note = untrained_focus_note(focus_indices, split.train, paths)
     exposure_mode = resolve_exposure_mode(exposures, evidence.stops_source, levels)
+    notes = (pair_note, left_out_note, scale_note, evidence.note, focus_note, untrained_note, truth_note)
     return Capture(
         folder=folder,
         frames=tuple(map(Frame, paths, focus_indices, exposure_indices)),
@@ -159,7 +169,7 @@ def load_capture(
         downscale_factor=factor,
         reference_index=middle_frame(split.train, focus_indices, evidence.stops or brightness),
         ground_truth=truth,
-        notes=tuple(filter(None, (pair_note, left_out_note, evidence.note, focus_note, untrained_note, truth_note))),
+        notes=tuple(filter(None, notes)),
         train_pixels=train_pixels,
         eval_pixels=eval_pixels,
     )
@@ -184,6 +194,20 @@ def _read_split(paths: Sequence[Path], split: FrameSplit, factor: int) -> tuple[
     if split.held_out in ((), split.train):
         return train_pixels, train_pixels
     return train_pixels, read_frames(_pick(paths, split.held_out), factor, alike=train_pixels)
+
+
+def _scale_to_white(paths: Sequence[Path], train_pixels: np.ndarray, eval_pixels: np.ndarray) -> str | None:
+    """Scales, in place, 16-bit files that hold a sensor's fewer bits to full scale; says so.
+
+    The training frames decide for all. RAW files are developed to full scale, so small values there are dark light.
+    """
+    held_bits = held_bit_depth(train_pixels)
+    if held_bits is None or any(path.suffix.lower() in RAW_SUFFIXES for path in paths):
+        return None
+    scale_to_16_bits(train_pixels, held_bits)
+    if eval_pixels is not train_pixels:
+        scale_to_16_bits(eval_pixels, held_bits)
+    return f"The 16-bit files hold values of {held_bits} bits: white is taken to be {2**held_bits - 1}, not 65535."
 
 
 def _brightness(split: FrameSplit, train_pixels: np.ndarray, eval_pixels: np.ndarray) -> list[float]:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, read_exif
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
-from neucam_nerfstudio.capture.settings import ExposureSource
+from neucam_nerfstudio.capture.settings import ExposureLevels, ExposureSource, LearnChoice
 
 Value = TypeVar("Value")
 
@@ -45,6 +45,17 @@ class SettingsEvidence(NamedTuple):
             stops=pick(self.stops),
             dioptres=pick(self.dioptres),
         )
+
+    def with_equal_exposures(self, levels: ExposureLevels, choice: LearnChoice) -> SettingsEvidence:
+        """Unknown exposures that do not differ as one of 0 stops, unless they are to be learned or refined a frame."""
+        if self.stops is not None or choice in ("learn", "refine") or max(levels.numbers) > 0:
+            return self
+        stops = [0.0] * len(levels.numbers)
+        if levels.told_by == "names":
+            return self._replace(stops=stops, stops_source="names")
+        taken = "Photographs are equally bright: taken as one exposure. Give --exposures learn if they are not."
+        note = taken if self.note is None else f"{self.note} {taken}"
+        return self._replace(stops=stops, stops_source="brightness", note=note)
 
 
 def gather_evidence(folder: Path, paths: Sequence[Path]) -> SettingsEvidence:

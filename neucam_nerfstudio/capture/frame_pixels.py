@@ -17,6 +17,9 @@ THUMBNAIL_SIDE = 64
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
+SENSOR_BIT_DEPTHS = (10, 12, 14)
+"""Bits that cameras measure with, and that files of 16 bits may hold as they are."""
+
 
 def read_frames(
     paths: Sequence[Path], downscale_factor: int = 1, *, alike: Shaped[np.ndarray, "1 height width 3"] | None = None
@@ -65,6 +68,22 @@ def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray) -> None:
             f"{path}: pixels are {pixels.dtype}, those of others are {reference.dtype}. Frames that were developed"
             " differently do not share one camera response: export all in one format."
         )
+
+
+def held_bit_depth(pixels: Shaped[np.ndarray, "frames height width 3"]) -> int | None:
+    """Bits that all pixel values of a 16-bit capture fit into, if they are fewer than 16; None otherwise."""
+    if pixels.dtype != np.uint16:
+        return None
+    largest = int(pixels.max())
+    return next((bits for bits in SENSOR_BIT_DEPTHS if largest < 2**bits), None)
+
+
+def scale_to_16_bits(pixels: Shaped[np.ndarray, "frames height width 3"], held_bits: int) -> None:
+    """Scales 16-bit frames in place such that the largest value of `held_bits` bits becomes 65535; more is clipped."""
+    scaled = np.rint(np.arange(65536) * (65535 / (2**held_bits - 1)))
+    scaled = np.minimum(scaled, 65535).astype(np.uint16)
+    for frame in pixels:
+        frame[:] = scaled[frame]
 
 
 def mean_brightness(pixels: Shaped[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:

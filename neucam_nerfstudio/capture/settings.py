@@ -13,7 +13,7 @@ from neucam_nerfstudio.capture.errors import CaptureError
 
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
-ExposureSource = Literal["exposure.txt", "EXIF", "unknown"]
+ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "unknown"]
 FocusSource = Literal["names", "EXIF", "order", "single"]
 
 SMALLEST_BRACKET_STOPS = 0.2
@@ -30,7 +30,7 @@ class ExposureSettings:
 
     Attributes:
         stops: Of each setting, +1 is twice the light; all 0 where unknown.
-        source: What told them.
+        source: What told them; names and brightness only tell that they do not differ.
         mode: Whether they are held fixed, refined from these values, or learned from scratch.
     """
 

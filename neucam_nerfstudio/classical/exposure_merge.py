@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import cv2
@@ -21,8 +22,9 @@ WHITE_MARGIN = 5 / 255
 
 DISTRUST_MARGIN = 20 / 255
 LEAST_TRUST = 0.03
-"""Where other frames show more, pixel values this close to white give way to them down to this trust: a
-response is least certain there, which would show as coloured rings around highlights."""
+"""Where other frames show more, pixel values this close to white give way to them down to the square of this trust: a
+response is least certain there. So do, down to this trust, the other channels of a pixel that is near white in one:
+cameras let colours fade to white, which no response by channel describes. Both would show as coloured rings."""
 
 
 class DecodingTable(NamedTuple):
@@ -32,11 +34,17 @@ class DecodingTable(NamedTuple):
         weighted_log_radiance: Natural log radiance times its weight among the frames.
         weight: The precision, lessened near white.
         precision: 1 / variance of the log radiance.
+        trust: In all channels of a pixel whose brightest one has this code.
+        saturated_code: The least code that counts as saturated.
+        exposure_stops: Exposure of the frame.
     """
 
     weighted_log_radiance: Float[np.ndarray, "codes 3"]
     weight: Float[np.ndarray, "codes 3"]
     precision: Float[np.ndarray, "codes 3"]
+    trust: Float[np.ndarray, " codes"]
+    saturated_code: int
+    exposure_stops: float
 
 
 def decoding_table(
@@ -54,9 +62,11 @@ def decoding_table(
     precision = (unclipped[:, None] * response.slope(log_exposure) / pixel_noise) ** 2
     bound = BOUND_PRECISION * np.exp2(np.where(ldr > 0.5, -2.0, 2.0) * np.clip(exposure_stops, -8, 8))
     precision = np.maximum(precision, bound[:, None])
-    weight = precision * np.clip((1 - ldr) / DISTRUST_MARGIN, LEAST_TRUST, 1)[:, None] ** 2
+    trust = np.clip((1 - ldr) / DISTRUST_MARGIN, LEAST_TRUST, 1)
+    weight = precision * trust[:, None]
     weighted = weight * (log_exposure - LN2 * exposure_stops)
-    return DecodingTable(weighted.astype(np.float32), weight.astype(np.float32), precision.astype(np.float32))
+    tables = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
+    return DecodingTable(*tables, int(np.searchsorted(ldr, 1 - WHITE_MARGIN, side="right")), exposure_stops)
 
 
 def merge_exposures(
@@ -64,19 +74,37 @@ def merge_exposures(
 ) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
     """Averages the log radiances that frames [height, width, 3] of one focus setting show, the surest most.
 
+    Where a frame is saturated, those with more exposure are too, whatever their pixel values: JPEG compression leaves
+    white at a little less, which must not pass for light. They have no say there, channel by channel.
+
     Returns:
         Natural log radiance, and its precision (1 / variance).
     """
     weighted_sum = weight_sum = precision_sum = np.float32(0)
-    for frame, table in zip(frames, tables, strict=True):
-        codes = to_codes(frame)
-        weighted_sum = weighted_sum + _look_up(table.weighted_log_radiance, codes)
-        weight_sum = weight_sum + _look_up(table.weight, codes)
-        precision_sum = precision_sum + _look_up(table.precision, codes)
+    unsaturated = np.True_
+    darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
+    for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
+        has_say = unsaturated
+        for table, frame in equally_exposed:
+            codes = to_codes(frame)
+            trust = has_say * _look_up(table.trust, _brightest_channel(codes))[..., None]
+            weighted_sum = weighted_sum + trust * _look_up(table.weighted_log_radiance, codes)
+            weight_sum = weight_sum + trust * _look_up(table.weight, codes)
+            precision_sum = precision_sum + has_say * _look_up(table.precision, codes)
+            unsaturated = unsaturated & (codes < table.saturated_code)
     return weighted_sum / weight_sum, precision_sum
 
 
+def _exposure_stops(table_and_frame):
+    return table_and_frame[0].exposure_stops
+
+
+def _brightest_channel(codes):
+    return np.maximum(np.maximum(codes[..., 0], codes[..., 1]), codes[..., 2])
+
+
 def _look_up(table, codes):
+    """Entries of a table of each code (and channel, where it tells them apart)."""
     if codes.dtype == np.uint8:
         return cv2.LUT(codes, np.ascontiguousarray(table[None]))
-    return np.stack([table[codes[..., c], c] for c in range(3)], axis=-1)
+    return table[codes] if table.ndim == 1 else np.stack([table[codes[..., c], c] for c in range(3)], axis=-1)

@@ -14,6 +14,7 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings import LearnChoice
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
@@ -34,7 +35,8 @@ class NeucamDataParserConfig(DataParserConfig):
     downscale_factor: int | None = None
     """Make frames this many times smaller by area averaging; None keeps their size."""
     exposures: LearnChoice = "auto"
-    """Fix exposures as given, refine them from there, or learn them; auto fixes known ones and learns unknown ones."""
+    """Fix exposures as given, refine them from there, or learn them; auto fixes known ones and learns unknown ones,
+    which are known to be equal if the frames are equally bright."""
     focus: LearnChoice = "auto"
     """Fix, refine or learn the focus positions; auto learns them."""
     settings_per_frame: bool = False
@@ -54,7 +56,7 @@ class NeucamDataParser(DataParser):
             self.config.data,
             train_frames=self.config.train_frames,
             eval_frames=self.config.eval_frames,
-            downscale_factor=self.config.downscale_factor,
+            downscale_factor=_whole_factor(self.config.downscale_factor),
             exposures=self.config.exposures,
             focus=self.config.focus,
             settings_per_frame=self.config.settings_per_frame,
@@ -71,6 +73,17 @@ class NeucamDataParser(DataParser):
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
             metadata={"capture": capture},
         )
+
+
+def _whole_factor(factor: float | None) -> int | None:
+    """The size divisor as an int: `ns-render dataset` sets it as a float.
+
+    Raises:
+        CaptureError: It is not whole.
+    """
+    if factor is not None and not float(factor).is_integer():
+        raise CaptureError(f"--downscale-factor {factor}: expected a whole number from 1.")
+    return None if factor is None else int(factor)
 
 
 def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.grids.memo import ParameterMemo
 
 
@@ -51,6 +52,7 @@ class PlanePyramid(nn.Module):
         shapes = [(math.ceil(height / 2**level), math.ceil(width / 2**level)) for level in range(num_levels)]
         self.grids = nn.ParameterList([nn.Parameter(torch.zeros(1, channels, *shape)) for shape in shapes])
         self._image = ParameterMemo(self, self._sum_levels)
+        self.register_load_state_dict_pre_hook(_check_picture_size)
 
     def image(self) -> Float[Tensor, "1 channels height width"]:
         """The sum of all levels at the finest resolution."""
@@ -74,3 +76,19 @@ class PlanePyramid(nn.Module):
         image = self.image()
         down, across = image.diff(dim=-2).abs().mean(), image.diff(dim=-1).abs().mean()
         return down + across
+
+
+def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Refuses saved grids of another size in words; loading would list every mismatched tensor.
+
+    Raises:
+        CaptureError: They were saved for pictures of another size.
+    """
+    finest = saved.get(f"{prefix}grids.0")
+    if finest is None or finest.shape[-2:] == pyramid.grids[0].shape[-2:]:
+        return
+    (saved_height, saved_width), (height, width) = finest.shape[-2:], pyramid.grids[0].shape[-2:]
+    raise CaptureError(
+        f"The run was trained on photographs of {saved_width}x{saved_height} pixels, these have {width}x{height}. Give"
+        " them at that size (the downscale factor of the training, if it had one), or train at this one."
+    )

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import assert_never
 
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
-"""How radiance is shown: `reinhard` keeps hues and is neutral, `filmic` is a film's S-curve, `log` is the paper's
+"""How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
 preview, `gamma` is one plain exposure, clipped."""
 
 MIDDLE_GREY = 0.18
@@ -90,7 +90,10 @@ def luminance(radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 1"]:
 
 
 def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tensor, ""]) -> Float[Tensor, "*batch 3"]:
-    """Global operator of Reinhard et al. 2002, equation 4, on luminance, so that hues stay.
+    """Global operator of Reinhard et al. 2002, equation 4, applied half to luminance and half to each channel.
+
+    On luminance alone, bright colours have to be mixed with white to fit the display, which makes blue look purple
+    (Abney effect); on channels alone, they drift towards cyan, magenta and yellow. The mean of both looks as the scene.
 
     Args:
         scaled_radiance: Linear radiance with the scene's key at 0.18.
@@ -100,12 +103,17 @@ def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Ten
         Display-linear values in [0, 1].
     """
     light = luminance(scaled_radiance)
-    shown = (light * (1 + light / scaled_white**2) / (1 + light)).clamp(max=1)
-    return _into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
+    shown = _reinhard_curve(light, scaled_white)
+    of_luminance = _into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
+    return (of_luminance + _reinhard_curve(scaled_radiance, scaled_white)) / 2
+
+
+def _reinhard_curve(light: Float[Tensor, "*shape"], white: Float[Tensor, ""]) -> Float[Tensor, "*shape"]:
+    return (light * (1 + light / white**2) / (1 + light)).clamp(max=1)
 
 
 def _into_gamut(colour: Float[Tensor, "*batch 3"], light: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
-    """Moves colours above 1 towards the grey of their own luminance until they fit: paler, but of the same hue."""
+    """Moves colours above 1 towards the grey of their own luminance until they fit: paler, as bright."""
     excess = (colour.amax(-1, keepdim=True) - light).clamp(min=SMALLEST_RADIANCE)
     saturation = ((1 - light) / excess).clamp(max=1)
     return (light + saturation * (colour - light)).clamp(0, 1)

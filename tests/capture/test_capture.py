@@ -12,6 +12,7 @@ import pytest
 
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.settings import ExposureSettings
 
 DESK_STOPS = [-3.0, 0.0, 3.0]
 
@@ -130,7 +131,34 @@ def test_brightness_decides_when_nothing_else_tells(tmp_path, write_grey, values
         write_grey(f"{name}.png", value)
     capture = load_capture(tmp_path)
     assert capture.focuses.source == source and [frame.focus_index for frame in capture.frames] == indices
-    assert "Judged by brightness alone" in capture.notes[0]
+    assert any("Judged by brightness alone" in note for note in capture.notes)
+
+
+@pytest.mark.parametrize("choice", ["auto", "fix"])
+def test_unknown_exposures_of_equally_bright_frames_are_one(tmp_path, write_grey, choice):
+    for index, value in enumerate((100, 101, 99)):
+        write_grey(f"F{index}.png", value)
+    capture = load_capture(tmp_path, exposures=choice)
+    assert capture.exposures == ExposureSettings((0.0,), "brightness", "fix")
+    assert [frame.exposure_index for frame in capture.frames] == [0, 0, 0]
+    assert capture.notes == (
+        "Photographs are equally bright: taken as one exposure. Give --exposures learn if they are not.",
+    )
+
+
+@pytest.mark.parametrize("choice", ["refine", "learn"])
+def test_unknown_exposures_are_learned_for_equally_bright_frames_on_request(tmp_path, write_grey, choice):
+    for index, value in enumerate((100, 101)):
+        write_grey(f"F{index}.png", value)
+    capture = load_capture(tmp_path, exposures=choice)
+    assert capture.exposures == ExposureSettings((0.0, 0.0), "unknown", choice) and capture.notes == ()
+
+
+def test_one_exposure_in_all_names_is_one_whatever_the_brightness(tmp_path, write_grey):
+    for index, value in enumerate((100, 200)):
+        write_grey(f"F{index}E0.png", value)
+    capture = load_capture(tmp_path)
+    assert capture.exposures == ExposureSettings((0.0,), "names", "fix") and capture.notes == ()
 
 
 def test_unnamed_brackets_are_told_apart_by_their_exposures(tmp_path, write_grey):
@@ -147,6 +175,31 @@ def test_16_bit_frames_stay_16_bit(tmp_path):
         cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), 40001 + index, np.uint16))
     capture = load_capture(tmp_path)
     assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
+
+
+def test_16_bit_files_of_12_bits_are_scaled_to_white_as_the_training_frames_tell(tmp_path):
+    for index, value in enumerate((1000, 4095, 500, 5000)):
+        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
+    capture = load_capture(tmp_path, train_frames=("F0", "F1"))
+    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 65535]  # 1000 * 65535 / 4095 = 16003.7
+    assert capture.eval_pixels[:, 0, 0, 0].tolist() == [8002, 65535]
+    assert "The 16-bit files hold values of 12 bits: white is taken to be 4095, not 65535." in capture.notes
+
+
+def test_frames_that_are_all_evaluated_too_are_scaled_once(tmp_path):
+    for index, value in enumerate((1000, 16383)):
+        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
+    capture = load_capture(tmp_path)
+    assert capture.eval_pixels is capture.train_pixels
+    assert capture.train_pixels[:, 0, 0, 0].tolist() == [4000, 65535]  # 1000 * 65535 / 16383 = 4000.2
+
+
+def test_dark_raw_files_stay_dark(tmp_path, write_dng):
+    for index, value in enumerate((500, 1000)):
+        write_dng(f"F{index}.dng", np.full((64, 96), value))
+    capture = load_capture(tmp_path)
+    assert capture.train_pixels.max() < 2**14
+    assert not any("16-bit" in note for note in capture.notes)
 
 
 def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_capture):

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.frame_pixels import check_not_identical, mean_brightness, read_frames
+from neucam_nerfstudio.capture.frame_pixels import (
+    check_not_identical,
+    held_bit_depth,
+    mean_brightness,
+    read_frames,
+    scale_to_16_bits,
+)
 
 
 def test_frames_are_stacked_in_order_in_their_own_type(tmp_path):
@@ -43,6 +49,27 @@ def test_brightness_is_the_mean_share_of_white(number_type, white):
     pixels = np.zeros((2, 8, 8, 3), number_type)
     pixels[1, :4] = white
     np.testing.assert_allclose(mean_brightness(pixels), [0.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("largest", "bits"), [(0, 10), (1023, 10), (1024, 12), (4095, 12), (4096, 14), (16383, 14), (16384, None)]
+)
+def test_held_bits_are_the_fewest_of_a_sensor_that_hold_all_values(largest, bits):
+    pixels = np.zeros((2, 4, 6, 3), np.uint16)
+    pixels[1, 2, 3, 0] = largest
+    assert held_bit_depth(pixels) == bits
+
+
+@pytest.mark.parametrize("number_type", [np.uint8, np.float32])
+def test_only_16_bit_files_hold_fewer_bits(number_type):
+    assert held_bit_depth(np.ones((2, 4, 6, 3), number_type)) is None
+
+
+def test_scaling_to_16_bits_is_in_place_and_clips():
+    pixels = np.full((3, 4, 6, 3), 4095, np.uint16)
+    pixels[0], pixels[1] = 1000, 4096
+    scale_to_16_bits(pixels, 12)
+    assert pixels[:, 0, 0, 0].tolist() == [16004, 65535, 65535]  # 1000 * 65535 / 4095 = 16003.7
 
 
 def test_equal_pictures_are_refused(tmp_path):

@@ -43,3 +43,11 @@ def test_unknown_exposure_and_single_focus(tmp_path: Path, write_grey):
     capture = load_capture(tmp_path)
     assert rows_of(capture)[1] == ["night [2]", "one for all", "unknown, setting 1", "train, eval"]
     assert "exposures are learned" in printed(capture) and "focus positions" not in printed(capture)
+
+
+def test_exposures_that_do_not_differ_say_what_told(tmp_path: Path, write_grey):
+    write_grey("F0.png", 100)
+    write_grey("F1.png", 101)
+    capture = load_capture(tmp_path)
+    assert [row[2] for row in rows_of(capture)] == ["+0.00 (brightness)"] * 2
+    assert "exposures are fixed" in printed(capture)

@@ -60,3 +60,37 @@ def test_values_near_white_give_way_to_a_frame_that_shows_more():
     alone, shown = merge([near_white], [0.0])[0].mean(), merge([grey], [-4.0])[0].mean()
     together = merge([near_white, grey], [0.0, -4.0])[0].mean()
     assert abs(together - shown) < 0.05 * abs(alone - shown)
+
+
+def test_where_a_frame_is_saturated_brighter_ones_have_no_say():
+    # JPEG leaves 253 in areas that are blown: a measurement of radiance 2^-3, were the darker frame not white there.
+    log_radiance, precision = merge([frame(253), frame(255)], [3.0, 0.0])
+    bound, bound_precision = merge([frame(255)], [0.0])
+    assert log_radiance == pytest.approx(0.0, abs=0.02) and np.array_equal(log_radiance, bound)
+    assert np.array_equal(precision, bound_precision)
+
+
+def test_saturation_is_judged_channel_by_channel():
+    # Radiance (1, 0.0513, 0.0513) at 3 stops: red is white, left at 253 by JPEG; green and blue 0.41, which reads 172.
+    dark, bright = frame(0), frame(172)
+    dark[..., 0], bright[..., 0] = 255, 253
+    red, green, blue = np.exp(merge([dark, bright], [0.0, 3.0])[0][0, 0])
+    assert red == pytest.approx(1.0, rel=0.02)
+    assert green == blue == pytest.approx(0.0513, rel=0.03)
+
+
+def test_frames_of_equal_exposure_keep_their_say_beside_a_saturated_one():
+    both, _ = merge([frame(255), frame(240)], [0.0, 0.0])
+    reversed_order, _ = merge([frame(240), frame(255)], [0.0, 0.0])
+    assert both == pytest.approx(np.log(0.8714), abs=0.02) and np.array_equal(both, reversed_order)
+
+
+@pytest.mark.parametrize(("red", "share"), [(200, 0.847), (250, 0.58), (255, 0.142)])
+def test_the_nearer_a_channel_is_to_white_the_more_its_pixel_gives_way_to_other_frames(red, share):
+    # Blue of 200 and 77: slopes of sRGB are as 200 + 14 to 77 + 14, so precisions as 5.53 to 1. Red of 250 and of 255
+    # lessens trust in the brighter frame to 5 / 20 and to 0.03: shares of 1.38 / 2.38 and of 0.166 / 1.166.
+    bright, dark = frame(200), frame(77)
+    shown_by_bright, shown_by_dark = (merge([f], [s])[0].mean() for f, s in ((bright, 0.0), (dark, -2.0)))
+    bright[..., 0] = red
+    blue = merge([bright, dark], [0.0, -2.0])[0][..., 2].mean()
+    assert (blue - shown_by_dark) / (shown_by_bright - shown_by_dark) == pytest.approx(share, abs=0.03)

@@ -80,6 +80,18 @@ def test_bad_capture_is_refused_while_parsing(tmp_path):
         outputs(tmp_path)
 
 
+def test_whole_float_as_ns_render_sets_it_is_a_downscale_factor(tiny_desk):
+    parser = NeucamDataParserConfig(data=tiny_desk).setup()
+    parser.config.downscale_factor = 2.0
+    assert parser.capture.downscale_factor == 2 and isinstance(parser.capture.downscale_factor, int)
+    assert parser.capture.train_pixels.shape == (9, 30, 45, 3)
+
+
+def test_downscale_factor_that_is_not_whole_is_refused(tiny_desk):
+    with pytest.raises(CaptureError, match=r"--downscale-factor 1\.5: expected a whole number from 1"):
+        outputs(tiny_desk, downscale_factor=1.5)
+
+
 def test_options_of_the_command_line():
     arguments = "--data desk --train-frames F0E0 F1* --downscale-factor 2 --exposures refine --focus fix".split()
     config = tyro.cli(NeucamDataParserConfig, args=arguments)

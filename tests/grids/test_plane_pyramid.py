@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
 
 
@@ -110,3 +111,18 @@ def test_a_flat_picture_has_no_variation():
     pyramid = PlanePyramid(3, 4, 6)
     pyramid.start_from(torch.full((4, 6, 3), 2.5))
     assert pyramid.total_variation().item() == 0
+
+
+def test_saved_grids_load_into_a_pyramid_of_their_size():
+    saved = PlanePyramid(1, 4, 6)
+    saved.start_from(torch.rand(4, 6, 1))
+    loaded = PlanePyramid(1, 4, 6)
+    loaded.load_state_dict(saved.state_dict())
+    torch.testing.assert_close(loaded.image(), saved.image())
+
+
+def test_saved_grids_of_another_picture_size_are_refused_with_both_sizes():
+    module = torch.nn.ModuleDict({"scene": PlanePyramid(3, 2, 3)})
+    saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 4, 6)}).state_dict()
+    with pytest.raises(CaptureError, match=r"trained on photographs of 6x4 pixels, these have 3x2.*downscale factor"):
+        module.load_state_dict(saved)

@@ -97,16 +97,37 @@ def test_gradients_are_finite_from_darkness_to_glare(operator):
     assert torch.isfinite(radiance.grad).all()
 
 
-@pytest.mark.parametrize("colour", [(0.8, 0.3, 0.1), (0.05, 0.2, 0.9)])
-@pytest.mark.parametrize("brightness", [0.1, 1.0, 10.0])
-def test_reinhard_keeps_the_hue(colour, brightness):
-    def hue(rgb):
-        """Place of the middle channel between the least and the greatest: what HSV hue is made of."""
-        low, middle, high = rgb.sort().values
-        return ((middle - low) / (high - low)).item()
+def oklab_hue_degrees(display_linear: torch.Tensor) -> float:
+    """Hue as seen. Source: B. Ottosson, "A perceptual color space for image processing", 2020."""
+    to_cones = [[0.4122215, 0.5363325, 0.0514460], [0.2119035, 0.6806995, 0.1073970], [0.0883025, 0.2817188, 0.6299787]]
+    cones = (torch.tensor(to_cones) @ display_linear) ** (1 / 3)
+    green_red, blue_yellow = (
+        torch.tensor([[1.9779985, -2.4285922, 0.4505937], [0.0259040, 0.7827718, -0.8086758]]) @ cones
+    )
+    return math.degrees(math.atan2(blue_yellow, green_red))
 
+
+@pytest.mark.parametrize(
+    ("colour", "tolerance_degrees"),
+    [
+        pytest.param((0.25, 0.55, 1.0), 6.0, id="azure"),
+        pytest.param((0.6, 0.35, 0.25), 4.0, id="skin"),
+        pytest.param((0.1, 0.6, 0.1), 4.0, id="green"),
+        pytest.param((0.9, 0.05, 0.03), 4.0, id="red"),
+    ],
+)
+@pytest.mark.parametrize("brightness", [0.1, 1.0, 2.0, 4.0, 8.0])
+def test_reinhard_keeps_the_hue_that_is_seen(colour, tolerance_degrees, brightness):
     radiance = brightness * torch.tensor(colour)
-    assert hue(reinhard(radiance, torch.tensor(30.0))) == pytest.approx(hue(radiance), abs=1e-4)
+    shown = reinhard(radiance, torch.tensor(30.0))
+    assert oklab_hue_degrees(shown) == pytest.approx(oklab_hue_degrees(radiance), abs=tolerance_degrees)
+    assert shown.max() < 1
+
+
+@pytest.mark.parametrize("brightness", [0.01, 1.0, 8.0, 100.0])
+def test_reinhard_keeps_grey_grey(brightness):
+    shown = reinhard(grey(brightness), torch.tensor(30.0))
+    torch.testing.assert_close(shown, shown.mean().expand(3))
 
 
 def test_anchors_by_hand():

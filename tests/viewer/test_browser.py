@@ -39,8 +39,6 @@ BROWSER_OPTIONS = [
 PATIENCE_S = 120.0
 LARGEST_SIDE_PX = 512
 """Size of a resting view's rendering, by nerfstudio's default; a moving one is smaller."""
-LIT = 10
-"""Pixel values above this are picture, not the black around it."""
 
 
 def command(name: str, *arguments: str | Path) -> list[str]:
@@ -159,8 +157,9 @@ def page(browser, viewer_address: str) -> Iterator[ViewerPage]:
 
 
 def picture_bounds(view: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right edge of what is not black."""
-    rows, columns = (np.flatnonzero((view > LIT).any((axis, 2))) for axis in (1, 0))
+    """Top, bottom, left and right edge of the picture, halfway up from the black around it: its edges are soft."""
+    brightness = (view.mean((axis, 2)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(profile > np.median(profile) / 2) for profile in brightness)
     return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
 
 
