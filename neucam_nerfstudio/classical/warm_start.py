@@ -42,8 +42,6 @@ class WarmStart:
         sharpest_focus: At which focus setting a pixel is sharpest: 0 is the lowest focus index, 1 the next; fractional.
         blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
             of the disc that a lens makes); 0 with one setting.
-        merged_log_radiance: Radiance as seen at each focus setting, in that order; where one shows only black or white,
-            as the others see it.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
@@ -52,7 +50,6 @@ class WarmStart:
     exposure_stops: Float[np.ndarray, " frames"]
     sharpest_focus: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
-    merged_log_radiance: Float[np.ndarray, "settings height width 3"]
 
 
 def classical_estimate(
@@ -81,10 +78,9 @@ def classical_estimate(
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     merger = _StackMerger(frames, focus_index, tables)
-    log_radiance, sharpest_focus, merged, blur = _fuse(merger)
+    log_radiance, sharpest_focus, blur = _fuse(merger)
     median = np.median(log_radiance)
     log_radiance -= median
-    merged -= median
     response = response.shifted(-median)
     return WarmStart(
         log_radiance=log_radiance,
@@ -93,7 +89,6 @@ def classical_estimate(
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
         blur_per_setting_px=blur,
-        merged_log_radiance=merged,
     )
 
 
@@ -143,19 +138,17 @@ class _StackMerger:
 
 
 def _fuse(merger: _StackMerger):
-    """All-in-focus log radiance, sharpest focus setting, completed merges, blur; strip by strip."""
+    """All-in-focus log radiance, sharpest focus setting and blur; strip by strip."""
     settings, height, width = merger.shape
-    merged = np.empty((settings, height, width, 3), np.float32)
+    log_radiance, focus = np.empty((height, width, 3), np.float32), np.zeros((height, width), np.float32)
     if settings == 1:
         for rows, _ in overlapping_strips(height, width):
-            merged[:, rows] = merger.rows(rows).log_radiance
-        return merged[0].copy(), np.zeros((height, width), np.float32), merged, 0.0
+            log_radiance[rows] = merger.rows(rows).log_radiance[0]
+        return log_radiance, focus, 0.0
     reduced, factor = merger.reduced(BLUR_SEARCH_SIDE)
     blur = stack_blur(reduced) * factor
-    log_radiance, focus = np.empty_like(merged[0]), np.empty((height, width), np.float32)
     for rows, with_margin in overlapping_strips(height, width):
-        stack = merger.rows(with_margin)
         inner = slice(rows.start - with_margin.start, rows.stop - with_margin.start)
-        sharp, sharpest = fuse_stack(stack, blur)
-        log_radiance[rows], focus[rows], merged[:, rows] = sharp[inner], sharpest[inner], stack.log_radiance[:, inner]
-    return log_radiance, focus, merged, blur
+        sharp, sharpest = fuse_stack(merger.rows(with_margin), blur)
+        log_radiance[rows], focus[rows] = sharp[inner], sharpest[inner]
+    return log_radiance, focus, blur

@@ -29,6 +29,15 @@ def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height wi
     )
 
 
+def said_of_estimate(capture: Capture, estimate: WarmStart) -> str:
+    """What was estimated instead of being given, in one line."""
+    blur = f"Classical start: blur {2 * estimate.blur_per_setting_px:.1f} px in radius one focus setting out of focus"
+    if capture.exposures.source != "unknown":
+        return f"{blur}."
+    frames = zip((capture.frames[index].name for index in capture.train_indices), estimate.exposure_stops, strict=True)
+    return f"{blur}; exposures in stops {', '.join(f'{name} {stops:+.2f}' for name, stops in frames)}."
+
+
 def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capture, estimate: WarmStart) -> None:
     """Puts an estimate into those parts that can take one, in place; the others keep their start."""
     device = next(scene.parameters()).device

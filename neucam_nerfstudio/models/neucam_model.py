@@ -10,6 +10,7 @@ from jaxtyping import Float
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model, ModelConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -59,7 +60,7 @@ class NeucamModelConfig(ModelConfig):
     response: ResponseKind = "monotone"
     """Camera response: our rising curves, the published curve networks, or none for linear photographs."""
     learn_response: bool = True
-    """Whether training moves the response; with one exposure for all frames it stays where it starts in any case."""
+    """Whether training moves the response; where all frames are known to have one exposure it stays where it starts."""
     start_from_classical: bool = True
     """Start from OpenCV-style estimates of radiance, response and focus; else from random weights, as published."""
     network_sizes: NetworkSizes = field(default_factory=NetworkSizes)
@@ -89,7 +90,8 @@ class NeucamModel(Model):
             build_response(config.response, sizes),
             config.mixing,
         )
-        if self.camera.response is not None and not (config.learn_response and exposures_differ(capture)):
+        tells_response = config.exposures == "bounded" or exposures_differ(capture)
+        if self.camera.response is not None and not (config.learn_response and tells_response):
             self.camera.response.requires_grad_(False)
         self.anchors = ParameterMemo(self.scene, lambda: picture_anchors(self.scene, self.plane))
         self.reference = capture.frames[capture.reference_index]
@@ -136,9 +138,10 @@ class NeucamModel(Model):
     def _start(self, dataset) -> None:
         """Brings scene and camera to where training starts from."""
         if self.config.start_from_classical:
-            from neucam_nerfstudio.models.classical_start import estimate_from, start_from_estimate
+            from neucam_nerfstudio.models.classical_start import estimate_from, said_of_estimate, start_from_estimate
 
             estimate = estimate_from(self.capture, dataset.frames_native().numpy())
+            CONSOLE.print(said_of_estimate(self.capture, estimate), markup=False)
             start_from_estimate(self.scene, self.camera, self.capture, estimate)
         elif self.camera.response is not None:
             from neucam_nerfstudio.published.warm_up import warm_up_response

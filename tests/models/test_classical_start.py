@@ -11,7 +11,12 @@ import torch
 
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
-from neucam_nerfstudio.models.classical_start import estimate_from, sorted_focus_settings, start_from_estimate
+from neucam_nerfstudio.models.classical_start import (
+    estimate_from,
+    said_of_estimate,
+    sorted_focus_settings,
+    start_from_estimate,
+)
 
 HEIGHT, WIDTH = 60, 90
 NOW = torch.zeros(1, 1)
@@ -28,7 +33,6 @@ def estimate(**parts) -> WarmStart:
         exposure_stops=np.tile(np.float32([-2.0, 0.0, 2.5]), 3),
         sharpest_focus=np.tile(np.linspace(0, 2, WIDTH, dtype=np.float32), (HEIGHT, 1)),
         blur_per_setting_px=1.5,
-        merged_log_radiance=np.zeros((3, HEIGHT, WIDTH, 3), np.float32),
     )
     return dataclasses.replace(start, **parts)
 
@@ -101,7 +105,7 @@ def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
 def test_estimate_takes_known_exposures_as_they_are(desk):
     started = estimate_from(desk, desk.train_pixels)
     np.testing.assert_allclose(started.exposure_stops, [-3.0, 0.0, 3.0] * 3)
-    assert started.merged_log_radiance.shape == (3, HEIGHT, WIDTH, 3)
+    assert started.log_radiance.shape == (HEIGHT, WIDTH, 3)
     assert started.blur_per_setting_px > 0
 
 
@@ -110,3 +114,9 @@ def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
     capture = load_capture(tiny_capture)
     started = estimate_from(capture, capture.train_pixels)
     np.testing.assert_allclose(started.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
+
+
+def test_what_was_estimated_is_said(desk):
+    assert said_of_estimate(desk, estimate()).endswith("blur 3.0 px in radius one focus setting out of focus.")
+    unknown = dataclasses.replace(desk, exposures=dataclasses.replace(desk.exposures, source="unknown"))
+    assert "exposures in stops F0E0 -2.00, F0E1 +0.00, F0E2 +2.50, F1E0 -2.00" in said_of_estimate(unknown, estimate())
