@@ -97,7 +97,7 @@ def _published(
 
 neucam = _ours("neucam", "All-in-focus HDR from a focus stack, an exposure bracket or both, from a tripod.")
 neucam_multifocus = _ours(
-    "neucam-multifocus", "All-in-focus picture from a focus stack at one exposure.", learn_response=False
+    "neucam-multifocus", "All-in-focus picture from a focus stack at one exposure.", response="srgb"
 )
 neucam_paper = _published(
     "neucam-paper",

@@ -16,6 +16,7 @@ from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -25,7 +26,7 @@ from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 SceneKind = Literal["grid", "siren"]
 BlurKind = Literal["lens", "neural-kernel-9", "neural-kernel-25", "none"]
 ExposureKind = Literal["settings", "bounded"]
-ResponseKind = Literal["monotone", "neural-curve", "none"]
+ResponseKind = Literal["monotone", "srgb", "neural-curve", "none"]
 
 
 def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:
@@ -71,6 +72,8 @@ def build_response(kind: ResponseKind, sizes: NetworkSizes) -> CameraResponse | 
     """The camera response of this kind; None to leave it out. `sizes` are the published one's."""
     if kind == "monotone":
         return MonotoneCurveResponse()
+    if kind == "srgb":
+        return SrgbResponse()
     if kind == "neural-curve":
         return NeuralCurveResponse(sizes.response_width)
     if kind == "none":

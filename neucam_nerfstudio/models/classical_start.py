@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
@@ -11,6 +13,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.monotone_curve import fit_response
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -47,13 +50,21 @@ def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capt
 
     if isinstance(scene, GridScene):
         scene.pyramid.start_from(tensor(estimate.log_radiance))
-    if camera.response is not None:
+    if isinstance(camera.response, SrgbResponse):
+        camera.response.set_white(_log_white(estimate))
+    elif camera.response is not None:
         fit_response(camera.response, tensor(estimate.log_exposure_knots), tensor(estimate.response_values))
     if isinstance(camera.exposures, SettingExposures) and capture.exposures.source == "unknown":
         _start_exposures(camera.exposures, capture, estimate)
     if isinstance(camera.blur, LensBlur) and estimate.blur_per_setting_px > 0:
         positions = camera.focus.positions.detach()[sorted_focus_settings(capture)]
         _start_lens(camera.blur, positions, tensor(estimate.sharpest_focus), estimate.blur_per_setting_px)
+
+
+def _log_white(estimate: WarmStart) -> float:
+    """Log exposure of white if the estimated response is sRGB's shape, by where its middle value lies."""
+    middle = float(np.interp(0.5, estimate.response_values[:, 1], estimate.log_exposure_knots))
+    return middle - math.log(((0.5 + 0.055) / 1.055) ** 2.4)
 
 
 def sorted_focus_settings(capture: Capture) -> list[int]:

@@ -58,9 +58,7 @@ class NeucamModelConfig(ModelConfig):
     exposures: ExposureKind = "settings"
     """Exposures as the dataparser gives them, or the published ones: learned from 0 within 3 stops in any case."""
     response: ResponseKind = "monotone"
-    """Camera response: our rising curves, the published curve networks, or none for linear photographs."""
-    learn_response: bool = True
-    """Whether training moves the response; where all frames are known to have one exposure it stays where it starts."""
+    """Camera response: our rising curves, the sRGB standard, the published networks, or none (linear photographs)."""
     start_from_classical: bool = True
     """Start from OpenCV-style estimates of radiance, response and focus; else from random weights, as published."""
     network_sizes: NetworkSizes = field(default_factory=NetworkSizes)
@@ -87,12 +85,9 @@ class NeucamModel(Model):
             build_focus(capture),
             build_blur(config.blur, capture, sizes),
             build_exposures(config.exposures, capture),
-            build_response(config.response, sizes),
+            build_response(self._response_kind(), sizes),
             config.mixing,
         )
-        tells_response = config.exposures == "bounded" or exposures_differ(capture)
-        if self.camera.response is not None and not (config.learn_response and tells_response):
-            self.camera.response.requires_grad_(False)
         self.anchors = ParameterMemo(self.scene, lambda: picture_anchors(self.scene, self.plane))
         self.reference = capture.frames[capture.reference_index]
         self.dials = Dials(
@@ -103,6 +98,13 @@ class NeucamModel(Model):
         )
         self.viewer_camera = ViewerCamera(self.plane)
         self.register_load_state_dict_post_hook(lambda model, keys: model._dials_follow())
+
+    def _response_kind(self) -> ResponseKind:
+        """The configured response, unless it is to be learned from photographs that cannot tell it."""
+        if self.config.response == "monotone" and not exposures_differ(self.capture):
+            CONSOLE.print("All frames have one exposure, which tells no response: taking the sRGB standard's.")
+            return "srgb"
+        return self.config.response
 
     @property
     def capture(self) -> Capture:

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import assert_never
 
+from neucam_nerfstudio.camera.response.srgb_curve import encode_srgb
+
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
 """How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
 preview, `gamma` is one plain exposure, clipped."""
@@ -144,10 +146,3 @@ def _hable(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def log_curve(relative_radiance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The published method's preview, log(1 + 5000 x) / log(5001), x = radiance / white clipped to [0, 1]."""
     return torch.log1p(MU * relative_radiance.clamp(0, 1)) / math.log1p(MU)
-
-
-def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
-    linear = linear.clamp(0, 1)
-    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055  # clamped: a root's slope is infinite at 0
-    return torch.where(linear <= 0.0031308, 12.92 * linear, power)

@@ -70,7 +70,7 @@ def test_names():
 
 
 def test_multifocus_differs_from_neucam_in_the_response_alone():
-    assert differences("neucam", "neucam-multifocus") == {"method_name", "pipeline.model.learn_response"}
+    assert differences("neucam", "neucam-multifocus") == {"method_name", "pipeline.model.response"}
 
 
 def test_paper_twins_differ_in_length_and_shadows_alone():

@@ -85,7 +85,7 @@ def test_psnr_of_rays_by_hand(build_model):
         pytest.param({"focus": "fix"}, {}, {"scene", "blur", "response"}, id="focus is fixed"),
         pytest.param({}, {"blur": "none"}, {"scene", "response"}, id="no blur, so no focus"),
         pytest.param({}, {"response": "none"}, {"scene", "blur", "focus"}, id="no response"),
-        pytest.param({}, {"learn_response": False}, {"scene", "blur", "focus"}, id="response stays"),
+        pytest.param({}, {"response": "srgb"}, {"scene", "blur", "focus"}, id="response stays"),
         pytest.param(
             {"train_frames": ("*E1",)}, {}, {"scene", "blur", "focus"}, id="one exposure tells nothing of the response"
         ),

@@ -1,0 +1,34 @@
+"""The response of the sRGB standard, for photographs that cannot tell their camera's."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+
+
+def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
+    linear = linear.clamp(0, 1)
+    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055  # clamped: a root's slope is infinite at 0
+    return torch.where(linear <= 0.0031308, 12.92 * linear, power)
+
+
+class SrgbResponse(CameraResponse):
+    """sRGB, clipped at white. Learns nothing: photographs of one exposure tell nothing of the response."""
+
+    log_white: Float[Tensor, ""]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("log_white", torch.zeros(()))
+
+    def forward(self, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Pixel values in [0, 1] for log exposure = ln radiance + ln 2 * exposure_stops; `log_white` is white."""
+        return encode_srgb(torch.exp(log_exposure - self.log_white))
+
+    def set_white(self, log_exposure: float) -> None:
+        """Moves white to a log exposure: the scale of radiance is free."""
+        self.log_white.fill_(log_exposure)
