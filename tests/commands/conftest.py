@@ -28,6 +28,11 @@ class Run:
     def models(self) -> Path:
         return self.folder / "nerfstudio_models"
 
+    @property
+    def alignment(self) -> str:
+        """How scores against radiance are aligned: the published method learns exposures whatever is known."""
+        return "affine" if self.folder.parent.name.endswith("-paper") else "scale"
+
     def checkpoint(self) -> dict[str, Any]:
         """The newest checkpoint, loaded as nerfstudio does: without trusting the file."""
         return torch.load(max(self.models.glob("step-*.ckpt")), weights_only=True)

@@ -55,7 +55,7 @@ def test_tensorboard_shows_training_and_evaluation(run):
     shown = scalars(run)
     for tag in ("Train Loss", "Eval Loss", "Eval Images Metrics/psnr", "Eval Images Metrics Dict (all images)/ssim"):
         assert np.isfinite(shown[tag]).all(), tag
-    assert "Eval Images Metrics/psnr_mu_scale" in shown
+    assert f"Eval Images Metrics/psnr_mu_{run.alignment}" in shown
 
 
 def test_loaded_run_renders_every_output(run):
