@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse, fitting
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.published.response_samples import draw_log_exposures
 from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 
@@ -19,6 +19,7 @@ def starting_response(log_exposure: Float[Tensor, "*batch"]) -> Float[Tensor, "*
     return torch.sigmoid(log_exposure) ** (1 / 2.2)
 
 
+@torch.enable_grad()
 def warm_up_response(
     response: CameraResponse, num_steps: int = 500, learning_rate: float = 5e-4, num_samples: int = 1024
 ) -> None:
@@ -34,13 +35,12 @@ def warm_up_response(
     """
     device = next(response.parameters()).device
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
-    with fitting(response):
-        for _ in range(num_steps):
-            log_exposure = draw_log_exposures(num_samples, MAX_LOG_RADIANCE, device)
-            distance = (response(log_exposure) - starting_response(log_exposure)).norm(dim=-1)
-            distance.mean().backward()
-            optimizer.step()
-            optimizer.zero_grad()
+    for _ in range(num_steps):
+        log_exposure = draw_log_exposures(num_samples, MAX_LOG_RADIANCE, device)
+        distance = (response(log_exposure) - starting_response(log_exposure)).norm(dim=-1)
+        distance.mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 @torch.enable_grad()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse, fitting
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.grids.curve_table import sample_curves
 
 NUM_UNITS = 24
@@ -48,9 +48,10 @@ class MonotoneCurveResponse(CameraResponse):
         return (units * F.softmax(self.log_weights, -1)).sum(-1).t()
 
 
+@torch.enable_grad()
 def fit_response(
     response: CameraResponse,
-    log_exposure: Float[Tensor, knots],
+    log_exposure: Float[Tensor, " knots"],
     ldr: Float[Tensor, "knots 3"],
     num_steps: int = 300,
     learning_rate: float = 3e-2,
@@ -67,9 +68,8 @@ def fit_response(
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.01 ** (step / num_steps))
     inputs = log_exposure[:, None].expand(-1, 3)
-    with fitting(response):
-        for _ in range(num_steps):
-            optimizer.zero_grad()
-            F.mse_loss(response(inputs), ldr).backward()
-            optimizer.step()
-            schedule.step()
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        F.mse_loss(response(inputs), ldr).backward()
+        optimizer.step()
+        schedule.step()
