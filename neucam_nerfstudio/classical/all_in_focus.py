@@ -64,9 +64,8 @@ def fuse_stack(
     sharp = fuse_by_contrast(stack.log_radiance, depth)
     focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
     sharp = fuse_by_focus(stack.log_radiance, noise, focus, sigma_per_setting_px, depth)
-    fused = sharpened = cv2.log(luminance(sharp))
-    for _ in range(SHARPENING_STEPS):
-        sharpened = sharpen_by_reblurring(sharpened, luminances, focus, sigma_per_setting_px)
+    fused = cv2.log(luminance(sharp))
+    sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
     return sharp + (sharpened - fused)[..., None], focus
 
 

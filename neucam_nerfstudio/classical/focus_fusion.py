@@ -97,8 +97,9 @@ def sharpen_by_reblurring(
     stack: LuminanceStack,
     sharpest_focus: Float[np.ndarray, "height width"],
     sigma_per_setting_px: float,
+    num_steps: int = 1,
 ) -> Float[np.ndarray, "height width"]:
-    """One step of damped Richardson-Lucy deconvolution (Richardson 1972; White 1994) against all focus settings.
+    """Steps of damped Richardson-Lucy deconvolution (Richardson 1972; White 1994) against all focus settings.
 
     Light is blurred as at each focus setting; the ratio of what was photographed to that, as far as it is no noise,
     goes back to where it came from. Where one photograph shows a pixel both sharp and unsaturated there is nothing to
@@ -109,10 +110,20 @@ def sharpen_by_reblurring(
         stack: The photographed focus settings.
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
+        num_steps: Steps to take.
 
     Returns:
         A better estimate.
     """
+    lost_detail = _lost_detail(stack, sharpest_focus, sigma_per_setting_px)
+    for _ in range(num_steps):
+        correction = _reblurring_correction(log_luminance, stack, sharpest_focus, sigma_per_setting_px)
+        log_luminance = log_luminance + lost_detail * correction
+    return log_luminance
+
+
+def _reblurring_correction(log_luminance, stack, sharpest_focus, sigma_per_setting_px):
+    """What photographs ask of an estimate: the log ratio between them and it, brought back to where it came from."""
     distances = np.arange(0, FARTHEST_SETTING + DISTANCE_STEP, DISTANCE_STEP)
     sigmas_px = [sigma_per_setting_px * distance for distance in distances]
     luminance = cv2.exp(log_luminance)
@@ -130,7 +141,7 @@ def sharpen_by_reblurring(
             ratios[k] += share * weight * ratio
     returned = sum(gaussian_blur(ratio, sigma) for ratio, sigma in zip(ratios, sigmas_px, strict=True))
     weight = sum(gaussian_blur(weight, sigma) for weight, sigma in zip(weights, sigmas_px, strict=True))
-    return log_luminance + _lost_detail(stack, sharpest_focus, sigma_per_setting_px) * returned / (weight + 1e-3)
+    return returned / (weight + 1e-3)
 
 
 def _lost_detail(stack, sharpest_focus, sigma_per_setting_px):
