@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from neucam_nerfstudio.rendering.image_files import written_whole
+from neucam_nerfstudio.rendering.file_writing import written_whole
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class StillTable:
 
 def truth_of(row: Row, capture: Capture) -> Float[np.ndarray, "height width 3"]:
     """What a row is scored against: true radiance, or a perfect photograph of it at the training frames' exposure."""
-    radiance = read_radiance(capture.ground_truth)
+    radiance = read_radiance(capture.radiance_truth[capture.reference_index])
     if row.scored_on == "radiance":
         return radiance
     everything = load_capture(capture.folder)

@@ -51,7 +51,13 @@ def test_dataparser_is_loaded_without_what_loads_dataparsers():
     assert [m for m in imported if m.startswith(PARTS_OF_NERFSTUDIO_THAT_LOAD_DATAPARSERS)] == []
 
 
-@pytest.mark.parametrize("name", ["neucam", "neucam-paper", "neucam-multifocus", "neucam-multifocus-paper"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("neucam", "neucam-paper", "neucam-multifocus", "neucam-multifocus-paper"),
+        *("neucam-hdr-paper", "neucam-deblur-paper", "neucam-hdr-video-paper"),
+    ],
+)
 def test_method_is_registered_under_its_own_name(name):
     (entry_point,) = entry_points(group="nerfstudio.method_configs", name=name)
     specification = entry_point.load()

@@ -1,40 +1,23 @@
-"""A capture: photographs of one view with the focus and exposure settings they were taken at."""
+"""A capture: photographs or a video of one view, with the focus and exposure settings they were taken at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
-from neucam_nerfstudio.capture.frame_pixels import (
-    check_not_identical,
-    held_bit_depth,
-    mean_brightness,
-    read_frames,
-    scale_to_16_bits,
-)
-from neucam_nerfstudio.capture.frame_selection import FrameSplit, select_frames
-from neucam_nerfstudio.capture.ground_truth import find_ground_truth, read_radiance
-from neucam_nerfstudio.capture.photographs import RAW_SUFFIXES, find_photographs, one_file_per_frame
-from neucam_nerfstudio.capture.settings import (
-    ExposureSettings,
-    FocusSettings,
-    LearnChoice,
-    assign_exposures,
-    assign_focus,
-    check_settings_differ,
-    exposure_levels,
-    middle_frame,
-    resolve_exposure_mode,
-    resolve_focus_mode,
-    separate_settings,
-    untrained_focus_note,
-)
+from neucam_nerfstudio.capture.frame_pixels import check_not_identical
+from neucam_nerfstudio.capture.frame_selection import FrameChoice, select_frames
+from neucam_nerfstudio.capture.frame_settings import FrameKind, SettingsChoice, assign_settings
+from neucam_nerfstudio.capture.frame_source import open_source
+from neucam_nerfstudio.capture.ground_truth import check_sizes, find_ground_truth
+from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
+from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
+from neucam_nerfstudio.capture.split_pixels import read_pixels
 
 
 @dataclass(frozen=True)
@@ -56,8 +39,9 @@ class Capture:
     """Photographs of one view, and what is known of their settings. Never changed, so copies of it are itself.
 
     Attributes:
-        folder: Where it lies.
-        frames: All frames in name order.
+        data: The folder of photographs, or the file that holds the frames.
+        folder: Where it lies, and beside it `exposure.txt` and ground truth.
+        frames: All used frames in order.
         train_indices: Frames to train on.
         eval_indices: Frames held out for evaluation; all frames when none is held out.
         exposures: Exposure settings, by `Frame.exposure_index`.
@@ -65,13 +49,20 @@ class Capture:
         height: Of every frame in pixels, after downscaling.
         width: Of every frame in pixels, after downscaling.
         downscale_factor: Size divisor that was applied.
-        reference_index: The training frame with the middle exposure of the middle focus.
-        ground_truth: Radiance file to score against, if the capture has one.
+        reference_index: The training frame that others are seen from: the middle exposure of the middle focus, or the
+            middle one of a scene that moves, unless the user names it.
+        moves: Whether frames are moments of a scene or camera that moves; else settings of one still scene.
+        times: Of each frame: 0 for the first, 1 for the last, evenly between; all 0 for a still scene.
+        frame_rate: Frames a second of the file that the frames come from; None for photographs.
+        radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
+        sharp_truth: Of each frame, the photograph without blur; None where there is none.
+        side_maps: Masks, depth and optical flow that lie beside the frames.
         notes: Choices made for the user, a sentence each.
         train_pixels: RGB of the training frames, in the files' own number type, white at its full scale.
         eval_pixels: RGB of the evaluation frames; the very same array when they are the training frames.
     """
 
+    data: Path
     folder: Path
     frames: tuple[Frame, ...]
     train_indices: tuple[int, ...]
@@ -82,7 +73,12 @@ class Capture:
     width: int
     downscale_factor: int
     reference_index: int
-    ground_truth: Path | None
+    moves: bool
+    times: tuple[float, ...]
+    frame_rate: float | None
+    radiance_truth: tuple[Path | None, ...]
+    sharp_truth: tuple[Path | None, ...]
+    side_maps: SideMaps
     notes: tuple[str, ...]
     train_pixels: Shaped[np.ndarray, "train height width 3"] = field(repr=False, compare=False)
     eval_pixels: Shaped[np.ndarray, "eval height width 3"] = field(repr=False, compare=False)
@@ -96,6 +92,21 @@ class Capture:
         """Whether evaluation frames are other frames than those trained on."""
         return self.eval_indices != self.train_indices
 
+    @property
+    def mask(self) -> Float[np.ndarray, "train height width"] | None:
+        """Masks of the training frames in [0, 1], 1 on the foreground; None if the capture has none."""
+        return self.side_maps.mask
+
+    @property
+    def depth(self) -> Float[np.ndarray, "train height width"] | None:
+        """Depth of the training frames, 0 where it is least in the capture to 1; None if the capture has none."""
+        return self.side_maps.depth
+
+    @property
+    def flow(self) -> FrameFlow | None:
+        """Optical flow between consecutive frames, in pixels; None if the capture has none."""
+        return self.side_maps.flow
+
     def exposure_stops(self, frame_index: int) -> float:
         """Start value of a frame's exposure, +1 is twice the light."""
         return self.exposures.stops[self.frames[frame_index].exposure_index]
@@ -106,128 +117,89 @@ class Capture:
 
 
 def load_capture(
-    folder: Path,
+    data: Path,
     *,
+    frames: FrameKind = "settings",
     train_frames: tuple[str, ...] = (),
     eval_frames: tuple[str, ...] = (),
+    eval_every: int | None = None,
+    frame_range: tuple[int, int] | None = None,
+    frame_stride: int = 1,
     downscale_factor: int | None = None,
     exposures: LearnChoice = "auto",
     focus: LearnChoice = "auto",
     settings_per_frame: bool = False,
+    reference: str | None = None,
 ) -> Capture:
-    """Reads the photographs of a folder and finds out their settings.
+    """Reads the frames of a capture and finds out their settings.
 
     Exposure comes from `exposure.txt`, else from EXIF; else it is one for all frames of one `E<j>` or, without such
     names, one brightness; else it is unknown. Focus settings come from `F<i>` in the names, else from EXIF focus
-    distances, else from the order of the files.
+    distances, else from the order of the files; of a scene that moves each frame has its own.
 
     Args:
-        folder: Photographs of one view; optionally `exposure.txt`, and ground truth in `gt/` or as `*.hdr`.
+        data: A folder of photographs of one view, a video file, a `.npy` file with the array of frames, or a folder
+            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or as `*.hdr`,
+            `mask/`, `depth/` and `flow/`.
+        frames: Whether frames are settings of one still scene, or moments of a scene or camera that moves.
         train_frames: Name patterns of the frames to train on; the others are held out.
         eval_frames: Name patterns of the frames to hold out; the others train. With both, exactly those are used.
+        eval_every: Hold out frames k, 2k, ... counted from 0.
+        frame_range: Use frames from the first number, up to the second, exclusive; None uses all.
+        frame_stride: Use every k-th frame of the range.
         downscale_factor: Size divisor, by area averaging; None keeps the size.
         exposures: Whether exposures are fixed, refined or learned; auto learns unknown ones.
         focus: Whether focus positions are fixed, refined or learned; auto learns.
         settings_per_frame: Each frame has settings of its own, even where it shares them by all that is known.
+        reference: Name of the reference frame; None takes the middle exposure of the middle focus, or the middle frame
+            of a scene that moves.
 
     Raises:
         CaptureError: The capture cannot be used; the message says why and what to do.
     """
+    source = open_source(data)
+    if len(source.paths) < 2:
+        raise CaptureError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
+    evidence = gather_evidence(source)
+    which = FrameChoice(train_frames, eval_frames, eval_every, frame_range, frame_stride)
+    kept, split, selection_note = selection = select_frames(source.paths, which)
     factor = 1 if downscale_factor is None else downscale_factor
-    paths, pair_note = one_file_per_frame(find_photographs(folder))
-    if len(paths) < 2:
-        raise CaptureError(f"{paths[0]}: the only photograph in its folder. Add others, at other focus or exposure.")
-    evidence = gather_evidence(folder, paths)
-    kept, split, left_out_note = _keep_selected(paths, select_frames(paths, train_frames, eval_frames))
-    paths, evidence = [paths[index] for index in kept], evidence.of_frames(kept)
-    train_pixels, eval_pixels = _read_split(paths, split, factor)
-    scale_note = _scale_to_white(paths, train_pixels, eval_pixels)
-    truth, truth_note = _check_ground_truth(folder, factor, train_pixels.shape[1:3])
+    pixels = read_pixels(source, selection, factor)
+    _, height, width, _ = pixels.train.shape
 
-    brightness = _brightness(split, train_pixels, eval_pixels)
-    levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
-    evidence = evidence.with_equal_exposures(levels, exposures)
-    exposure_indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, len(paths))
-    assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
-    if settings_per_frame:
-        exposure_indices, stops, assigned_focus = separate_settings(evidence.stops, len(paths))
-    focus_indices, positions, focus_source, focus_note = assigned_focus
-    check_settings_differ(*(_pick(values, split.train) for values in (focus_indices, levels.numbers, paths)))
-    check_not_identical(train_pixels, folder)
-    untrained_note = untrained_focus_note(focus_indices, split.train, paths)
-    exposure_mode = resolve_exposure_mode(exposures, evidence.stops_source, levels)
-    notes = (pair_note, left_out_note, scale_note, evidence.note, focus_note, untrained_note, truth_note)
+    paths = [source.paths[index] for index in kept]
+    choice = SettingsChoice(frames, exposures, focus, settings_per_frame, reference)
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pixels.brightness(split), choice)
+    moves = frames == "moments"
+    if not moves:
+        check_not_identical(pixels.train, data)
+    truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
+    check_sizes(truth, factor, height, width)
+    notes = (source.note, selection_note, pixels.note, *settings.notes, *truth.notes)
     return Capture(
-        folder=folder,
-        frames=tuple(map(Frame, paths, focus_indices, exposure_indices)),
+        data=source.data,
+        folder=source.folder,
+        frames=tuple(map(Frame, paths, settings.focus_indices, settings.exposure_indices)),
         train_indices=split.train,
         eval_indices=split.held_out or split.train,
-        exposures=ExposureSettings(stops, evidence.stops_source, exposure_mode),
-        focuses=FocusSettings(positions, focus_source, resolve_focus_mode(focus)),
-        height=train_pixels.shape[1],
-        width=train_pixels.shape[2],
+        exposures=settings.exposures,
+        focuses=settings.focuses,
+        height=height,
+        width=width,
         downscale_factor=factor,
-        reference_index=middle_frame(split.train, focus_indices, evidence.stops or brightness),
-        ground_truth=truth,
+        reference_index=settings.reference_index,
+        moves=moves,
+        times=spread_times(len(paths)) if moves else (0.0,) * len(paths),
+        frame_rate=source.frame_rate,
+        radiance_truth=truth.radiance,
+        sharp_truth=truth.sharp,
+        side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         notes=tuple(filter(None, notes)),
-        train_pixels=train_pixels,
-        eval_pixels=eval_pixels,
+        train_pixels=pixels.train,
+        eval_pixels=pixels.evaluation,
     )
 
 
-def _pick(values: Sequence, indices: Sequence[int]) -> list:
-    return [values[index] for index in indices]
-
-
-def _keep_selected(paths: Sequence[Path], split: FrameSplit) -> tuple[list[int], FrameSplit, str | None]:
-    """Indices of the frames that are trained on or held out, the split in terms of those, and a note on the others."""
-    kept = sorted({*split.train, *split.held_out})
-    place = {index: position for position, index in enumerate(kept)}
-    left_out = [path.stem for index, path in enumerate(paths) if index not in place]
-    note = f"Neither trained on nor held out: {', '.join(left_out)}." if left_out else None
-    return kept, FrameSplit(*(tuple(place[index] for index in indices) for indices in split)), note
-
-
-def _read_split(paths: Sequence[Path], split: FrameSplit, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the training and of the evaluation frames; one array for both when they are the same frames."""
-    train_pixels = read_frames(_pick(paths, split.train), factor)
-    if split.held_out in ((), split.train):
-        return train_pixels, train_pixels
-    return train_pixels, read_frames(_pick(paths, split.held_out), factor, alike=train_pixels)
-
-
-def _scale_to_white(paths: Sequence[Path], train_pixels: np.ndarray, eval_pixels: np.ndarray) -> str | None:
-    """Scales, in place, 16-bit files that hold a sensor's fewer bits to full scale; says so.
-
-    The training frames decide for all. RAW files are developed to full scale, so small values there are dark light.
-    """
-    held_bits = held_bit_depth(train_pixels)
-    if held_bits is None or any(path.suffix.lower() in RAW_SUFFIXES for path in paths):
-        return None
-    scale_to_16_bits(train_pixels, held_bits)
-    if eval_pixels is not train_pixels:
-        scale_to_16_bits(eval_pixels, held_bits)
-    return f"The 16-bit files hold values of {held_bits} bits: white is taken to be {2**held_bits - 1}, not 65535."
-
-
-def _brightness(split: FrameSplit, train_pixels: np.ndarray, eval_pixels: np.ndarray) -> list[float]:
-    brightness = dict(zip(split.train, mean_brightness(train_pixels).tolist(), strict=True))
-    if split.held_out:
-        brightness.update(zip(split.held_out, mean_brightness(eval_pixels).tolist(), strict=True))
-    return [brightness[index] for index in sorted(brightness)]
-
-
-def _check_ground_truth(folder: Path, factor: int, frame_size: tuple[int, int]) -> tuple[Path | None, str | None]:
-    """The capture's ground truth, if it has exactly one file of it."""
-    found = find_ground_truth(folder)
-    if len(found) > 1:
-        return None, f"Not scored: {found[0].parent} holds {len(found)} radiance files, a still capture has one."
-    if not found:
-        return None, None
-    height, width = read_radiance(found[0], factor).shape[:2]
-    if (height, width) != frame_size:
-        raise CaptureError(
-            f"{found[0]}: the ground truth is {width}x{height} pixels, the frames are {frame_size[1]}x{frame_size[0]}"
-            f" (both after downscaling by {factor}). Replace the file, or remove it to train without a score."
-        )
-    return found[0], None
+def spread_times(num_frames: int) -> tuple[float, ...]:
+    """Times i / (N - 1) of N frames, at least two."""
+    return tuple(index / (num_frames - 1) for index in range(num_frames))

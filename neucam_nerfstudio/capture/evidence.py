@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, read_exif
+from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
+from neucam_nerfstudio.capture.frame_source import FrameSource
 from neucam_nerfstudio.capture.settings import ExposureLevels, ExposureSource, LearnChoice
 
 Value = TypeVar("Value")
@@ -53,29 +53,28 @@ class SettingsEvidence(NamedTuple):
         stops = [0.0] * len(levels.numbers)
         if levels.told_by == "names":
             return self._replace(stops=stops, stops_source="names")
-        taken = "Photographs are equally bright: taken as one exposure. Give --exposures learn if they are not."
+        taken = "Frames are equally bright: taken as one exposure. Give --exposures learn if they are not."
         note = taken if self.note is None else f"{self.note} {taken}"
         return self._replace(stops=stops, stops_source="brightness", note=note)
 
 
-def gather_evidence(folder: Path, paths: Sequence[Path]) -> SettingsEvidence:
+def gather_evidence(frames: FrameSource) -> SettingsEvidence:
     """Reads names, `exposure.txt` and, for what these leave open, EXIF.
 
     Args:
-        folder: The capture's folder.
-        paths: All its photographs in name order; the values of `exposure.txt` are counted off over them.
+        frames: All of them, in order; the values of `exposure.txt` are counted off over them.
 
     Raises:
         CaptureError: Names are inconsistent, or `exposure.txt` is unusable.
     """
-    focus_numbers, exposure_numbers = settings_from_names(paths)
-    exposure_file = folder / EXPOSURE_FILE_NAME
+    focus_numbers, exposure_numbers = settings_from_names(frames.paths)
+    exposure_file = frames.folder / EXPOSURE_FILE_NAME
     if exposure_file.exists():
         values = read_exposure_values(exposure_file)
-        stops, source = stops_of_frames(values, exposure_numbers, len(paths), exposure_file), "exposure.txt"
-        exif = [read_exif(path) for path in paths] if focus_numbers is None else []
+        stops, source = stops_of_frames(values, exposure_numbers, len(frames.paths), exposure_file), "exposure.txt"
+        exif = frames.exif() if focus_numbers is None else []
     else:
-        exif = [read_exif(path) for path in paths]
+        exif = frames.exif()
         stops, source = exposure_stops(exif), "EXIF"
     dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
     if stops is not None:

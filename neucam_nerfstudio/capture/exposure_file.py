@@ -65,7 +65,7 @@ def stops_of_frames(
     if len(values) > num_frames:
         raise CaptureError(
             f"{path}: {len(values)} values for {num_frames} frames. Remove the values that belong to no frame, or add"
-            " the missing photographs."
+            " the missing ones."
         )
     if exposure_numbers is None:
         return [values[index % len(values)] for index in range(num_frames)]

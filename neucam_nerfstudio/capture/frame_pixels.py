@@ -21,38 +21,49 @@ SENSOR_BIT_DEPTHS = (10, 12, 14)
 """Bits that cameras measure with, and that files of 16 bits may hold as they are."""
 
 
-def read_frames(
-    paths: Sequence[Path], downscale_factor: int = 1, *, alike: Shaped[np.ndarray, "1 height width 3"] | None = None
-) -> Shaped[np.ndarray, "frames height width 3"]:
+def read_frames(paths: Sequence[Path], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
     """Decodes photographs into one array of their own number type (uint8, uint16 or float32).
 
     Args:
         paths: The photographs, at least one.
         downscale_factor: Size divisor, see `read_photograph`.
-        alike: Frames of the same capture read before, whose size and number type these must have.
 
     Raises:
         CaptureError: A file is broken, or differs from the first in size or number type.
     """
-    stack = _stack_with_first(read_photograph(paths[0], downscale_factor), len(paths))
-    if alike is not None:
-        _check_alike(stack[0], paths[0], alike[0])
+    stack = FrameStack(len(paths))
+    stack.place(read_photograph(paths[0], downscale_factor), paths[0], [0])
 
     def place(index: int) -> None:
-        pixels = read_photograph(paths[index], downscale_factor)
-        _check_alike(pixels, paths[index], stack[0])
-        stack[index] = pixels
+        stack.place(read_photograph(paths[index], downscale_factor), paths[index], [index])
 
     with ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1)) as pool:
         list(pool.map(place, range(1, len(paths))))
-    return stack
+    return stack.pixels
 
 
-def _stack_with_first(first: Shaped[np.ndarray, "height width 3"], num_frames: int) -> np.ndarray:
-    """Room for all frames, with the first in its place."""
-    stack = np.empty((num_frames, *first.shape), first.dtype)
-    stack[0] = first
-    return stack
+class FrameStack:
+    """Room for the frames of a capture, of the size and number type that the first one placed has.
+
+    Args:
+        num_frames: How many there will be.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        self.num_frames = num_frames
+        self.pixels: Shaped[np.ndarray, "frames height width 3"] | None = None
+
+    def place(self, pixels: Shaped[np.ndarray, "height width 3"], path: Path, places: Sequence[int]) -> None:
+        """Copies a frame to its places.
+
+        Raises:
+            CaptureError: It differs from the first in size or number type.
+        """
+        if self.pixels is None:
+            self.pixels = np.empty((self.num_frames, *pixels.shape), pixels.dtype)
+        _check_alike(pixels, path, self.pixels[0])
+        for place in places:
+            self.pixels[place] = pixels
 
 
 def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray) -> None:
@@ -78,9 +89,9 @@ def held_bit_depth(pixels: Shaped[np.ndarray, "frames height width 3"]) -> int |
     return next((bits for bits in SENSOR_BIT_DEPTHS if largest < 2**bits), None)
 
 
-def scale_to_16_bits(pixels: Shaped[np.ndarray, "frames height width 3"], held_bits: int) -> None:
-    """Scales 16-bit frames in place such that the largest value of `held_bits` bits becomes 65535; more is clipped."""
-    scaled = np.rint(np.arange(65536) * (65535 / (2**held_bits - 1)))
+def scale_to_16_bits(pixels: Shaped[np.ndarray, "frames height width 3"], white: int) -> None:
+    """Scales 16-bit frames in place such that the value `white` becomes 65535; more is clipped."""
+    scaled = np.rint(np.arange(65536) * (65535 / white))
     scaled = np.minimum(scaled, 65535).astype(np.uint16)
     for frame in pixels:
         frame[:] = scaled[frame]

@@ -7,18 +7,32 @@ from rich.table import Table
 
 from neucam_nerfstudio.capture.capture import Capture
 
+MAX_ROWS, FIRST_ROWS, LAST_ROWS = 20, 6, 3
+"""Of more frames than the first number only the first and last few are shown."""
+
 
 def frame_table(capture: Capture) -> Table:
     """One row a frame: name, focus setting, exposure, where both come from, and what the frame is used for."""
-    name = escape(capture.folder.resolve().name)
-    title = f"{name}: {len(capture.frames)} frames, {capture.width}x{capture.height}, {capture.train_pixels.dtype}"
-    table = Table(title=title, caption=_how_settings_are_treated(capture))
+    table = Table(title=_title(capture), caption=_how_settings_are_treated(capture))
     for heading in ("frame", "focus setting", "exposure in stops", "used for"):
         table.add_column(heading)
+    num_frames = len(capture.frames)
+    num_left_out = num_frames - FIRST_ROWS - LAST_ROWS if num_frames > MAX_ROWS else 0
     for index, frame in enumerate(capture.frames):
-        cells = (cell(capture, index) for cell in (_focus_cell, _exposure_cell, _use_cell))
-        table.add_row(escape(frame.name), *cells)
+        if num_left_out and index == FIRST_ROWS:
+            table.add_row("...", f"{num_left_out} more frames", "...", "...")
+        if not num_left_out or not FIRST_ROWS <= index < num_frames - LAST_ROWS:
+            cells = (cell(capture, index) for cell in (_focus_cell, _exposure_cell, _use_cell))
+            table.add_row(escape(frame.name), *cells)
     return table
+
+
+def _title(capture: Capture) -> str:
+    num_held_out = len(capture.eval_indices) if capture.held_out else 0
+    counts = f"{len(capture.frames)} frames" + (f" ({num_held_out} held out)" if num_held_out else "")
+    rate = "" if capture.frame_rate is None else f" at {capture.frame_rate:.4g} frames/s"
+    size = f"{capture.width}x{capture.height}, {capture.train_pixels.dtype}"
+    return f"{escape(capture.data.resolve().name)}: {counts}{rate}, {size}"
 
 
 def _how_settings_are_treated(capture: Capture) -> str:
@@ -30,6 +44,8 @@ def _how_settings_are_treated(capture: Capture) -> str:
 def _focus_cell(capture: Capture, index: int) -> str:
     if capture.focuses.source == "single":
         return "one for all"
+    if capture.focuses.source == "moments":
+        return "its own"
     return f"{capture.frames[index].focus_index} (by {capture.focuses.source})"
 
 

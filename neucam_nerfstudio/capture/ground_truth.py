@@ -1,27 +1,189 @@
-"""The measured or rendered radiance that a capture may come with, to score a result against."""
+"""The measured or rendered pictures that a capture may come with, to score a result against."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.photographs import downscale, natural_order
+from neucam_nerfstudio.capture.photographs import (
+    LOSSLESS_SUFFIXES,
+    WHITE_LEVEL,
+    downscale,
+    natural_order,
+    read_photograph,
+)
 
 GROUND_TRUTH_FOLDER = "gt"
 RADIANCE_SUFFIXES = frozenset({".exr", ".hdr"})
+RADIANCE_PREFIX, SHARP_PREFIX = "hdr_", "sharp_"
 
 
-def find_ground_truth(folder: Path) -> list[Path]:
-    """Radiance files (EXR, Radiance HDR) of a capture: those in its `gt` folder, else those beside the photographs."""
+class GroundTruth(NamedTuple):
+    """What each used frame can be scored against.
+
+    Attributes:
+        radiance: File of the scene's linear radiance at each frame; None where there is none.
+        sharp: File of the photograph without blur at each frame; None where there is none.
+        notes: What is not scored, a sentence each.
+    """
+
+    radiance: tuple[Path | None, ...]
+    sharp: tuple[Path | None, ...]
+    notes: tuple[str, ...]
+
+
+def find_radiance(folder: Path) -> list[Path]:
+    """Radiance files (EXR, Radiance HDR) of a capture: those in its `gt` folder, else those beside the photographs.
+
+    Where some are named `hdr_*`, the others are something else.
+    """
     for place in (folder / GROUND_TRUTH_FOLDER, folder):
-        files = place.iterdir() if place.is_dir() else ()
-        found = [p for p in files if p.suffix.lower() in RADIANCE_SUFFIXES and not p.name.startswith(".")]
+        found = _visible_files(place, RADIANCE_SUFFIXES)
         if found:
-            return sorted(found, key=natural_order)
+            return _with_prefix(found, RADIANCE_PREFIX) or found
     return []
+
+
+def find_sharp(folder: Path) -> list[Path]:
+    """Photographs without blur of a capture, `gt/sharp_*.png` or TIFF."""
+    return _with_prefix(_visible_files(folder / GROUND_TRUTH_FOLDER, LOSSLESS_SUFFIXES), SHARP_PREFIX)
+
+
+def find_ground_truth(
+    folder: Path, paths: Sequence[Path], kept: Sequence[int], reference: int | None = None
+) -> GroundTruth:
+    """Finds the ground truth of each frame.
+
+    Args:
+        folder: Where `gt/` lies.
+        paths: All frames of the capture, before any selection.
+        kept: Indices of the frames that are used; the result is in their order.
+        reference: In a capture that moves, the frame (of all) that a single file without a frame's number belongs to.
+            None for a still scene: there a single file is the truth of every frame.
+    """
+    found = {"radiance": find_radiance(folder), "sharp": find_sharp(folder)}
+    of_frames = {kind: match_to_frames(files, paths, reference) for kind, files in found.items()}
+    kept_truth = {kind: tuple(truth[index] for index in kept) for kind, truth in of_frames.items()}
+    notes = tuple(
+        _coverage_note(kind, files, of_frames[kind], kept_truth[kind]) for kind, files in found.items() if files
+    )
+    return GroundTruth(**kept_truth, notes=tuple(filter(None, notes)))
+
+
+def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int | None = None) -> list[Path | None]:
+    """The file that belongs to each frame.
+
+    One file for all frames of a still scene; in order if there are as many files as frames; else by the last number in
+    the names, of which a frame's must be its own; else a single file for the reference frame.
+
+    Args:
+        files: Ground truth in name order.
+        paths: All frames in order.
+        reference: See `find_ground_truth`.
+    """
+    if len(files) == 1 and reference is None:
+        return [files[0]] * len(paths)
+    if len(files) == len(paths):
+        return list(files)
+    file_of_number = _by_last_number(files)
+    numbered = {path: file_of_number.get(number) for number, path in _by_last_number(paths).items()}
+    matched = [numbered.get(path) for path in paths]
+    if len(files) == 1 and not any(matched):
+        matched[reference] = files[0]
+    return matched
+
+
+def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> None:
+    """Checks by the files' headers that they have the frames' size after downscaling.
+
+    Raises:
+        CaptureError: A file is unreadable or of another size.
+    """
+    for path in sorted({*truth.radiance, *truth.sharp} - {None}):
+        truth_height, truth_width = (size // factor for size in picture_size(path))
+        if (truth_height, truth_width) != (height, width):
+            raise CaptureError(
+                f"{path}: the ground truth is {truth_width}x{truth_height} pixels, the frames are {width}x{height}"
+                f" (both after downscaling by {factor}). Replace the file, or remove it to train without a score."
+            )
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width of an EXR, Radiance HDR, PNG or TIFF file, from its header alone.
+
+    Raises:
+        CaptureError: The file has no such header.
+    """
+    sizes = {".exr": _exr_size, ".hdr": _hdr_size}
+    try:
+        return sizes.get(path.suffix.lower(), _photograph_size)(path)
+    except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError, Pillow several kinds
+        raise CaptureError(_unreadable_message(path, error)) from error
+
+
+def _visible_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    files = folder.iterdir() if folder.is_dir() else ()
+    found = [path for path in files if path.suffix.lower() in suffixes and not path.name.startswith(".")]
+    return sorted(found, key=natural_order)
+
+
+def _with_prefix(paths: Sequence[Path], prefix: str) -> list[Path]:
+    return [path for path in paths if path.name.lower().startswith(prefix)]
+
+
+def _by_last_number(paths: Sequence[Path]) -> dict[int, Path]:
+    """Files by the last number in their names, where no other has the same."""
+    numbers = [re.findall(r"\d+", path.stem) for path in paths]
+    last = [int(found[-1]) if found else None for found in numbers]
+    count = Counter(last)
+    return {number: path for number, path in zip(last, paths, strict=True) if number is not None and count[number] == 1}
+
+
+def _coverage_note(
+    kind: str, files: Sequence[Path], truth: Sequence[Path | None], kept_truth: Sequence[Path | None]
+) -> str | None:
+    if not any(truth):
+        return (
+            f"Not scored: {files[0].parent} holds {len(files)} {kind} files, which fit the {len(truth)} frames neither"
+            " in count nor by the numbers in their names."
+        )
+    num_missing = kept_truth.count(None)
+    if num_missing == 0:
+        return None
+    return (
+        f"{len(kept_truth) - num_missing} of {len(kept_truth)} frames have {kind} ground truth: evaluation scores"
+        " against it only if all frames that it is given have."
+    )
+
+
+def _exr_size(path: Path) -> tuple[int, int]:
+    import OpenEXR
+
+    with OpenEXR.File(str(path), header_only=True) as file:
+        (left, top), (right, bottom) = file.header()["dataWindow"]
+    return int(bottom - top + 1), int(right - left + 1)
+
+
+def _hdr_size(path: Path) -> tuple[int, int]:
+    with path.open("rb") as file:
+        found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
+    if found is None:
+        raise ValueError("not a Radiance HDR file")
+    return int(found[1]), int(found[2])
+
+
+def _photograph_size(path: Path) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return image.height, image.width
 
 
 def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
@@ -43,14 +205,40 @@ def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "h
     return downscale(np.ascontiguousarray(radiance, np.float32), downscale_factor, path)
 
 
-def _read_exr(path: Path) -> np.ndarray:
+def read_exr_channels(path: Path) -> dict[str, Float[np.ndarray, "height width"]]:
+    """The channels of an EXR file by name.
+
+    Raises:
+        CaptureError: The file cannot be read.
+    """
     import OpenEXR
 
     try:
         with OpenEXR.File(str(path), separate_channels=True) as file:
-            channels = {name: channel.pixels for name, channel in file.channels().items()}
+            return {name: channel.pixels for name, channel in file.channels().items()}
     except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError and others
         raise CaptureError(_unreadable_message(path, error)) from error
+
+
+def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
+    """Reads a photograph without blur.
+
+    Args:
+        path: A PNG or TIFF file.
+        downscale_factor: Size divisor, by area averaging.
+
+    Returns:
+        RGB pixel values in [0, 1], float32.
+
+    Raises:
+        CaptureError: The file cannot be read.
+    """
+    pixels = read_photograph(path, downscale_factor)
+    return pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    channels = read_exr_channels(path)
     names = ("Y", "Y", "Y") if "Y" in channels and "R" not in channels else ("R", "G", "B")
     if not set(names) <= set(channels):
         raise CaptureError(_unreadable_message(path, f"channels {', '.join(channels)}, expected R, G, B"))

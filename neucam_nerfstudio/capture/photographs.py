@@ -30,20 +30,14 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
 
 
 def find_photographs(folder: Path) -> list[Path]:
-    """The photographs directly in `folder`, in name order. Sub-folders and hidden files are left alone.
+    """The photographs directly in `folder`, in name order. Sub-folders and hidden files are left alone."""
+    return files_with_suffix(folder, PHOTOGRAPH_SUFFIXES)
 
-    Raises:
-        CaptureError: The folder is missing, is not a folder, or holds no photograph.
-    """
-    if not folder.exists():
-        raise CaptureError(f"{folder}: there is no such folder. Give --data the folder that holds the photographs.")
-    if not folder.is_dir():
-        raise CaptureError(f"{folder}: this is a file. Give --data the folder that holds the photographs.")
-    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    photographs = [path for path in visible if path.is_file() and path.suffix.lower() in PHOTOGRAPH_SUFFIXES]
-    if not photographs:
-        raise CaptureError(_no_photographs_message(folder, visible))
-    return sorted(photographs, key=natural_order)
+
+def files_with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files directly in a folder that have one of these suffixes, in name order; hidden ones are left alone."""
+    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    return sorted((path for path in files if path.suffix.lower() in suffixes), key=natural_order)
 
 
 def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
@@ -66,19 +60,6 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
 
 
-def _no_photographs_message(folder: Path, visible: list[Path]) -> str:
-    others = sorted({path.suffix.lower() or path.name for path in visible if path.is_file()})
-    folders = sorted(path.name for path in visible if path.is_dir())
-    found = f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
-    nested = (
-        f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
-    )
-    return (
-        f"{folder}: no photographs in this folder.{found}{nested}"
-        " Expected PNG, JPEG, TIFF or camera RAW files of one view, directly in the folder."
-    )
-
-
 def read_photograph(path: Path, downscale_factor: int = 1) -> Shaped[np.ndarray, "height width 3"]:
     """Reads one photograph, upright as its EXIF orientation says.
 
@@ -97,7 +78,7 @@ def read_photograph(path: Path, downscale_factor: int = 1) -> Shaped[np.ndarray,
     """
     suffix = path.suffix.lower()
     decode = _decode_jpeg if suffix in JPEG_SUFFIXES else _decode_raw if suffix in RAW_SUFFIXES else _decode_lossless
-    return downscale(_check_pixels(decode(path), path), downscale_factor, path)
+    return downscale(check_pixels(decode(path), path), downscale_factor, path)
 
 
 def downscale(
@@ -122,6 +103,22 @@ def downscale(
             f"--downscale-factor {factor} leaves no pixels of {path} ({pixels.shape[1]}x{pixels.shape[0]}): lower it."
         )
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Checks that pixels are uint8, uint16, or float32 in [0, 1], and returns them.
+
+    Raises:
+        CaptureError: They are not; the message names `path`.
+    """
+    if pixels.dtype not in WHITE_LEVEL:
+        raise CaptureError(f"{path}: pixels are {pixels.dtype}. Export 8-bit, 16-bit or 32-bit float files.")
+    if pixels.dtype == np.float32 and not (np.min(pixels) >= 0 and np.max(pixels) <= 1):
+        raise CaptureError(
+            f"{path}: pixel values from {np.min(pixels):g} to {np.max(pixels):g}. A float file must hold finite values"
+            " from 0 (black) to 1 (saturated): scale or clip it."
+        )
+    return pixels
 
 
 def broken_file_message(path: Path, detail: object) -> str:
@@ -170,14 +167,3 @@ def _decode_raw(path: Path) -> np.ndarray:
     except (rawpy.LibRawError, OSError) as error:
         detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
         raise CaptureError(broken_file_message(path, detail)) from error
-
-
-def _check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
-    if pixels.dtype not in WHITE_LEVEL:
-        raise CaptureError(f"{path}: pixels are {pixels.dtype}. Export 8-bit, 16-bit or 32-bit float files.")
-    if pixels.dtype == np.float32 and not (np.min(pixels) >= 0 and np.max(pixels) <= 1):
-        raise CaptureError(
-            f"{path}: pixel values from {np.min(pixels):g} to {np.max(pixels):g}. A float file must hold finite values"
-            " from 0 (black) to 1 (saturated): scale or clip it."
-        )
-    return pixels

@@ -14,7 +14,7 @@ from neucam_nerfstudio.capture.errors import CaptureError
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
 ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "unknown"]
-FocusSource = Literal["names", "EXIF", "order", "single"]
+FocusSource = Literal["names", "EXIF", "order", "single", "moments"]
 
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""

@@ -95,6 +95,15 @@ def merge_exposures(
     return weighted_sum / weight_sum, precision_sum
 
 
+def look_up_radiance(
+    frame: np.ndarray, table: DecodingTable
+) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
+    """Natural log radiance that one frame [height, width, 3] shows, and its weight beside other frames'."""
+    codes = to_codes(frame)
+    log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
+    return log_radiance, _look_up(table.weight, codes) * _look_up(table.trust, _brightest_channel(codes))[..., None]
+
+
 def _exposure_stops(table_and_frame):
     return table_and_frame[0].exposure_stops
 

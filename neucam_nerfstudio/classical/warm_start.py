@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from neucam_nerfstudio.classical.all_in_focus import FocusStack, complete_stack, fuse_stack, stack_blur
+from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
@@ -31,23 +32,17 @@ BLUR_SEARCH_SIDE = 1024
 
 
 @dataclass(frozen=True)
-class WarmStart:
+class WarmStart(CameraEstimate):
     """What photographs tell of scene and camera before any training. All log radiances and exposures share one zero.
 
     Attributes:
         log_radiance: All-in-focus radiance, natural log, median 0.
-        log_exposure_knots: Knots of the response, evenly spaced: log radiance + ln 2 * stops.
-        response_values: Pixel values in [0, 1] at the knots, rising.
-        exposure_stops: Exposure of each frame: as given, or estimated with the middle one 0.
         sharpest_focus: At which focus setting a pixel is sharpest: 0 is the lowest focus index, 1 the next; fractional.
         blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
             of the disc that a lens makes); 0 with one setting.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
-    log_exposure_knots: Float[np.ndarray, " knots"]
-    response_values: Float[np.ndarray, "knots 3"]
-    exposure_stops: Float[np.ndarray, " frames"]
     sharpest_focus: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
 
@@ -74,7 +69,7 @@ def classical_estimate(
         stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index)
     else:
         stops = np.asarray(exposure_stops, np.float64)
-    response = _response(small_ldr, focus_index, stops)
+    response = response_of_frames(small_ldr, focus_index, stops)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     merger = _StackMerger(frames, focus_index, tables)
@@ -101,7 +96,12 @@ def overlapping_strips(height: int, width: int) -> Iterator[tuple[slice, slice]]
         yield slice(top, bottom), slice(max(0, top - STRIP_MARGIN_ROWS), min(height, bottom + STRIP_MARGIN_ROWS))
 
 
-def _response(small_ldr, focus_index, stops) -> ResponseTable:
+def response_of_frames(
+    small_ldr: Float[np.ndarray, "frames height width 3"],
+    focus_index: Int[np.ndarray, " frames"],
+    stops: Float[np.ndarray, " frames"],
+) -> ResponseTable:
+    """The response that aligned photographs tell; that of the sRGB standard if their exposures do not differ."""
     if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
         return srgb_response()
     return estimate_response(*sample_frames(small_ldr, focus_index, stops), stops)[0]

@@ -1,4 +1,4 @@
-"""`neucam-data`: a folder of photographs of one view as nerfstudio cameras and images."""
+"""`neucam-data`: photographs or a video of one view as nerfstudio cameras and images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+import tyro
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.scene_box import SceneBox
@@ -15,6 +16,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings import LearnChoice
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
@@ -22,16 +24,23 @@ from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 @dataclass
 class NeucamDataParserConfig(DataParserConfig):
-    """Photographs of one view at different focus or exposure."""
+    """Photographs of one view at different focus or exposure, or a video."""
 
     _target: type = field(default_factory=lambda: NeucamDataParser)
     """The dataparser."""
     data: Path = Path()
-    """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), optionally with exposure.txt and ground truth in gt/."""
+    """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), a video, or a .npy file with an array of frames;
+    optionally with exposure.txt and ground truth in gt/ beside the frames."""
     train_frames: tuple[str, ...] = ()
     """Names or name patterns of the frames to train on, such as F0E0 'F1*'; all others are held out for evaluation."""
     eval_frames: tuple[str, ...] = ()
     """Names or name patterns of the frames to hold out; all others train. With both options exactly those are used."""
+    eval_every: int | None = None
+    """Hold out frames k, 2k, 3k, ... (counted from 0) for evaluation, instead of naming frames."""
+    frame_range: tuple[int, int] | None = None
+    """Use only the frames from the first of these numbers (counted from 0) up to the second, which is not used."""
+    frame_stride: int = 1
+    """Use only every k-th frame of the range."""
     downscale_factor: int | None = None
     """Make frames this many times smaller by area averaging; None keeps their size."""
     exposures: LearnChoice = "auto"
@@ -41,25 +50,39 @@ class NeucamDataParserConfig(DataParserConfig):
     """Fix, refine or learn the focus positions; auto learns them."""
     settings_per_frame: bool = False
     """Give each frame an exposure and a focus of its own, as the published model has, even where frames agree."""
+    reference: str | None = None
+    """Name of the reference frame; by default the one in the middle of exposures and focus settings, or of time."""
+    frames: tyro.conf.Suppress[FrameKind] = "settings"
+    """Whether frames are settings of one still scene or moments of one that moves. The method decides, through its
+    data manager, which sets this: so it is no option of the command line."""
 
 
-@dataclass
 class NeucamDataParser(DataParser):
     """Shows all frames to one pinhole camera that just sees the image plane."""
 
     config: NeucamDataParserConfig
+
+    @property
+    def includes_time(self) -> bool:
+        """Whether the frames are moments: the viewer has a time slider then."""
+        return self.config.frames == "moments"
 
     @cached_property
     def capture(self) -> Capture:
         """The capture, read when first asked for and shared by all splits."""
         return load_capture(
             self.config.data,
+            frames=self.config.frames,
             train_frames=self.config.train_frames,
             eval_frames=self.config.eval_frames,
+            eval_every=self.config.eval_every,
+            frame_range=self.config.frame_range,
+            frame_stride=self.config.frame_stride,
             downscale_factor=_whole_factor(self.config.downscale_factor),
             exposures=self.config.exposures,
             focus=self.config.focus,
             settings_per_frame=self.config.settings_per_frame,
+            reference=self.config.reference,
         )
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:
@@ -103,7 +126,7 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
         width=capture.width,
         height=capture.height,
         camera_type=CameraType.PERSPECTIVE,
-        times=torch.zeros(len(frames), 1),
+        times=column([capture.times[index] for index in frame_indices], torch.float32),
         metadata={
             "exposure_stops": column([capture.exposure_stops(index) for index in frame_indices], torch.float32),
             "focus_position": column([capture.focus_position(index) for index in frame_indices], torch.float32),
@@ -120,5 +143,6 @@ def _print_summary(capture: Capture) -> None:
 
 
 NeucamDataParserSpecification = DataParserSpecification(
-    config=NeucamDataParserConfig(), description="Photographs of one view at different focus or exposure (NeuCam)."
+    config=NeucamDataParserConfig(),
+    description="Photographs of one view at different focus or exposure, or a video (NeuCam).",
 )

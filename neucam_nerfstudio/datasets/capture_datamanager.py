@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import tyro
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
 from torch import Tensor
 
+from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
@@ -20,6 +22,8 @@ class CaptureDataManagerConfig(VanillaDataManagerConfig):
 
     _target: type = field(default_factory=lambda: CaptureDataManager)
     """The data manager."""
+    frames: tyro.conf.Suppress[FrameKind] = "settings"
+    """Whether the method takes frames for settings of one still scene, or for moments of one that moves."""
     develop_all_exposures: bool = True
     """Trace a ray once and compare it with all exposures of its focus setting; else every frame has its own rays."""
 
@@ -28,6 +32,11 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     """Holds the frames once, as their files do, and draws pixels from them where the model trains."""
 
     config: CaptureDataManagerConfig
+
+    def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
+        # Here and not in the method's config: who types `neucam-data` after a method gets a fresh dataparser config.
+        config.dataparser.frames = config.frames
+        super().__init__(config, *args, **kwargs)
 
     def setup_train(self) -> None:
         """Moves the training frames to the device."""

@@ -23,13 +23,13 @@ def sample_plane(
         uv: Places, [0, 1] inside the image.
     """
     places = uv.reshape(-1, 2)
-    lanes = _lanes(len(places), image.device)
+    lanes = lanes_for(len(places), image.device)
     grid = (2 * places - 1).view(lanes, -1, 1, 2)
     values = F.grid_sample(image.expand(lanes, -1, -1, -1), grid, padding_mode="border", align_corners=False)
     return values[..., 0].transpose(1, 2).reshape(*uv.shape[:-1], image.shape[1])
 
 
-def _lanes(num_places: int, device: torch.device) -> int:
+def lanes_for(num_places: int, device: torch.device) -> int:
     """On the CPU `grid_sample` gives each item of a batch to one thread, so the places are dealt out to the threads."""
     lanes = torch.get_num_threads() if device.type == "cpu" else 1
     return lanes if num_places % lanes == 0 else 1

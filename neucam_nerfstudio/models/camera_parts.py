@@ -1,13 +1,16 @@
-"""Builds the scene field and the implicit camera that a method's configuration names, for one capture."""
+"""Builds the parts of the implicit camera that a method's configuration names, for one capture."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from nerfstudio.utils.rich_utils import CONSOLE
 from typing_extensions import assert_never
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
+from neucam_nerfstudio.camera.blur.depth_maps import DepthMaps
 from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlur
 from neucam_nerfstudio.camera.blur.neural_kernel import NeuralKernelBlur
 from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
 from neucam_nerfstudio.camera.exposure.exposure_table import ExposureTable
@@ -19,30 +22,39 @@ from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
-from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import SceneField
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
-SceneKind = Literal["grid", "siren"]
-BlurKind = Literal["lens", "neural-kernel-9", "neural-kernel-25", "none"]
+BlurKind = Literal["lens", "motion", "neural-kernel-9", "neural-kernel-25", "none"]
 ExposureKind = Literal["settings", "bounded"]
 ResponseKind = Literal["monotone", "srgb", "neural-curve", "none"]
 
 
-def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:
-    """The scene field of this kind at the capture's size; `sizes` are the published one's."""
-    if kind == "grid":
-        return GridScene(capture.height, capture.width)
-    if kind == "siren":
-        return SirenAtlas(capture.height, capture.width, sizes.atlas_width, sizes.atlas_layers)
-    assert_never(kind)
+def build_blur(
+    kind: BlurKind, capture: Capture, sizes: NetworkSizes, scene: SceneField | None = None, by_depth: bool = True
+) -> BlurGenerator | None:
+    """The blur generator of this kind at the capture's size; None to leave it out.
 
+    Args:
+        kind: Which one.
+        capture: The photographs.
+        sizes: Of the published one.
+        scene: Whose motion blurs, for the blur of motion.
+        by_depth: Whether the published one goes by the capture's depth maps, where it has them.
 
-def build_blur(kind: BlurKind, capture: Capture, sizes: NetworkSizes) -> BlurGenerator | None:
-    """The blur generator of this kind at the capture's size; None to leave it out. `sizes` are the published one's."""
+    Raises:
+        ValueError: Motion is to blur a scene that does not know it.
+    """
     network = {"layer_width": sizes.blur_width, "num_layers": sizes.blur_layers}
+    if by_depth and kind.startswith("neural-kernel") and capture.side_maps.depth is not None:
+        CONSOLE.print("The capture has depth maps: blur goes by depth instead of place.")
+        network["depth"] = DepthMaps(capture.side_maps.depth, [capture.times[index] for index in capture.train_indices])
     if kind == "lens":
         return LensBlur(capture.height, capture.width)
+    if kind == "motion":
+        if not isinstance(scene, MovingScene):
+            raise ValueError("--pipeline.model.blur motion needs --pipeline.model.scene moving-grid.")
+        return MotionBlur(scene.motion)
     if kind == "neural-kernel-9":
         return NeuralKernelBlur(capture.height, capture.width, num_taps=9, **network)
     if kind == "neural-kernel-25":

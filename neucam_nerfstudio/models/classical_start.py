@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.camera.response.monotone_curve import fit_response
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
+from neucam_nerfstudio.models.camera_start import start_camera
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
+
+
+def start_from_photographs(
+    scene: SceneField,
+    camera: ImplicitCamera,
+    capture: Capture,
+    pixels: Shaped[np.ndarray, "frames height width 3"],
+) -> str:
+    """Starts a still scene and its camera from the pixels of the training frames; tells what was found, in one line."""
+    estimate = estimate_from(capture, pixels)
+    start_from_estimate(scene, camera, capture, estimate)
+    return said_of_estimate(capture, estimate)
 
 
 def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"]) -> WarmStart:
@@ -48,34 +56,17 @@ def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capt
     def tensor(values: Shaped[np.ndarray, ...]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
+    start_camera(camera, capture, estimate, device)
     if isinstance(scene, GridScene):
         scene.pyramid.start_from(tensor(estimate.log_radiance))
-    if isinstance(camera.response, SrgbResponse):
-        camera.response.set_white(_log_white(estimate))
-    elif camera.response is not None:
-        fit_response(camera.response, tensor(estimate.log_exposure_knots), tensor(estimate.response_values))
-    if isinstance(camera.exposures, SettingExposures) and capture.exposures.source == "unknown":
-        _start_exposures(camera.exposures, capture, estimate)
     if isinstance(camera.blur, LensBlur) and estimate.blur_per_setting_px > 0:
         positions = camera.focus.positions.detach()[sorted_focus_settings(capture)]
         _start_lens(camera.blur, positions, tensor(estimate.sharpest_focus), estimate.blur_per_setting_px)
 
 
-def _log_white(estimate: WarmStart) -> float:
-    """Log exposure of white if the estimated response is sRGB's shape, by where its middle value lies."""
-    middle = float(np.interp(0.5, estimate.response_values[:, 1], estimate.log_exposure_knots))
-    return middle - math.log(((0.5 + 0.055) / 1.055) ** 2.4)
-
-
 def sorted_focus_settings(capture: Capture) -> list[int]:
     """Focus settings that are trained on, in ascending order: what the estimate's settings refer to."""
     return sorted({capture.frames[index].focus_index for index in capture.train_indices})
-
-
-@torch.no_grad()
-def _start_exposures(exposures: SettingExposures, capture: Capture, estimate: WarmStart) -> None:
-    for frame_index, stops in zip(capture.train_indices, estimate.exposure_stops, strict=True):
-        exposures.start_stops[capture.frames[frame_index].exposure_index] = float(stops)
 
 
 @torch.no_grad()

@@ -32,6 +32,8 @@ class DialSettings:
         display_exposure_stops: How many stops that is above the reference frame: what brightens a tone-mapped
             picture, which has no exposure of its own.
         tone_mapping: How radiance is shown.
+        focus_turned: Whether someone has turned the focus away from the reference frame's.
+        exposure_turned: Whether someone has turned the exposure away from the reference frame's.
     """
 
     focus_position: float
@@ -39,6 +41,8 @@ class DialSettings:
     exposure_stops: float
     display_exposure_stops: float
     tone_mapping: DisplayOperator
+    focus_turned: bool = False
+    exposure_turned: bool = False
 
 
 class ExactSlider(ViewerSlider[float]):
@@ -122,7 +126,12 @@ class Dials(ViewerControl):
             self.exposure_stops,
             self.exposure_stops - self._reference[self._exposure],
             self.tone_mapping,
+            self._is_turned(self._focus),
+            self._is_turned(self._exposure),
         )
+
+    def _is_turned(self, slider: ExactSlider) -> bool:
+        return slider.value != self._reference[slider]
 
     def follow_reference(self, focus_position: float, exposure_stops: float) -> None:
         """Keeps the dials that nobody has turned at the reference frame's settings, which training moves.
@@ -132,9 +141,9 @@ class Dials(ViewerControl):
             exposure_stops: The reference frame's exposure now, stops.
         """
         for slider, value in ((self._focus, focus_position), (self._exposure, exposure_stops)):
-            is_untouched = slider.value == self._reference[slider]
+            is_turned = self._is_turned(slider)
             self._reference[slider] = min(max(float(value), slider.min), slider.max)
-            if is_untouched:
+            if not is_turned:
                 slider.value = self._reference[slider]
 
     @property

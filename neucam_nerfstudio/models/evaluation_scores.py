@@ -1,6 +1,9 @@
-"""Scores of a rendered frame: against its photograph, and against ground-truth radiance where the capture has it."""
+"""Scores of a rendered frame: against its photograph, and against ground truth where the capture has it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -8,7 +11,7 @@ from torch import Tensor
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
-from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
 
 
 def score_image(
@@ -19,19 +22,30 @@ def score_image(
     Args:
         capture: Tells the ground truth, if there is one.
         alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
-        outputs: `rgb` and `hdr` of a frame's camera.
-        batch: `image` of that frame.
+        outputs: `rgb`, `hdr` and `all_in_focus` of an evaluation frame's camera.
+        batch: `image` of that frame, and `image_idx`, its number among the evaluation frames.
 
     Returns:
-        `psnr`, `ssim` and, with ground truth, `psnr_mu_*`, `ssim_mu_*`, `psnr_pu21_*` with the alignment's name; the
-        photograph beside its rendering, and the all-in-focus picture.
+        `psnr`, `ssim` and, with true radiance, `psnr_mu_*`, `ssim_mu_*`, `psnr_pu21_*` with the alignment's name, and
+        with a true sharp photograph `psnr_sharp`; the photograph beside its rendering, and the all-in-focus picture.
+        Ground truth counts where every evaluation frame has it: nerfstudio averages each score over all of them.
     """
     photograph, rendered = batch["image"].cpu(), outputs["rgb"].cpu()
     scores = ldr_scores(rendered.numpy(), photograph.numpy())
-    if capture.ground_truth is not None:
+    frame_index = capture.eval_indices[int(batch["image_idx"])]
+    if _all_have(capture.radiance_truth, capture):
         from neucam_nerfstudio.capture.ground_truth import read_radiance
 
-        truth = read_radiance(capture.ground_truth, capture.downscale_factor)
+        truth = read_radiance(capture.radiance_truth[frame_index], capture.downscale_factor)
         scores |= hdr_scores(outputs["hdr"].cpu().numpy(), truth, alignment)
+    if _all_have(capture.sharp_truth, capture):
+        from neucam_nerfstudio.capture.ground_truth import read_sharp
+
+        sharp = read_sharp(capture.sharp_truth[frame_index], capture.downscale_factor)
+        scores["psnr_sharp"] = psnr(outputs["all_in_focus"].cpu().numpy(), sharp)
     pictures = {"img": torch.cat([photograph, rendered], 1), "all_in_focus_hdr": outputs["all_in_focus_hdr"]}
     return scores, pictures
+
+
+def _all_have(truth: Sequence[Path | None], capture: Capture) -> bool:
+    return all(truth[index] is not None for index in capture.eval_indices)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -21,22 +21,40 @@ from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
     ResponseKind,
-    SceneKind,
     build_blur,
     build_exposures,
     build_focus,
     build_response,
-    build_scene,
 )
 from neucam_nerfstudio.models.dials import Dials
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.frame_settings import exposures_differ, settings_of_rays
-from neucam_nerfstudio.models.outputs import for_display, picture_anchors, render_outputs
-from neucam_nerfstudio.models.training_losses import LossWeights, training_losses
+from neucam_nerfstudio.models.frame_settings import (
+    FramesInTime,
+    check_bracket,
+    exposures_differ,
+    settings_of_rays,
+    times_of_rays,
+)
+from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow
+from neucam_nerfstudio.models.motion_losses import MotionTraining, TrainingRays, motion_losses
+from neucam_nerfstudio.models.motion_picture import largest_motion
+from neucam_nerfstudio.models.outputs import (
+    Display,
+    for_display,
+    layer_outputs,
+    motion_output,
+    picture_anchors,
+    render_outputs,
+)
+from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene
+from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.models.viewer_camera import ViewerCamera, viewer_is_rendering
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
-from neucam_nerfstudio.rendering.image_formation import develop, image_radiance
+from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.layered_scene import LayeredField, LayeredScene, WatchedLayers
+from neucam_nerfstudio.scene.moving_scene import MovingScene
+from neucam_nerfstudio.scene.scene_field import MovingField
 
 
 @dataclass
@@ -50,9 +68,11 @@ class NeucamModelConfig(ModelConfig):
     eval_num_rays_per_chunk: int = 1 << 15
     """Rays rendered at a time."""
     scene: SceneKind = "grid"
-    """Scene field: our coarse-to-fine grid, or the published SIREN atlas."""
+    """Scene field: our coarse-to-fine grid; or the published SIREN: alone, deformed, or one for each of two layers."""
     blur: BlurKind = "lens"
     """Blur generator: our lens, the published kernel network with 9 or 25 taps, or none."""
+    blur_by_depth: bool = True
+    """Where the capture has a depth/ folder, tell the published kernel network the depth instead of the place."""
     mixing: Mixing = "light"
     """Whether blur sums light, as lenses do, or its logarithm, as the published model does."""
     exposures: ExposureKind = "settings"
@@ -65,6 +85,12 @@ class NeucamModelConfig(ModelConfig):
     """Sizes of the published networks, where scene, blur or response is one; others have no sizes to choose."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of the terms of the training loss."""
+    motion: MotionTraining = field(default_factory=MotionTraining)
+    """Training of the published deformations and layers; without effect on other scenes."""
+    needs_bracket: bool = False
+    """Refuse captures whose frames all have one known exposure, which tells nothing of high dynamic range."""
+    at_reference: bool = False
+    """Render every frame at the reference frame's time, as published for brackets: only its exposure is its own."""
 
 
 class NeucamModel(Model):
@@ -79,17 +105,26 @@ class NeucamModel(Model):
         """Builds the parts that the configuration names."""
         super().populate_modules()
         config, capture, sizes = self.config, self.capture, self.config.network_sizes
+        if config.needs_bracket:
+            check_bracket(capture)
         self.plane = ImagePlane(capture.height, capture.width)
         self.scene = build_scene(config.scene, capture, sizes)
         self.camera = ImplicitCamera(
             build_focus(capture),
-            build_blur(config.blur, capture, sizes),
+            build_blur(config.blur, capture, sizes, self.scene, config.blur_by_depth),
             build_exposures(config.exposures, capture),
             build_response(self._response_kind(), sizes),
             config.mixing,
         )
-        self.anchors = ParameterMemo(self.scene, lambda: picture_anchors(self.scene, self.plane))
         self.reference = capture.frames[capture.reference_index]
+        self.reference_time = capture.times[capture.reference_index]
+        self.anchors = ParameterMemo(self.scene, lambda: picture_anchors(self.scene, self.reference_time))
+        self.largest_motion = ParameterMemo(
+            self.scene, lambda: largest_motion(self.scene, self.plane, capture.times, self.reference_time)
+        )
+        self.frames_in_time = FramesInTime(capture) if capture.moves else None
+        self.mask_and_flow = MaskAndFlow(capture, config.motion.mask_steps > 0, config.motion.flow_mult > 0)
+        self.step = 0
         self.dials = Dials(
             capture.focuses.positions,
             capture.exposures.stops,
@@ -115,7 +150,7 @@ class NeucamModel(Model):
         """Parameters by what they describe; groups with nothing to learn are left out."""
         camera = self.camera
         groups = {
-            "scene": self.scene.parameters(),
+            **self.scene.parameter_groups(),
             "blur": [] if camera.blur is None else camera.blur.parameters(),
             "focus": [] if camera.blur is None else camera.focus.parameters(),
             "exposures": camera.exposures.parameters(),
@@ -125,30 +160,32 @@ class NeucamModel(Model):
         return {name: parameters for name, parameters in learned.items() if parameters}
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
-        """The start before the first step, and dials that follow what is learned."""
+        """The start before the first step, the number of every step, and dials that follow what is learned."""
         datamanager = attributes.pipeline.datamanager
 
-        def once_before_training(func: Callable) -> TrainingCallback:
-            return TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], func, iters=(0,))
-
+        before_each = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         after_each = [TrainingCallbackLocation.AFTER_TRAIN_ITERATION]
         return [
-            once_before_training(lambda step: self._start(datamanager.train_dataset)),
+            TrainingCallback(before_each, lambda step: self._start(datamanager.train_dataset), iters=(0,)),
+            TrainingCallback(before_each, self._count, update_every_num_iters=1),
             TrainingCallback(after_each, lambda step: self._dials_follow(), update_every_num_iters=50),
         ]
+
+    def _count(self, step: int) -> None:
+        self.step = step
 
     def _start(self, dataset) -> None:
         """Brings scene and camera to where training starts from."""
         if self.config.start_from_classical:
-            from neucam_nerfstudio.models.classical_start import estimate_from, said_of_estimate, start_from_estimate
+            from neucam_nerfstudio.models import classical_start, moving_start
 
-            estimate = estimate_from(self.capture, dataset.frames_native().numpy())
-            CONSOLE.print(said_of_estimate(self.capture, estimate), markup=False)
-            start_from_estimate(self.scene, self.camera, self.capture, estimate)
-        elif self.camera.response is not None:
-            from neucam_nerfstudio.published.warm_up import warm_up_response
+            start = moving_start if isinstance(self.scene, MovingScene) else classical_start
+            pixels = dataset.frames_native().numpy()
+            CONSOLE.print(start.start_from_photographs(self.scene, self.camera, self.capture, pixels), markup=False)
+        else:
+            from neucam_nerfstudio.models.published_start import warm_up
 
-            warm_up_response(self.camera.response)
+            warm_up(self.scene, self.camera, self.config.motion, num_frames=len(self.capture.frames))
         self._dials_follow()
 
     def _dials_follow(self) -> None:
@@ -159,21 +196,44 @@ class NeucamModel(Model):
                 float(self.camera.exposures.stops[self.reference.exposure_index]),
             )
 
-    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Tensor]:
-        """Training: `rgb` `[rays, exposures, 3]`, without the axis of exposures for one. Else: see `models.outputs`."""
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+        """Training: `rgb` `[rays, exposures, 3]`, without the axis of exposures for one, and the `TrainingRays`.
+
+        Else: see `models.outputs`.
+        """
         uv, distance, inside = self.plane.intersect(ray_bundle.origins, ray_bundle.directions)
-        times = torch.zeros_like(distance) if ray_bundle.times is None else ray_bundle.times
-        dials = self.dials.read()
-        settings = settings_of_rays(self.camera, ray_bundle, dials)
+        times = times_of_rays(ray_bundle, self.reference_time)
         if self.training:
-            radiance, _ = image_radiance(self.scene, self.camera, uv, times, settings)
-            return {"rgb": develop(self.camera.response, radiance, settings.exposure_stops).squeeze(1)}
-        display = (self.anchors(), dials.tone_mapping, dials.display_exposure_stops)
-        outputs = render_outputs(self.scene, self.camera, uv, times, settings, *display)
-        if viewer_is_rendering():
-            outputs = for_display(outputs, *display)
+            return self._train(uv, times, ray_bundle)
+        outputs = self._render(uv, times, ray_bundle)
         shown = {name: torch.where(inside, values, 0) for name, values in outputs.items()}
         return {**shown, "accumulation": inside.float(), "depth": distance.clamp(max=100.0)}
+
+    def _train(self, uv: Float[Tensor, "rays 2"], times: Float[Tensor, "rays 1"], rays: RayBundle) -> dict[str, Any]:
+        settings = settings_of_rays(self.camera, rays, times, self.dials.read(), self.frames_in_time)
+        scene = WatchedLayers(self.scene) if isinstance(self.scene, LayeredScene) else self.scene
+        radiance, taps = image_radiance(scene, self.camera, uv, times, settings)
+        layers = scene.seen if isinstance(scene, WatchedLayers) else None
+        radius_px = None if taps is None else blur_radius_px(taps, uv, self.camera.blur.picture_size_px)
+        return {
+            "rgb": develop(self.camera.response, radiance, settings.exposure_stops).squeeze(1),
+            "rays": TrainingRays(uv, times, rays.camera_indices[:, 0], radius_px, layers),
+        }
+
+    def _render(
+        self, uv: Float[Tensor, "rays 2"], frame_times: Float[Tensor, "rays 1"], rays: RayBundle
+    ) -> dict[str, Tensor]:
+        times = torch.full_like(frame_times, self.reference_time) if self.config.at_reference else frame_times
+        dials = self.dials.read()
+        settings = settings_of_rays(self.camera, rays, times, dials, self.frames_in_time)
+        display = Display(self.anchors(), dials.tone_mapping, dials.display_exposure_stops)
+        outputs = render_outputs(self.scene, self.camera, uv, times, settings, display)
+        if isinstance(self.scene, LayeredField):
+            outputs |= layer_outputs(self.scene, uv, times, display)
+        if isinstance(self.scene, MovingField):
+            motion = (frame_times, self.reference_time, self.largest_motion())
+            outputs |= motion_output(self.scene, self.plane, uv, *motion)
+        return for_display(outputs, display) if viewer_is_rendering() else outputs
 
     def get_metrics_dict(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """PSNR of the rays' pixel values."""
@@ -183,8 +243,14 @@ class NeucamModel(Model):
     def get_loss_dict(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor], metrics_dict: dict | None = None
     ) -> dict[str, Float[Tensor, ""]]:
-        """The weighted terms of the training loss."""
-        return training_losses(self.config.losses, self.scene, self.camera, outputs["rgb"], batch)
+        """The weighted terms of the training loss; of evaluation rays, without those on what lies along the rays."""
+        config, rays = self.config, outputs.get("rays")
+        if rays is None:
+            return training_losses(config.losses, self.scene, self.camera, outputs["rgb"], batch)
+        is_reference = rays.frame_index == self.capture.train_indices.index(self.capture.reference_index)
+        emphasis = reference_emphasis(config.losses, is_reference, self.step)
+        losses = training_losses(config.losses, self.scene, self.camera, outputs["rgb"], batch, emphasis)
+        return losses | motion_losses(config.motion, self.scene, self.mask_and_flow, rays, self.step)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
+from neucam_nerfstudio.models.motion_picture import motion_colours, plane_motion
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, DisplayOperator, display_anchors, tonemap
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
-from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.rendering.image_plane import ImagePlane, picture_lattice
+from neucam_nerfstudio.scene.layered_scene import LayeredField
+from neucam_nerfstudio.scene.scene_field import MovingField, SceneField
 
 ANCHOR_SAMPLES_PER_SIDE = 128
 """The display's grey and white are taken from a lattice of this many places each way."""
@@ -22,23 +26,34 @@ RADIANCE_OUTPUTS = ("hdr", "hdr_defocused")
 """Outputs that are linear radiance, without bounds."""
 
 
+class Display(NamedTuple):
+    """How what has no pixel values of its own is shown.
+
+    Attributes:
+        anchors: Grey and white.
+        operator: Tone mapping.
+        exposure_stops: Brightens what is tone-mapped.
+    """
+
+    anchors: DisplayAnchors
+    operator: DisplayOperator
+    exposure_stops: float
+
+    def tonemap(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
+        """Linear radiance for display, [0, 1]."""
+        return tonemap(radiance, self.operator, self.anchors, self.exposure_stops)
+
+
 @torch.no_grad()
-def picture_anchors(scene: SceneField, plane: ImagePlane) -> DisplayAnchors:
-    """Middle grey and white that suit the whole all-in-focus picture at its first moment."""
-    device = next(scene.parameters()).device
-    steps = (torch.arange(ANCHOR_SAMPLES_PER_SIDE, device=device) + 0.5) / ANCHOR_SAMPLES_PER_SIDE
-    uv = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
-    return display_anchors(scene.radiance(uv, torch.zeros_like(uv[:, :1])))
+def picture_anchors(scene: SceneField, time: float = 0.0) -> DisplayAnchors:
+    """Middle grey and white that suit the whole all-in-focus picture at one moment."""
+    uv = picture_lattice(ANCHOR_SAMPLES_PER_SIDE, next(scene.parameters()).device)
+    return display_anchors(scene.radiance(uv, torch.full_like(uv[:, :1], time)))
 
 
-def for_display(
-    outputs: dict[str, Tensor], anchors: DisplayAnchors, operator: DisplayOperator, display_exposure_stops: float
-) -> dict[str, Tensor]:
+def for_display(outputs: dict[str, Tensor], display: Display) -> dict[str, Tensor]:
     """The same with radiance tone-mapped, for a viewer that can show nothing above 1."""
-    return {
-        name: tonemap(values, operator, anchors, display_exposure_stops) if name in RADIANCE_OUTPUTS else values
-        for name, values in outputs.items()
-    }
+    return {name: display.tonemap(values) if name in RADIANCE_OUTPUTS else values for name, values in outputs.items()}
 
 
 def render_outputs(
@@ -47,11 +62,9 @@ def render_outputs(
     uv: Float[Tensor, "rays 2"],
     times: Float[Tensor, "rays 1"],
     settings: CameraSettings,
-    anchors: DisplayAnchors,
-    operator: DisplayOperator,
-    display_exposure_stops: float,
+    display: Display,
 ) -> dict[str, Tensor]:
-    """Outputs of a ray, in the order in which the viewer lists them.
+    """Outputs of a ray that every scene has, in the order in which the viewer lists them.
 
     Args:
         scene: The scene field.
@@ -59,9 +72,7 @@ def render_outputs(
         uv: Places of the picture, [0, 1].
         times: Times of the rays, [0, 1].
         settings: How the rays are taken.
-        anchors: Grey and white of the display.
-        operator: Tone mapping of the display.
-        display_exposure_stops: Brightens what is tone-mapped.
+        display: How radiance is shown.
 
     Returns:
         `all_in_focus_hdr`: sharp radiance, tone-mapped for display, [0, 1].
@@ -71,10 +82,10 @@ def render_outputs(
         `defocus`: blur radius as a share of the largest, [0, 1]; where there is a blur generator.
     """
     stops = settings.exposure_stops
-    sharp = scene.radiance(uv, times)
     blurred, taps = image_radiance(scene, camera, uv, times, settings)
+    sharp = blurred if taps is None else scene.radiance(uv, times)
     outputs = {
-        "all_in_focus_hdr": tonemap(sharp, operator, anchors, display_exposure_stops),
+        "all_in_focus_hdr": display.tonemap(sharp),
         "rgb": develop(camera.response, blurred, stops).squeeze(1),
         "all_in_focus": develop(camera.response, sharp, stops[:, :1])[:, 0],
         "hdr": sharp,
@@ -86,3 +97,51 @@ def render_outputs(
             radius_px = blur_radius_px(taps, uv, camera.blur.picture_size_px) / settings.aperture
         outputs["defocus"] = (radius_px / camera.blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
     return outputs
+
+
+def layer_outputs(
+    scene: LayeredField, uv: Float[Tensor, "rays 2"], times: Float[Tensor, "rays 1"], display: Display
+) -> dict[str, Tensor]:
+    """What a scene of two layers shows apart, all in [0, 1].
+
+    Args:
+        scene: The scene field.
+        uv: Places of the picture, [0, 1].
+        times: Times of the rays, [0, 1].
+        display: How radiance is shown.
+
+    Returns:
+        `opacity`: how much of the background the foreground covers.
+        `background`, `foreground`: radiance of each layer alone, tone-mapped for display.
+    """
+    layers = scene.layers(uv, times)
+    return {
+        "opacity": layers.opacity,
+        "background": display.tonemap(layers.background.exp()),
+        "foreground": display.tonemap(layers.foreground.exp()),
+    }
+
+
+def motion_output(
+    scene: MovingField,
+    plane: ImagePlane,
+    uv: Float[Tensor, "rays 2"],
+    times: Float[Tensor, "rays 1"],
+    reference_time: float,
+    largest: Float[Tensor, ""],
+) -> dict[str, Tensor]:
+    """How far what is seen has moved since the reference frame.
+
+    Args:
+        scene: The scene field.
+        plane: The picture.
+        uv: Places of the picture, [0, 1].
+        times: Times of the rays, [0, 1].
+        reference_time: Time of the reference frame.
+        largest: Motion of the strongest colour, as a share of the picture's longer side.
+
+    Returns:
+        `motion`: hue tells the direction, saturation the distance, [0, 1]; see `motion_picture`.
+    """
+    motion_uv = scene.motion_uv(uv, times, torch.full_like(times, reference_time))
+    return {"motion": motion_colours(plane_motion(motion_uv, plane), largest)}

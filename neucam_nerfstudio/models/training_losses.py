@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
@@ -36,6 +36,10 @@ class LossWeights:
     """On radiance 1 at 0 stops not being mid grey (published: 1)."""
     falling_response_mult: float = 0.0
     """On the steepest fall of the response (published: 33.3)."""
+    other_frames_mult: float = 1.0
+    """On the photographic error of all frames but the reference, from `reference_first_step` on."""
+    reference_first_step: int = 0
+    """The step from which the reference frame counts more than the others (published for moving brackets: 48,000)."""
 
 
 def training_losses(
@@ -44,6 +48,7 @@ def training_losses(
     camera: ImplicitCamera,
     ldr: Float[Tensor, "*rays 3"],
     batch: dict[str, Tensor],
+    ray_weights: Float[Tensor, " rays"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Weighted terms by name; their sum is the loss.
 
@@ -53,8 +58,9 @@ def training_losses(
         camera: The implicit camera.
         ldr: Pixel values in [0, 1] of the batch's rays.
         batch: `image` like `ldr`, and `is_frame` where rays are padded with exposures that no frame has.
+        ray_weights: On each ray's photographic error; None for 1.
     """
-    losses = {"photographs": _photographic_loss(weights.random_mu_law, ldr, batch)}
+    losses = {"photographs": _photographic_loss(weights.random_mu_law, ldr, batch, ray_weights)}
     if weights.scene_variation_mult > 0 and isinstance(scene, GridScene):
         losses["scene_variation"] = weights.scene_variation_mult * scene.pyramid.total_variation()
     if weights.defocus_variation_mult > 0 and isinstance(camera.blur, LensBlur):
@@ -69,10 +75,24 @@ def training_losses(
     return losses
 
 
+def reference_emphasis(
+    weights: LossWeights, is_reference: Bool[Tensor, " rays"], step: int
+) -> Float[Tensor, " rays"] | None:
+    """Weights of rays, by whether they belong to the reference frame; None before they differ."""
+    if weights.other_frames_mult == 1 or step < weights.reference_first_step:
+        return None
+    return torch.where(is_reference, 1.0, weights.other_frames_mult)
+
+
 def _photographic_loss(
-    random_mu_law: bool, ldr: Float[Tensor, "*rays 3"], batch: dict[str, Tensor]
+    random_mu_law: bool,
+    ldr: Float[Tensor, "*rays 3"],
+    batch: dict[str, Tensor],
+    ray_weights: Float[Tensor, " rays"] | None,
 ) -> Float[Tensor, ""]:
     error = reconstruction_error(ldr, batch["image"], draw_mu(ldr.device) if random_mu_law else None)
+    if ray_weights is not None:
+        error = error * ray_weights.reshape(-1, *[1] * (error.ndim - 1))
     if "is_frame" not in batch:
         return error.mean()
     share = batch["is_frame"][..., None].expand_as(error)

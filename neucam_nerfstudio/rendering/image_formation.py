@@ -27,7 +27,7 @@ def image_radiance(
     """Linear radiance that reaches the sensor, and the taps it was collected from; no taps where nothing is blurred."""
     if camera.blur is None or settings.aperture == 0:
         return scene.radiance(uv, times), None
-    taps = camera.blur(uv, settings.focus_position, settings.aperture)
+    taps = camera.blur(uv, times, settings.focus_position, settings.aperture)
     tap_times = times[:, None].expand(-1, taps.uv.shape[1], -1)
     if camera.mixing == "light":
         return mix_light(scene.radiance(taps.uv, tap_times), taps.weights), taps

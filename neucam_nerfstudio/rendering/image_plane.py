@@ -68,3 +68,9 @@ class ImagePlane:
         uv = torch.stack([0.5 - hit[..., 0] / width, 0.5 - hit[..., 2] / height], -1)
         inside = in_front & ((uv >= 0) & (uv <= 1)).all(-1, keepdim=True)
         return uv, distance, inside
+
+
+def picture_lattice(places_per_side: int, device: torch.device | str = "cpu") -> Float[Tensor, "places 2"]:
+    """(u, v) of as many places each way, spread evenly over the picture, row by row."""
+    steps = (torch.arange(places_per_side, device=device) + 0.5) / places_per_side
+    return torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)

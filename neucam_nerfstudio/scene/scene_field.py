@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import Parameter
 
 
 class SceneField(nn.Module, ABC):
@@ -24,3 +25,17 @@ class SceneField(nn.Module, ABC):
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
         """Linear radiance, > 0."""
         return torch.exp(self.log_radiance(uv, times))
+
+    def parameter_groups(self) -> dict[str, list[Parameter]]:
+        """What is learned of the scene, by the name of the optimizer that learns it."""
+        return {"scene": list(self.parameters())}
+
+
+class MovingField(SceneField):
+    """A scene in which things move, and which knows how far."""
+
+    @abstractmethod
+    def motion_uv(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch 2"]:
+        """How far what is seen at (u, v) has moved since another time, both in [0, 1]: (right, down) as (u, v)."""

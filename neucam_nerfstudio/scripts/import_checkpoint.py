@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import tyro
@@ -17,24 +17,37 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.published.checkpoint import CheckpointError, PublishedCheckpoint, read_checkpoint
-from neucam_nerfstudio.published.checkpoint_layout import Part
-from neucam_nerfstudio.published.network_sizes import NetworkSizes
+from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
     from nerfstudio.pipelines.base_pipeline import Pipeline
 
     from neucam_nerfstudio.capture.capture import Capture
-    from neucam_nerfstudio.models.camera_parts import BlurKind
-    from neucam_nerfstudio.models.neucam_model import NeucamModel
 
-STILL_SCENE: frozenset[Part] = frozenset({"atlas", "blur", "focus", "exposures", "response"})
-"""The parts of a checkpoint of a still scene: all that can be imported yet."""
 
-BLUR_OF_TAPS: dict[int, BlurKind] = {9: "neural-kernel-9", 25: "neural-kernel-25"}
+class PublishedTask(NamedTuple):
+    """A task of the released code.
 
-PUBLISHED_STILL_SIZE = (450, 300)
-"""Width and height in pixels to which the released configurations of still scenes resize photographs."""
+    Attributes:
+        method: The method of ours that does the same.
+        parts: What its checkpoints hold beside what all hold.
+        sizes: Width and height in pixels to which its released configurations resize photographs.
+    """
+
+    method: str
+    parts: frozenset[Part]
+    sizes: tuple[tuple[int, int], ...]
+
+
+BLUR: frozenset[Part] = frozenset({"blur", "focus"})
+LAYERS: frozenset[Part] = frozenset({"deformation", "foreground_atlas", "foreground_deformation", "opacity"})
+TASKS = (
+    PublishedTask("neucam-paper", BLUR, ((450, 300),)),
+    PublishedTask("neucam-hdr-paper", frozenset({"deformation"}), ((680, 448), (448, 680))),
+    PublishedTask("neucam-deblur-paper", BLUR | LAYERS, ((640, 360),)),
+    PublishedTask("neucam-hdr-video-paper", LAYERS, ((640, 360),)),
+)
 
 
 @dataclass
@@ -42,38 +55,44 @@ class ImportCommand:
     """Makes a run out of a checkpoint of the released NeuCam code and the photographs it was trained on.
 
     ns-viewer, ns-render, ns-eval and neucam-export open the run; it renders what the released code does, and nothing is
-    trained. Still scenes can be imported so far: all-in-focus HDR and all-in-focus pictures.
+    trained. The checkpoint tells its task: a still scene, a moving bracket, a blurred video or an HDR video.
     """
 
     checkpoint: tyro.conf.Positional[Path]
     """Checkpoint (.pth) that the released code saved."""
     data: Path
-    """Folder of the photographs it was trained on."""
+    """Folder of the photographs or video frames it was trained on."""
     output_dir: Path = Path("outputs")
-    """Folder of all runs: this one becomes OUTPUT_DIR/EXPERIMENT_NAME/neucam-paper/TIME."""
+    """Folder of all runs: this one becomes OUTPUT_DIR/EXPERIMENT_NAME/METHOD/TIME."""
     experiment_name: str | None = None
     """Name of the experiment; default: the name of the data folder."""
     downscale_factor: int | None = None
-    """Make the photographs this many times smaller, to the size of the training (released: 450x300), as blur needs."""
+    """Make the photographs this many times smaller, to the size of the training, as blur and deformation need."""
     train_frames: tuple[str, ...] = ()
     """Names or name patterns of the frames it was trained on, such as F0E0 'F1*', if the folder holds others, too."""
 
     def main(self) -> None:
         """Writes the run and says how to open it."""
+        from neucam_nerfstudio.models.checkpoint_loading import load_weights
+
         checkpoint = read_checkpoint(self.checkpoint)
-        check_still_scene(checkpoint)
-        config = self._run_config(checkpoint)
+        task = task_of(checkpoint)
+        config = self._run_config(checkpoint, task)
         pipeline = config.pipeline.setup(device="cpu", test_mode="inference")
         capture = pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
         check_frames(checkpoint, capture)
         order = places_by_name([frame.path for frame in capture.frames])
+        if capture.moves:
+            check_order(checkpoint, capture, order)
         load_weights(checkpoint.with_frames_in_order(order), pipeline.model)
-        tell(capture, write_run(config, pipeline))
+        tell(capture, task, write_run(config, pipeline))
 
-    def _run_config(self, checkpoint: PublishedCheckpoint) -> TrainerConfig:
-        from neucam_nerfstudio.method_configs.methods import neucam_paper
+    def _run_config(self, checkpoint: PublishedCheckpoint, task: PublishedTask) -> TrainerConfig:
+        from nerfstudio.configs.method_configs import all_methods
 
-        config = copy.deepcopy(neucam_paper.config)
+        from neucam_nerfstudio.models.checkpoint_loading import blur_kind, network_sizes
+
+        config = copy.deepcopy(all_methods[task.method])
         config.output_dir, config.experiment_name = self.output_dir, self.experiment_name
         config.pipeline.datamanager.data = self.data
         dataparser, model = config.pipeline.datamanager.dataparser, config.pipeline.model
@@ -82,25 +101,28 @@ class ImportCommand:
         dataparser.train_frames = dataparser.eval_frames = self.train_frames
         dataparser.settings_per_frame = True
         model.blur, model.network_sizes = blur_kind(checkpoint), network_sizes(checkpoint)
+        model.blur_by_depth = checkpoint.has("blur") and checkpoint.network_shape("blur").num_inputs == 2
+        # The checkpoint knows the exposures, and each frame shows what the released code computes for it.
+        model.needs_bracket = model.at_reference = False
         config.set_timestamp()
         config.set_experiment_name()
         return config
 
 
-def check_still_scene(checkpoint: PublishedCheckpoint) -> None:
-    """Checks that the checkpoint has exactly the parts of a still scene.
+def task_of(checkpoint: PublishedCheckpoint) -> PublishedTask:
+    """The task that has exactly the checkpoint's parts.
 
     Raises:
-        CheckpointError: It has others, or lacks one.
+        CheckpointError: There is none.
     """
-    found = set(checkpoint.weights)
-    if found == STILL_SCENE:
-        return
-    differences = {"also has": found - STILL_SCENE, "has no": STILL_SCENE - found}
-    told = " and ".join(f"{word} {', '.join(sorted(parts))}" for word, parts in differences.items() if parts)
+    found = frozenset(checkpoint.weights)
+    for task in TASKS:
+        if found == task.parts.union(ALWAYS_THERE):
+            return task
+    choices = "; ".join(f"{', '.join(sorted(task.parts))} ({task.method})" for task in TASKS)
     raise CheckpointError(
-        f"{checkpoint.path}: {told}, so it is no still scene seen through blur. Only these can be imported so far: "
-        f"checkpoints with exactly {', '.join(sorted(STILL_SCENE))}. Moving scenes and videos will follow."
+        f"{checkpoint.path}: holds {', '.join(sorted(found))}, which is no published task. Expected "
+        f"{', '.join(sorted(ALWAYS_THERE))} and one of: {choices}."
     )
 
 
@@ -130,45 +152,19 @@ def places_by_name(paths: Sequence[Path]) -> list[int]:
     return [in_order.index(path.name) for path in paths]
 
 
-def network_sizes(checkpoint: PublishedCheckpoint) -> NetworkSizes:
-    """Sizes of the networks in the file."""
-    atlas, blur, response = (checkpoint.network_shape(part) for part in ("atlas", "blur", "response"))
-    return NetworkSizes(
-        atlas_width=atlas.layer_width,
-        atlas_layers=atlas.num_layers,
-        blur_width=blur.layer_width,
-        blur_layers=blur.num_layers,
-        response_width=response.layer_width,
-    )
-
-
-def blur_kind(checkpoint: PublishedCheckpoint) -> BlurKind:
-    """The blur generator with as many taps as the file's.
+def check_order(checkpoint: PublishedCheckpoint, capture: Capture, order: Sequence[int]) -> None:
+    """Checks that frames follow each other in time as the released code has read them.
 
     Raises:
-        CheckpointError: There is none.
+        CheckpointError: They do not.
     """
-    num_taps = checkpoint.network_shape("blur").num_taps
-    if num_taps not in BLUR_OF_TAPS:
-        raise CheckpointError(f"{checkpoint.path}: its blur has {num_taps} taps, expected 9 (3 x 3) or 25 (5 x 5).")
-    return BLUR_OF_TAPS[num_taps]
-
-
-def load_weights(checkpoint: PublishedCheckpoint, model: NeucamModel) -> None:
-    """Puts the checkpoint's weights into scene and camera.
-
-    Args:
-        checkpoint: Of a still scene.
-        model: With the checkpoint's sizes, and a setting for each of its frames, in its order.
-
-    Raises:
-        CheckpointError: Sizes differ.
-    """
-    checkpoint.load_into(model.scene, "atlas")
-    checkpoint.load_into(model.camera.blur, "blur")
-    checkpoint.load_into(model.camera.focus, "focus")
-    checkpoint.load_into(model.camera.exposures, "exposures")
-    checkpoint.load_into(model.camera.response, "response")
+    for place, (frame, official_place) in enumerate(zip(capture.frames, order, strict=True)):
+        if place != official_place:
+            raise CheckpointError(
+                f"{checkpoint.path}: the released code reads {frame.path.name} as frame {official_place}, by its name "
+                f"as text, but in {capture.folder} it is frame {place}, by the numbers in the names. Number the files "
+                "with leading zeros, in the order in which the checkpoint was trained on them."
+            )
 
 
 def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
@@ -190,16 +186,16 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
     return run / "config.yml"
 
 
-def tell(capture: Capture, config: Path) -> None:
+def tell(capture: Capture, task: PublishedTask, config: Path) -> None:
     """Prints where the run is, what to type next, and what may be wrong with its size."""
     lines = [f"Wrote {config}", "Look at it, or write its picture:"]
     lines.append(f"  ns-viewer --load-config {config}")
     lines.append(f"  neucam-export hdr --load-config {config} --output-path pictures")
-    if (capture.width, capture.height) != PUBLISHED_STILL_SIZE:
-        width, height = PUBLISHED_STILL_SIZE
+    if (capture.width, capture.height) not in task.sizes:
+        sizes = " or ".join(f"{width}x{height}" for width, height in task.sizes)
         lines.append(
-            f"The photographs are {capture.width}x{capture.height} pixels here, {width}x{height} in the released "
-            "configurations. If they were at training, too, blur has the wrong width here: see --downscale-factor."
+            f"The photographs are {capture.width}x{capture.height} pixels here, {sizes} in the released configurations."
+            " If they were at training, too, blur and motion have the wrong size here: see --downscale-factor."
         )
     CONSOLE.print("\n".join(lines), markup=False, soft_wrap=True)
 

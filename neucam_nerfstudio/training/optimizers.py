@@ -66,3 +66,36 @@ class RunLengthDecay(Scheduler):
         # Python floats only: numpy's would keep checkpoints from loading safely.
         rise = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
         return rise * self.config.final_factor ** min(1.0, step / self.config.num_steps)
+
+
+@dataclass
+class FreshStartConfig(SchedulerConfig):
+    """From a step on, another learning rate, and an optimizer that has forgotten all gradients before."""
+
+    _target: type = field(default_factory=lambda: FreshStart)
+    """The scheduler."""
+    at_step: int = 48_000
+    """The first step with the new learning rate."""
+    factor: float = 0.1
+    """The new learning rate as a share of the initial one; 0 leaves the parameters as they are."""
+
+
+class FreshStart(Scheduler):
+    """Published response freezing: the scene starts afresh with a smaller learning rate, the camera stays as it is."""
+
+    config: FreshStartConfig
+
+    def get_scheduler(self, optimizer: Optimizer, lr_init: float) -> LRScheduler:
+        """The schedule of an optimizer, whose state it clears when the step is reached."""
+        return _ForgetfulLR(optimizer, self.config.at_step, self.config.factor)
+
+
+class _ForgetfulLR(LambdaLR):
+    def __init__(self, optimizer: Optimizer, at_step: int, factor: float) -> None:
+        self.at_step = at_step
+        super().__init__(optimizer, lambda step: factor if step >= self.at_step else 1.0)
+
+    def step(self, epoch: int | None = None) -> None:
+        super().step(epoch)
+        if self.last_epoch == self.at_step:
+            self.optimizer.state.clear()

@@ -1,4 +1,4 @@
-"""Photographs that tests write themselves."""
+"""Photographs and videos that tests write themselves."""
 
 from __future__ import annotations
 
@@ -68,5 +68,40 @@ def write_dng(tmp_path: Path) -> Writer:
         path = tmp_path / name
         tifffile.imwrite(path, mosaic.astype(np.uint16), photometric=32803, extratags=tags, metadata=None)
         return path
+
+    return write
+
+
+@pytest.fixture
+def write_video(tmp_path: Path) -> Writer:
+    """Writes a video: `write_video("clip.webm", codec="libvpx-vp9", num_frames=12, fps=30)`.
+
+    The square at the upper left of frame i has the value 20 + 15 i, the rest of the picture is a grey ramp.
+    """
+    import av
+
+    def picture(index: int, height: int, width: int) -> av.VideoFrame:
+        pixels = np.tile(np.linspace(60, 200, width).astype(np.uint8)[None, :, None], (height, 1, 3))
+        pixels[: height // 3, : width // 4] = (20 + 15 * index) % 256
+        return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+
+    def write(
+        name: str,
+        codec: str = "libx264",
+        pixel_format: str = "yuv420p",
+        num_frames: int = 12,
+        size: tuple[int, int] = (48, 64),
+        fps: int = 30,
+        options: dict[str, str] | None = None,
+        muxer: dict[str, str] | None = None,
+    ) -> Path:
+        with av.open(str(tmp_path / name), "w", options=muxer or {}) as container:
+            stream = container.add_stream(codec, rate=fps, options=options or {})
+            (stream.height, stream.width), stream.pix_fmt = size, pixel_format
+            container.start_encoding()
+            for index in range(num_frames):
+                container.mux(stream.encode(picture(index, *size)))
+            container.mux(stream.encode(None))
+        return tmp_path / name
 
     return write

@@ -38,7 +38,9 @@ def test_focus_stack_of_brackets(tiny_capture):
     assert (capture.focuses.positions, capture.focuses.source, capture.focuses.mode) == ((-1, 0, 1), "names", "learn")
     assert (capture.height, capture.width, capture.downscale_factor) == (60, 90, 1)
     assert capture.frames[capture.reference_index].name == "F1E1"
-    assert capture.ground_truth == tiny_capture / "gt" / "all_in_focus_hdr.exr"
+    assert capture.radiance_truth == (tiny_capture / "gt" / "all_in_focus_hdr.exr",) * 9
+    assert capture.sharp_truth == (None,) * 9 and capture.mask is capture.depth is capture.flow is None
+    assert not capture.moves and capture.times == (0.0,) * 9 and capture.frame_rate is None
     assert capture.train_indices == capture.eval_indices == tuple(range(9)) and not capture.held_out
     assert capture.eval_pixels is capture.train_pixels and capture.train_pixels.shape == (9, 60, 90, 3)
     assert capture.notes == ()
@@ -142,7 +144,7 @@ def test_unknown_exposures_of_equally_bright_frames_are_one(tmp_path, write_grey
     assert capture.exposures == ExposureSettings((0.0,), "brightness", "fix")
     assert [frame.exposure_index for frame in capture.frames] == [0, 0, 0]
     assert capture.notes == (
-        "Photographs are equally bright: taken as one exposure. Give --exposures learn if they are not.",
+        "Frames are equally bright: taken as one exposure. Give --exposures learn if they are not.",
     )
 
 
@@ -206,14 +208,22 @@ def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_captu
     shutil.rmtree(tiny_capture / "gt")
     cv2.imwrite(str(tiny_capture / "truth.hdr"), np.ones((60, 90, 3), np.float32))
     capture = load_capture(tiny_capture)
-    assert capture.ground_truth == tiny_capture / "truth.hdr" and len(capture.frames) == 9
+    assert capture.radiance_truth == (tiny_capture / "truth.hdr",) * 9
 
 
-def test_ground_truth_of_every_frame_is_not_that_of_a_still_capture(tiny_capture):
+def test_radiance_files_that_fit_no_frame_are_not_scored(tiny_capture):
     shutil.copy(tiny_capture / "gt" / "all_in_focus_hdr.exr", tiny_capture / "gt" / "other.exr")
     capture = load_capture(tiny_capture)
-    assert capture.ground_truth is None
-    assert capture.notes == (f"Not scored: {tiny_capture / 'gt'} holds 2 radiance files, a still capture has one.",)
+    assert capture.radiance_truth == (None,) * 9
+    assert capture.notes == (
+        f"Not scored: {tiny_capture / 'gt'} holds 2 radiance files, which fit the 9 frames neither in count nor by the"
+        " numbers in their names.",
+    )
+
+
+def test_named_reference(tiny_capture):
+    capture = load_capture(tiny_capture, reference="F2E0")
+    assert capture.frames[capture.reference_index].name == "F2E0"
 
 
 def test_deep_copies_do_not_hold_the_pixels_twice(tiny_capture):
@@ -259,7 +269,7 @@ def resize_ground_truth(folder: Path) -> None:
     ("spoil", "message"),
     [
         (lambda folder: [path.unlink() for path in folder.glob("*.png")], "TinyDesk: no photographs in this folder"),
-        (drop_all_but_one, r"F0E0\.png: the only photograph in its folder\. Add others"),
+        (drop_all_but_one, r"F0E0\.png: the only frame of this capture\. At least two"),
         (resize_one, r"F1E1\.png: the frame is 90x61 pixels, others are 90x60"),
         (cut_off_one, r"F2E1\.png: broken or unreadable file"),
         (lambda folder: (folder / "exposure.txt").write_text(""), r"exposure\.txt: the file is empty"),
@@ -285,6 +295,10 @@ def test_bad_capture_is_refused_with_the_file_named(tiny_capture, spoil, message
         ({"train_frames": ("F9*",)}, r"--train-frames F9\*: no frame of .*TinyDesk has such a name"),
         ({"eval_frames": ("*",)}, r"--eval-frames \*: holds out all 9 frames"),
         ({"train_frames": ("F0E0",)}, r"F0E0\.png: the only training frame"),
+        ({"reference": "F9"}, r"--reference F9: no training frame has this name\. Training frames: F0E0, F0E1"),
+        ({"train_frames": ("F0*",), "reference": "F1E1"}, "--reference F1E1: .* Training frames: F0E0, F0E1, F0E2"),
+        ({"eval_every": 3, "eval_frames": ("F0*",)}, "--eval-every 3: --train-frames or --eval-frames already choose"),
+        ({"frame_range": (0, 10)}, "--frame-range 0 10: there are 9 frames"),
         ({"downscale_factor": 0}, "--downscale-factor 0: expected a whole number from 1"),
         ({"downscale_factor": 61}, r"--downscale-factor 61 leaves no pixels of .*F0E0\.png \(90x60\)"),
     ],

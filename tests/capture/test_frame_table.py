@@ -33,7 +33,7 @@ def test_known_settings_say_where_they_come_from(tiny_desk):
     assert rows[4] == ["F1E1", "1 (by names)", "+0.00 (exposure.txt)", "train, reference"]
     assert rows[5] == ["F1E2", "1 (by names)", "+3.00 (exposure.txt)", "eval"]
     text = printed(capture)
-    assert "TinyDesk: 9 frames, 90x60, uint8" in text
+    assert "TinyDesk: 9 frames (6 held out), 90x60, uint8" in text
     assert "exposures are fixed, focus positions are learned" in text
 
 
@@ -51,3 +51,17 @@ def test_exposures_that_do_not_differ_say_what_told(tmp_path: Path, write_grey):
     capture = load_capture(tmp_path)
     assert [row[2] for row in rows_of(capture)] == ["+0.00 (brightness)"] * 2
     assert "exposures are fixed" in printed(capture)
+
+
+def test_many_frames_are_shown_by_the_first_and_last_few(tmp_path: Path, write_grey):
+    for index in range(30):
+        write_grey(f"{index:03d}.png", 100 + index % 2)
+    rows = rows_of(load_capture(tmp_path, frames="moments", eval_every=10))
+    assert [row[0] for row in rows] == ["000", "001", "002", "003", "004", "005", "...", "027", "028", "029"]
+    assert rows[0] == ["000", "its own", "+0.00 (brightness)", "train"]
+    assert rows[6][1] == "21 more frames"
+
+
+def test_a_video_says_its_frame_rate(write_video):
+    text = printed(load_capture(write_video("clip.mp4", fps=25), frames="moments"))
+    assert "clip.mp4: 12 frames at 25 frames/s, 64x48, uint8" in text

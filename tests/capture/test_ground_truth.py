@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import OpenEXR
 import pytest
 
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.ground_truth import find_ground_truth, read_radiance
+from neucam_nerfstudio.capture.ground_truth import (
+    GroundTruth,
+    check_sizes,
+    find_ground_truth,
+    find_radiance,
+    find_sharp,
+    match_to_frames,
+    picture_size,
+    read_radiance,
+    read_sharp,
+)
 
 RADIANCE = np.linspace(0, 40, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)
 
@@ -47,13 +59,95 @@ def test_light_is_averaged_when_downscaling(tmp_path):
 
 def test_folder_gt_comes_before_files_beside_the_photographs(tmp_path):
     (tmp_path / "beside.hdr").touch()
-    assert [path.name for path in find_ground_truth(tmp_path)] == ["beside.hdr"]
+    assert [path.name for path in find_radiance(tmp_path)] == ["beside.hdr"]
     (tmp_path / "gt").mkdir()
     (tmp_path / "gt" / "optics.json").touch()
-    assert [path.name for path in find_ground_truth(tmp_path)] == ["beside.hdr"]
-    (tmp_path / "gt" / "hdr_10.EXR").touch()
-    (tmp_path / "gt" / "hdr_9.exr").touch()
-    assert [path.name for path in find_ground_truth(tmp_path)] == ["hdr_9.exr", "hdr_10.EXR"]
+    assert [path.name for path in find_radiance(tmp_path)] == ["beside.hdr"]
+    for name in ("hdr_10.EXR", "hdr_9.exr", "depth.exr"):
+        (tmp_path / "gt" / name).touch()
+    assert [path.name for path in find_radiance(tmp_path)] == ["hdr_9.exr", "hdr_10.EXR"]
+
+
+def test_sharp_photographs_are_those_with_the_prefix(tmp_path, write_grey):
+    (tmp_path / "gt").mkdir()
+    for name in ("gt/sharp_1.png", "gt/sharp_0.png", "gt/preview.png", "sharp_2.png"):
+        write_grey(name)
+    assert [path.name for path in find_sharp(tmp_path)] == ["sharp_0.png", "sharp_1.png"]
+
+
+def test_sharp_photographs_are_read_as_shares_of_white(tmp_path):
+    ramp = np.arange(4 * 6 * 3, dtype=np.uint16).reshape(4, 6, 3) * 900
+    cv2.imwrite(str(tmp_path / "sharp_0.png"), ramp[..., ::-1])
+    np.testing.assert_allclose(read_sharp(tmp_path / "sharp_0.png"), ramp / 65535, rtol=1e-6)
+
+
+FRAMES = [Path(f"frame_{number:03d}.png") for number in (3, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("files", "reference", "of_frames"),
+    [
+        (["truth.hdr"], None, [0, 0, 0]),
+        (["a.exr", "b.exr", "c.exr"], None, [0, 1, 2]),
+        (["hdr_0.exr", "hdr_1.exr", "hdr_2.exr"], 1, [0, 1, 2]),
+        (["hdr_4.exr", "hdr_5.exr"], 1, [None, 0, 1]),
+        (["hdr_004.exr"], 0, [None, 0, None]),
+        (["HDRImg.hdr"], 1, [None, 0, None]),
+        (["hdr_7.exr", "hdr_8.exr"], 1, [None, None, None]),
+        (["x4_1.exr", "y_4.exr", "z_04.exr", "hdr_5.exr"], 1, [None, None, 3]),
+        ([], 1, [None, None, None]),
+    ],
+    ids=str,
+)
+def test_truth_belongs_to_frames_by_count_then_number_then_reference(files, reference, of_frames):
+    files = [Path(name) for name in files]
+    expected = [None if index is None else files[index] for index in of_frames]
+    assert match_to_frames(files, FRAMES, reference) == expected
+
+
+def test_truth_is_matched_before_frames_are_selected(tmp_path):
+    (tmp_path / "gt").mkdir()
+    for name in "abc":
+        (tmp_path / "gt" / f"{name}.exr").touch()
+    truth = find_ground_truth(tmp_path, FRAMES, kept=[0, 2], reference=0)
+    assert [path.name for path in truth.radiance] == ["a.exr", "c.exr"]
+    assert truth.sharp == (None, None) and truth.notes == ()
+
+
+def test_what_is_not_scored_is_said(tmp_path, write_grey):
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "hdr_004.exr").touch()
+    write_grey("gt/sharp_7.png"), write_grey("gt/sharp_8.png")
+    truth = find_ground_truth(tmp_path, FRAMES, kept=[0, 1, 2], reference=1)
+    assert truth.notes[0].startswith(
+        "1 of 3 frames have radiance ground truth: evaluation scores against it only if all"
+    )
+    assert truth.notes[1].startswith(
+        f"Not scored: {tmp_path / 'gt'} holds 2 sharp files, which fit the 3 frames neither"
+    )
+
+
+def test_sizes_are_known_from_headers(tmp_path, write_grey):
+    write_exr(tmp_path / "a.exr", {"RGB": RADIANCE})
+    cv2.imwrite(str(tmp_path / "a.hdr"), RADIANCE)
+    assert picture_size(tmp_path / "a.exr") == picture_size(tmp_path / "a.hdr") == (4, 6)
+    assert picture_size(write_grey("a.png", size=(5, 7))) == (5, 7)
+
+
+@pytest.mark.parametrize("name", ["truth.exr", "truth.hdr", "sharp_0.png"])
+def test_size_of_what_is_no_picture_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"not a picture")
+    with pytest.raises(CaptureError, match=f"{name}: unreadable ground truth"):
+        picture_size(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["radiance", "sharp"])
+def test_truth_of_another_size_is_refused(tmp_path, write_grey, kind):
+    file = write_exr(tmp_path / "a.exr", {"RGB": RADIANCE}) if kind == "radiance" else write_grey("a.png", size=(4, 6))
+    truth = GroundTruth(**{"radiance": (None,), "sharp": (None,), "notes": (), kind: (file,)})
+    check_sizes(truth, 2, 2, 3)
+    with pytest.raises(CaptureError, match=rf"{file.name}: the ground truth is 6x4 pixels, the frames are 6x5 \(both"):
+        check_sizes(truth, 1, 5, 6)
 
 
 @pytest.mark.parametrize("suffix", [".exr", ".hdr"])

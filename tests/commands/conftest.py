@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 import torch
 
-METHODS = ("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper")
+STILL = {
+    *("all_in_focus_hdr", "rgb", "all_in_focus", "hdr", "hdr_defocused"),
+    *("accumulation", "depth"),
+}
+LAYERED = {"opacity", "background", "foreground", "motion"}
+OUTPUTS = {
+    **dict.fromkeys(("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"), STILL | {"defocus"}),
+    "neucam-hdr-paper": STILL | {"motion"},
+    "neucam-deblur-paper": STILL | LAYERED | {"defocus"},
+    "neucam-hdr-video-paper": STILL | LAYERED,
+}
+"""The outputs of each method. Those for scenes that move take the small desk's frames for moments."""
+METHODS = tuple(OUTPUTS)
 NUM_STEPS = 12
 
 
@@ -27,6 +39,16 @@ class Run:
     @property
     def models(self) -> Path:
         return self.folder / "nerfstudio_models"
+
+    @property
+    def outputs(self) -> set[str]:
+        """Names of all outputs of its method."""
+        return OUTPUTS[self.folder.parent.name]
+
+    @property
+    def moves(self) -> bool:
+        """Whether its method takes frames for moments."""
+        return "motion" in self.outputs
 
     @property
     def alignment(self) -> str:
@@ -54,15 +76,17 @@ def train(
     from nerfstudio.configs.method_configs import all_methods
     from nerfstudio.scripts.train import main
 
-    from neucam_nerfstudio.published.network_sizes import NetworkSizes
-
     config = replace(
         copy.deepcopy(all_methods[method]),
         **{"data": data, "output_dir": output_dir, "timestamp": "run", "vis": "tensorboard"},
         **{"max_num_iterations": num_steps, "experiment_name": "test", **trainer},
     )
     config.logging.local_writer.enable = False
-    config.pipeline.model.network_sizes = NetworkSizes(32, 5, 32, 4, 32)
+    sizes, motion = config.pipeline.model.network_sizes, config.pipeline.model.motion
+    sizes.atlas_width = sizes.blur_width = sizes.response_width = 32
+    for network in (sizes.deformation, sizes.foreground_deformation, sizes.opacity):
+        network.layer_width = 16
+    motion.warm_up_rounds = min(motion.warm_up_rounds, 1)
     config.pipeline.datamanager.train_num_rays_per_batch = rays
     for option, value in (dataparser or {}).items():
         setattr(config.pipeline.datamanager.dataparser, option, value)

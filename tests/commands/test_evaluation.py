@@ -19,12 +19,13 @@ def scores(run: Run, tmp_path: Path) -> dict[str, float]:
 
 def test_scores_against_photographs_and_ground_truth(run, tmp_path):
     results = scores(run, tmp_path)
-    against_radiance = [f"{name}_{run.alignment}" for name in ("psnr_mu", "ssim_mu", "psnr_pu21")]
+    # The one true radiance is that of all frames of a still scene, but not of all moments.
+    against_radiance = () if run.moves else [f"{name}_{run.alignment}" for name in ("psnr_mu", "ssim_mu", "psnr_pu21")]
     for name in ("psnr", "ssim", *against_radiance):
         assert math.isfinite(results[name]) and math.isfinite(results[f"{name}_std"]), name
     assert 0 <= results["ssim"] <= 1
-    # All frames show one scene.
-    assert results[f"psnr_mu_{run.alignment}_std"] == pytest.approx(0, abs=1e-3)
+    for name in against_radiance:
+        assert results[f"{name}_std"] == pytest.approx(0, abs=1e-3)
 
 
 def test_classical_start_is_already_a_picture(neucam_run, tmp_path):

@@ -45,7 +45,7 @@ def test_radiance_is_better_than_the_classical_one_it_starts_from(desk_crop, tmp
     _, pipeline, _, _ = eval_setup(run.config)
     dataset = pipeline.datamanager.train_dataset
     capture = dataset.metadata["capture"]
-    truth = read_radiance(capture.ground_truth)
+    truth = read_radiance(capture.radiance_truth[capture.reference_index])
     learned = pipeline.model.get_outputs_for_camera(dataset.cameras[0:1])["hdr"].numpy()
     classical = np.exp(estimate_from(capture, capture.train_pixels).log_radiance)
     score, classical_score = (hdr_scores(radiance, truth)["psnr_mu_scale"] for radiance in (learned, classical))

@@ -51,7 +51,7 @@ def only_our_ffmpeg(monkeypatch, tmp_path):
 
 
 def test_every_output_of_every_frame(run, tmp_path):
-    names = [*sorted(OUTPUTS), "raw-hdr", "gt-rgb"]
+    names = [*sorted(run.outputs), "raw-hdr", "gt-rgb"]
     DatasetRender(run.config, tmp_path, image_format="png", rendered_output_names=names, split="train").main()
     assert {path.name for path in (tmp_path / "train").iterdir()} == set(names)
     for name in names:

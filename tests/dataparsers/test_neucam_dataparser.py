@@ -14,7 +14,7 @@ from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, NeucamDataParserSpecification
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
-HEAVY_MODULES = ["nerfstudio.engine.trainer", "nerfstudio.pipelines.base_pipeline", "rawpy", "OpenEXR", "skimage"]
+HEAVY_MODULES = ["nerfstudio.engine.trainer", "nerfstudio.pipelines.base_pipeline", "rawpy", "OpenEXR", "skimage", "av"]
 
 
 def outputs(folder, split="train", **options):
@@ -58,6 +58,19 @@ def test_rays_of_pixel_centres_meet_the_plane_at_their_coordinates(tiny_desk):
     assert rays.metadata["focus_position"].unique().tolist() == [0.0]
 
 
+def test_moments_have_times_and_a_time_slider(tiny_desk):
+    parser = NeucamDataParserConfig(data=tiny_desk, frames="moments", eval_every=4).setup()
+    assert parser.includes_time
+    assert parser.get_dataparser_outputs("train").cameras.times.flatten().tolist() == [
+        pytest.approx(index / 8) for index in (0, 1, 2, 3, 5, 6, 7)
+    ]
+    assert parser.get_dataparser_outputs("test").cameras.times.tolist() == [[0.5], [1.0]]
+
+
+def test_settings_have_no_time_slider(tiny_desk):
+    assert not NeucamDataParserConfig(data=tiny_desk).setup().includes_time
+
+
 def test_photographs_are_read_once_for_all_splits(tiny_desk):
     parser = NeucamDataParserConfig(data=tiny_desk).setup()
     captures = [parser.get_dataparser_outputs(split).metadata["capture"] for split in ("train", "val", "test")]
@@ -97,10 +110,19 @@ def test_options_of_the_command_line():
     config = tyro.cli(NeucamDataParserConfig, args=arguments)
     assert config.train_frames == ("F0E0", "F1*") and config.eval_frames == ()
     assert (config.downscale_factor, config.exposures, config.focus) == (2, "refine", "fix")
+    arguments = "--data clip.mp4 --frame-range 3 40 --frame-stride 2 --eval-every 8 --reference 00007".split()
+    config = tyro.cli(NeucamDataParserConfig, args=arguments)
+    assert (config.frame_range, config.frame_stride) == ((3, 40), 2)
+    assert (config.eval_every, config.reference) == (8, "00007")
+
+
+def test_whether_frames_are_moments_is_the_method_s_choice_and_no_option(capsys):
+    with pytest.raises(SystemExit):
+        tyro.cli(NeucamDataParserConfig, args=["--frames", "moments"])
 
 
 def test_config_survives_the_yaml_file_of_a_run(tmp_path):
-    config = NeucamDataParserConfig(data=tmp_path, train_frames=("F0E0",), downscale_factor=2)
+    config = NeucamDataParserConfig(data=tmp_path, train_frames=("F0E0",), frame_range=(0, 4), frames="moments")
     assert yaml.load(yaml.dump(config), Loader=yaml.Loader) == config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import yaml
 
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
@@ -10,9 +11,10 @@ from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, C
 THREE_FRAMES = ("F0E0", "F1E1", "F2E2")
 
 
-def datamanager(folder, develop_all_exposures=True, **parser_options) -> CaptureDataManager:
+def datamanager(folder, develop_all_exposures=True, frames="settings", **parser_options) -> CaptureDataManager:
     config = CaptureDataManagerConfig(
         dataparser=NeucamDataParserConfig(data=folder, **parser_options),
+        frames=frames,
         develop_all_exposures=develop_all_exposures,
         train_num_rays_per_batch=64,
         eval_num_rays_per_batch=32,
@@ -74,3 +76,22 @@ def test_next_eval_image_gives_a_camera_and_its_photograph(tiny_desk):
     assert batch["image"].shape == (60, 90, 3)
     assert set(camera.metadata) >= {"focus_index", "exposure_index"}
     assert torch.is_floating_point(batch["image"])
+
+
+def test_method_of_moments_makes_its_dataparser_one(tiny_desk):
+    manager = datamanager(tiny_desk, frames="moments", train_frames=("F0*",), eval_frames=("F0*",))
+    assert manager.includes_time and manager.dataparser.capture.moves
+    rays, batch = manager.next_train(0)
+    assert batch["image"].shape == (64, 3)
+    assert torch.equal(rays.times, rays.metadata["focus_index"] / 2), "every frame has a focus and a time of its own"
+
+
+def test_method_of_settings_makes_its_dataparser_one(tiny_desk):
+    assert not datamanager(tiny_desk).includes_time
+
+
+def test_choice_of_the_method_survives_the_yaml_file_of_a_run(tiny_desk):
+    config = CaptureDataManagerConfig(dataparser=NeucamDataParserConfig(data=tiny_desk), frames="moments")
+    again = yaml.load(yaml.dump(config), Loader=yaml.Loader)
+    again.dataparser = NeucamDataParserConfig(data=tiny_desk)
+    assert again.setup(device="cpu").dataparser.capture.moves

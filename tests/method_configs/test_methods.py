@@ -15,10 +15,11 @@ import neucam_nerfstudio
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.method_configs import methods
+from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
 from neucam_nerfstudio.models.training_losses import LossWeights
-from neucam_nerfstudio.published.network_sizes import NetworkSizes
-from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
+from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
+from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
 METHODS = {
@@ -26,11 +27,13 @@ METHODS = {
     for specification in (
         *(methods.neucam, methods.neucam_multifocus),
         *(methods.neucam_paper, methods.neucam_multifocus_paper),
+        *(methods.neucam_hdr_paper, methods.neucam_deblur_paper, methods.neucam_hdr_video_paper),
     )
 }
+PAPER_TWINS = [name for name in METHODS if name.endswith("-paper")]
 OWN_CONFIGS = (
-    *(NeucamTrainerConfig, NeucamModelConfig, LossWeights, NetworkSizes),
-    *(CaptureDataManagerConfig, NeucamDataParserConfig, FusedAdamConfig, RunLengthDecayConfig),
+    *(NeucamTrainerConfig, NeucamModelConfig, LossWeights, MotionTraining, NetworkSizes, MotionNetworkSizes),
+    *(CaptureDataManagerConfig, NeucamDataParserConfig, FusedAdamConfig, RunLengthDecayConfig, FreshStartConfig),
 )
 NERFSTUDIO_READS = {"_target", "machine", "enable_collider", "eval_num_rays_per_chunk", "eps", "betas", "fused"}
 """Fields of ours that only override the default of a field of nerfstudio's or torch's, which read them."""
@@ -66,7 +69,10 @@ def parts_in(config: Any) -> list[Any]:
 
 
 def test_names():
-    assert set(METHODS) == {"neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"}
+    assert set(METHODS) == {
+        *("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"),
+        *("neucam-hdr-paper", "neucam-deblur-paper", "neucam-hdr-video-paper"),
+    }
 
 
 def test_multifocus_differs_from_neucam_in_the_response_alone():
@@ -92,24 +98,98 @@ def test_paper_twin_differs_from_ours_in_model_optimizers_and_batch_alone():
     }
 
 
-@pytest.mark.parametrize("name", ["neucam-paper", "neucam-multifocus-paper"])
+@pytest.mark.parametrize("name", PAPER_TWINS)
 def test_paper_twins_have_the_published_settings(name):
     config = METHODS[name]
     model = config.pipeline.model
-    parts = (model.scene, model.blur, model.mixing, model.exposures, model.response, model.start_from_classical)
-    assert parts == ("siren", "neural-kernel-9", "log-light", "bounded", "neural-curve", False)
+    assert (model.mixing, model.exposures, model.response) == ("log-light", "bounded", "neural-curve")
+    assert not model.start_from_classical and not config.pipeline.datamanager.develop_all_exposures
     assert (model.losses.unit_exposure_mult, model.losses.falling_response_mult) == (1.0, 33.3)
-    assert model.losses.random_mu_law == (name == "neucam-paper")
+    assert model.losses.random_mu_law == (name in ("neucam-paper", "neucam-hdr-paper"))
     assert {group["optimizer"].lr for group in config.optimizers.values()} == {1e-4}
+
+
+@pytest.mark.parametrize(
+    ("name", "scene", "blur", "steps", "pixels", "frames"),
+    [
+        ("neucam-paper", "siren", "neural-kernel-9", 150_000, 14_175, "settings"),
+        ("neucam-multifocus-paper", "siren", "neural-kernel-9", 100_000, 8_100, "settings"),
+        ("neucam-hdr-paper", "deformed-siren", "none", 150_000, 54_835, "moments"),
+        ("neucam-deblur-paper", "layered-siren", "neural-kernel-9", 800_000, 18_432, "moments"),
+        ("neucam-hdr-video-paper", "layered-siren", "none", 800_000, 18_432, "moments"),
+    ],
+)
+def test_published_tasks(name, scene, blur, steps, pixels, frames):
+    config = METHODS[name]
+    model, datamanager = config.pipeline.model, config.pipeline.datamanager
+    assert (model.scene, model.blur, config.max_num_iterations) == (scene, blur, steps)
+    assert (datamanager.train_num_rays_per_batch, datamanager.frames) == (pixels, frames)
+
+
+PUBLISHED_MOTION = {
+    "neucam-paper": MotionTraining(),
+    "neucam-multifocus-paper": MotionTraining(),
+    "neucam-hdr-paper": MotionTraining(rigidity_mult=1.0, rigidity_steps=50_000),
+    "neucam-deblur-paper": MotionTraining(
+        **{"mapping_scale": 1.0, "warm_up_rounds": 100, "rigidity_mult": 1e-2, "rigidity_steps": 20_000},
+        **{"hidden_foreground_mult": 1e-3, "undecided_opacity_mult": 1.0, "opacity_mult": 5e-2},
+    ),
+    "neucam-hdr-video-paper": MotionTraining(
+        **{"mapping_scale": 0.8, "warm_up_rounds": 100, "rigidity_mult": 1e-2, "rigidity_steps": 500_000},
+        **{"hidden_foreground_mult": 5e-2, "undecided_opacity_mult": 1.0, "opacity_mult": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAPER_TWINS)
+def test_published_training_of_motion(name):
+    motion = METHODS[name].pipeline.model.motion
+    assert motion == PUBLISHED_MOTION[name]
+    assert (motion.mask_mult, motion.mask_steps, motion.flow_mult) == (2.0, 0, 0.0)  # off in every preset
+
+
+@pytest.mark.parametrize(
+    ("name", "deformation", "foreground_deformation", "opacity"),
+    [
+        ("neucam-hdr-paper", (0, 256, 4), None, None),
+        ("neucam-deblur-paper", (3, 256, 4), (3, 256, 4), (4, 256, 4)),
+        ("neucam-hdr-video-paper", (0, 256, 4), (3, 256, 6), (3, 256, 4)),
+    ],
+)
+def test_published_networks(name, deformation, foreground_deformation, opacity):
+    sizes = METHODS[name].pipeline.model.network_sizes
+    assert dataclasses.astuple(sizes)[:5] == (512, 5, 64, 4, 128)
+    assert dataclasses.astuple(sizes.deformation) == deformation
+    if opacity is not None:
+        assert dataclasses.astuple(sizes.foreground_deformation) == foreground_deformation
+        assert dataclasses.astuple(sizes.opacity) == opacity
+
+
+def test_published_response_freezing():
+    config = METHODS["neucam-hdr-paper"]
+    schedules = {name: group["scheduler"] for name, group in config.optimizers.items() if name != "blur"}
+    assert {schedule.at_step for schedule in schedules.values()} == {48_000}
+    rates = {name: 1e-4 * schedule.factor for name, schedule in schedules.items()}
+    assert rates == {"scene": pytest.approx(1e-5), "focus": 0, "exposures": 0, "response": 0}
+    losses = config.pipeline.model.losses
+    assert (losses.other_frames_mult, losses.reference_first_step) == (0.2, 48_000)
+
+
+@pytest.mark.parametrize("name", [name for name in PAPER_TWINS if name != "neucam-hdr-paper"])
+def test_other_published_tasks_freeze_nothing(name):
+    config = METHODS[name]
     assert {group["scheduler"] for group in config.optimizers.values()} == {None}
+    assert config.pipeline.model.losses.other_frames_mult == 1.0
 
 
-def test_published_length_and_batch():
-    lengths = {
-        name: (c.max_num_iterations, c.pipeline.datamanager.train_num_rays_per_batch) for name, c in METHODS.items()
+def test_which_methods_are_for_high_dynamic_range_alone():
+    assert {name for name, config in METHODS.items() if config.pipeline.model.needs_bracket} == {
+        *("neucam-hdr-paper", "neucam-hdr-video-paper"),
     }
-    assert lengths["neucam-paper"] == (150_000, 14_175)
-    assert lengths["neucam-multifocus-paper"] == (100_000, 8_100)
+
+
+def test_brackets_are_rendered_at_the_reference_frame_s_time_as_published():
+    assert [name for name, config in METHODS.items() if config.pipeline.model.at_reference] == ["neucam-hdr-paper"]
 
 
 @pytest.mark.parametrize("name", METHODS)

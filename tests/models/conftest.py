@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
@@ -41,3 +44,41 @@ def build_model(desk: Capture) -> Callable[..., NeucamModel]:
 def frame_camera(desk: Capture) -> Callable[[int], Cameras]:
     """The camera of one frame of the small desk: `frame_camera(4)`."""
     return lambda index: frame_cameras(desk, (index,))
+
+
+@pytest.fixture
+def desk_with_frames(desk: Capture) -> Callable[[int], Capture]:
+    """The small desk's first frames as moments of a scene that moves, each with settings of its own."""
+
+    def moving(num_frames: int) -> Capture:
+        frames = [replace(desk.frames[i], focus_index=i, exposure_index=i) for i in range(num_frames)]
+        stops = [desk.exposure_stops(i) for i in range(num_frames)]
+        return replace(
+            desk,
+            frames=tuple(frames),
+            train_indices=tuple(range(num_frames)),
+            eval_indices=tuple(range(num_frames)),
+            exposures=replace(desk.exposures, stops=tuple(stops)),
+            focuses=replace(desk.focuses, positions=(0.0,) * num_frames),
+            reference_index=(num_frames - 1) // 2,
+            moves=True,
+            times=tuple(i / (num_frames - 1) for i in range(num_frames)),
+            train_pixels=desk.train_pixels[:num_frames],
+            eval_pixels=desk.train_pixels[:num_frames],
+        )
+
+    return moving
+
+
+def camera_without_settings(camera: Cameras, **changes) -> Cameras:
+    """The camera as the viewer or a path would give it; `metadata` may be told."""
+    camera = camera[0:1]
+    camera.metadata, camera.times = changes.get("metadata"), None
+    return camera
+
+
+def start(model, dataset) -> None:
+    """Runs what the model has the trainer run before the first step."""
+    trainer = SimpleNamespace(pipeline=SimpleNamespace(datamanager=SimpleNamespace(train_dataset=dataset)))
+    for callback in model.get_training_callbacks(trainer):
+        callback.run_callback_at_location(0, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)

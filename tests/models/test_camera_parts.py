@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,35 +13,29 @@ from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
     ResponseKind,
-    SceneKind,
     build_blur,
     build_exposures,
     build_focus,
     build_response,
-    build_scene,
 )
+from neucam_nerfstudio.models.scene_parts import build_scene
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 
-SIZES = NetworkSizes(atlas_width=16, blur_width=16, response_width=16)
+SIZES = NetworkSizes(blur_width=16, response_width=16)
 UV, NOW = torch.rand(4, 2), torch.zeros(4, 1)
 
 
-@pytest.mark.parametrize("kind", get_args(SceneKind))
-def test_scenes_give_light_everywhere(desk, kind):
-    radiance = build_scene(kind, desk, SIZES).radiance(UV, NOW)
-    assert radiance.shape == (4, 3) and (radiance > 0).all()
-
-
 @pytest.mark.parametrize("kind", get_args(BlurKind))
-def test_blur_generators_know_the_picture_s_size(desk, kind):
-    blur = build_blur(kind, desk, SIZES)
+def test_blur_generators_know_the_picture_s_size(desk_with_frames, kind):
+    capture = desk_with_frames(3)
+    blur = build_blur(kind, capture, SIZES, build_scene("moving-grid", capture, SIZES))
     if kind == "none":
         assert blur is None
         return
     assert blur.picture_size_px.tolist() == [90, 60]
-    taps = blur(UV, NOW, 1.0)
+    taps = blur(UV, NOW, NOW, 1.0)
     torch.testing.assert_close(taps.weights.sum(-1), torch.ones(4))
-    assert kind == "lens" or taps.weights.shape == (4, int(kind.rsplit("-", 1)[1]))
+    assert not kind.startswith("neural") or taps.weights.shape == (4, int(kind.rsplit("-", 1)[1]))
 
 
 @pytest.mark.parametrize("kind", get_args(ResponseKind))
@@ -73,3 +68,14 @@ def test_focus_starts_at_the_capture_s_positions(desk, mode, learned):
     capture = dataclasses.replace(desk, focuses=dataclasses.replace(desk.focuses, mode=mode))
     focus = build_focus(capture)
     assert focus.positions.tolist() == [-1.0, 0.0, 1.0] and focus.positions.requires_grad == learned
+
+
+@pytest.mark.parametrize(("by_depth", "num_inputs"), [(True, 2), (False, 3)])
+def test_published_blur_goes_by_depth_where_there_is_depth(desk, by_depth, num_inputs, capsys):
+    side_maps = dataclasses.replace(desk.side_maps)
+    side_maps.__dict__["depth"] = np.random.default_rng(0).random((9, 60, 90), np.float32)
+    capture = dataclasses.replace(desk, side_maps=side_maps)
+    blur = build_blur("neural-kernel-9", capture, SIZES, by_depth=by_depth)
+    assert blur.network.layers[0].in_features == num_inputs
+    assert ("blur goes by depth" in capsys.readouterr().out) == by_depth
+    assert blur(UV, NOW, NOW, 1.0).uv.shape == (4, 9, 2)

@@ -40,7 +40,7 @@ def test_are_turned_from_python(dials):
     dials.aperture = 0
     dials.exposure_stops = -2.5
     dials.tone_mapping = "filmic"
-    assert dials.read() == DialSettings(0.35, 0.0, -2.5, -2.5, "filmic")
+    assert dials.read() == DialSettings(0.35, 0.0, -2.5, -2.5, "filmic", True, True)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,16 @@ def test_follow_the_reference_frame_while_it_is_learned(dials):
     dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
     dials.follow_reference(focus_position=0.25, exposure_stops=0.75)
     assert (dials.focus_position, dials.exposure_stops) == (0.25, 0.75)
+
+
+def test_tell_which_of_them_have_been_turned(dials):
+    assert not dials.read().focus_turned and not dials.read().exposure_turned
+    dials.exposure_stops = 1.0
+    assert dials.read().exposure_turned and not dials.read().focus_turned
+    dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
+    assert dials.read().exposure_turned and not dials.read().focus_turned
+    dials.exposure_stops = 0.5
+    assert not dials.read().exposure_turned
 
 
 def test_turned_dial_stays_where_it_was_turned(dials):

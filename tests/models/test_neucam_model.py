@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
-from nerfstudio.cameras.cameras import Cameras
 
-import neucam_nerfstudio.models.neucam_model as neucam_model
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
+
+from .conftest import camera_without_settings, start
 
 OUTPUTS = {
     *("all_in_focus_hdr", "rgb", "all_in_focus", "hdr", "hdr_defocused", "defocus"),
@@ -27,21 +26,8 @@ def datamanager(folder, **options):
     return config.setup(device="cpu", test_mode="val", world_size=1, local_rank=0)
 
 
-def camera_without_settings(camera: Cameras, **changes) -> Cameras:
-    camera = camera[0:1]
-    camera.metadata, camera.times = changes.get("metadata"), None
-    return camera
-
-
 def learned_groups(model) -> set[str]:
     return set(model.get_param_groups())
-
-
-def start(model, dataset) -> None:
-    """Runs what the model has the trainer run before the first step."""
-    trainer = SimpleNamespace(pipeline=SimpleNamespace(datamanager=SimpleNamespace(train_dataset=dataset)))
-    for callback in model.get_training_callbacks(trainer):
-        callback.run_callback_at_location(0, neucam_model.TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
 
 
 def test_a_camera_gets_every_output_as_a_picture_of_its_size(build_model, frame_camera):
@@ -52,11 +38,12 @@ def test_a_camera_gets_every_output_as_a_picture_of_its_size(build_model, frame_
         assert picture.shape == (60, 90, channels) and picture.isfinite().all(), name
 
 
-def test_training_rays_only_get_pixel_values(build_model, tiny_desk):
+def test_training_rays_only_get_pixel_values_and_tell_where_they_went(build_model, tiny_desk):
     model, manager = build_model().train(), datamanager(tiny_desk)
     rays, batch = manager.next_train(0)
     outputs = model(rays)
-    assert set(outputs) == {"rgb"} and outputs["rgb"].shape == batch["image"].shape == (32, 3, 3)
+    assert set(outputs) == {"rgb", "rays"} and outputs["rgb"].shape == batch["image"].shape == (32, 3, 3)
+    assert outputs["rays"].uv.shape == (32, 2) and outputs["rays"].layers is None
 
 
 def test_a_step_reaches_every_group_of_parameters(build_model, tiny_desk):

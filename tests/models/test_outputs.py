@@ -12,10 +12,20 @@ from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
-from neucam_nerfstudio.models.outputs import for_display, picture_anchors, render_outputs
+from neucam_nerfstudio.models.outputs import (
+    Display,
+    for_display,
+    layer_outputs,
+    motion_output,
+    picture_anchors,
+    render_outputs,
+)
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
 from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.layered_scene import LayeredScene, Opacity
+from neucam_nerfstudio.scene.scene_field import SceneField
 
 HEIGHT, WIDTH = 12, 16
 PICTURES = ("all_in_focus_hdr", "rgb", "all_in_focus", "defocus")
@@ -57,15 +67,13 @@ def every_pixel() -> torch.Tensor:
 
 
 @torch.no_grad()
-def rendered(
-    scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, operator="reinhard", brighter=0.0, response=None
-):
+def rendered(scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, brighter=0.0):
     uv = every_pixel()
     column = torch.ones_like(uv[:, :1])
     camera = ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0,), 0, "fix"), SquareRoot())
     settings = CameraSettings(focus_position * column, stops * column, aperture)
-    anchors = picture_anchors(scene, ImagePlane(HEIGHT, WIDTH))
-    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, anchors, "reinhard", brighter)
+    display = Display(picture_anchors(scene), "reinhard", brighter)
+    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, display)
 
 
 def test_viewer_opens_on_the_all_in_focus_hdr_picture(scene):
@@ -89,7 +97,7 @@ def test_each_output_has_the_parts_that_its_name_says(scene):
     blurred = outputs["hdr_defocused"]
     assert not torch.allclose(blurred, sharp, rtol=0.05)
     torch.testing.assert_close(outputs["rgb"], (blurred / 4).sqrt().clamp(max=1), atol=1e-4, rtol=1e-3)
-    anchors = picture_anchors(scene, ImagePlane(HEIGHT, WIDTH))
+    anchors = picture_anchors(scene)
     torch.testing.assert_close(outputs["all_in_focus_hdr"], tonemap(sharp, "reinhard", anchors))
 
 
@@ -142,7 +150,7 @@ def test_anchors_suit_the_whole_picture():
     halves = torch.zeros(HEIGHT, WIDTH, 3)
     halves[:, WIDTH // 2 :] = math.log(16.0)
     scene.pyramid.start_from(halves)
-    anchors = picture_anchors(scene, ImagePlane(HEIGHT, WIDTH))
+    anchors = picture_anchors(scene)
     assert anchors.key.item() == pytest.approx(4.0, rel=0.1)  # geometric mean of 1 and 16
     assert anchors.white.item() == pytest.approx(16.0, rel=1e-3)
     assert not anchors.key.requires_grad
@@ -151,7 +159,67 @@ def test_anchors_suit_the_whole_picture():
 def test_for_display_only_radiance_is_tone_mapped():
     anchors = DisplayAnchors(key=torch.tensor(0.18), white=torch.tensor(8.0))
     outputs = {"hdr": torch.full((2, 3), 50.0), "hdr_defocused": torch.zeros(2, 3), "rgb": torch.full((2, 3), 0.3)}
-    shown = for_display(outputs, anchors, "reinhard", 0.0)
+    shown = for_display(outputs, Display(anchors, "reinhard", 0.0))
     assert 0.99 < shown["hdr"].min() and shown["hdr"].max() <= 1
     assert torch.equal(shown["hdr_defocused"], torch.zeros(2, 3))
     assert torch.equal(shown["rgb"], outputs["rgb"])
+
+
+class Level(SceneField):
+    """The same light everywhere."""
+
+    def __init__(self, log_radiance: float) -> None:
+        super().__init__()
+        self.level = log_radiance
+
+    def log_radiance(self, uv, times):
+        return torch.zeros(*uv.shape[:-1], 3) + self.level
+
+
+class OpaqueOnTheRight(Opacity):
+    def forward(self, uv, times):
+        return (uv[..., :1] > 0.5).float()
+
+
+class PanRight(Deformation):
+    """The picture moves to the right by half its width from the first moment to the last."""
+
+    def forward(self, uv, times):
+        return uv - torch.cat([times / 2, torch.zeros_like(times)], -1)
+
+
+DISPLAY = Display(DisplayAnchors(key=torch.tensor(1.0), white=torch.tensor(100.0)), "reinhard", 0.0)
+
+
+def test_layers_are_shown_apart():
+    scene = LayeredScene(Level(0.0), Level(math.log(20.0)), OpaqueOnTheRight())
+    uv, times = torch.tensor([[0.2, 0.5], [0.8, 0.5]]), torch.zeros(2, 1)
+    outputs = layer_outputs(scene, uv, times, DISPLAY)
+    assert list(outputs) == ["opacity", "background", "foreground"]
+    assert outputs["opacity"].tolist() == [[0.0], [1.0]]
+    torch.testing.assert_close(outputs["background"], DISPLAY.tonemap(torch.ones(2, 3)))
+    torch.testing.assert_close(outputs["foreground"], DISPLAY.tonemap(torch.full((2, 3), 20.0)))
+    assert (outputs["background"] < outputs["foreground"]).all() and outputs["foreground"].max() <= 1
+
+
+def test_motion_is_shown_since_the_reference_frame():
+    scene = DeformedScene(Level(0.0), PanRight())
+    uv, times = torch.full((3, 2), 0.5), torch.tensor([[0.0], [0.5], [1.0]])
+    plane = ImagePlane(HEIGHT, WIDTH)
+    (name, motion), *others = motion_output(scene, plane, uv, times, 0.5, torch.tensor(0.25)).items()
+    assert name == "motion" and others == [] and motion.shape == (3, 3)
+    before, now, after = motion
+    assert now.min() > 0.99  # white: nothing has moved yet
+    assert after[0] > 0.99 and after[1:].max() < 0.2  # red: to the right
+    assert before[0] < 0.2 and before[1:].min() > 0.6  # cyan: to the left
+
+
+def test_anchors_suit_the_reference_frame_s_moment():
+    class Dawn(Level):
+        def log_radiance(self, uv, times):
+            return super().log_radiance(uv, times) + 3 * times
+
+    scene = Dawn(0.0)
+    scene.level = torch.nn.Parameter(torch.zeros(()))
+    dark, bright = (picture_anchors(scene, time).key.item() for time in (0.0, 1.0))
+    assert (dark, bright) == (pytest.approx(1.0), pytest.approx(math.exp(3.0), rel=1e-4))

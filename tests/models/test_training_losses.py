@@ -12,7 +12,7 @@ from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
-from neucam_nerfstudio.models.training_losses import LossWeights, training_losses
+from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.published.losses import unit_exposure_error
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
@@ -94,6 +94,31 @@ def test_published_response_terms():
         for curve in response.channels:
             curve[2].weight.copy_(-curve[2].weight.abs() * curve[0].weight.sign().T)  # falls everywhere
     assert losses_of(weights(falling_response_mult=4.0), parts=camera(response=response))["falling_response"] > 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "step", "expected"),
+    [
+        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 99, None, id="before"),
+        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 100, [0.2, 1.0, 0.2], id="from then on"),
+        pytest.param({"other_frames_mult": 1.0}, 100, None, id="all frames count alike"),
+    ],
+)
+def test_reference_frame_counts_more_from_a_step_on(chosen, step, expected):
+    emphasis = reference_emphasis(weights(**chosen), torch.tensor([False, True, False]), step)
+    assert (None if emphasis is None else emphasis.tolist()) == (expected and pytest.approx(expected))
+
+
+def test_weights_of_rays_by_hand():
+    emphasis = torch.tensor([1.0, 0.2])
+    losses = training_losses(NONE, GridScene(*SIZE), camera(), LDR, BATCH, emphasis)
+    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)  # only the second ray errs
+
+
+def test_weights_of_rays_count_for_all_their_exposures():
+    ldr, batch = LDR[:, None].expand(2, 4, 3), {"image": BATCH["image"][:, None].expand(2, 4, 3)}
+    losses = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch, torch.tensor([1.0, 0.2]))
+    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)
 
 
 EVERYTHING = LossWeights(False, 1.0, 1.0, 1.0, 1.0, 1.0)

@@ -12,7 +12,7 @@ from neucam_nerfstudio.published.motion_losses import deformation_jacobian, rigi
 
 
 def taps_of(task):
-    return task.blur()(task.uv, task.focus_position()[:, None], aperture=1.0)
+    return task.blur()(task.uv, task.times, task.focus_position()[:, None], aperture=1.0)
 
 
 def blurred_log_radiance(task):

@@ -34,7 +34,7 @@ class LeftAndRight(BlurGenerator):
 
     picture_size_px = torch.tensor([8.0, 8.0])
 
-    def forward(self, uv: Tensor, focus_position: Tensor, aperture: float) -> Taps:
+    def forward(self, uv: Tensor, times: Tensor, focus_position: Tensor, aperture: float) -> Taps:
         step = aperture * focus_position * torch.tensor([0.25, 0.0])
         return Taps(torch.stack([uv - step, uv + step], 1), torch.full((len(uv), 2), 0.5))
 

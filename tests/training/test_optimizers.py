@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
+from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
 
 
 def schedule(**options):
@@ -80,3 +80,54 @@ def test_a_step_counts_as_a_change_of_the_parameters():
         parameter.grad = torch.ones(1)
         optimizer.step()
     assert len(seen) == 3
+
+
+class FreshlyStarted:
+    """A parameter under Adam, with a gradient of 1 before the fresh start and of -1 from then on."""
+
+    def __init__(self, at_step: int, factor: float) -> None:
+        self.at_step = at_step
+        self.parameter = nn.Parameter(torch.zeros(1))
+        self.optimizer = torch.optim.Adam([self.parameter], lr=1e-2)
+        self.scheduler = FreshStartConfig(at_step=at_step, factor=factor).setup().get_scheduler(self.optimizer, 1e-2)
+
+    def train(self, first: int, last: int) -> list[float]:
+        """Where the parameter is after each of these steps."""
+        values = []
+        for step in range(first, last):
+            self.parameter.grad = torch.tensor([1.0 if step < self.at_step else -1.0])
+            self.optimizer.step()
+            self.scheduler.step()
+            values.append(self.parameter.item())
+        return values
+
+
+def test_fresh_start_forgets_the_gradients_before():
+    values = FreshlyStarted(at_step=3, factor=0.1).train(0, 6)
+    assert values[:3] == pytest.approx([-0.01, -0.02, -0.03], rel=1e-4)
+    # Adam's first steps on a constant gradient are the learning rate; an Adam that remembers would still go down.
+    assert values[3:] == pytest.approx([-0.029, -0.028, -0.027], rel=1e-4)
+
+
+def test_frozen_parameters_stay_as_they_are():
+    run = FreshlyStarted(at_step=2, factor=0.0)
+    values = run.train(0, 5)
+    assert values[1] == values[2] == values[4]
+    assert run.scheduler.get_last_lr() == [0.0]
+
+
+@pytest.mark.parametrize("saved_at", [1, 2, 3, 4])
+def test_a_resumed_run_starts_afresh_at_the_same_step(saved_at):
+    whole = FreshlyStarted(at_step=3, factor=0.1).train(0, 6)
+    first = FreshlyStarted(at_step=3, factor=0.1)
+    first.train(0, saved_at)
+    file = io.BytesIO()
+    torch.save({"optimizer": first.optimizer.state_dict(), "scheduler": first.scheduler.state_dict()}, file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    resumed = FreshlyStarted(at_step=3, factor=0.1)
+    with torch.no_grad():
+        resumed.parameter.copy_(first.parameter)
+    resumed.optimizer.load_state_dict(state["optimizer"])
+    resumed.scheduler.load_state_dict(state["scheduler"])
+    assert resumed.train(saved_at, 6) == pytest.approx(whole[saved_at:])

@@ -1,4 +1,4 @@
-"""What every blur generator is: (place, focus position, aperture) -> taps."""
+"""What every blur generator is: (place, time, focus position, aperture) -> taps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neucam_nerfstudio.camera.blur.taps import Taps
 
 
 class BlurGenerator(nn.Module, ABC):
-    """Spreads each pixel over the taps that its lens setting collects light from.
+    """Spreads each pixel over the taps that it collects light from, through its lens and while its shutter is open.
 
     Attributes:
         picture_size_px: Width and height of the photographs.
@@ -20,8 +20,15 @@ class BlurGenerator(nn.Module, ABC):
     picture_size_px: Float[Tensor, " 2"]
 
     @abstractmethod
-    def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
-        """Taps of the pixels at `uv` ([0, 1]) for a unitless focus position and an aperture (0 none, 1 as captured)."""
+    def forward(
+        self,
+        uv: Float[Tensor, "rays 2"],
+        times: Float[Tensor, "rays 1"],
+        focus_position: Float[Tensor, "rays 1"],
+        aperture: float,
+    ) -> Taps:
+        """Taps of the pixels at `uv` at `times` (both [0, 1]) for a unitless focus position and an aperture: a factor
+        on the blur, 0 none, 1 as captured."""
 
     @property
     @abstractmethod

@@ -67,8 +67,14 @@ class LensBlur(BlurGenerator):
         """Blur radius in pixels at the captured aperture; its sign tells which side of the focus a pixel lies on."""
         return self.log_radius_px.exp() * (sample_plane(self.defocus.image(), uv) - focus_position)
 
-    def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
-        """Taps of the pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured)."""
+    def forward(
+        self,
+        uv: Float[Tensor, "rays 2"],
+        times: Float[Tensor, "rays 1"],
+        focus_position: Float[Tensor, "rays 1"],
+        aperture: float,
+    ) -> Taps:
+        """Taps of the pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured), at all times."""
         signed_radius_px = self.signed_radius_px(uv, focus_position)
         disc = self.train_disc if self.training else self.render_disc
         angle = 2 * math.pi * torch.rand_like(signed_radius_px) if self.training else torch.zeros_like(signed_radius_px)

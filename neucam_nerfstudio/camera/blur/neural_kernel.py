@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
+from neucam_nerfstudio.camera.blur.depth_maps import DepthMaps
 from neucam_nerfstudio.camera.blur.taps import Taps
 from neucam_nerfstudio.published.coordinates import PublishedCoordinates
 from neucam_nerfstudio.published.networks import ReluMlp
@@ -36,6 +37,7 @@ class NeuralKernelBlur(BlurGenerator):
         max_offset_px: How far a tap can leave its place, along each axis.
         layer_width: Size of the hidden layers.
         num_layers: Number of linear layers.
+        depth: Given depth, which the network is told instead of (y, x).
     """
 
     neighbourhood: Float[Tensor, "taps 2"]
@@ -49,19 +51,29 @@ class NeuralKernelBlur(BlurGenerator):
         max_offset_px: float = 5.0,
         layer_width: int = 64,
         num_layers: int = 4,
+        depth: DepthMaps | None = None,
     ) -> None:
         super().__init__()
         self.coordinates = PublishedCoordinates(height, width)
         self.max_offset_px = max_offset_px
-        self.network = ReluMlp(3, 3 * num_taps, layer_width, num_layers)
+        self.depth = depth
+        self.network = ReluMlp(3 if depth is None else 2, 3 * num_taps, layer_width, num_layers)
         neighbourhood = neighbourhood_px(num_taps)
         self.register_buffer("neighbourhood", neighbourhood, persistent=False)
         self.register_buffer("may_move", neighbourhood.any(-1, keepdim=True).float(), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
 
-    def forward(self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"], aperture: float) -> Taps:
-        """Taps of pixels at `uv` ([0, 1]); `aperture` (0 none, 1 as captured) scales their distance from the pixel."""
-        kernel = self.network(torch.cat([focus_position, self.coordinates.yx_from_uv(uv)], -1))
+    def forward(
+        self,
+        uv: Float[Tensor, "rays 2"],
+        times: Float[Tensor, "rays 1"],
+        focus_position: Float[Tensor, "rays 1"],
+        aperture: float,
+    ) -> Taps:
+        """Taps of pixels at `uv` ([0, 1]); `aperture` (0 none, 1 as captured) scales their distance. They depend on
+        `times` by the given depth alone."""
+        place = self.coordinates.yx_from_uv(uv) if self.depth is None else self.depth(uv, times)
+        kernel = self.network(torch.cat([focus_position, place], -1))
         weight_logits, offset_down, offset_right = kernel.chunk(3, -1)
         free_offset_px = self.max_offset_px * torch.tanh(torch.stack([offset_right, offset_down], -1))
         offset_px = self.neighbourhood + self.may_move * free_offset_px

@@ -20,6 +20,12 @@ NUM_KNOTS = 1024
 LOWEST_KNOT, HIGHEST_KNOT = -18.0, 14.0
 """Log exposures between which the curves are tabulated: knots 1/22 stop apart, beyond whose ends curves are flat."""
 
+STEEPNESS = 2.5
+"""Slope of a unit where units stand one apart: their sum is then as smooth as a curve, and no smoother."""
+
+LEAST_RISE = 1e-4
+"""Of a unit at the start, so that every unit can learn."""
+
 
 class MonotoneCurveResponse(CameraResponse):
     """Three MLPs 1 - 24 - 1: a weighted mean of sigmoids with positive slopes.
@@ -40,6 +46,20 @@ class MonotoneCurveResponse(CameraResponse):
         """Pixel values in (0, 1) for log exposure = ln radiance + ln 2 * exposure_stops."""
         positions = (log_exposure - LOWEST_KNOT) / (HIGHEST_KNOT - LOWEST_KNOT)
         return sample_curves(self._tabulated(), positions)
+
+    @torch.no_grad()
+    def start_from(self, log_exposure: Float[Tensor, " knots"], ldr: Float[Tensor, "knots 3"]) -> None:
+        """Spreads the units evenly over a tabulated curve, each as heavy as the curve's rise where it stands.
+
+        Args:
+            log_exposure: Natural log exposures, evenly spaced.
+            ldr: Pixel values in [0, 1] at them, rising.
+        """
+        spacing = (log_exposure[-1] - log_exposure[0]) / NUM_UNITS
+        rises = F.interpolate(ldr.t()[None], NUM_UNITS + 1, mode="linear", align_corners=True)[0].diff(dim=-1)
+        self.shoulders.copy_((log_exposure[0] + spacing * (torch.arange(NUM_UNITS) + 0.5).to(ldr)).expand(3, -1))
+        self.log_slopes.fill_(math.log(STEEPNESS / float(spacing)))
+        self.log_weights.copy_(rises.clamp(min=LEAST_RISE).log())
 
     def _tabulated(self) -> Float[Tensor, "3 knots"]:
         """The networks' outputs at all knots."""
@@ -65,6 +85,8 @@ def fit_response(
         num_steps: Adam steps.
         learning_rate: Of Adam at the start; it falls to a hundredth.
     """
+    if isinstance(response, MonotoneCurveResponse):
+        response.start_from(log_exposure, ldr)
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.01 ** (step / num_steps))
     inputs = log_exposure[:, None].expand(-1, 3)

@@ -14,6 +14,7 @@ from neucam_nerfstudio.rendering.image_formation import blur_radius_px
 
 HEIGHT, WIDTH = 20, 40
 CENTRE = torch.tensor([[0.5, 0.5]])
+NOW = torch.zeros(1, 1)
 
 
 def lens_at(defocus: float, radius_px: float = 4.0, rim_log_weight: tuple[float, float] = (0.0, 0.0)) -> LensBlur:
@@ -71,13 +72,13 @@ def test_radius_by_hand():
 
 
 def test_in_focus_every_tap_is_the_pixel():
-    taps = lens_at(defocus=0.3)(CENTRE, focus(0.3), 1.0)
+    taps = lens_at(defocus=0.3)(CENTRE, NOW, focus(0.3), 1.0)
     torch.testing.assert_close(taps.uv, CENTRE[:, None].expand_as(taps.uv))
 
 
 @pytest.mark.parametrize("position", [-1.0, 2.0])
 def test_disc_has_the_radius_in_pixels_both_ways_and_on_both_sides_of_the_focus(position):
-    taps = lens_at(defocus=0.5, radius_px=4.0)(CENTRE, focus(position), 1.0)
+    taps = lens_at(defocus=0.5, radius_px=4.0)(CENTRE, NOW, focus(position), 1.0)
     offsets, weights = offsets_px(taps)[0], taps.weights[0, :, None]
     second_moment = (weights * offsets).T @ offsets
     # An even disc of radius r spreads r^2 / 4 along each axis.
@@ -88,40 +89,40 @@ def test_disc_has_the_radius_in_pixels_both_ways_and_on_both_sides_of_the_focus(
 @pytest.mark.parametrize("aperture", [0.0, 0.5, 3.0])
 def test_aperture_scales_the_disc_and_leaves_the_weights(aperture):
     lens = lens_at(defocus=1.0, rim_log_weight=(0.5, -0.5))
-    shot, dialled = lens(CENTRE, focus(0.0), 1.0), lens(CENTRE, focus(0.0), aperture)
+    shot, dialled = lens(CENTRE, NOW, focus(0.0), 1.0), lens(CENTRE, NOW, focus(0.0), aperture)
     torch.testing.assert_close(offsets_px(dialled), aperture * offsets_px(shot), atol=1e-4, rtol=0)
     assert torch.equal(dialled.weights, shot.weights)
 
 
 @given(rim=st.tuples(st.floats(-20, 20), st.floats(-20, 20)), defocus=st.floats(-3, 3), is_training=st.booleans())
 def test_weights_are_shares_of_one_whatever_was_learned(rim, defocus, is_training):
-    weights = lens_at(defocus, rim_log_weight=rim).train(is_training)(CENTRE, focus(0.0), 1.0).weights
+    weights = lens_at(defocus, rim_log_weight=rim).train(is_training)(CENTRE, NOW, focus(0.0), 1.0).weights
     assert (weights >= 0).all()
     assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_disc_is_even_until_a_residual_is_learned():
-    weights = lens_at(defocus=1.0)(CENTRE, focus(0.0), 1.0).weights
+    weights = lens_at(defocus=1.0)(CENTRE, NOW, focus(0.0), 1.0).weights
     torch.testing.assert_close(weights, torch.full_like(weights, 1 / weights.shape[1]))
 
 
 def test_residual_acts_apart_in_front_of_and_behind_the_focus():
     lens = lens_at(defocus=0.0, radius_px=8.0, rim_log_weight=(2.0, -2.0))
-    one_side, other_side = (lens(CENTRE, focus(position), 1.0).weights[0] for position in (-1.0, 1.0))
+    one_side, other_side = (lens(CENTRE, NOW, focus(position), 1.0).weights[0] for position in (-1.0, 1.0))
     assert (one_side.diff() > 0).all()
     assert (other_side.diff() < 0).all()
 
 
 def test_pictures_are_rendered_without_grain():
     lens = lens_at(defocus=1.0)
-    first, again = lens(CENTRE, focus(0.0), 1.0), lens(CENTRE, focus(0.0), 1.0)
+    first, again = lens(CENTRE, NOW, focus(0.0), 1.0), lens(CENTRE, NOW, focus(0.0), 1.0)
     assert torch.equal(first.uv, again.uv)
 
 
 def test_training_rays_turn_the_disc_each_in_its_own_way():
     lens = lens_at(defocus=1.0, radius_px=2.0).train()
     uv = CENTRE.expand(2000, 2)
-    offsets = offsets_px(lens(uv, focus(0.0, 2000), 1.0), uv)
+    offsets = offsets_px(lens(uv, NOW, focus(0.0, 2000), 1.0), uv)
     assert not torch.allclose(offsets[0], offsets[1], atol=1e-3)
     assert offsets[:, -1].mean(0).norm() < 0.15  # the outermost tap comes to lie all around
     torch.testing.assert_close(offsets.square().mean((0, 1)), torch.tensor([1.0, 1.0]), atol=0.05, rtol=0)
@@ -146,7 +147,7 @@ def test_largest_radius_is_that_of_the_far_end_seen_from_the_near_end():
 def test_everything_learns_from_where_light_is_taken():
     lens = lens_at(defocus=0.5).train()
     position = focus(0.0).requires_grad_()
-    taps = lens(CENTRE, position, 1.0)
+    taps = lens(CENTRE, NOW, position, 1.0)
     light = torch.einsum("rkc,rk->", (taps.uv - CENTRE).square(), taps.weights)
     light.backward()
     learned = {name: parameter.grad for name, parameter in lens.named_parameters()}
@@ -157,6 +158,6 @@ def test_everything_learns_from_where_light_is_taken():
 def test_blur_grows_as_the_gradient_says():
     lens = lens_at(defocus=0.5, radius_px=4.0)
     position = focus(0.0).double().float().requires_grad_()
-    radius = blur_radius_px(lens(CENTRE, position, 1.0), CENTRE, lens.picture_size_px)
+    radius = blur_radius_px(lens(CENTRE, NOW, position, 1.0), CENTRE, lens.picture_size_px)
     (slope,) = torch.autograd.grad(radius.sum(), position)
     assert slope.item() == pytest.approx(-4.0, rel=1e-3)

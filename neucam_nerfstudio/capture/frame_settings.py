@@ -1,0 +1,156 @@
+"""The focus and exposure setting of each frame: of a still scene photographed several times, or of one that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.evidence import SettingsEvidence
+from neucam_nerfstudio.capture.frame_selection import listed_names
+from neucam_nerfstudio.capture.settings import (
+    ExposureLevels,
+    ExposureSettings,
+    FocusSettings,
+    LearnChoice,
+    assign_exposures,
+    assign_focus,
+    check_settings_differ,
+    exposure_levels,
+    middle_frame,
+    resolve_exposure_mode,
+    resolve_focus_mode,
+    separate_settings,
+    untrained_focus_note,
+)
+
+FrameKind = Literal["settings", "moments"]
+"""Whether frames are settings of one still scene, or moments of a scene or camera that moves."""
+
+
+class SettingsChoice(NamedTuple):
+    """What the user, or the method, says about settings; see `load_capture`."""
+
+    frames: FrameKind = "settings"
+    exposures: LearnChoice = "auto"
+    focus: LearnChoice = "auto"
+    settings_per_frame: bool = False
+    reference: str | None = None
+
+
+class FrameSettings(NamedTuple):
+    """Settings of all frames, and what was chosen for the user, a sentence each."""
+
+    focus_indices: list[int]
+    exposure_indices: list[int]
+    exposures: ExposureSettings
+    focuses: FocusSettings
+    reference_index: int
+    notes: tuple[str | None, ...]
+
+
+def assign_settings(
+    paths: Sequence[Path],
+    train: Sequence[int],
+    evidence: SettingsEvidence,
+    brightness: Sequence[float],
+    choice: SettingsChoice,
+) -> FrameSettings:
+    """Finds the settings of each frame.
+
+    Args:
+        paths: All frames.
+        train: Indices of those trained on.
+        evidence: What is known of each frame.
+        brightness: Mean pixel value of each frame in [0, 1].
+        choice: What the user says.
+
+    Raises:
+        CaptureError: The training frames do not tell enough, or a choice contradicts what is known.
+    """
+    levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
+    evidence = evidence.with_equal_exposures(levels, choice.exposures)
+    if choice.frames == "moments":
+        return _settings_of_moments(paths, train, evidence, levels, choice)
+    return _settings_of_a_still(paths, train, evidence, levels, brightness, choice)
+
+
+def _settings_of_a_still(
+    paths: Sequence[Path],
+    train: Sequence[int],
+    evidence: SettingsEvidence,
+    levels: ExposureLevels,
+    brightness: Sequence[float],
+    choice: SettingsChoice,
+) -> FrameSettings:
+    """Frames share focus and exposure as names, files or order tell; the reference is in the middle of both."""
+    exposure_indices, exposures = _exposures_of_frames(evidence, levels, len(paths), choice)
+    assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
+    if choice.settings_per_frame:
+        *_, assigned_focus = separate_settings(evidence.stops, len(paths))
+    focus_indices, positions, focus_source, focus_note = assigned_focus
+    check_settings_differ(*([values[index] for index in train] for values in (focus_indices, levels.numbers, paths)))
+    middle = middle_frame(train, focus_indices, evidence.stops or brightness)
+    return FrameSettings(
+        focus_indices,
+        exposure_indices,
+        exposures,
+        FocusSettings(positions, focus_source, resolve_focus_mode(choice.focus)),
+        middle if choice.reference is None else named_reference(choice.reference, paths, train),
+        (evidence.note, focus_note, untrained_focus_note(focus_indices, train, paths)),
+    )
+
+
+def _settings_of_moments(
+    paths: Sequence[Path],
+    train: Sequence[int],
+    evidence: SettingsEvidence,
+    levels: ExposureLevels,
+    choice: SettingsChoice,
+) -> FrameSettings:
+    """Each frame has a focus of its own that starts at 0, as published for videos; the reference is the middle one."""
+    if len(train) < 2:
+        raise CaptureError(
+            f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
+        )
+    exposure_indices, exposures = _exposures_of_frames(evidence, levels, len(paths), choice)
+    reference, reference_note = train[(len(train) - 1) // 2], None
+    if choice.reference is not None:
+        reference = named_reference(choice.reference, paths, train)
+    else:
+        reference_note = f"Reference frame: {paths[reference].stem}, the middle one; --reference names another."
+    return FrameSettings(
+        list(range(len(paths))),
+        exposure_indices,
+        exposures,
+        FocusSettings((0.0,) * len(paths), "moments", resolve_focus_mode(choice.focus)),
+        reference,
+        (evidence.note, reference_note),
+    )
+
+
+def _exposures_of_frames(
+    evidence: SettingsEvidence, levels: ExposureLevels, num_frames: int, choice: SettingsChoice
+) -> tuple[list[int], ExposureSettings]:
+    """Exposure index of each frame, and the exposure settings."""
+    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels)
+    indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
+    if choice.settings_per_frame:
+        indices, stops, _ = separate_settings(evidence.stops, num_frames)
+    return indices, ExposureSettings(stops, evidence.stops_source, mode)
+
+
+def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> int:
+    """Index of the training frame of this name, with or without suffix.
+
+    Raises:
+        CaptureError: No training frame has it.
+    """
+    for index in train:
+        if name in (paths[index].stem, paths[index].name):
+            return index
+    raise CaptureError(
+        f"--reference {name}: no training frame has this name. Training frames:"
+        f" {listed_names([paths[index] for index in train])}."
+    )

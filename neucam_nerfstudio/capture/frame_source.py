@@ -1,0 +1,147 @@
+"""Where the frames of a capture come from: a folder of photographs, a video file, an array in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Shaped
+
+from neucam_nerfstudio.capture.array_file import ArrayFile
+from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.exif import ExifSettings, read_exif
+from neucam_nerfstudio.capture.frame_pixels import read_frames
+from neucam_nerfstudio.capture.photographs import (
+    RAW_SUFFIXES,
+    files_with_suffix,
+    find_photographs,
+    one_file_per_frame,
+)
+from neucam_nerfstudio.capture.video import VideoFile
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
+ARRAY_SUFFIXES = frozenset({".npy"})
+
+
+class FrameSource(Protocol):
+    """Frames in order, of which any can be read.
+
+    Attributes:
+        data: The folder of photographs, or the file with the frames.
+        folder: Where `exposure.txt` and ground truth lie.
+        paths: One for each frame, which names it.
+        frame_rate: Frames a second; None where nothing tells.
+        note: What was chosen for the user, in a sentence.
+    """
+
+    data: Path
+    folder: Path
+    paths: tuple[Path, ...]
+    frame_rate: float | None
+    note: str | None
+
+    @property
+    def holds_sensor_values(self) -> bool:
+        """Whether 16-bit values may be a sensor's fewer bits, as they are."""
+
+    def exif(self) -> list[ExifSettings]:
+        """What the camera wrote about each frame."""
+
+    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
+        """Pixels of some frames, in the order of the indices, in the source's number type (uint8, uint16, float32).
+
+        Raises:
+            CaptureError: A frame cannot be decoded, or differs from the others in size or number type.
+        """
+
+
+class PhotographFolder:
+    """Photographs of a folder in name order.
+
+    Args:
+        folder: The folder, which holds photographs.
+
+    Raises:
+        CaptureError: Two of them have the same name.
+    """
+
+    frame_rate = None
+
+    def __init__(self, folder: Path) -> None:
+        self.data = self.folder = folder
+        paths, self.note = one_file_per_frame(find_photographs(folder))
+        self.paths = tuple(paths)
+
+    @property
+    def holds_sensor_values(self) -> bool:
+        """Not where there are RAW files: those are developed to full scale, so small values are dark light."""
+        return not any(path.suffix.lower() in RAW_SUFFIXES for path in self.paths)
+
+    def exif(self) -> list[ExifSettings]:
+        """Camera settings of each photograph."""
+        return [read_exif(path) for path in self.paths]
+
+    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
+        """Decodes photographs, several at a time."""
+        return read_frames([self.paths[index] for index in indices], downscale_factor)
+
+
+def open_source(data: Path) -> FrameSource:
+    """The frames of a capture, wherever they are.
+
+    Args:
+        data: A folder of photographs; a video; a `.npy` file; or a folder with one such file and no photographs.
+
+    Raises:
+        CaptureError: There are no frames, or more than one choice of them.
+    """
+    if not data.exists():
+        raise CaptureError(
+            f"{data}: there is no such folder or file. Give --data the folder that holds the photographs, or a video."
+        )
+    if data.is_file():
+        return _open_file(data)
+    videos = files_with_suffix(data, VIDEO_SUFFIXES)
+    photographs = find_photographs(data)
+    if photographs and videos:
+        raise CaptureError(
+            f"{data}: holds {len(photographs)} photographs and the video {videos[0].name}. Give --data the video, or"
+            " move it elsewhere to use the photographs."
+        )
+    if photographs:
+        return PhotographFolder(data)
+    files = [*videos, *files_with_suffix(data, ARRAY_SUFFIXES)]
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        raise CaptureError(f"{data}: holds {len(files)} files of frames ({names}). Give --data the one that is meant.")
+    if not files:
+        raise CaptureError(_no_frames_message(data))
+    return _open_file(files[0])
+
+
+def _open_file(path: Path) -> FrameSource:
+    suffix = path.suffix.lower()
+    if suffix in ARRAY_SUFFIXES:
+        return ArrayFile(path)
+    if suffix in VIDEO_SUFFIXES:
+        return VideoFile(path)
+    raise CaptureError(
+        f"{path}: this file is not read as frames. Give --data the folder that holds the photographs, a video"
+        f" ({', '.join(sorted(VIDEO_SUFFIXES))}) or a .npy file."
+    )
+
+
+def _no_frames_message(folder: Path) -> str:
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    others = sorted({path.suffix.lower() or path.name for path in visible if path.is_file()})
+    folders = sorted(path.name for path in visible if path.is_dir())
+    found = f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
+    nested = (
+        f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
+    )
+    return (
+        f"{folder}: no photographs in this folder.{found}{nested}"
+        " Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."
+    )

@@ -1,0 +1,58 @@
+"""Pixels of the frames that train and of those that are held out, read at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from neucam_nerfstudio.capture.frame_pixels import held_bit_depth, mean_brightness, scale_to_16_bits
+from neucam_nerfstudio.capture.frame_selection import FrameSelection, FrameSplit
+from neucam_nerfstudio.capture.frame_source import FrameSource
+
+
+class SplitPixels(NamedTuple):
+    """Pixels in the source's own number type, white at its full scale.
+
+    Attributes:
+        train: Of the frames trained on.
+        evaluation: Of the held-out frames; the very same array as `train` when none is held out.
+        note: How white was found, in a sentence, if not by the number type.
+    """
+
+    train: Shaped[np.ndarray, "train height width 3"]
+    evaluation: Shaped[np.ndarray, "eval height width 3"]
+    note: str | None
+
+    def brightness(self, split: FrameSplit) -> list[float]:
+        """Mean pixel value of every frame, in the frames' order, [0, 1]."""
+        brightness = dict(zip(split.train, mean_brightness(self.train).tolist(), strict=True))
+        if split.held_out:
+            brightness.update(zip(split.held_out, mean_brightness(self.evaluation).tolist(), strict=True))
+        return [brightness[index] for index in sorted(brightness)]
+
+
+def read_pixels(source: FrameSource, selection: FrameSelection, downscale_factor: int) -> SplitPixels:
+    """Reads the selected frames.
+
+    Raises:
+        CaptureError: A frame cannot be decoded, or frames differ in size or number type.
+    """
+    train, held_out = selection.split
+    shared = held_out in ((), train)
+    wanted = train if shared else (*train, *held_out)
+    pixels = source.read([selection.kept[index] for index in wanted], downscale_factor)
+    train_pixels = pixels[: len(train)]
+    note = _scale_to_white(pixels, train_pixels) if source.holds_sensor_values else None
+    return SplitPixels(train_pixels, train_pixels if shared else pixels[len(train) :], note)
+
+
+def _scale_to_white(pixels: np.ndarray, train_pixels: np.ndarray) -> str | None:
+    """Scales, in place, 16-bit values that are a sensor's fewer bits to full scale, as training frames tell."""
+    held_bits = held_bit_depth(train_pixels)
+    if held_bits is None:
+        return None
+    white = 2**held_bits - 1
+    scale_to_16_bits(pixels, white)
+    return f"The 16-bit files hold values of {held_bits} bits: white is taken to be {white}, not 65535."

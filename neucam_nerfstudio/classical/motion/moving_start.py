@@ -1,0 +1,139 @@
+"""The estimate from which scenes that move start: response, each moment as an HDR picture, and how moments relate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
+from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
+from neucam_nerfstudio.classical.motion.lending import agreement, moment_pictures
+from neucam_nerfstudio.classical.motion.optical_flow import Flow, chain, dense_flow, follow, leads_inside
+from neucam_nerfstudio.classical.response_samples import reduce_frames
+from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
+
+FRAMES_FOR_RESPONSE = 7
+"""The response is learned from this many frames around the anchor, brought to its moment."""
+
+SEEN_PERCENTILES = (0.5, 99.5)
+"""HDR pictures are compared between these percentiles of log radiance."""
+
+
+@dataclass(frozen=True)
+class MovingStart(CameraEstimate):
+    """What photographs of a moving scene tell before any training. All log radiances share one zero.
+
+    Attributes:
+        anchor: The frame that the shared picture is.
+        moments: HDR picture of each frame's moment, natural log radiance; the anchor's median is 0.
+        offset_px: Steps (right, down) from each frame's pixels to their places in the anchor.
+        agreement: How well the anchor explains each frame: 1 fully, 0 not at all.
+    """
+
+    anchor: int
+    moments: Float[np.ndarray, "frames height width 3"]
+    offset_px: Float[np.ndarray, "frames height width 2"]
+    agreement: Float[np.ndarray, "frames height width"]
+
+
+def moving_estimate(
+    frames: Sequence[np.ndarray],
+    exposure_stops: Sequence[float] | None,
+    exposure_index: Sequence[int] | None = None,
+    anchor: int | None = None,
+) -> MovingStart:
+    """Estimates response and exposures, merges each frame with what its neighbours show, and relates all to one.
+
+    Without two different exposures the response cannot be told, and that of the sRGB standard is taken.
+
+    Args:
+        frames: Photographs [height, width, 3] in order of time, RGB, 8 or 16 bit or floating point in [0, 1].
+        exposure_stops: Exposure of each frame, or None to estimate it.
+        exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
+        anchor: The frame that the shared picture is; None for the sharpest.
+    """
+    anchor = sharpest_frame(frames) if anchor is None else anchor
+    decoded = _decode(frames, exposure_stops, exposure_index, anchor)
+    moments = np.empty((*np.shape(frames)[:3], 3), np.float32)
+    for index, picture in enumerate(moment_pictures(decoded)):
+        moments[index] = picture
+    offset_px = flows_to_anchor(moments, anchor)
+    explained = np.stack([_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)])
+    median = np.median(moments[anchor])
+    moments -= median
+    response = decoded.response.shifted(-median)
+    return MovingStart(
+        anchor=anchor,
+        moments=moments,
+        offset_px=np.stack(offset_px),
+        agreement=explained,
+        log_exposure_knots=response.log_exposure,
+        response_values=response.ldr,
+        exposure_stops=decoded.exposure_stops.astype(np.float32),
+    )
+
+
+def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
+    """The frame with the strongest edges for its brightness."""
+
+    def sharpness(frame: np.ndarray) -> float:
+        grey = frame[..., 1].astype(np.float32)
+        return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean() / max(grey.mean(), 1e-6))
+
+    return int(np.argmax([sharpness(frame) for frame in frames]))
+
+
+def _decode(frames, exposure_stops, exposure_index, anchor) -> DecodedFrames:
+    """Response and exposures: first as if nothing moved, then from frames brought to the anchor's moment."""
+    still = np.zeros(len(frames), int)
+    small_ldr = reduce_frames(frames)
+    if exposure_stops is None:
+        stops = estimate_exposure_stops(small_ldr, still, exposure_index)
+    else:
+        stops = np.asarray(exposure_stops, np.float64)
+    decoded = DecodedFrames(frames, stops, response_of_frames(small_ldr, still, stops))
+    if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
+        return decoded
+    near = _around(anchor, len(frames))
+    brought = reduce_frames([_bring(decoded, index, anchor) for index in near])
+    return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near]))
+
+
+def _around(anchor, count):
+    """Indices of frames around the anchor, all of which exist."""
+    first = int(np.clip(anchor - FRAMES_FOR_RESPONSE // 2, 0, max(0, count - FRAMES_FOR_RESPONSE)))
+    return np.arange(first, min(count, first + FRAMES_FOR_RESPONSE))
+
+
+def _bring(decoded, index, anchor):
+    if index == anchor:
+        return decoded.frames[index]
+    guide, other = decoded.guides(anchor, index)
+    return follow(decoded.frames[index], dense_flow(guide, other))
+
+
+def _explained(decoded, index, anchor_moment, flow):
+    """How well the anchor's picture explains a frame."""
+    developed = decoded.develop(follow(anchor_moment, flow), index)
+    return agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow)
+
+
+def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor: int) -> list[Flow]:
+    """Flow from each moment to the anchor's: from frame to frame, then searched once more directly."""
+    guides = [_guide(moment, moments[anchor]) for moment in moments]
+    flows: dict[int, Flow] = {anchor: np.zeros((*moments.shape[1:3], 2), np.float32)}
+    for step in (-1, 1):
+        for index in range(anchor + step, -1 if step < 0 else len(moments), step):
+            start = chain(dense_flow(guides[index], guides[index - step]), flows[index - step])
+            flows[index] = dense_flow(guides[index], guides[anchor], start)
+    return [flows[index] for index in range(len(moments))]
+
+
+def _guide(moment, anchor_moment) -> UInt8[np.ndarray, "height width"]:
+    darkest, brightest = np.percentile(anchor_moment, SEEN_PERCENTILES, axis=(0, 1))
+    return grey_between(moment, darkest, np.maximum(brightest, darkest + 1e-3))

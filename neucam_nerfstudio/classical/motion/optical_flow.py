@@ -1,0 +1,105 @@
+"""Where each pixel of one photograph is in another: camera motion by robust registration, the rest by dense flow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+LARGEST_SIDE = 1600
+"""Flow is searched on pictures of at most this longer side."""
+
+MOST_FEATURES = 2000
+NEAREST_RATIO = 0.8
+"""A feature's best match must be this much nearer than its second best (Lowe 2004)."""
+LEAST_INLIERS = 16
+"""Fewer matches that agree on a homography tell no camera motion: it is taken as none."""
+INLIER_PX = 3.0
+
+Flow = Float[np.ndarray, "height width 2"]
+"""Steps (right, down) in pixels from a place in one picture to the same thing's place in another."""
+
+
+def pixel_places(height: int, width: int) -> Flow:
+    """(x, y) of each pixel, counted from the first one's centre."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+
+
+def follow(image: np.ndarray, flow: Flow, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """Values of `image` [height, width, ...] at the places where `flow` leads; the border's beyond the border."""
+    places = pixel_places(*flow.shape[:2]) + flow
+    return cv2.remap(image, places[..., 0], places[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def chain(first: Flow, second: Flow) -> Flow:
+    """Flow through two steps: along `first`, and from where it ends along `second`."""
+    return first + follow(second, first)
+
+
+def leads_inside(flow: Flow) -> Float[np.ndarray, "height width"]:
+    """1 where a flow ends in the picture, 0 where it leaves it."""
+    height, width = flow.shape[:2]
+    x, y = np.moveaxis(pixel_places(height, width) + flow, -1, 0)
+    return ((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)).astype(np.float32)
+
+
+def round_trip_px(there: Flow, back: Flow) -> Float[np.ndarray, "height width"]:
+    """Distance from where one starts, there and back: large where things are hidden in one of the pictures."""
+    return np.linalg.norm(chain(there, back), axis=-1)
+
+
+def camera_motion(
+    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]
+) -> Float[np.ndarray, "3 3"]:
+    """Homography from pixels of one picture to pixels of another, from features that most agree on.
+
+    The identity where the pictures have too few features in common.
+    """
+    sift = cv2.SIFT_create(MOST_FEATURES)
+    (points, features), (other_points, other_features) = (sift.detectAndCompute(g, None) for g in (guide, other))
+    if min(len(points), len(other_points)) < LEAST_INLIERS:
+        return np.eye(3)
+    pairs = cv2.BFMatcher().knnMatch(features, other_features, k=2)
+    good = [best for best, second in pairs if best.distance < NEAREST_RATIO * second.distance]
+    if len(good) < LEAST_INLIERS:
+        return np.eye(3)
+    here = np.float32([points[match.queryIdx].pt for match in good])
+    there = np.float32([other_points[match.trainIdx].pt for match in good])
+    homography, inliers = cv2.findHomography(here, there, cv2.USAC_MAGSAC, INLIER_PX)
+    return np.eye(3) if homography is None or inliers.sum() < LEAST_INLIERS else homography
+
+
+def homography_flow(homography: Float[np.ndarray, "3 3"], places: Flow) -> Flow:
+    """Flow of a homography at (x, y) places."""
+    ends = cv2.perspectiveTransform(places.reshape(1, -1, 2).astype(np.float64), homography)
+    return (ends.reshape(places.shape) - places).astype(np.float32)
+
+
+def dense_flow(
+    guide: UInt8[np.ndarray, "height width"],
+    other: UInt8[np.ndarray, "height width"],
+    start: Flow | None = None,
+) -> Flow:
+    """Where the pixels of one picture are in another: dense inverse search (Kroeger et al. 2016) from a start.
+
+    Args:
+        guide: The picture that the flow starts in; what the two are compared by.
+        other: The picture that it ends in.
+        start: Flow that is nearly right; None to start from the camera's motion.
+    """
+    height, width = guide.shape
+    factor = max(1.0, max(height, width) / LARGEST_SIDE)
+    if factor > 1:
+        size = (round(width / factor), round(height / factor))
+        small = [cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)]
+        small_start = None if start is None else cv2.resize(start, size, interpolation=cv2.INTER_AREA) / factor
+        return cv2.resize(dense_flow(*small, small_start), (width, height)) * np.float32(factor)
+    if start is None:
+        start = homography_flow(camera_motion(guide, other), pixel_places(height, width))
+    return chain(_search(guide, follow(other, start)), start)
+
+
+def _search(guide, other):
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    return search.calc(guide, other, None)

@@ -1,0 +1,42 @@
+"""Starts response and exposures from what classical methods make of the photographs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.monotone_curve import fit_response
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+
+
+def start_camera(
+    camera: ImplicitCamera, capture: Capture, estimate: CameraEstimate, device: torch.device | str
+) -> None:
+    """Puts estimated response and exposures into those parts that can take them, in place."""
+    if isinstance(camera.response, SrgbResponse):
+        camera.response.set_white(_log_white(estimate))
+    elif camera.response is not None:
+        knots, values = (
+            torch.from_numpy(v).to(device) for v in (estimate.log_exposure_knots, estimate.response_values)
+        )
+        fit_response(camera.response, knots, values)
+    if isinstance(camera.exposures, SettingExposures) and capture.exposures.source == "unknown":
+        _start_exposures(camera.exposures, capture, estimate)
+
+
+def _log_white(estimate: CameraEstimate) -> float:
+    """Log exposure of white if the estimated response is sRGB's shape, by where its middle value lies."""
+    middle = float(np.interp(0.5, estimate.response_values[:, 1], estimate.log_exposure_knots))
+    return middle - math.log(((0.5 + 0.055) / 1.055) ** 2.4)
+
+
+@torch.no_grad()
+def _start_exposures(exposures: SettingExposures, capture: Capture, estimate: CameraEstimate) -> None:
+    for frame_index, stops in zip(capture.train_indices, estimate.exposure_stops, strict=True):
+        exposures.start_stops[capture.frames[frame_index].exposure_index] = float(stops)

@@ -1,0 +1,85 @@
+"""Starts a scene that moves, and its camera, from what classical methods make of the photographs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlur
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
+from neucam_nerfstudio.classical.motion.shutter import moments_from_means
+from neucam_nerfstudio.models.camera_start import start_camera
+from neucam_nerfstudio.scene.moving_scene import MovingScene
+
+BLURRED_START_OPACITY = 0.02
+"""Where photographs are blurred, disagreement with them tells of blur as much as of other things in view, so at the
+start all is taken to be in the shared picture."""
+
+
+def start_from_photographs(
+    scene: MovingScene,
+    camera: ImplicitCamera,
+    capture: Capture,
+    pixels: Shaped[np.ndarray, "frames height width 3"],
+) -> str:
+    """Starts a moving scene and its camera from the pixels of the training frames; tells what was found, in one line."""
+    estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur))
+    start_from_moving_estimate(scene, camera, capture, estimate)
+    return said_of_moving_estimate(capture, estimate)
+
+
+def moving_estimate_from(
+    capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"], is_blurred: bool
+) -> MovingStart:
+    """Classical estimate from the training frames of a capture.
+
+    Args:
+        capture: What is known of the frames.
+        pixels: Of the training frames.
+        is_blurred: Whether motion blurs them: the shared picture is then the sharpest frame, else the reference frame.
+    """
+    known = capture.exposures.source != "unknown"
+    return moving_estimate(
+        list(pixels),
+        [capture.exposure_stops(index) for index in capture.train_indices] if known else None,
+        [capture.frames[index].exposure_index for index in capture.train_indices],
+        None if is_blurred else capture.train_indices.index(capture.reference_index),
+    )
+
+
+def said_of_moving_estimate(capture: Capture, estimate: MovingStart) -> str:
+    """What was estimated instead of being given, in one line."""
+    names = [capture.frames[index].name for index in capture.train_indices]
+    said = (
+        f"Classical start: the shared picture is {names[estimate.anchor]}, which explains"
+        f" {estimate.agreement.mean():.0%} of what all frames show"
+    )
+    if capture.exposures.source != "unknown":
+        return f"{said}."
+    stops = ", ".join(f"{n} {s:+.2f}" for n, s in zip(names, estimate.exposure_stops, strict=True))
+    return f"{said}; exposures in stops {stops}."
+
+
+def start_from_moving_estimate(
+    scene: MovingScene, camera: ImplicitCamera, capture: Capture, estimate: MovingStart
+) -> None:
+    """Puts an estimate into scene and camera, in place."""
+    device = next(scene.parameters()).device
+
+    def tensor(values: Shaped[np.ndarray, ...]) -> Float[Tensor, ...]:
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
+
+    start_camera(camera, capture, estimate, device)
+    scene.canonical.pyramid.start_from(tensor(estimate.moments[estimate.anchor]))
+    scene.foreground.start_from(tensor(estimate.moments))
+    is_blurred = isinstance(camera.blur, MotionBlur)
+    offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
+    if is_blurred:
+        offset_px = moments_from_means(offset_px, float(camera.blur.open_share.detach()))
+        opacity = np.full_like(opacity, BLURRED_START_OPACITY)
+    scene.motion.start_from(tensor(offset_px))
+    scene.opacity.start_from(tensor(opacity))

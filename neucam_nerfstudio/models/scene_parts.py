@@ -1,0 +1,57 @@
+"""Builds the scene field that a method's configuration names, for one capture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from typing_extensions import assert_never
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
+from neucam_nerfstudio.scene.deformation import DeformedScene
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.layered_scene import LayeredScene
+from neucam_nerfstudio.scene.moving_scene import MovingScene
+from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
+from neucam_nerfstudio.scene.neural_opacity import NeuralOpacity
+from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+SceneKind = Literal["grid", "moving-grid", "siren", "deformed-siren", "layered-siren"]
+"""Ours for still scenes and for scenes that move; the published ones for still scenes, for scenes that move, and for a foreground before a
+background, both of which move."""
+
+
+def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:
+    """The scene field of this kind at the capture's size; `sizes` are the published ones'."""
+    if kind == "grid":
+        return GridScene(capture.height, capture.width)
+    if kind == "moving-grid":
+        times = torch.tensor([capture.times[index] for index in capture.train_indices])
+        return MovingScene(times, capture.height, capture.width)
+    if kind == "siren":
+        return _atlas(capture, sizes)
+    if kind == "deformed-siren":
+        return _deformed_atlas(capture, sizes, sizes.deformation)
+    if kind == "layered-siren":
+        alpha = sizes.opacity
+        return LayeredScene(
+            background=_deformed_atlas(capture, sizes, sizes.deformation),
+            foreground=_deformed_atlas(capture, sizes, sizes.foreground_deformation),
+            opacity=NeuralOpacity(
+                capture.height, capture.width, alpha.num_octaves, alpha.layer_width, alpha.num_layers
+            ),
+        )
+    assert_never(kind)
+
+
+def _atlas(capture: Capture, sizes: NetworkSizes) -> SirenAtlas:
+    return SirenAtlas(capture.height, capture.width, sizes.atlas_width, sizes.atlas_layers)
+
+
+def _deformed_atlas(capture: Capture, sizes: NetworkSizes, motion: MotionNetworkSizes) -> DeformedScene:
+    deformation = NeuralDeformation(
+        capture.height, capture.width, motion.num_octaves, motion.layer_width, motion.num_layers
+    )
+    return DeformedScene(_atlas(capture, sizes), deformation)

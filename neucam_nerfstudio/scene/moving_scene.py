@@ -1,0 +1,75 @@
+"""Our scene that moves: one picture that all frames share, and what each frame shows besides."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import Parameter
+
+from neucam_nerfstudio.scene.deformation import DeformedScene
+from neucam_nerfstudio.scene.frame_motion import FrameMotion
+from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
+from neucam_nerfstudio.scene.frame_pictures import FramePictures
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.layered_scene import LayeredField, Layers
+from neucam_nerfstudio.scene.scene_field import MovingField
+
+
+class MovingScene(LayeredField, MovingField):
+    """A canonical picture behind a deformation, covered where a frame shows something else by a picture of that frame.
+
+    Layers mix *light* by their opacity.
+
+    Args:
+        frame_times: Time of each frame, rising; at least two.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+    """
+
+    def __init__(self, frame_times: Float[Tensor, " frames"], height: int, width: int) -> None:
+        super().__init__()
+        size = (frame_times, height, width)
+        self.background = DeformedScene(GridScene(height, width), FrameMotion(*size))
+        self.foreground = FramePictures(*size)
+        self.opacity = FrameOpacity(*size)
+
+    @property
+    def canonical(self) -> GridScene:
+        """The picture that all frames share."""
+        return self.background.canonical
+
+    @property
+    def motion(self) -> FrameMotion:
+        """Where each frame's pixels are in it."""
+        return self.background.deformation
+
+    def parameter_groups(self) -> dict[str, list[Parameter]]:
+        """The shared picture, motion and opacity: each learns at a rate of its own."""
+        parts = {"scene": self.canonical, "motion": self.motion, "opacity": self.opacity}
+        return {name: list(part.parameters()) for name, part in parts.items()}
+
+    def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:
+        """Both layers and the opacity at (u, v) in [0, 1] and a time in [0, 1]."""
+        return Layers(
+            background=self.background.log_radiance(uv, times),
+            foreground=self.foreground.log_radiance(uv, times),
+            opacity=self.opacity(uv, times),
+        )
+
+    def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+        """Linear radiance of both layers together."""
+        behind, in_front = (layer.radiance(uv, times) for layer in (self.background, self.foreground))
+        return torch.lerp(behind, in_front, self.opacity(uv, times))
+
+    def log_radiance(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch 3"]:
+        """Natural logarithm of the radiance of both layers together."""
+        return torch.log(self.radiance(uv, times))
+
+    def motion_uv(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch 2"]:
+        """Motion of the shared picture since another time; what only a frame shows has no motion of its own."""
+        return self.background.motion_uv(uv, times, since)

@@ -1,0 +1,106 @@
+"""A moving scene shows the shared picture where it moved to, and each frame's own picture where it covers that."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from neucam_nerfstudio.scene.frame_motion import FrameMotion
+from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
+from neucam_nerfstudio.scene.frame_pictures import FramePictures
+from neucam_nerfstudio.scene.moving_scene import MovingScene
+
+TIMES = torch.tensor([0.0, 0.5, 1.0])
+HEIGHT, WIDTH = 8, 16
+
+
+def at(u: float, v: float, time: float) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor([[u, v]]), torch.tensor([[time]])
+
+
+def even_offsets(*right_px: float) -> torch.Tensor:
+    """Each frame moved to the right by so many pixels."""
+    offsets = torch.zeros(len(right_px), HEIGHT, WIDTH, 2)
+    offsets[..., 0] = torch.tensor(right_px)[:, None, None]
+    return offsets
+
+
+@pytest.fixture()
+def motion() -> FrameMotion:
+    motion = FrameMotion(TIMES, HEIGHT, WIDTH)
+    motion.start_from(even_offsets(0.0, 2.0, 8.0))
+    return motion
+
+
+@pytest.mark.parametrize(
+    ("time", "right_px"), [(0.0, 0.0), (0.5, 2.0), (0.75, 5.0), (1.0, 8.0), (1.3, 8.0), (-0.4, 0.0)]
+)
+def test_motion_at_between_and_beyond_frames(motion, time, right_px):
+    uv, times = at(0.25, 0.5, time)
+    torch.testing.assert_close(motion(uv, times) - uv, torch.tensor([[right_px / WIDTH, 0.0]]))
+
+
+def test_fastest_step(motion):
+    assert motion.largest_step_px().item() == pytest.approx(6.0)
+    assert motion.frame_interval == pytest.approx(0.5)
+
+
+def test_uneven_frames_have_the_shortest_interval():
+    assert FrameMotion(torch.tensor([0.0, 0.2, 1.0]), HEIGHT, WIDTH).frame_interval == pytest.approx(0.2)
+
+
+def test_opacity_starts_where_told_but_never_decided():
+    opacity = FrameOpacity(TIMES, HEIGHT, WIDTH)
+    start = torch.zeros(3, HEIGHT, WIDTH)
+    start[1] = 1.0
+    opacity.start_from(start)
+    assert opacity(*at(0.5, 0.5, 0.0)).item() == pytest.approx(0.02, abs=1e-4)
+    assert opacity(*at(0.5, 0.5, 0.5)).item() == pytest.approx(0.98, abs=1e-4)
+    assert opacity(*at(0.5, 0.5, 0.25)).item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_pictures_of_frames_and_between():
+    pictures = FramePictures(TIMES, HEIGHT, WIDTH)
+    pictures.start_from(torch.arange(3.0)[:, None, None, None].expand(3, HEIGHT, WIDTH, 3))
+    assert pictures.log_radiance(*at(0.3, 0.3, 0.5)).tolist() == [pytest.approx([1.0] * 3)]
+    assert pictures.log_radiance(*at(0.3, 0.3, 0.75)).tolist() == [pytest.approx([1.5] * 3)]
+    assert not list(pictures.parameters())
+    assert "pictures" in pictures.state_dict()
+
+
+@pytest.fixture()
+def scene() -> MovingScene:
+    """The shared picture gets brighter to the right by e every 4 px; frames show radiance 100; nothing covers."""
+    scene = MovingScene(TIMES, HEIGHT, WIDTH)
+    across = (torch.arange(WIDTH) / 4.0)[None, :, None].expand(HEIGHT, WIDTH, 3)
+    scene.canonical.pyramid.start_from(across)
+    scene.motion.start_from(even_offsets(0.0, 4.0, 0.0))
+    scene.foreground.start_from(torch.full((3, HEIGHT, WIDTH, 3), math.log(100.0)))
+    scene.opacity.start_from(torch.full((3, HEIGHT, WIDTH), 0.5))
+    return scene
+
+
+def test_layers_mix_light(scene):
+    uv, times = at(4.5 / WIDTH, 0.5, 0.5)
+    layers = scene.layers(uv, times)
+    torch.testing.assert_close(layers.background, torch.full((1, 3), 2.0))
+    torch.testing.assert_close(layers.foreground, torch.full((1, 3), math.log(100.0)))
+    expected = torch.full((1, 3), (math.exp(2.0) + 100) / 2)
+    torch.testing.assert_close(scene.radiance(uv, times), expected)
+    torch.testing.assert_close(scene.log_radiance(uv, times), expected.log())
+
+
+def test_motion_since_another_time(scene):
+    uv, times = at(0.25, 0.5, 0.5)
+    moved = scene.motion_uv(uv, times, torch.zeros_like(times))
+    torch.testing.assert_close(moved, torch.tensor([[-4.0 / WIDTH, 0.0]]))
+
+
+def test_picture_motion_and_opacity_learn_apart(scene):
+    groups = scene.parameter_groups()
+    assert list(groups) == ["scene", "motion", "opacity"]
+    scene.radiance(*at(0.3, 0.4, 0.5)).sum().backward()
+    assert all(any(p.grad is not None and p.grad.any() for p in group) for group in groups.values())
+    assert sum(map(len, groups.values())) == len(list(scene.parameters()))
