@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.capture.photographs import natural_order
 
 RUN = "run"
 """Stands where nerfstudio puts a time stamp in the path of a run."""
@@ -57,6 +59,12 @@ def run_measured(command: Sequence[str | Path], log: Path) -> Measurement:
         )
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
     return Measurement(seconds, usage.ru_maxrss * bytes_per_unit / 1e9)
+
+
+def read_raw_hdr(path: Path) -> Float[np.ndarray, "height width 3"]:
+    """Reads linear radiance as `ns-render` writes it for `raw-hdr`, a `.npy.gz` file."""
+    with gzip.open(path) as file:
+        return np.load(file)
 
 
 def script(name: str) -> Path:
@@ -104,12 +112,12 @@ class FinishedRun:
     config: Path
     folder: Path
 
-    def render(self, output: str, *options: str) -> Path:
-        """The first file, in name order, that `ns-render dataset` makes of an output for the training frames."""
+    def render(self, output: str, *options: str) -> list[Path]:
+        """The files, in name order, that `ns-render dataset` makes of an output for the training frames."""
         command = [script("ns-render"), "dataset", "--load-config", self.config, "--split", "train"]
         command += ["--rendered-output-names", output, "--output-path", self.folder / "render", *options]
         run_measured(command, self.folder / f"render-{output}.log")
-        return min((self.folder / "render/train" / output).iterdir())
+        return sorted((self.folder / "render/train" / output).iterdir(), key=natural_order)
 
     def radiance(self) -> Float[np.ndarray, "height width 3"]:
         """Linear all-in-focus radiance, the same numbers as in `ns-render`'s `raw-hdr`."""

@@ -11,7 +11,6 @@ its camera does (`developed_truth`). Writes `still_table.md` and `still_table.js
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,12 +19,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 from jaxtyping import Float
-from nerfstudio.utils.rich_utils import CONSOLE
 
 from benchmarks.classical import classical_hdr, laplacian_fusion
 from benchmarks.commands import FinishedRun, Pace, Training, measure_pace
 from benchmarks.developed_truth import fit_response
-from benchmarks.results_table import Result, write_results
+from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number
 from benchmarks.still_rows import ROWS, Row, photographs_of
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance
@@ -33,6 +31,18 @@ from neucam_nerfstudio.capture.photographs import read_photograph
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+
+OTHER_SCORES = {"psnr_held_out": "held out", "psnr_photograph": "all in focus"}
+"""Scores that not every row has, and what the table calls them."""
+
+
+def other_scores(result: Result) -> str:
+    """Scores of held-out frames and of photographs."""
+    present = [(result.scores[score], what) for score, what in OTHER_SCORES.items() if score in result.scores]
+    return ", ".join(f"{number(value, 2)} {what}" for value, what in present)
+
+
+COLUMNS = (*HDR_COLUMNS, Column("other PSNR", other_scores))
 
 
 @dataclass
@@ -51,22 +61,8 @@ class StillTable:
 
     def main(self) -> None:
         """Runs the rows and writes the table."""
-        unknown = sorted(set(self.rows) - {row.name for row in ROWS})
-        if unknown:
-            raise SystemExit(f"No row {', '.join(unknown)}; there are {', '.join(row.name for row in ROWS)}.")
-        results: list[Result] = []
-        notes: list[str] = []
-        with tempfile.TemporaryDirectory(prefix="still-table-") as scratch:
-            for row in (row for row in ROWS if row.name in self.rows):
-                if not (self.data_root / row.capture).is_dir():
-                    notes.append(f"{row.title}: skipped, there is no {row.capture} in {self.data_root}.")
-                    CONSOLE.print(notes[-1], markup=False)
-                    continue
-                for result in self._results(row, Path(scratch)):
-                    CONSOLE.print(result.run, result.method, result.scores, f"{result.seconds:.1f} s", markup=False)
-                    results.append(result)
-                    write_results(results, notes, self.output_path, "still_table")
-        write_results(results, notes, self.output_path, "still_table")
+        table = Table("still_table", self.output_path, COLUMNS)
+        table.fill(ROWS, self.rows, self.data_root, self._results)
 
     def _results(self, row: Row, scratch: Path) -> Iterator[Result]:
         capture = load_capture(self.data_root / row.capture, train_frames=row.train_frames)
@@ -115,7 +111,7 @@ def learned_result(row: Row, training: Training, alignment: Alignment, truth: np
 
 def _scores(row: Row, run: FinishedRun, alignment: Alignment, truth: np.ndarray) -> dict[str, float]:
     if row.scored_on == "photograph":
-        picture = read_photograph(run.render("all_in_focus", "--image-format", "png"))
+        picture = read_photograph(run.render("all_in_focus", "--image-format", "png")[0])
         return {"psnr_photograph": psnr(picture / 255, truth)}
     return hdr_scores(run.radiance(), truth, alignment)
 

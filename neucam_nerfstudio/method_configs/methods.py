@@ -24,6 +24,7 @@ LEARNING_RATES = {
     **{"blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 1e-2},
 }
 PUBLISHED_LEARNING_RATE = 1e-4
+PUBLISHED_GROUPS = ("scene", "blur", "focus", "exposures", "response")
 
 FREEZING_STEP = 48_000
 """Where the published method for moving brackets keeps the camera as it is, and turns to the reference frame."""
@@ -100,7 +101,7 @@ def _ours(
 
 def _ours_moving(name: str, description: str, **differences: Any) -> MethodSpecification:
     """Ours for scenes that move."""
-    motion = MotionTraining(opacity_mult=3e-4, blurred_opacity_mult=1.2e-3, motion_variation_mult=1e-3)
+    motion = MotionTraining(opacity_mult=1e-4, blurred_opacity_mult=1.2e-3, motion_variation_mult=1e-3)
     return _ours(name, description, frames="moments", scene="moving-grid", motion=motion, **differences)
 
 
@@ -123,7 +124,7 @@ def _published(
     weights = LossWeights(unit_exposure_mult=1.0, falling_response_mult=33.3, **(losses or {}))
     optimizers = {
         group: {"optimizer": AdamOptimizerConfig(lr=PUBLISHED_LEARNING_RATE), "scheduler": (schedules or {}).get(group)}
-        for group in LEARNING_RATES
+        for group in PUBLISHED_GROUPS
     }
     return make_method(
         *(name, description, NeucamModelConfig(**{**common, "losses": weights, **differences}), optimizers),

@@ -1,15 +1,15 @@
-"""The dials on the back of the camera: focus, aperture, exposure and tone mapping of what the viewer shows."""
+"""The dials that set how a picture is taken and shown: focus, aperture, exposure, response and tone mapping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import viser
-from nerfstudio.viewer.viewer_elements import ViewerControl, ViewerDropdown, ViewerParameter, ViewerSlider
+from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter, ViewerSlider
 
-from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
+from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -19,6 +19,18 @@ FOCUS_MARGIN = 0.5
 
 EXPOSURE_MARGIN_STOPS = 6.0
 """How far the exposure dial goes to either side of the reference frame's exposure, at least."""
+
+
+class OwnSettings(NamedTuple):
+    """What a frame was taken at, as far as it has been learned.
+
+    Attributes:
+        focus_position: Focus position, unitless.
+        exposure_stops: Exposure in stops, +1 doubles the light.
+    """
+
+    focus_position: float
+    exposure_stops: float
 
 
 @dataclass(frozen=True)
@@ -32,17 +44,19 @@ class DialSettings:
         display_exposure_stops: How many stops that is above the reference frame: what brightens a tone-mapped
             picture, which has no exposure of its own.
         tone_mapping: How radiance is shown.
-        focus_turned: Whether someone has turned the focus away from the reference frame's.
-        exposure_turned: Whether someone has turned the exposure away from the reference frame's.
+        focus_turned: Whether someone has turned the focus away from the frame's that the dials stand at.
+        exposure_turned: Whether someone has turned the exposure away from that frame's.
+        response_on: Whether photographs are developed by the camera's response; else they are linear light, clipped.
     """
 
     focus_position: float
     aperture: float
     exposure_stops: float
     display_exposure_stops: float
-    tone_mapping: DisplayOperator
+    tone_mapping: ToneMapping
     focus_turned: bool = False
     exposure_turned: bool = False
+    response_on: bool = True
 
 
 class ExactSlider(ViewerSlider[float]):
@@ -59,6 +73,10 @@ class ExactSlider(ViewerSlider[float]):
             hint=self.hint,
         )
 
+    def within_ends(self, value: float) -> float:
+        """The value, or the end that is nearest to it."""
+        return min(max(float(value), self.min), self.max)
+
     def turn(self, value: float) -> None:
         """Sets the value.
 
@@ -70,32 +88,31 @@ class ExactSlider(ViewerSlider[float]):
         self.value = float(value)
 
 
-class Dials(ViewerControl):
+class Dials:
     """The dials of a camera that has no settings of its own: the viewer's, or one on a path of `ns-render`.
 
-    They stand at the reference frame's settings until someone turns them: in the viewer, which finds this object as an
-    attribute of the model, or from Python (`dials.focus_position = 0.3`), where a value beyond a dial's ends raises
-    ValueError.
+    They stand at a frame's settings, at first the reference frame's, until someone turns them: in the viewer
+    (`CameraBack`), or from Python (`dials.focus_position = 0.3`), where a value beyond a dial's ends raises ValueError.
     """
 
     def __init__(
         self,
         focus_positions: Sequence[float],
         exposure_stops: Sequence[float],
-        reference_focus_position: float,
-        reference_exposure_stops: float,
+        reference: OwnSettings,
+        has_response: bool = True,
     ) -> None:
         """Sets the dials to the reference frame.
 
         Args:
             focus_positions: Focus positions of the capture, unitless, in any order.
             exposure_stops: Exposures of the capture, stops, in any order.
-            reference_focus_position: Focus position of the frame to stand at.
-            reference_exposure_stops: Exposure of the frame to stand at, stops.
+            reference: Settings of the reference frame.
+            has_response: Whether the camera has a response that can be left out.
         """
         self._focus = ExactSlider(
             "Focus (position)",
-            float(reference_focus_position),
+            float(reference.focus_position),
             min_value=float(min(focus_positions)) - FOCUS_MARGIN,
             max_value=float(max(focus_positions)) + FOCUS_MARGIN,
             step=0.01,
@@ -106,17 +123,21 @@ class Dials(ViewerControl):
         )
         self._exposure = ExactSlider(
             "Exposure (stops)",
-            float(reference_exposure_stops),
-            min_value=float(min(*exposure_stops, reference_exposure_stops - EXPOSURE_MARGIN_STOPS)),
-            max_value=float(max(*exposure_stops, reference_exposure_stops + EXPOSURE_MARGIN_STOPS)),
+            float(reference.exposure_stops),
+            min_value=float(min(*exposure_stops, reference.exposure_stops - EXPOSURE_MARGIN_STOPS)),
+            max_value=float(max(*exposure_stops, reference.exposure_stops + EXPOSURE_MARGIN_STOPS)),
             step=0.1,
             hint="One stop more doubles the light.",
         )
-        operators = list(get_args(DisplayOperator))
+        self._response = ViewerCheckbox(
+            "Response", True, visible=has_response, hint="Off: the photograph is linear light, clipped at 1."
+        )
+        operators = list(get_args(ToneMapping))
         self._tone_mapping = ViewerDropdown(
             "Tone mapping", operators[0], operators, hint="How high-dynamic-range outputs are shown."
         )
-        self._reference = {self._focus: self._focus.value, self._exposure: self._exposure.value}
+        self._reference_exposure_stops = self._exposure.value
+        self._own = {self._focus: self._focus.value, self._exposure: self._exposure.value}
 
     def read(self) -> DialSettings:
         """What the dials say now."""
@@ -124,27 +145,38 @@ class Dials(ViewerControl):
             self.focus_position,
             self.aperture,
             self.exposure_stops,
-            self.exposure_stops - self._reference[self._exposure],
+            self.exposure_stops - self._reference_exposure_stops,
             self.tone_mapping,
             self._is_turned(self._focus),
             self._is_turned(self._exposure),
+            self.response_on,
         )
 
     def _is_turned(self, slider: ExactSlider) -> bool:
-        return slider.value != self._reference[slider]
+        return slider.value != self._own[slider]
 
-    def follow_reference(self, focus_position: float, exposure_stops: float) -> None:
-        """Keeps the dials that nobody has turned at the reference frame's settings, which training moves.
+    def follow(self, frame: OwnSettings, reference: OwnSettings) -> None:
+        """Keeps the dials that nobody has turned at a frame's settings, which training moves.
 
         Args:
-            focus_position: The reference frame's focus position now.
-            exposure_stops: The reference frame's exposure now, stops.
+            frame: Settings, as they are now, of the frame to stand at.
+            reference: Those of the reference frame, at whose exposure tone-mapped pictures are not brightened.
         """
-        for slider, value in ((self._focus, focus_position), (self._exposure, exposure_stops)):
+        self._reference_exposure_stops = self._exposure.within_ends(reference.exposure_stops)
+        for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
             is_turned = self._is_turned(slider)
-            self._reference[slider] = min(max(float(value), slider.min), slider.max)
-            if not is_turned:
-                slider.value = self._reference[slider]
+            self._own[slider] = slider.within_ends(setting)
+            if not is_turned and slider.value != self._own[slider]:
+                slider.value = self._own[slider]
+
+    def stand_at(self, frame: OwnSettings) -> None:
+        """Turns focus and exposure to a frame's own, whatever they were turned to."""
+        for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
+            self._own[slider] = slider.value = slider.within_ends(setting)
+
+    def focus_on(self, focus_position: float) -> None:
+        """Turns the focus to this position, or as far towards it as the dial goes."""
+        self._focus.value = self._focus.within_ends(focus_position)
 
     @property
     def focus_position(self) -> float:
@@ -174,21 +206,31 @@ class Dials(ViewerControl):
         self._exposure.turn(value)
 
     @property
-    def tone_mapping(self) -> DisplayOperator:
+    def response_on(self) -> bool:
+        """Whether photographs are developed by the camera's response; else they are linear light, clipped at 1."""
+        return self._response.value
+
+    @response_on.setter
+    def response_on(self, value: bool) -> None:
+        self._response.value = bool(value)
+
+    @property
+    def tone_mapping(self) -> ToneMapping:
         """How radiance is shown."""
         return self._tone_mapping.value
 
     @tone_mapping.setter
-    def tone_mapping(self, value: DisplayOperator) -> None:
+    def tone_mapping(self, value: ToneMapping) -> None:
         if value not in self._tone_mapping.options:
             raise ValueError(f"{value!r} is no tone mapping; there are {', '.join(self._tone_mapping.options)}.")
         self._tone_mapping.value = value
 
-    def _setup(self, viewer: Viewer) -> None:
-        """Shows the dials in a folder of their own above nerfstudio's tabs, where they need no scrolling."""
-        super()._setup(viewer)
-        elements: list[ViewerParameter] = [self._focus, self._aperture, self._exposure, self._tone_mapping]
-        with self.viser_server.gui.add_folder("NeuCam", order=viewer.stats_markdown.order):
-            for element in elements:
-                element.cb_hook = lambda _: viewer._trigger_rerender()
-                element.install(self.viser_server)
+    def install(self, viewer: Viewer) -> None:
+        """Shows the dials where the viewer now adds elements."""
+        elements: list[ViewerParameter] = [
+            *(self._focus, self._aperture, self._exposure),
+            *(self._response, self._tone_mapping),
+        ]
+        for element in elements:
+            element.cb_hook = lambda _: viewer._trigger_rerender()
+            element.install(viewer.viser_server)

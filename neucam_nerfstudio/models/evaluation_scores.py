@@ -15,7 +15,11 @@ from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
 
 
 def score_image(
-    capture: Capture, alignment: Alignment, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    capture: Capture,
+    alignment: Alignment,
+    outputs: dict[str, Tensor],
+    batch: dict[str, Tensor],
+    at_reference: bool = False,
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Numbers and pictures for nerfstudio's evaluation.
 
@@ -24,21 +28,23 @@ def score_image(
         alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
         outputs: `rgb`, `hdr` and `all_in_focus` of an evaluation frame's camera.
         batch: `image` of that frame, and `image_idx`, its number among the evaluation frames.
+        at_reference: Whether it shows the reference frame's moment, whose ground truth then counts, and not its own.
 
     Returns:
         `psnr`, `ssim` and, with true radiance, `psnr_mu_*`, `ssim_mu_*`, `psnr_pu21_*` with the alignment's name, and
         with a true sharp photograph `psnr_sharp`; the photograph beside its rendering, and the all-in-focus picture.
-        Ground truth counts where every evaluation frame has it: nerfstudio averages each score over all of them.
+        Ground truth counts where every moment shown has it: nerfstudio averages each score over all of them.
     """
     photograph, rendered = batch["image"].cpu(), outputs["rgb"].cpu()
     scores = ldr_scores(rendered.numpy(), photograph.numpy())
-    frame_index = capture.eval_indices[int(batch["image_idx"])]
-    if _all_have(capture.radiance_truth, capture):
+    shown = (capture.reference_index,) * len(capture.eval_indices) if at_reference else capture.eval_indices
+    frame_index = shown[int(batch["image_idx"])]
+    if _all_have(capture.radiance_truth, shown):
         from neucam_nerfstudio.capture.ground_truth import read_radiance
 
         truth = read_radiance(capture.radiance_truth[frame_index], capture.downscale_factor)
         scores |= hdr_scores(outputs["hdr"].cpu().numpy(), truth, alignment)
-    if _all_have(capture.sharp_truth, capture):
+    if _all_have(capture.sharp_truth, shown):
         from neucam_nerfstudio.capture.ground_truth import read_sharp
 
         sharp = read_sharp(capture.sharp_truth[frame_index], capture.downscale_factor)
@@ -47,5 +53,5 @@ def score_image(
     return scores, pictures
 
 
-def _all_have(truth: Sequence[Path | None], capture: Capture) -> bool:
-    return all(truth[index] is not None for index in capture.eval_indices)
+def _all_have(truth: Sequence[Path | None], frame_indices: Sequence[int]) -> bool:
+    return all(truth[index] is not None for index in frame_indices)

@@ -13,6 +13,7 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
 from neucam_nerfstudio.models.camera_start import start_camera
+from neucam_nerfstudio.scene.canvas_scene import margin_px
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 
 BLURRED_START_OPACITY = 0.02
@@ -48,6 +49,7 @@ def moving_estimate_from(
         [capture.exposure_stops(index) for index in capture.train_indices] if known else None,
         [capture.frames[index].exposure_index for index in capture.train_indices],
         None if is_blurred else capture.train_indices.index(capture.reference_index),
+        margin_px(capture.height, capture.width),
     )
 
 
@@ -74,7 +76,7 @@ def start_from_moving_estimate(
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
     start_camera(camera, capture, estimate, device)
-    scene.canonical.pyramid.start_from(tensor(estimate.moments[estimate.anchor]))
+    scene.canonical.pyramid.start_from(tensor(estimate.canvas))
     scene.foreground.start_from(tensor(estimate.moments))
     is_blurred = isinstance(camera.blur, MotionBlur)
     offset_px, opacity = estimate.offset_px, 1 - estimate.agreement

@@ -14,9 +14,11 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Parameter
 
+from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.grids.memo import ParameterMemo
+from neucam_nerfstudio.models.camera_back import CameraBack
 from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
@@ -26,8 +28,11 @@ from neucam_nerfstudio.models.camera_parts import (
     build_focus,
     build_response,
 )
-from neucam_nerfstudio.models.dials import Dials
+from neucam_nerfstudio.models.click_to_focus import ClickToFocus
+from neucam_nerfstudio.models.dials import Dials, OwnSettings
 from neucam_nerfstudio.models.evaluation_scores import score_image
+from neucam_nerfstudio.models.frame_comparison import FrameComparison
+from neucam_nerfstudio.models.frame_dials import FrameDials
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
     check_bracket,
@@ -35,12 +40,12 @@ from neucam_nerfstudio.models.frame_settings import (
     settings_of_rays,
     times_of_rays,
 )
+from neucam_nerfstudio.models.local_display import LocalDisplay
 from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow
 from neucam_nerfstudio.models.motion_losses import MotionTraining, TrainingRays, motion_losses
 from neucam_nerfstudio.models.motion_picture import largest_motion
 from neucam_nerfstudio.models.outputs import (
     Display,
-    for_display,
     layer_outputs,
     motion_output,
     picture_anchors,
@@ -49,6 +54,7 @@ from neucam_nerfstudio.models.outputs import (
 from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.models.viewer_camera import ViewerCamera, viewer_is_rendering
+from neucam_nerfstudio.models.viewer_outputs import viewer_outputs
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
@@ -116,7 +122,6 @@ class NeucamModel(Model):
             build_response(self._response_kind(), sizes),
             config.mixing,
         )
-        self.reference = capture.frames[capture.reference_index]
         self.reference_time = capture.times[capture.reference_index]
         self.anchors = ParameterMemo(self.scene, lambda: picture_anchors(self.scene, self.reference_time))
         self.largest_motion = ParameterMemo(
@@ -125,14 +130,35 @@ class NeucamModel(Model):
         self.frames_in_time = FramesInTime(capture) if capture.moves else None
         self.mask_and_flow = MaskAndFlow(capture, config.motion.mask_steps > 0, config.motion.flow_mult > 0)
         self.step = 0
-        self.dials = Dials(
-            capture.focuses.positions,
-            capture.exposures.stops,
-            capture.focus_position(capture.reference_index),
-            capture.exposure_stops(capture.reference_index),
+        self.local_display = LocalDisplay(self.scene, self.plane, self.reference_time)
+        self._build_dials()
+        self.register_load_state_dict_post_hook(lambda model, keys: model.frame_dials.follow())
+
+    def _build_dials(self) -> None:
+        capture, camera = self.capture, self.camera
+        reference = OwnSettings(
+            capture.focus_position(capture.reference_index), capture.exposure_stops(capture.reference_index)
         )
+        has_response = camera.response is not None
+        self.dials = Dials(capture.focuses.positions, capture.exposures.stops, reference, has_response)
+        self.frame_dials = FrameDials(self.dials, capture, self._settings_of_frame)
+        self.frame_comparison = FrameComparison(capture)
+        click = [ClickToFocus(self.plane, camera.blur, self.dials)] if isinstance(camera.blur, LensBlur) else []
+        self.camera_back = CameraBack([*click, self.dials, self.frame_dials])
         self.viewer_camera = ViewerCamera(self.plane)
-        self.register_load_state_dict_post_hook(lambda model, keys: model._dials_follow())
+
+    @torch.no_grad()
+    def _settings_of_frame(self, index: int) -> OwnSettings:
+        """What rays without settings of their own are taken at, for a frame of the capture as it is learned now."""
+        if self.frames_in_time is None:
+            frame = self.capture.frames[index]
+        else:
+            time = self.frames_in_time.boundaries.new_tensor(self.capture.times[index])
+            frame = self.capture.frames[self.capture.train_indices[int(self.frames_in_time.nearest(time))]]
+        return OwnSettings(
+            float(self.camera.focus.positions[frame.focus_index]),
+            float(self.camera.exposures.stops[frame.exposure_index]),
+        )
 
     def _response_kind(self) -> ResponseKind:
         """The configured response, unless it is to be learned from photographs that cannot tell it."""
@@ -168,7 +194,7 @@ class NeucamModel(Model):
         return [
             TrainingCallback(before_each, lambda step: self._start(datamanager.train_dataset), iters=(0,)),
             TrainingCallback(before_each, self._count, update_every_num_iters=1),
-            TrainingCallback(after_each, lambda step: self._dials_follow(), update_every_num_iters=50),
+            TrainingCallback(after_each, lambda step: self.frame_dials.follow(), update_every_num_iters=50),
         ]
 
     def _count(self, step: int) -> None:
@@ -186,15 +212,7 @@ class NeucamModel(Model):
             from neucam_nerfstudio.models.published_start import warm_up
 
             warm_up(self.scene, self.camera, self.config.motion, num_frames=len(self.capture.frames))
-        self._dials_follow()
-
-    def _dials_follow(self) -> None:
-        """The dials that nobody has turned stay at the reference frame, wherever training moves its settings."""
-        with torch.no_grad():
-            self.dials.follow_reference(
-                float(self.camera.focus.positions[self.reference.focus_index]),
-                float(self.camera.exposures.stops[self.reference.exposure_index]),
-            )
+        self.frame_dials.follow()
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Training: `rgb` `[rays, exposures, 3]`, without the axis of exposures for one, and the `TrainingRays`.
@@ -223,17 +241,24 @@ class NeucamModel(Model):
     def _render(
         self, uv: Float[Tensor, "rays 2"], frame_times: Float[Tensor, "rays 1"], rays: RayBundle
     ) -> dict[str, Tensor]:
-        times = torch.full_like(frame_times, self.reference_time) if self.config.at_reference else frame_times
+        in_viewer = viewer_is_rendering()
+        at_reference = self.config.at_reference and not in_viewer  # there, time is a dial
+        times = torch.full_like(frame_times, self.reference_time) if at_reference else frame_times
         dials = self.dials.read()
         settings = settings_of_rays(self.camera, rays, times, dials, self.frames_in_time)
-        display = Display(self.anchors(), dials.tone_mapping, dials.display_exposure_stops)
-        outputs = render_outputs(self.scene, self.camera, uv, times, settings, display)
+        curves = self.local_display.curves_of_rays(uv, times) if dials.tone_mapping == "local" else None
+        display = Display(self.anchors(), dials.tone_mapping, dials.display_exposure_stops, curves)
+        response = self.camera.response if dials.response_on else None
+        outputs = render_outputs(self.scene, self.camera, uv, times, settings, display, response)
         if isinstance(self.scene, LayeredField):
             outputs |= layer_outputs(self.scene, uv, times, display)
         if isinstance(self.scene, MovingField):
             motion = (frame_times, self.reference_time, self.largest_motion())
             outputs |= motion_output(self.scene, self.plane, uv, *motion)
-        return for_display(outputs, display) if viewer_is_rendering() else outputs
+        if not in_viewer:
+            return outputs
+        outputs["residual"] = self.frame_comparison.residual(outputs["rgb"], uv, self.frame_dials.compared_index)
+        return viewer_outputs(outputs, display)
 
     def get_metrics_dict(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """PSNR of the rays' pixel values."""
@@ -257,4 +282,5 @@ class NeucamModel(Model):
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
         given = self.config.exposures == "settings" and self.capture.exposures.source != "unknown"
-        return score_image(self.capture, "scale" if given else "affine", outputs, batch)
+        alignment = "scale" if given else "affine"
+        return score_image(self.capture, alignment, outputs, batch, self.config.at_reference)

@@ -9,10 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.models.motion_picture import motion_colours, plane_motion
-from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, DisplayOperator, display_anchors, tonemap
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, ToneMapping, display_anchors, tonemap
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane, picture_lattice
+from neucam_nerfstudio.rendering.local_tonemapping import LocalCurves, tonemap_locally
 from neucam_nerfstudio.scene.layered_scene import LayeredField
 from neucam_nerfstudio.scene.scene_field import MovingField, SceneField
 
@@ -22,9 +24,6 @@ ANCHOR_SAMPLES_PER_SIDE = 128
 SMALLEST_RADIUS_PX = 1e-3
 """Defocus is a share of at least this: one focus setting tells nothing of depth, and the largest radius is 0."""
 
-RADIANCE_OUTPUTS = ("hdr", "hdr_defocused")
-"""Outputs that are linear radiance, without bounds."""
-
 
 class Display(NamedTuple):
     """How what has no pixel values of its own is shown.
@@ -33,14 +32,18 @@ class Display(NamedTuple):
         anchors: Grey and white.
         operator: Tone mapping.
         exposure_stops: Brightens what is tone-mapped.
+        local_curves: Of each ray, for local tone mapping.
     """
 
     anchors: DisplayAnchors
-    operator: DisplayOperator
+    operator: ToneMapping
     exposure_stops: float
+    local_curves: LocalCurves | None = None
 
     def tonemap(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
         """Linear radiance for display, [0, 1]."""
+        if self.operator == "local":
+            return tonemap_locally(radiance, self.local_curves, self.exposure_stops)
         return tonemap(radiance, self.operator, self.anchors, self.exposure_stops)
 
 
@@ -51,11 +54,6 @@ def picture_anchors(scene: SceneField, time: float = 0.0) -> DisplayAnchors:
     return display_anchors(scene.radiance(uv, torch.full_like(uv[:, :1], time)))
 
 
-def for_display(outputs: dict[str, Tensor], display: Display) -> dict[str, Tensor]:
-    """The same with radiance tone-mapped, for a viewer that can show nothing above 1."""
-    return {name: display.tonemap(values) if name in RADIANCE_OUTPUTS else values for name, values in outputs.items()}
-
-
 def render_outputs(
     scene: SceneField,
     camera: ImplicitCamera,
@@ -63,8 +61,9 @@ def render_outputs(
     times: Float[Tensor, "rays 1"],
     settings: CameraSettings,
     display: Display,
+    response: CameraResponse | None,
 ) -> dict[str, Tensor]:
-    """Outputs of a ray that every scene has, in the order in which the viewer lists them.
+    """Outputs of a ray that every scene has.
 
     Args:
         scene: The scene field.
@@ -73,6 +72,7 @@ def render_outputs(
         times: Times of the rays, [0, 1].
         settings: How the rays are taken.
         display: How radiance is shown.
+        response: The camera's, to develop photographs by; None leaves them linear, clipped.
 
     Returns:
         `all_in_focus_hdr`: sharp radiance, tone-mapped for display, [0, 1].
@@ -86,8 +86,8 @@ def render_outputs(
     sharp = blurred if taps is None else scene.radiance(uv, times)
     outputs = {
         "all_in_focus_hdr": display.tonemap(sharp),
-        "rgb": develop(camera.response, blurred, stops).squeeze(1),
-        "all_in_focus": develop(camera.response, sharp, stops[:, :1])[:, 0],
+        "rgb": develop(response, blurred, stops).squeeze(1),
+        "all_in_focus": develop(response, sharp, stops[:, :1])[:, 0],
         "hdr": sharp,
         "hdr_defocused": blurred,
     }

@@ -19,8 +19,8 @@ from neucam_nerfstudio.scene.scene_field import SceneField
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 SceneKind = Literal["grid", "moving-grid", "siren", "deformed-siren", "layered-siren"]
-"""Ours for still scenes and for scenes that move; the published ones for still scenes, for scenes that move, and for a foreground before a
-background, both of which move."""
+"""Ours for still scenes and for scenes that move; the published ones for still scenes, for scenes that move, and for a
+foreground before a background, both of which move."""
 
 
 def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:

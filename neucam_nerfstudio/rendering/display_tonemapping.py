@@ -16,6 +16,9 @@ DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
 """How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
 preview, `gamma` is one plain exposure, clipped."""
 
+ToneMapping = Literal[DisplayOperator, "local"]
+"""The same, or `local`: each part of the picture for itself, see `local_tonemapping`."""
+
 MIDDLE_GREY = 0.18
 """Display-linear value of a scene's key."""
 
@@ -106,7 +109,7 @@ def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Ten
     """
     light = luminance(scaled_radiance)
     shown = _reinhard_curve(light, scaled_white)
-    of_luminance = _into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
+    of_luminance = into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
     return (of_luminance + _reinhard_curve(scaled_radiance, scaled_white)) / 2
 
 
@@ -114,7 +117,7 @@ def _reinhard_curve(light: Float[Tensor, "*shape"], white: Float[Tensor, ""]) ->
     return (light * (1 + light / white**2) / (1 + light)).clamp(max=1)
 
 
-def _into_gamut(colour: Float[Tensor, "*batch 3"], light: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+def into_gamut(colour: Float[Tensor, "*batch 3"], light: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
     """Moves colours above 1 towards the grey of their own luminance until they fit: paler, as bright."""
     excess = (colour.amax(-1, keepdim=True) - light).clamp(min=SMALLEST_RADIANCE)
     saturation = ((1 - light) / excess).clamp(max=1)

@@ -1,118 +1,103 @@
-"""Writes pictures: linear radiance as EXR or Radiance HDR, display pictures as PNG or JPEG."""
+"""Writes display pictures as PNG, JPEG or TIFF, with the colour profile and EXIF of a photograph."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import zlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt
 
-LARGEST_HALF = 65504.0
-"""Largest value of a 16-bit float."""
+from neucam_nerfstudio.rendering.file_writing import PictureFileError, unsupported, written_whole
+from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.rendering.tiff_files import write_tiff
 
-Precision = Literal["half", "float"]
-"""Size of an EXR sample: `half` 16 bits (11 of them significant), `float` 32 bits."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
+BitDepth = Literal[8, 16]
 
-class PictureFileError(ValueError):
-    """A picture that its file cannot hold. The message names the file, what was found and what the file can hold."""
+NOTHING_KEPT = PhotographMetadata(None, None)
 
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path` to write to, and renames it to `path` only if the writing succeeds.
-
-    So nobody ever reads half a file, and a failure leaves an older file as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_radiance(
-    path: Path,
-    radiance: Float[np.ndarray, "height width 3"],
-    precision: Precision = "half",
-    metadata: Mapping[str, str | float] | None = None,
-) -> None:
-    """Writes linear radiance, Rec. 709 primaries, as `.exr` or Radiance `.hdr`.
-
-    Args:
-        path: File to write, whole or not at all; missing folders are made.
-        radiance: Linear radiance, R, G, B.
-        precision: Size of an EXR sample; `.hdr` always has 8 bits and a shared exponent.
-        metadata: Attributes of the EXR header, such as `software`; `.hdr` has no place for them.
-
-    Raises:
-        PictureFileError: If the suffix is another one, a value is not finite, or one is too large for the precision.
-    """
-    if not np.isfinite(radiance).all():
-        raise PictureFileError(f"{path}: the radiance holds values that are not finite; nothing was written.")
-    if path.suffix.lower() == ".exr":
-        _write_exr(path, radiance, precision, metadata or {})
-    elif path.suffix.lower() == ".hdr":
-        _write_with_opencv(path, radiance.astype(np.float32))
-    else:
-        raise _unsupported(path, "radiance", ".exr, .hdr")
-
-
-def _write_exr(
-    path: Path, radiance: Float[np.ndarray, "height width 3"], precision: Precision, metadata: Mapping[str, str | float]
-) -> None:
-    import OpenEXR
-
-    peak = float(np.abs(radiance).max())
-    if precision == "half" and peak > LARGEST_HALF:
-        raise PictureFileError(
-            f"{path}: the radiance reaches {peak:.6g}, but half precision ends at {LARGEST_HALF:g}: use float."
-        )
-    samples = radiance.astype(np.float16 if precision == "half" else np.float32)
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **metadata}
-    with written_whole(path) as temporary, OpenEXR.File(header, {"RGB": np.ascontiguousarray(samples)}) as exr:
-        exr.write(str(temporary))
+PNG_HEADER_BYTES = 33
+"""A PNG's signature and its first chunk, after which others may come."""
 
 
 def write_image(
-    path: Path, image: Float[np.ndarray, "height width channels"], bits: Literal[8, 16] = 8, jpeg_quality: int = 95
+    path: Path,
+    image: Float[np.ndarray, "height width channels"],
+    bits: BitDepth = 8,
+    jpeg_quality: int = 95,
+    metadata: PhotographMetadata = NOTHING_KEPT,
 ) -> None:
-    """Writes a display picture as `.png` (8 or 16 bits) or `.jpg`/`.jpeg` (8 bits).
+    """Writes a display picture as `.png` or `.tif`/`.tiff` (8 or 16 bits), or `.jpg`/`.jpeg` (8 bits).
 
     Args:
         path: File to write, whole or not at all; missing folders are made.
         image: Display values in [0, 1]; one channel (grey) or three (R, G, B).
-        bits: Depth of a PNG sample.
+        bits: Depth of a PNG's or TIFF's sample.
         jpeg_quality: 1 ... 100.
+        metadata: What the file says besides; a grey picture takes no colour profile.
 
     Raises:
         PictureFileError: If the suffix is another one, or 16 bits are asked of a JPEG.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".png", ".jpg", ".jpeg"):
-        raise _unsupported(path, "pictures", ".png, .jpg, .jpeg")
-    if suffix != ".png" and bits == 16:
-        raise PictureFileError(f"{path}: JPEG has 8 bits a sample; write 16 bits as .png.")
-    largest = 2**bits - 1
-    samples = np.rint(np.clip(image, 0, 1) * largest).astype(np.uint8 if bits == 8 else np.uint16)
-    _write_with_opencv(path, samples, jpeg_quality)
+    if suffix not in IMAGE_SUFFIXES:
+        raise unsupported(path, "pictures", IMAGE_SUFFIXES)
+    if suffix in (".jpg", ".jpeg") and bits == 16:
+        raise PictureFileError(f"{path}: JPEG has 8 bits a sample; write 16 bits as .png or .tiff.")
+    samples = quantised(image, bits)
+    if samples.shape[-1] == 1:
+        samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
+    if suffix == ".png":
+        write_png(path, samples, _png_chunks(metadata))
+    elif suffix in (".jpg", ".jpeg"):
+        _write_jpeg(path, samples, jpeg_quality, metadata)
+    else:
+        write_tiff(path, samples, metadata.icc_profile, metadata.exif)
 
 
-def _write_with_opencv(path: Path, image: np.ndarray, jpeg_quality: int = 95) -> None:
+def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:
+    """Whole numbers for values in [0, 1], rounded to the nearest; others are clipped."""
+    return np.rint(np.clip(image, 0, 1) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], chunks: dict[bytes, bytes]) -> None:
+    """Writes a PNG with chunks of metadata, whole or not at all.
+
+    Args:
+        path: File to write.
+        samples: uint8 or uint16; grey or R, G, B.
+        chunks: Content of each chunk, by its four-letter name.
+    """
     import cv2
+    from PIL.PngImagePlugin import putchunk
 
+    bgr = np.ascontiguousarray(samples[..., ::-1]) if samples.ndim == 3 else samples
+    encoded = memoryview(cv2.imencode(".png", bgr)[1])
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(encoded[:PNG_HEADER_BYTES])
+        for name, content in chunks.items():
+            putchunk(file, name, content)
+        file.write(encoded[PNG_HEADER_BYTES:])
+
+
+def _png_chunks(metadata: PhotographMetadata) -> dict[bytes, bytes]:
+    chunks = {}
+    if metadata.icc_profile is not None:
+        chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
+    if metadata.exif is not None:
+        chunks[b"eXIf"] = metadata.exif.tobytes().removeprefix(b"Exif\0\0")
+    return chunks
+
+
+def _write_jpeg(
+    path: Path, samples: UInt[np.ndarray, "height width *channels"], quality: int, metadata: PhotographMetadata
+) -> None:
+    from PIL import Image
+
+    options = {"icc_profile": metadata.icc_profile, "exif": metadata.exif}
+    given = {name: value for name, value in options.items() if value is not None}
     with written_whole(path) as temporary:
-        bgr = np.ascontiguousarray(image[..., ::-1])
-        if not cv2.imwrite(str(temporary), bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]):
-            raise OSError(f"{path}: OpenCV could not write it.")
-
-
-def _unsupported(path: Path, what: str, supported: str) -> PictureFileError:
-    found = path.suffix or "no suffix"
-    return PictureFileError(f"{path}: {found} is not a file type for {what}; supported: {supported}.")
+        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **given)

@@ -32,6 +32,11 @@ class GridScene(SceneField):
     def _exponentiate(self) -> Float[Tensor, "1 3 height width"]:
         return self.pyramid.image().clamp(MIN_LOG_RADIANCE, MAX_LOG_RADIANCE).exp()
 
+    @torch.no_grad()
+    def picture(self) -> Float[Tensor, "height width 3"]:
+        """Linear radiance of all cells."""
+        return self._radiance()[0].permute(1, 2, 0).clone()
+
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
         """Linear radiance at (u, v) in [0, 1]; `times` is not looked at."""
         return sample_plane(self._radiance(), uv)

@@ -40,7 +40,15 @@ class Layers(NamedTuple):
 
 
 class LayeredField(SceneField):
-    """A scene whose layers can be seen apart."""
+    """A scene whose layers can be seen apart.
+
+    Attributes:
+        background: The scene behind.
+        foreground: The scene in front.
+    """
+
+    background: SceneField
+    foreground: SceneField
 
     @abstractmethod
     def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:

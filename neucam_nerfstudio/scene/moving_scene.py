@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import Parameter
 
+from neucam_nerfstudio.scene.canvas_scene import CanvasScene
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
 from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
 from neucam_nerfstudio.scene.frame_pictures import FramePictures
-from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredField, Layers
 from neucam_nerfstudio.scene.scene_field import MovingField
 
@@ -19,7 +19,7 @@ from neucam_nerfstudio.scene.scene_field import MovingField
 class MovingScene(LayeredField, MovingField):
     """A canonical picture behind a deformation, covered where a frame shows something else by a picture of that frame.
 
-    Layers mix *light* by their opacity.
+    Layers mix *light* by their opacity. Beyond the canonical picture's border there is nothing behind: frames cover it.
 
     Args:
         frame_times: Time of each frame, rising; at least two.
@@ -30,12 +30,12 @@ class MovingScene(LayeredField, MovingField):
     def __init__(self, frame_times: Float[Tensor, " frames"], height: int, width: int) -> None:
         super().__init__()
         size = (frame_times, height, width)
-        self.background = DeformedScene(GridScene(height, width), FrameMotion(*size))
+        self.background = DeformedScene(CanvasScene(height, width), FrameMotion(*size))
         self.foreground = FramePictures(*size)
         self.opacity = FrameOpacity(*size)
 
     @property
-    def canonical(self) -> GridScene:
+    def canonical(self) -> CanvasScene:
         """The picture that all frames share."""
         return self.background.canonical
 
@@ -51,16 +51,27 @@ class MovingScene(LayeredField, MovingField):
 
     def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:
         """Both layers and the opacity at (u, v) in [0, 1] and a time in [0, 1]."""
+        place = self.motion(uv, times)
         return Layers(
-            background=self.background.log_radiance(uv, times),
+            background=self.canonical.log_radiance(place, times),
             foreground=self.foreground.log_radiance(uv, times),
-            opacity=self.opacity(uv, times),
+            opacity=self._cover(uv, times, place),
         )
 
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
         """Linear radiance of both layers together."""
-        behind, in_front = (layer.radiance(uv, times) for layer in (self.background, self.foreground))
-        return torch.lerp(behind, in_front, self.opacity(uv, times))
+        place = self.motion(uv, times)
+        behind, in_front = self.canonical.radiance(place, times), self.foreground.radiance(uv, times)
+        return torch.lerp(behind, in_front, self._cover(uv, times, place))
+
+    def _cover(
+        self,
+        uv: Float[Tensor, "*batch 2"],
+        times: Float[Tensor, "*batch 1"],
+        place: Float[Tensor, "*batch 2"],
+    ) -> Float[Tensor, "*batch 1"]:
+        """Opacity of the foreground: as learned before the canonical picture, full beyond it."""
+        return 1 - self.canonical.covers(place) * (1 - self.opacity(uv, times))
 
     def log_radiance(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]

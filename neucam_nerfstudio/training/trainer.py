@@ -1,8 +1,9 @@
-"""nerfstudio's trainer, with schedules that follow the length of the run."""
+"""nerfstudio's trainer, with schedules that follow the length of the run, and a camera path beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from nerfstudio.configs.experiment_config import MachineConfig
@@ -10,6 +11,9 @@ from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
 
 
@@ -29,9 +33,23 @@ class NeucamTrainerConfig(TrainerConfig):
 
 
 class NeucamTrainer(Trainer):
-    """Says where it trains, and tells the schedules how long."""
+    """Says where it trains, tells the schedules how long, and writes the camera path of a capture that moves."""
 
     config: NeucamTrainerConfig
+
+    def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """As nerfstudio does; then writes the path, which videos of the run are rendered along."""
+        super().setup(test_mode)
+        capture: Capture = self.pipeline.datamanager.train_dataset.metadata["capture"]
+        if capture.moves and self.local_rank == 0:
+            self._write_camera_path(capture)
+
+    def _write_camera_path(self, capture: Capture) -> None:
+        path = self.base_dir / "camera_path.json"
+        rate = capture.frame_rate or UNTIMED_FRAME_RATE
+        write_camera_path(path, path_of_frames(ImagePlane(capture.height, capture.width), capture.times, rate))
+        chosen = "" if capture.frame_rate else ", as the capture tells no frame rate"
+        CONSOLE.print(f"Camera path of all frames, for ns-render camera-path: {path} ({rate:g} a second{chosen}).")
 
     def setup_optimizers(self) -> Optimizers:
         """Optimizers whose learning rates fall over `--max-num-iterations`."""

@@ -1,24 +1,17 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import commands
 from benchmarks.results_table import Result, markdown
 from benchmarks.still_rows import copy_without_exposures
-from benchmarks.still_table import StillTable
+from benchmarks.still_table import COLUMNS, StillTable
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.capture.photographs import read_photograph
 
 DATA_ROOT = Path(__file__).parents[2] / "dataset/MFME"
 
 FAKE_COMMANDS = {
-    "ns-train": """
-        folder = Path(option("--output-dir"), option("--experiment-name"), sys.argv[1], option("--timestamp"))
-        folder.mkdir(parents=True)
-        (folder / "config.yml").write_text("trained")
-    """,
     "neucam-export": """
         import OpenEXR
         assert Path(option("--load-config")).is_file() and option("--precision") == "float"
@@ -35,15 +28,8 @@ FAKE_COMMANDS = {
 
 
 @pytest.fixture
-def fake_nerfstudio(tmp_path, monkeypatch) -> None:
-    truth = str(DATA_ROOT / "Desk/gt/all_in_focus_hdr.exr")
-    for name, body in FAKE_COMMANDS.items():
-        lines = [line.strip() if line.strip().startswith("import") else line[8:] for line in body.splitlines()]
-        head = [f"#!{sys.executable}", "import sys", "from pathlib import Path"]
-        head += [f"TRUTH = {truth!r}", "option = lambda name: sys.argv[sys.argv.index(name) + 1]"]
-        (tmp_path / name).write_text("\n".join(head + lines))
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr(commands, "script", lambda name: tmp_path / name)
+def fake_nerfstudio(fake_commands) -> None:
+    fake_commands(FAKE_COMMANDS, TRUTH=str(DATA_ROOT / "Desk/gt/all_in_focus_hdr.exr"))
 
 
 def test_one_row_from_command_to_table(fake_nerfstudio, tmp_path):
@@ -68,7 +54,7 @@ def test_an_unknown_row_lists_the_rows(tmp_path):
 
 def test_markdown_puts_scores_in_their_columns():
     scores = {"psnr_mu_affine": 23.104, "ssim_mu_affine": 0.87654, "psnr_pu21_affine": 20.0, "psnr_held_out": 30.0}
-    line = markdown([Result("Desk", "neucam", scores, 61.26, 1.234, 300, ">= 45")], ["a note"]).splitlines()
+    line = markdown([Result("Desk", "neucam", scores, 61.26, 1.234, 300, ">= 45")], ["a note"], COLUMNS).splitlines()
     assert line[2] == "| Desk | neucam | 23.10 | 0.8765 | 20.00 | affine | 30.00 held out | 300 | 61.3 | 1.23 | >= 45 |"
     assert line[-1] == "- a note"
 

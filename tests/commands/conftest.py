@@ -46,9 +46,9 @@ class Run:
         return OUTPUTS[self.folder.parent.name]
 
     @property
-    def moves(self) -> bool:
-        """Whether its method takes frames for moments."""
-        return "motion" in self.outputs
+    def has_truth(self) -> bool:
+        """Whether there is ground truth: the small desk's is that of a still scene, or of the reference frame."""
+        return "motion" not in self.outputs or self.folder.parent.name == "neucam-hdr-paper"
 
     @property
     def alignment(self) -> str:

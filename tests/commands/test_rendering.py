@@ -104,11 +104,15 @@ def test_held_out_frames_are_the_test_split(runs, tmp_path, tiny_desk):
     assert trained == {"F0E0", "F1E1", "F2E2"} and tested == set(NAMES) - trained
 
 
-def camera_path(folder: Path, poses: list[np.ndarray], height: int = HEIGHT, width: int = WIDTH) -> Path:
+def camera_path(
+    folder: Path, poses: list[np.ndarray], height: int = HEIGHT, width: int = WIDTH, times: list[float] | None = None
+) -> Path:
     """A path as nerfstudio's viewer saves one, at the angle of view that the photographs have."""
     focal_length = ImagePlane(height, width).focal_length_px
     fov = float(np.rad2deg(2 * np.arctan(height / 2 / focal_length)))
     frames = [{"camera_to_world": pose.flatten().tolist(), "fov": fov, "aspect": width / height} for pose in poses]
+    for frame, time in zip(frames, times or [], strict=bool(times)):
+        frame["render_time"] = time
     path = {
         **{"render_height": height, "render_width": width, "camera_type": "perspective"},
         **{"fps": 4, "seconds": len(poses) / 4, "camera_path": frames},
@@ -133,6 +137,19 @@ def test_film_along_a_camera_path(neucam_run, tmp_path, only_our_ffmpeg, output)
     ).main()
     frames = film(tmp_path / "film.mp4")
     assert len(frames) == 4 and frames[0].shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("output", ["all_in_focus_hdr", "rgb", "opacity", "background", "foreground", "motion"])
+def test_path_goes_through_time(runs, tmp_path, only_our_ffmpeg, output):
+    RenderCameraPath(
+        runs("neucam-hdr-video-paper").config,
+        *(tmp_path / "film", "png"),
+        rendered_output_names=[output],
+        camera_path_filename=camera_path(tmp_path, poses_to_the_side([0.0, 0.0, 0.0]), times=[0.0, 0.0, 1.0]),
+        output_format="images",
+    ).main()
+    first, same, last = (picture(path) for path in sorted((tmp_path / "film").iterdir()))
+    assert np.array_equal(first, same) and not np.array_equal(first, last)
 
 
 def test_path_moves_over_the_picture(neucam_run, tmp_path, only_our_ffmpeg):

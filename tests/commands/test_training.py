@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 import torch
 from nerfstudio.utils.eval_utils import eval_setup
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.models import classical_start
 from neucam_nerfstudio.published import warm_up
 
@@ -58,8 +60,7 @@ def test_tensorboard_shows_training_and_evaluation(run):
     shown = scalars(run)
     for tag in ("Train Loss", "Eval Loss", "Eval Images Metrics/psnr", "Eval Images Metrics Dict (all images)/ssim"):
         assert np.isfinite(shown[tag]).all(), tag
-    # The small desk's one true radiance is that of a still scene, not of each of nine moments.
-    assert (f"Eval Images Metrics/psnr_mu_{run.alignment}" in shown) != run.moves
+    assert (f"Eval Images Metrics/psnr_mu_{run.alignment}" in shown) == run.has_truth
 
 
 def test_loaded_run_renders_every_output(run):
@@ -101,6 +102,44 @@ def test_run_goes_on_from_its_folder_without_starting_anew(runs, method, tiny_de
     learned = [name for name, values in before.items() if values.numel() > 0]
     moved = max((after[name] - before[name]).abs().max().item() for name in learned)
     assert 0 < moved < 0.2  # a few steps further, not somewhere else
+
+
+def freezing_at(step: int) -> dict:
+    """The optimizers of the published method for moving brackets, frozen earlier."""
+    from nerfstudio.configs.method_configs import all_methods
+
+    optimizers = copy.deepcopy(all_methods["neucam-hdr-paper"].optimizers)
+    for group in optimizers.values():
+        if group["scheduler"] is not None:
+            group["scheduler"].at_step = step
+    return optimizers
+
+
+def test_published_camera_is_frozen_and_the_scene_starts_afresh(tiny_desk, tmp_path):
+    before, after = (
+        train("neucam-hdr-paper", tiny_desk, tmp_path / str(steps), steps, optimizers=freezing_at(3)).checkpoint()
+        for steps in (3, 6)
+    )
+    moved = {name for name, values in before["pipeline"].items() if not torch.equal(values, after["pipeline"][name])}
+    assert moved and all(".scene." in name for name in moved)
+    assert {int(state["step"]) for state in after["optimizers"]["scene"]["state"].values()} == {3}
+    rates = {name: optimizer["param_groups"][0]["lr"] for name, optimizer in after["optimizers"].items()}
+    assert rates == {"scene": pytest.approx(1e-5), "exposures": 0.0, "response": 0.0}
+
+
+def test_a_resumed_run_is_frozen_at_the_same_step(tiny_desk, tmp_path):
+    options = {"num_steps": 3, "optimizers": freezing_at(4)}
+    first = train("neucam-hdr-paper", tiny_desk, tmp_path / "first", **options)
+    assert {int(state["step"]) for state in first.checkpoint()["optimizers"]["scene"]["state"].values()} == {3}
+    resumed = train("neucam-hdr-paper", tiny_desk, tmp_path / "resumed", load_dir=first.models, **options).checkpoint()
+    assert resumed["step"] == 5
+    assert {int(state["step"]) for state in resumed["optimizers"]["scene"]["state"].values()} == {2}
+    assert resumed["optimizers"]["response"]["param_groups"][0]["lr"] == 0.0
+
+
+def test_one_known_exposure_is_refused_for_high_dynamic_range(tiny_desk, tmp_path):
+    with pytest.raises(CaptureError, match="have one exposure .* neucam-deblur for a video"):
+        train("neucam-hdr-video-paper", tiny_desk, tmp_path, dataparser={"train_frames": ("*E1",)})
 
 
 def test_training_makes_the_photographs_fit_better(tiny_desk, tmp_path):

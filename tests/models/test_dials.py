@@ -1,4 +1,4 @@
-"""The dials stand at the reference frame, with and without a viewer, and refuse what they can't be turned to."""
+"""The dials stand at a frame, with and without a viewer, and refuse what they can't be turned to."""
 
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -6,27 +6,30 @@ from unittest.mock import Mock
 import pytest
 import viser
 
-from neucam_nerfstudio.models.dials import Dials, DialSettings
+from neucam_nerfstudio.models.dials import Dials, DialSettings, OwnSettings
+
+
+def dials_at(focus_position: float = 0.0, exposure_stops: float = 0.0, **options) -> Dials:
+    return Dials((-1.0, 0.0, 1.0), (-3.0, 0.0, 3.0), OwnSettings(focus_position, exposure_stops), **options)
 
 
 @pytest.fixture
 def dials() -> Dials:
-    return Dials(
-        focus_positions=(-1.0, 0.0, 1.0),
-        exposure_stops=(-3.0, 0.0, 3.0),
-        reference_focus_position=0.0,
-        reference_exposure_stops=0.0,
-    )
+    return dials_at()
 
 
 @pytest.fixture
 def viewer():
     """The parts of nerfstudio's viewer that the dials meet, around a real server."""
     server = viser.ViserServer(host="127.0.0.1", verbose=False)
-    yield SimpleNamespace(
-        viser_server=server, stats_markdown=server.gui.add_markdown("Step: 0"), _trigger_rerender=Mock()
-    )
+    yield SimpleNamespace(viser_server=server, _trigger_rerender=Mock())
     server.stop()
+
+
+def follow(dials: Dials, focus_position: float, exposure_stops: float) -> None:
+    """The dials stand at the reference frame, which training has moved."""
+    reference = OwnSettings(focus_position, exposure_stops)
+    dials.follow(reference, reference)
 
 
 def test_stand_at_the_reference_frame_without_a_viewer(dials):
@@ -39,8 +42,9 @@ def test_are_turned_from_python(dials):
     dials.focus_position = 0.35
     dials.aperture = 0
     dials.exposure_stops = -2.5
-    dials.tone_mapping = "filmic"
-    assert dials.read() == DialSettings(0.35, 0.0, -2.5, -2.5, "filmic", True, True)
+    dials.tone_mapping = "local"
+    dials.response_on = False
+    assert dials.read() == DialSettings(0.35, 0.0, -2.5, -2.5, "local", True, True, False)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +63,14 @@ def test_refuse_what_they_cannot_be_turned_to(dials, dial, value, message):
 
 
 def test_exposure_dial_reaches_every_captured_exposure():
-    dials = Dials((0.0,), exposure_stops=(-8.0, 0.0), reference_focus_position=0.0, reference_exposure_stops=0.0)
+    dials = Dials((0.0,), exposure_stops=(-8.0, 0.0), reference=OwnSettings(0.0, 0.0))
     dials.exposure_stops = -8.0
     dials.exposure_stops = 6.0
 
 
 def test_follow_the_reference_frame_while_it_is_learned(dials):
-    dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
-    dials.follow_reference(focus_position=0.25, exposure_stops=0.75)
+    follow(dials, focus_position=0.2, exposure_stops=0.5)
+    follow(dials, focus_position=0.25, exposure_stops=0.75)
     assert (dials.focus_position, dials.exposure_stops) == (0.25, 0.75)
 
 
@@ -74,7 +78,7 @@ def test_tell_which_of_them_have_been_turned(dials):
     assert not dials.read().focus_turned and not dials.read().exposure_turned
     dials.exposure_stops = 1.0
     assert dials.read().exposure_turned and not dials.read().focus_turned
-    dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
+    follow(dials, focus_position=0.2, exposure_stops=0.5)
     assert dials.read().exposure_turned and not dials.read().focus_turned
     dials.exposure_stops = 0.5
     assert not dials.read().exposure_turned
@@ -82,33 +86,59 @@ def test_tell_which_of_them_have_been_turned(dials):
 
 def test_turned_dial_stays_where_it_was_turned(dials):
     dials.focus_position = -0.8
-    dials.follow_reference(focus_position=0.2, exposure_stops=0.5)
+    follow(dials, focus_position=0.2, exposure_stops=0.5)
     assert (dials.focus_position, dials.exposure_stops) == (-0.8, 0.5)
 
 
+def test_standing_at_a_frame_undoes_what_was_turned(dials):
+    dials.focus_position, dials.exposure_stops = -0.8, 2.0
+    dials.stand_at(OwnSettings(0.5, -3.0))
+    assert dials.read() == DialSettings(0.5, 1.0, -3.0, -3.0, "reinhard")
+
+
+def test_focus_goes_where_it_is_sent_as_far_as_the_dial_reaches(dials):
+    dials.focus_on(0.4)
+    assert dials.focus_position == pytest.approx(0.4) and dials.read().focus_turned
+    dials.focus_on(7.0)
+    assert dials.focus_position == 1.5
+
+
 def test_tone_mapped_picture_is_brightened_from_the_reference_frame_s_exposure():
-    dials = Dials((0.0,), exposure_stops=(2.0, 4.0), reference_focus_position=0.0, reference_exposure_stops=2.0)
+    dials = dials_at(exposure_stops=2.0)
     assert dials.read().display_exposure_stops == 0.0
     dials.exposure_stops = 3.5
     assert dials.read().display_exposure_stops == 1.5
-    dials.follow_reference(focus_position=0.0, exposure_stops=2.5)
+    follow(dials, focus_position=0.0, exposure_stops=2.5)
     assert dials.read().display_exposure_stops == 1.0
 
 
+def test_another_frame_s_exposure_brightens_the_tone_mapped_picture(dials):
+    dials.follow(OwnSettings(0.0, 2.0), reference=OwnSettings(0.0, 0.5))
+    assert dials.exposure_stops == 2.0 and not dials.read().exposure_turned
+    assert dials.read().display_exposure_stops == 1.5
+
+
 def test_reference_beyond_the_dial_leaves_it_at_its_end(dials):
-    dials.follow_reference(focus_position=2.0, exposure_stops=0.0)
+    follow(dials, focus_position=2.0, exposure_stops=0.0)
     assert dials.focus_position == 1.5
 
 
 def test_keep_their_values_when_a_viewer_opens(dials, viewer):
     dials.exposure_stops = 2.0
-    dials._setup(viewer)
+    dials.install(viewer)
     assert dials.exposure_stops == 2.0
 
 
 def test_turning_a_dial_in_the_viewer_renders_anew(dials, viewer):
-    dials._setup(viewer)
+    dials.install(viewer)
     dials.aperture = 2.0
     viewer.viser_server.gui._thread_executor.shutdown(wait=True)
     assert dials.aperture == 2.0
     viewer._trigger_rerender.assert_called_once()
+
+
+@pytest.mark.parametrize("has_response", [True, False])
+def test_a_camera_without_response_has_no_dial_for_it(viewer, has_response):
+    dials_at(has_response=has_response).install(viewer)
+    handles = viewer.viser_server.gui._gui_input_handle_from_id.values()
+    assert [handle.visible for handle in handles if handle.value is True] == [has_response]

@@ -55,3 +55,11 @@ def test_truth_that_some_evaluation_frames_lack_is_no_score(desk, outputs):
     truth = (None, *desk.radiance_truth[1:])
     scores, _ = score_image(dataclasses.replace(desk, radiance_truth=truth), "scale", outputs, BATCH)
     assert set(scores) == {"psnr", "ssim"}
+
+
+def test_frames_shown_at_the_reference_frame_s_moment_are_scored_against_its_truth(desk, outputs):
+    truth = [None] * 9
+    truth[desk.reference_index] = desk.radiance_truth[0]
+    capture = dataclasses.replace(desk, radiance_truth=tuple(truth))
+    scores, _ = score_image(capture, "scale", outputs, BATCH, at_reference=True)
+    assert scores["psnr_mu_scale"] > 60

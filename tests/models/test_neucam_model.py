@@ -150,7 +150,7 @@ def test_checkpoint_brings_back_pictures_and_dials(build_model, frame_camera):
     loaded.load_state_dict(trained.state_dict())
     pictures = [model.eval().get_outputs_for_camera(frame_camera(5)) for model in (trained, loaded)]
     assert all(torch.equal(pictures[0][name], pictures[1][name]) for name in OUTPUTS)
-    reference = trained.reference
+    reference = trained.capture.frames[trained.capture.reference_index]
     assert loaded.dials.focus_position == pytest.approx(trained.camera.focus.positions[reference.focus_index].item())
     assert loaded.dials.exposure_stops == pytest.approx(trained.camera.exposures.stops[reference.exposure_index].item())
 

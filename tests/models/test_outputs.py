@@ -14,7 +14,6 @@ from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCam
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.models.outputs import (
     Display,
-    for_display,
     layer_outputs,
     motion_output,
     picture_anchors,
@@ -67,13 +66,14 @@ def every_pixel() -> torch.Tensor:
 
 
 @torch.no_grad()
-def rendered(scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, brighter=0.0):
+def rendered(scene, blur, focus_position=0.0, stops=0.0, aperture=1.0, brighter=0.0, response_on=True):
     uv = every_pixel()
     column = torch.ones_like(uv[:, :1])
     camera = ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0,), 0, "fix"), SquareRoot())
     settings = CameraSettings(focus_position * column, stops * column, aperture)
     display = Display(picture_anchors(scene), "reinhard", brighter)
-    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, display)
+    response = camera.response if response_on else None
+    return render_outputs(scene, camera, uv, torch.zeros_like(column), settings, display, response)
 
 
 def test_viewer_opens_on_the_all_in_focus_hdr_picture(scene):
@@ -112,6 +112,12 @@ def test_display_exposure_brightens_the_tone_mapped_picture_alone(scene):
     plain, brighter = rendered(scene, lens()), rendered(scene, lens(), brighter=2.0)
     assert (brighter["all_in_focus_hdr"].mean() > plain["all_in_focus_hdr"].mean() + 0.05).item()
     assert torch.equal(brighter["rgb"], plain["rgb"])
+
+
+def test_without_the_response_photographs_are_linear_light(scene):
+    outputs = rendered(scene, lens(ramp()), stops=-2.0, response_on=False)
+    torch.testing.assert_close(outputs["rgb"], (outputs["hdr_defocused"] / 4).clamp(max=1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(outputs["all_in_focus"], (outputs["hdr"] / 4).clamp(max=1), atol=1e-5, rtol=1e-4)
 
 
 def test_closed_aperture_shows_everything_sharp(scene):
@@ -154,15 +160,6 @@ def test_anchors_suit_the_whole_picture():
     assert anchors.key.item() == pytest.approx(4.0, rel=0.1)  # geometric mean of 1 and 16
     assert anchors.white.item() == pytest.approx(16.0, rel=1e-3)
     assert not anchors.key.requires_grad
-
-
-def test_for_display_only_radiance_is_tone_mapped():
-    anchors = DisplayAnchors(key=torch.tensor(0.18), white=torch.tensor(8.0))
-    outputs = {"hdr": torch.full((2, 3), 50.0), "hdr_defocused": torch.zeros(2, 3), "rgb": torch.full((2, 3), 0.3)}
-    shown = for_display(outputs, Display(anchors, "reinhard", 0.0))
-    assert 0.99 < shown["hdr"].min() and shown["hdr"].max() <= 1
-    assert torch.equal(shown["hdr_defocused"], torch.zeros(2, 3))
-    assert torch.equal(shown["rgb"], outputs["rgb"])
 
 
 class Level(SceneField):

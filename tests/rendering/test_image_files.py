@@ -1,53 +1,10 @@
 import cv2
 import numpy as np
-import OpenEXR
 import pytest
+import tifffile
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.rendering.image_files import PictureFileError, write_image, write_radiance, written_whole
-
-
-@pytest.fixture
-def radiance() -> np.ndarray:
-    """Fourteen stops of light, the three channels different."""
-    stops = np.linspace(-7, 7, 12 * 17).reshape(12, 17, 1)
-    return (2.0 ** (stops + np.array([0.0, 0.3, -0.3]))).astype(np.float32)
-
-
-@pytest.mark.parametrize(("precision", "relative_error"), [("half", 2**-11), ("float", 0.0)])
-def test_exr_round_trip(tmp_path, radiance, precision, relative_error):
-    write_radiance(tmp_path / "scene.exr", radiance, precision)
-    np.testing.assert_allclose(read_radiance(tmp_path / "scene.exr"), radiance, rtol=relative_error)
-
-
-def test_hdr_round_trip_within_its_shared_exponent(tmp_path, radiance):
-    write_radiance(tmp_path / "scene.hdr", radiance)
-    error = np.abs(read_radiance(tmp_path / "scene.hdr") - radiance)
-    assert (error <= radiance.max(-1, keepdims=True) / 128).all()
-
-
-def test_exr_is_read_by_others_as_rgb(tmp_path, radiance, monkeypatch):
-    monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
-    write_radiance(tmp_path / "scene.exr", radiance, "float")
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "scene.exr"), cv2.IMREAD_UNCHANGED)[..., ::-1], radiance)
-
-
-def test_exr_carries_metadata(tmp_path, radiance):
-    write_radiance(tmp_path / "scene.exr", radiance, metadata={"software": "neucam-nerfstudio", "exposureStops": 1.5})
-    header = OpenEXR.File(str(tmp_path / "scene.exr"), header_only=True).header()
-    assert header["software"] == "neucam-nerfstudio" and header["exposureStops"] == pytest.approx(1.5)
-
-
-def test_half_refuses_what_would_become_infinite(tmp_path, radiance):
-    with pytest.raises(PictureFileError, match=r"scene\.exr.*70000.*65504.*use float"):
-        write_radiance(tmp_path / "scene.exr", np.full_like(radiance, 70000.0))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_refuses_values_that_are_not_finite(tmp_path, radiance):
-    radiance[2, 3, 1] = np.nan
-    with pytest.raises(PictureFileError, match="not finite"):
-        write_radiance(tmp_path / "scene.exr", radiance)
+from neucam_nerfstudio.rendering.file_writing import PictureFileError
+from neucam_nerfstudio.rendering.image_files import write_image
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16)])
@@ -57,6 +14,16 @@ def test_png_rounds_to_the_nearest_value(tmp_path, bits, dtype):
     stored = cv2.imread(str(tmp_path / "picture.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
     assert stored.dtype == dtype
     np.testing.assert_array_equal(stored, np.rint(values.clip(0, 1) * (2**bits - 1)))
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiff_keeps_every_value(tmp_path, bits, dtype, channels):
+    values = np.random.default_rng(0).random((7, 5, channels))
+    write_image(tmp_path / "picture.tiff", values, bits)
+    stored = tifffile.imread(tmp_path / "picture.tiff")
+    assert stored.dtype == dtype
+    np.testing.assert_array_equal(stored.reshape(values.shape), np.rint(values * (2**bits - 1)))
 
 
 def test_grey_png_has_one_channel(tmp_path):
@@ -71,29 +38,23 @@ def test_jpeg_keeps_colours_in_order(tmp_path):
     np.testing.assert_allclose(stored.mean((0, 1)), [0.9, 0.5, 0.1], atol=0.02)
 
 
+def test_grey_jpeg(tmp_path):
+    write_image(tmp_path / "defocus.jpg", np.full((16, 16, 1), 0.2))
+    assert (np.abs(cv2.imread(str(tmp_path / "defocus.jpg"), cv2.IMREAD_UNCHANGED).astype(int) - 51) <= 1).all()
+
+
+def test_jpeg_quality_decides_the_size(tmp_path):
+    picture = np.random.default_rng(0).random((64, 64, 3))
+    write_image(tmp_path / "good.jpg", picture, jpeg_quality=95)
+    write_image(tmp_path / "small.jpg", picture, jpeg_quality=30)
+    assert (tmp_path / "small.jpg").stat().st_size < (tmp_path / "good.jpg").stat().st_size / 2
+
+
 def test_jpeg_has_no_16_bits(tmp_path):
-    with pytest.raises(PictureFileError, match=r"8 bits a sample; write 16 bits as \.png"):
+    with pytest.raises(PictureFileError, match=r"8 bits a sample; write 16 bits as \.png or \.tiff"):
         write_image(tmp_path / "picture.jpg", np.zeros((2, 2, 3)), bits=16)
 
 
-@pytest.mark.parametrize(
-    ("call", "supported"),
-    [
-        (lambda path: write_radiance(path, np.ones((2, 2, 3))), r"\.exr, \.hdr\."),
-        (lambda path: write_image(path, np.ones((2, 2, 3))), r"\.png, \.jpg, \.jpeg"),
-    ],
-)
-def test_another_suffix_lists_the_supported_ones(tmp_path, call, supported):
-    with pytest.raises(PictureFileError, match=rf"picture\.gif.*supported: .*{supported}"):
-        call(tmp_path / "picture.gif")
-
-
-def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
-    target = tmp_path / "folder" / "result.txt"
-    with written_whole(target) as temporary:
-        temporary.write_text("old")
-    with pytest.raises(RuntimeError), written_whole(target) as temporary:
-        temporary.write_text("half of the n")
-        raise RuntimeError
-    assert target.read_text() == "old"
-    assert list(target.parent.iterdir()) == [target]
+def test_another_suffix_lists_the_supported_ones(tmp_path):
+    with pytest.raises(PictureFileError, match=r"picture\.gif.*supported: \.png, \.jpg, \.jpeg, \.tif, \.tiff\."):
+        write_image(tmp_path / "picture.gif", np.ones((2, 2, 3)))

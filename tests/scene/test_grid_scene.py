@@ -69,3 +69,13 @@ def test_learns_a_picture():
         error.backward()
         optimizer.step()
     assert error.sqrt() < 0.01
+
+
+def test_the_picture_is_the_radiance_of_all_cells():
+    scene = GridScene(4, 6)
+    log_radiance = torch.linspace(-2, 2, 72).reshape(4, 6, 3)
+    scene.pyramid.start_from(log_radiance)
+    picture = scene.picture()
+    torch.testing.assert_close(picture, log_radiance.exp())
+    picture.zero_()  # it is the caller's own
+    torch.testing.assert_close(scene.picture(), log_radiance.exp())

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from neucam_nerfstudio.scene.canvas_scene import CanvasScene, margin_px
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
 from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
 from neucam_nerfstudio.scene.frame_pictures import FramePictures
@@ -74,7 +75,8 @@ def test_pictures_of_frames_and_between():
 def scene() -> MovingScene:
     """The shared picture gets brighter to the right by e every 4 px; frames show radiance 100; nothing covers."""
     scene = MovingScene(TIMES, HEIGHT, WIDTH)
-    across = (torch.arange(WIDTH) / 4.0)[None, :, None].expand(HEIGHT, WIDTH, 3)
+    down, right = margin_px(HEIGHT, WIDTH)
+    across = (torch.arange(-right, WIDTH + right) / 4.0)[None, :, None].expand(HEIGHT + 2 * down, -1, 3)
     scene.canonical.pyramid.start_from(across)
     scene.motion.start_from(even_offsets(0.0, 4.0, 0.0))
     scene.foreground.start_from(torch.full((3, HEIGHT, WIDTH, 3), math.log(100.0)))
@@ -104,3 +106,34 @@ def test_picture_motion_and_opacity_learn_apart(scene):
     scene.radiance(*at(0.3, 0.4, 0.5)).sum().backward()
     assert all(any(p.grad is not None and p.grad.any() for p in group) for group in groups.values())
     assert sum(map(len, groups.values())) == len(list(scene.parameters()))
+
+
+def test_the_shared_picture_goes_on_beyond_a_frame(scene):
+    """2 px of margin, seen by a frame that has moved 4 px to the right."""
+    uv, times = at((WIDTH - 3.5) / WIDTH, 0.5, 0.5)
+    layers = scene.layers(uv, times)
+    torch.testing.assert_close(layers.background, torch.full((1, 3), WIDTH / 4.0))
+    assert layers.opacity.item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_beyond_the_shared_picture_frames_cover_nothing(scene):
+    uv, times = at((WIDTH - 1.5) / WIDTH, 0.5, 0.5)
+    assert scene.layers(uv, times).opacity.item() == 1.0
+    torch.testing.assert_close(scene.radiance(uv, times), torch.full((1, 3), 100.0))
+
+
+def test_canvas_shows_the_frame_s_places_at_the_frame_s_coordinates():
+    canvas = CanvasScene(16, 32)
+    down, right = margin_px(16, 32)
+    assert (down, right) == (2, 4)
+    picture = torch.zeros(20, 40, 3)
+    picture[down + 5, right + 7] = 1.0
+    canvas.pyramid.start_from(picture)
+    uv = torch.tensor([[7.5 / 32, 5.5 / 16]])
+    torch.testing.assert_close(canvas.log_radiance(uv, torch.zeros(1, 1)), torch.ones(1, 3))
+    assert canvas.covers(torch.tensor([[-0.12, 0.5], [-0.13, 0.5], [1.12, 1.12], [0.5, 1.13]])).flatten().tolist() == [
+        1.0,
+        0.0,
+        1.0,
+        0.0,
+    ]

@@ -16,6 +16,11 @@ def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return torch.where(linear <= 0.0031308, 12.92 * linear, power)
 
 
+def decode_srgb(encoded: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
 class SrgbResponse(CameraResponse):
     """sRGB, clipped at white. Learns nothing: photographs of one exposure tell nothing of the response."""
 

@@ -11,9 +11,17 @@ from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
+from neucam_nerfstudio.classical.motion.canvas import shared_canvas
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
 from neucam_nerfstudio.classical.motion.lending import agreement, moment_pictures
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, chain, dense_flow, follow, leads_inside
+from neucam_nerfstudio.classical.motion.optical_flow import (
+    Flow,
+    chain,
+    continue_beyond,
+    dense_flow,
+    follow,
+    leads_inside,
+)
 from neucam_nerfstudio.classical.response_samples import reduce_frames
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
 
@@ -30,12 +38,14 @@ class MovingStart(CameraEstimate):
 
     Attributes:
         anchor: The frame that the shared picture is.
+        canvas: Natural log radiance of the anchor's moment and a margin around it, as far as other frames see that.
         moments: HDR picture of each frame's moment, natural log radiance; the anchor's median is 0.
         offset_px: Steps (right, down) from each frame's pixels to their places in the anchor.
         agreement: How well the anchor explains each frame: 1 fully, 0 not at all.
     """
 
     anchor: int
+    canvas: Float[np.ndarray, "canvas_height canvas_width 3"]
     moments: Float[np.ndarray, "frames height width 3"]
     offset_px: Float[np.ndarray, "frames height width 2"]
     agreement: Float[np.ndarray, "frames height width"]
@@ -46,6 +56,7 @@ def moving_estimate(
     exposure_stops: Sequence[float] | None,
     exposure_index: Sequence[int] | None = None,
     anchor: int | None = None,
+    margin_px: tuple[int, int] = (0, 0),
 ) -> MovingStart:
     """Estimates response and exposures, merges each frame with what its neighbours show, and relates all to one.
 
@@ -56,22 +67,25 @@ def moving_estimate(
         exposure_stops: Exposure of each frame, or None to estimate it.
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
         anchor: The frame that the shared picture is; None for the sharpest.
+        margin_px: Rows above and below, and columns left and right, of the margin around the shared picture.
     """
     anchor = sharpest_frame(frames) if anchor is None else anchor
     decoded = _decode(frames, exposure_stops, exposure_index, anchor)
     moments = np.empty((*np.shape(frames)[:3], 3), np.float32)
     for index, picture in enumerate(moment_pictures(decoded)):
         moments[index] = picture
-    offset_px = flows_to_anchor(moments, anchor)
-    explained = np.stack([_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)])
     median = np.median(moments[anchor])
+    offset_px = flows_to_anchor(moments, anchor)
+    canvas = shared_canvas(moments, offset_px, anchor, margin_px)
+    explained = [_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)]
     moments -= median
     response = decoded.response.shifted(-median)
     return MovingStart(
         anchor=anchor,
+        canvas=canvas - median,
         moments=moments,
         offset_px=np.stack(offset_px),
-        agreement=explained,
+        agreement=np.stack(explained),
         log_exposure_knots=response.log_exposure,
         response_values=response.ldr,
         exposure_stops=decoded.exposure_stops.astype(np.float32),
@@ -124,13 +138,16 @@ def _explained(decoded, index, anchor_moment, flow):
 
 
 def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor: int) -> list[Flow]:
-    """Flow from each moment to the anchor's: from frame to frame, then searched once more directly."""
+    """Flow from each moment to the anchor's: from frame to frame, then searched once more directly.
+
+    Where it leads beyond the anchor's border, it goes on as the camera moves.
+    """
     guides = [_guide(moment, moments[anchor]) for moment in moments]
     flows: dict[int, Flow] = {anchor: np.zeros((*moments.shape[1:3], 2), np.float32)}
     for step in (-1, 1):
         for index in range(anchor + step, -1 if step < 0 else len(moments), step):
             start = chain(dense_flow(guides[index], guides[index - step]), flows[index - step])
-            flows[index] = dense_flow(guides[index], guides[anchor], start)
+            flows[index] = continue_beyond(dense_flow(guides[index], guides[anchor], start))
     return [flows[index] for index in range(len(moments))]
 
 

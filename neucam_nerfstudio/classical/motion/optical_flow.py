@@ -99,6 +99,23 @@ def dense_flow(
     return chain(_search(guide, follow(other, start)), start)
 
 
+def continue_beyond(flow: Flow) -> Flow:
+    """A flow with what leads beyond the picture, where nothing can be found, replaced by the camera's motion."""
+    height, width = flow.shape[:2]
+    places = pixel_places(height, width)
+    inside = leads_inside(flow) > 0
+    known = places[inside][:: max(1, int(inside.sum()) // MOST_FEATURES)]
+    if len(known) < LEAST_INLIERS or inside.all():
+        return flow
+    found = flow[inside][:: max(1, int(inside.sum()) // MOST_FEATURES)]
+    homography, _ = cv2.findHomography(known, known + found, cv2.USAC_MAGSAC, INLIER_PX)
+    if homography is None:
+        return flow
+    camera = homography_flow(homography, places)
+    beyond = ~inside | (leads_inside(camera) == 0)
+    return np.where(beyond[..., None], camera, flow)
+
+
 def _search(guide, other):
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(0)

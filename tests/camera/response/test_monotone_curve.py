@@ -81,3 +81,24 @@ def test_every_parameter_learns():
     response = MonotoneCurveResponse()
     (response(GREYS) - film(GREYS[:, 0])).square().mean().backward()
     assert all((parameter.grad.abs().sum(-1) > 0).all() for parameter in response.parameters())
+
+
+def test_starts_near_a_tabulated_curve_and_can_learn_with_every_unit():
+    knots = torch.linspace(-6, 6, 512)
+    curve = torch.sigmoid(1.3 * knots)[:, None] * torch.tensor([1.0, 0.9, 0.8])
+    curve = curve / curve.amax(0)
+    response = MonotoneCurveResponse()
+    response.start_from(knots, curve)
+    inner = slice(40, -40)
+    assert (response(knots[:, None].expand(-1, 3)) - curve)[inner].abs().max() < 0.02
+    response(torch.zeros(1, 3)).sum().backward()
+    assert response.log_weights.grad.abs().min() > 0
+
+
+def test_fits_a_curve_with_a_toe_and_a_shoulder_to_a_thousandth():
+    knots = torch.linspace(-5.8, 6.2, 512)
+    curve = (torch.exp(knots) / (1 + torch.exp(knots))).pow(1 / 1.4)[:, None].expand(-1, 3)
+    response = MonotoneCurveResponse()
+    fit_response(response, knots, curve)
+    inner = slice(20, -20)
+    assert (response(knots[:, None].expand(-1, 3)) - curve)[inner].abs().max() < 2e-3

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse, decode_srgb, encode_srgb
 
 
 def test_values_of_the_standard():
@@ -27,3 +27,8 @@ def test_white_can_be_moved():
 def test_learns_nothing_but_is_saved():
     response = SrgbResponse()
     assert not list(response.parameters()) and set(response.state_dict()) == {"log_white"}
+
+
+def test_decoding_undoes_encoding():
+    linear = torch.linspace(0, 1, 1001)
+    torch.testing.assert_close(decode_srgb(encode_srgb(linear)), linear, atol=1e-6, rtol=1e-5)

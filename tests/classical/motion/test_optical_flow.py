@@ -9,6 +9,7 @@ import pytest
 from neucam_nerfstudio.classical.motion.optical_flow import (
     camera_motion,
     chain,
+    continue_beyond,
     dense_flow,
     follow,
     leads_inside,
@@ -96,3 +97,16 @@ def test_large_pictures_are_searched_at_a_smaller_size(texture):
 
 def test_places_count_right_then_down():
     assert pixel_places(2, 3)[1, 2].tolist() == [2, 1]
+
+
+def test_beyond_the_picture_flow_goes_on_with_the_camera():
+    flow = np.tile(np.float32([8, -1]), (60, 80, 1))
+    broken = flow.copy()
+    broken[:, 72:] = [30, 30]
+    np.testing.assert_allclose(continue_beyond(broken), flow, atol=0.05)
+
+
+def test_flow_that_stays_inside_is_kept():
+    flow = np.zeros((20, 30, 2), np.float32)
+    flow[5:9, 5:9] = 1
+    assert continue_beyond(flow) is flow

@@ -1,0 +1,143 @@
+"""Dials that go by captured frames: which moment is seen, and with which photograph the picture is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.models.dials import Dials, OwnSettings
+from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
+
+if TYPE_CHECKING:
+    from nerfstudio.viewer.viewer import Viewer
+
+NO_FRAME = "none"
+"""What the picker says while nothing is compared."""
+
+
+class FrameDials:
+    """The frame that focus and exposure stand at, and the one that is compared.
+
+    Args:
+        dials: Focus and exposure.
+        capture: The photographs.
+        settings_of_frame: What has been learned of the settings of a frame, by its index in the capture.
+    """
+
+    def __init__(self, dials: Dials, capture: Capture, settings_of_frame: Callable[[int], OwnSettings]) -> None:
+        self._dials, self._settings_of_frame = dials, settings_of_frame
+        self._times, self._reference_index, self._moves = capture.times, capture.reference_index, capture.moves
+        self._names = [NO_FRAME, *(frame.name for frame in capture.frames)]
+        self._picker = ViewerDropdown(
+            "Compare with frame",
+            NO_FRAME,
+            self._names,
+            hint="Sets focus and exposure to this photograph's own and shows how far the rendered one is from it.",
+        )
+        self._frame = ViewerSlider(
+            "Frame (number)",
+            self._reference_index,
+            min_value=0,
+            max_value=len(capture.frames) - 1,
+            step=1,
+            hint="Shows the moment of a frame, counted from 0.",
+        )
+        self._index, self._compared_index = self._reference_index, None
+        self._viewer: Viewer | None = None
+        self._output_before = ""
+
+    @property
+    def index(self) -> int:
+        """The frame that focus and exposure stand at, by its index in the capture."""
+        return self._index
+
+    @property
+    def compared_index(self) -> int | None:
+        """The frame that the picture is compared with, by its index in the capture."""
+        return self._compared_index
+
+    def follow(self) -> None:
+        """Keeps focus and exposure that nobody has turned at their frame's settings as they are learned now."""
+        frame, reference = map(self._settings_of_frame, (self._index, self._reference_index))
+        self._dials.follow(frame, reference)
+
+    def compare_with(self, index: int | None) -> None:
+        """Turns focus, exposure and time to a frame's own, and shows the residual; or ends that.
+
+        Args:
+            index: Of the frame in the capture; None compares with none.
+        """
+        started, ended = self._compared_index is None is not index, self._compared_index is not None is index
+        self._compared_index = index
+        if index is not None:
+            self._stand_at(index)
+            self._dials.stand_at(self._settings_of_frame(index))
+        elif not self._moves:
+            self._stand_at(self._reference_index)
+        _set(self._picker, self._names[0 if index is None else index + 1])
+        if self._viewer is not None and (started or ended):
+            self._show_residual(started)
+
+    def turn_to(self, index: int) -> None:
+        """Shows the moment of a frame, by its index in the capture; a comparison goes on with that frame."""
+        if self._compared_index is not None:
+            self.compare_with(index)
+        else:
+            self._stand_at(index)
+
+    def _stand_at(self, index: int) -> None:
+        self._index = index
+        self.follow()
+        if self._moves:
+            _set(self._frame, index)
+            if self._viewer is not None and self._nearest_frame() != index:
+                self._viewer.control_panel.time = self._times[index]
+
+    def _nearest_frame(self) -> int:
+        return int(np.abs(np.subtract(self._times, self._viewer.control_panel.time)).argmin())
+
+    def _show_residual(self, show: bool) -> None:
+        outputs = self._viewer.control_panel._output_render
+        if show and RESIDUAL in outputs.options:
+            self._output_before = outputs.value
+            outputs.value = RESIDUAL
+        elif not show and outputs.value == RESIDUAL and self._output_before in outputs.options:
+            outputs.value = self._output_before
+
+    def install(self, viewer: Viewer) -> None:
+        """Adds the dials where the viewer now adds elements, and ties the one for frames to nerfstudio's for time."""
+        if self._moves:
+            self._frame.cb_hook = lambda _: self._frame_turned()
+            self._frame.install(viewer.viser_server)
+            slider = viewer.control_panel._time
+            render = slider.cb_hook
+            slider.cb_hook = lambda element: [self._time_turned(), render(element)]
+        self._picker.cb_hook = lambda _: self._picked(viewer)
+        self._picker.install(viewer.viser_server)
+        self._viewer = viewer
+        self._stand_at(self._index)
+
+    def _picked(self, viewer: Viewer) -> None:
+        chosen = self._names.index(self._picker.value) - 1
+        index = None if chosen < 0 else chosen
+        if index != self._compared_index:
+            self.compare_with(index)
+        viewer._trigger_rerender()
+
+    def _frame_turned(self) -> None:
+        if self._frame.value != self._index:
+            self.turn_to(int(self._frame.value))
+
+    def _time_turned(self) -> None:
+        if (nearest := self._nearest_frame()) != self._index:
+            self.turn_to(nearest)
+
+
+def _set(element: ViewerElement, value: str | int) -> None:
+    """Sets an element, which calls back, unless it is so already."""
+    if element.value != value:
+        element.value = value

@@ -1,0 +1,231 @@
+"""The pictures that the frames of a moving scene share, and edits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neucam_nerfstudio.camera.response.srgb_curve import decode_srgb
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, broken_file_message
+from neucam_nerfstudio.rendering.display_tonemapping import (
+    SMALLEST_RADIANCE,
+    DisplayAnchors,
+    DisplayOperator,
+    tonemap,
+)
+from neucam_nerfstudio.scene.deformation import DeformedScene
+from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
+from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.layered_scene import LayeredField
+from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.scripts.export.trained_run import RAYS_PER_STRIP, ExportError, TrainedRun
+
+Picture = Float[Tensor, "height width 3"]
+
+EDIT_SUFFIXES = (".png", ".tif", ".tiff", ".exr")
+
+UNCHANGED_LDR = 1.5 / 255
+"""Pixel values nearer to the written preview are unchanged: editing programs round."""
+
+UNCHANGED_SHARE = 2e-3
+"""Radiance nearer to the written one, as a share of it, is unchanged: half precision rounds by a quarter of this."""
+
+INVERSION_STEPS = 60
+DARKEST_LIGHT = 1e-5
+"""Display-linear light that edits are not darker than, so that ratios stay finite; an 8-bit 1 is thirty times that."""
+
+
+class Preview(NamedTuple):
+    """How the pictures that frames share are shown as PNG: at one grey and white, whatever the dials say.
+
+    Attributes:
+        anchors: Grey and white.
+        operator: Tone mapping.
+    """
+
+    anchors: DisplayAnchors
+    operator: DisplayOperator
+
+    def show(self, radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Display values in [0, 1]."""
+        return tonemap(radiance, self.operator, self.anchors)
+
+
+class Edit(NamedTuple):
+    """An edited picture as its file holds it, R, G, B.
+
+    Attributes:
+        picture: Display values in [0, 1], or linear radiance.
+        cover: How much of the original each pixel hides, [0, 1]: the alpha channel.
+        is_radiance: Whether the picture is linear radiance.
+    """
+
+    picture: Picture
+    cover: Float[Tensor, "height width 1"]
+    is_radiance: bool
+
+
+class EditedPixels(NamedTuple):
+    """A picture with an edit.
+
+    Attributes:
+        radiance: Linear radiance, R, G, B.
+        changed: Where it was edited.
+    """
+
+    radiance: Picture
+    changed: Bool[Tensor, "height width"]
+
+
+def shared_pictures(run: TrainedRun) -> dict[str, DeformedScene]:
+    """The layers whose frames share one picture, by name; a scene without layers is all background.
+
+    Raises:
+        ExportError: The scene has none.
+    """
+    scene = run.model.scene
+    candidates = {"background": scene}
+    if isinstance(scene, LayeredField):
+        candidates = {"background": scene.background, "foreground": scene.foreground}
+    shared = {name: layer for name, layer in candidates.items() if isinstance(layer, DeformedScene)}
+    if not shared:
+        raise ExportError(
+            "This scene does not move, so it has no layers: its one picture is what `neucam-export hdr` writes."
+        )
+    return shared
+
+
+def shared_picture(layer: DeformedScene, run: TrainedRun, advance: Callable[[], None]) -> Picture:
+    """Linear radiance of the picture that the frames share: all of a grid, or as much of a network as a frame is large.
+
+    Args:
+        layer: One of `shared_pictures`.
+        run: Whose layer it is.
+        advance: Called after each strip of rows that has to be rendered.
+    """
+    canonical = layer.canonical
+    return canonical.picture() if isinstance(canonical, GridScene) else radiance_of(canonical, run, 0.0, advance)
+
+
+@torch.no_grad()
+def radiance_of(field: SceneField, run: TrainedRun, time: float, advance: Callable[[], None]) -> Picture:
+    """Linear radiance of a scene field at the places of the photographs' pixels.
+
+    Args:
+        field: The whole scene, a layer, or a picture that frames share.
+        run: Whose photographs they are.
+        time: In [0, 1].
+        advance: Called after each strip of rows.
+    """
+    height, width = run.capture.height, run.capture.width
+    device = run.model.device
+    u, v = ((torch.arange(size, device=device) + 0.5) / size for size in (width, height))
+    strips = []
+    for rows in v.split(max(1, RAYS_PER_STRIP // width)):
+        uv = torch.stack(torch.meshgrid(u, rows, indexing="xy"), -1)
+        strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
+        advance()
+    return torch.cat(strips)
+
+
+def put_in(run: TrainedRun, layer: DeformedScene, edited: EditedPixels) -> None:
+    """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
+    before = layer.canonical
+    if isinstance(before, GridScene):
+        after = type(before)(run.capture.height, run.capture.width).to(edited.radiance.device)
+        after.pyramid.start_from(edited.radiance.log())
+    else:
+        after = EditedPicture(before, *edited)
+    layer.canonical = after
+    scene = run.model.scene
+    if isinstance(scene, LayeredField) and not isinstance(scene.foreground, DeformedScene):
+        scene.foreground = EditedFrames(scene.foreground, layer.deformation, before, after)
+
+
+def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixels:
+    """A picture with an edit; what was not edited stays as it is, with all its light.
+
+    Args:
+        path: The edited picture: PNG or TIFF (an edit of what `neucam-export layers` wrote as PNG) or EXR.
+        radiance: Of the picture before.
+        preview: How `neucam-export layers` showed it.
+
+    Raises:
+        ExportError: The file is of another type or size.
+        CaptureError: It cannot be read.
+    """
+    edit = read_edit(path)
+    edit = Edit(*(part.to(radiance.device) for part in edit[:2]), edit.is_radiance)
+    if edit.picture.shape != radiance.shape:
+        (height, width), (edited_height, edited_width) = radiance.shape[:2], edit.picture.shape[:2]
+        raise ExportError(
+            f"{path}: the picture is {edited_width}x{edited_height} pixels; expected the {width}x{height} that "
+            "`neucam-export layers` wrote. Save the edit at that size."
+        )
+    edited = radiance.clone()
+    if edit.is_radiance:
+        changed = ((edit.picture - radiance).abs() > UNCHANGED_SHARE * radiance).any(-1)
+        edited[changed] = edit.picture[changed].clamp(min=SMALLEST_RADIANCE)
+    else:
+        shown = preview.show(radiance)
+        wanted = torch.lerp(shown, edit.picture, edit.cover)
+        changed = ((wanted - shown).abs() > UNCHANGED_LDR).any(-1)
+        edited[changed] = radiance_shown_as(wanted[changed], radiance[changed], preview)
+    return EditedPixels(edited, changed)
+
+
+def radiance_shown_as(
+    ldr: Float[Tensor, "pixels 3"], start: Float[Tensor, "pixels 3"], preview: Preview
+) -> Float[Tensor, "pixels 3"]:
+    """Radiance that is shown as these display values, as far as the tone mapping can show them at all.
+
+    Each step multiplies radiance by the ratio of wanted and shown light, so an edit that brightens or tints keeps what
+    tells pixels apart.
+
+    Args:
+        ldr: Display values in [0, 1].
+        start: Radiance to start from.
+        preview: The tone mapping.
+    """
+    wanted = decode_srgb(ldr).clamp(min=DARKEST_LIGHT)
+    radiance = start
+    for _ in range(INVERSION_STEPS):
+        shown = decode_srgb(preview.show(radiance)).clamp(min=DARKEST_LIGHT)
+        radiance = (radiance * wanted / shown).clamp(SMALLEST_RADIANCE, max(float(preview.anchors.white), 1e-6))
+    return radiance
+
+
+def read_edit(path: Path) -> Edit:
+    """Reads an edited picture.
+
+    Raises:
+        ExportError: There is no such file, or it is of another type.
+        CaptureError: It cannot be read.
+    """
+    if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
+        found = "no such file" if not path.is_file() else "not a picture that is read"
+        raise ExportError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
+    if path.suffix.lower() == ".exr":
+        radiance = torch.from_numpy(np.ascontiguousarray(read_radiance(path), np.float32))
+        return Edit(radiance, torch.ones_like(radiance[..., :1]), is_radiance=True)
+    values = torch.from_numpy(_rgba(path))
+    return Edit(values[..., :3].contiguous(), values[..., 3:], is_radiance=False)
+
+
+def _rgba(path: Path) -> Float[np.ndarray, "height width 4"]:
+    """Pixels in [0, 1]; opaque where the file has no alpha."""
+    import cv2
+
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype not in WHITE_LEVEL:
+        raise ExportError(broken_file_message(path, "not a complete picture of 8 or 16 bits"))
+    conversions = {2: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
+    channels = pixels.shape[2] if pixels.ndim == 3 else 2
+    return cv2.cvtColor(pixels, conversions[channels]).astype(np.float32) / WHITE_LEVEL[pixels.dtype]

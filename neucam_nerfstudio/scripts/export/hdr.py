@@ -1,0 +1,128 @@
+"""`neucam-export hdr`: the scene's linear radiance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
+from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
+from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
+from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.scripts.export.options import (
+    Moment,
+    PictureCommand,
+    check_width,
+    chosen_moments,
+    reduced,
+    tell_if_cut,
+)
+from neucam_nerfstudio.scripts.export.saying import announced, progress
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun, load_run
+
+RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
+
+SUFFIXES: dict[RadianceFormat, str] = {"ultrahdr": ".jpg"}
+"""Where it is not the format's name."""
+FOR_BRIGHT_DISPLAYS: tuple[RadianceFormat, ...] = ("ultrahdr", "png", "avif")
+
+Picture = Float[np.ndarray, "height width channels"]
+
+
+@dataclass
+class ExportHdr(PictureCommand):
+    """Writes the all-in-focus scene as linear radiance: hdr.exr (Rec. 709 primaries), or for a bright display."""
+
+    image_format: RadianceFormat = "exr"
+    """exr: OpenEXR, with metadata and further channels. hdr: Radiance HDR (8 bits a colour and a shared exponent).
+    tiff: linear, 16 bits, 65535 for the largest radiance. For bright displays, scaled so that the scene's grey is shown
+    as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one; takes pip install
+    'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
+    precision: Precision = "half"
+    """Size of an EXR sample: half is 16 bits, float 32."""
+    channels: tuple[str, ...] = ()
+    """Other outputs that the EXR file holds as channels of that name, such as defocus or opacity."""
+    aperture: float = 0.0
+    """Aperture dial: 0 is all in focus, 1 as captured, up to 3."""
+    focus_position: float | None = None
+    """Focus dial for an aperture above 0, on the learned scale. Default: the reference frame's."""
+    display_exposure_stops: float = 0.0
+    """Brightens what is made for bright displays, +1 doubles the light; radiance itself stays as it is."""
+
+    def main(self) -> None:
+        """Renders and writes the files."""
+        run = load_run(self.load_config)
+        check_width(run.capture, self.width_px)
+        self._check_channels(run)
+        if self.image_format == "avif":
+            tell_if_cut(run.capture, self.width_px, self.image_format)
+        moments = chosen_moments(run, self.frames, self.time)
+        with progress("Rendering radiance", len(moments) * len(run.strips)) as advance:
+            for moment in moments:
+                shot = moment.shot._replace(aperture=self._aperture_to_render)
+                if self.focus_position is not None:
+                    shot = shot._replace(focus_position=self.focus_position)
+                pictures = run.render((self._radiance_name, *self.channels), shot, advance)
+                self._write(run, moment, {name: reduced(picture, self.width_px) for name, picture in pictures.items()})
+
+    @property
+    def _radiance_name(self) -> str:
+        return "hdr" if self.aperture == 0 else "hdr_defocused"
+
+    @property
+    def _aperture_to_render(self) -> float:
+        """The defocus of a picture that is all in focus is that of the captured aperture; else it needs no lens."""
+        return 1.0 if self.aperture == 0 and "defocus" in self.channels else self.aperture
+
+    def _check_channels(self, run: TrainedRun) -> None:
+        """Before anything is rendered.
+
+        Raises:
+            ExportError: The format has no channels, or the model no such output.
+        """
+        if self.channels and self.image_format != "exr":
+            raise ExportError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
+        outputs = run.output_channels()
+        for name in self.channels:
+            if name not in outputs:
+                raise ExportError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
+
+    def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture]) -> None:
+        suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
+        radiance = pictures.pop(self._radiance_name)
+        with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
+            if self.image_format in FOR_BRIGHT_DISPLAYS:
+                write_hdr_picture(path, self._light_for_display(run, radiance))
+            else:
+                write_radiance(path, radiance, self.precision, exr_attributes(run), pictures)
+
+    def _light_for_display(self, run: TrainedRun, radiance: Picture) -> Picture:
+        """Light with the scene's grey at middle grey of a diffuse white of 1."""
+        return radiance * (MIDDLE_GREY / float(run.model.anchors().key) * 2.0**self.display_exposure_stops)
+
+
+def exr_attributes(run: TrainedRun) -> dict[str, str]:
+    """What an EXR file's header says of where its radiance comes from; `frameSettings` is JSON."""
+    frames = [
+        {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
+        for frame in run.frame_settings()
+    ]
+    return {
+        "software": SOFTWARE,
+        "exposureReference": exposure_reference(run.capture),
+        "frameSettings": json.dumps(frames),
+    }
+
+
+def exposure_reference(capture: Capture) -> str:
+    """One line that says which exposure the radiance is relative to."""
+    reference = capture.frames[capture.reference_index]
+    if capture.exposures.source == "unknown":
+        return f"Exposures were estimated from the photographs (reference {reference.path.name})."
+    stops = capture.exposure_stops(capture.reference_index)
+    return f"Radiance at 0 stops; {reference.path.name} has {stops:+g} stops ({capture.exposures.source})."

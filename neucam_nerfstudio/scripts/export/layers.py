@@ -1,0 +1,66 @@
+"""`neucam-export layers`: what a moving scene is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
+from neucam_nerfstudio.rendering.image_files import BitDepth, write_image
+from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.scene.layered_scene import LayeredField
+from neucam_nerfstudio.scripts.export.canonical_pictures import (
+    Picture,
+    Preview,
+    radiance_of,
+    shared_picture,
+    shared_pictures,
+)
+from neucam_nerfstudio.scripts.export.hdr import exr_attributes
+from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
+from neucam_nerfstudio.scripts.export.saying import announced, progress
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
+
+
+@dataclass
+class ExportLayers(ExportCommand):
+    """Writes the layers of a scene that moves: background.exr and foreground.exr, a PNG of each, and the opacity.
+
+    A layer is the one picture that its frames share, before motion places it in them. Edit its PNG or EXR in any
+    program, and `neucam-export rerender` puts the edit into the whole video. A foreground that is another picture in
+    each frame is written for the chosen frames, as the opacity is.
+    """
+
+    frames: tuple[str, ...] = ()
+    """Frames to write the opacity of: names (00003 '0000*'), numbers counted from 0, or all. Default: the reference."""
+    precision: Precision = "half"
+    """Size of an EXR sample: half is 16 bits, float 32."""
+    bits: BitDepth = 8
+    """Depth of a PNG's sample."""
+    tone_mapping: DisplayOperator = "reinhard"
+    """How the PNG files show radiance. Give it to rerender as --preview-tone-mapping."""
+
+    def main(self) -> None:
+        """Writes the files."""
+        run = load_run(self.load_config)
+        shared = shared_pictures(run)
+        moments = chosen_moments(run, self.frames, None) if isinstance(run.model.scene, LayeredField) else []
+        pictures_a_moment = 1 if "foreground" in shared else 2
+        num_pictures = len(shared) + len(moments) * pictures_a_moment
+        with progress("Rendering layers", num_pictures * len(run.strips)) as advance:
+            for name, layer in shared.items():
+                self._write_layer(run, name, shared_picture(layer, run, advance))
+            for moment in moments:
+                if "foreground" not in shared:
+                    time = run.model.reference_time if moment.shot.time is None else moment.shot.time
+                    radiance = radiance_of(run.model.scene.foreground, run, time, advance)
+                    self._write_layer(run, f"foreground{moment.suffix}", radiance)
+                opacity = run.render(("opacity",), moment.shot, advance)["opacity"]
+                with announced(self.output_path / f"opacity{moment.suffix}.png") as path:
+                    write_image(path, opacity, self.bits)
+
+    def _write_layer(self, run: TrainedRun, name: str, radiance: Picture) -> None:
+        preview = Preview(run.model.anchors(), self.tone_mapping).show(radiance)
+        with announced(self.output_path / f"{name}.exr") as path:
+            write_radiance(path, radiance.cpu().numpy(), self.precision, exr_attributes(run))
+        with announced(self.output_path / f"{name}.png") as path:
+            write_image(path, preview.cpu().numpy(), self.bits)

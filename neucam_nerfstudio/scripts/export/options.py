@@ -1,0 +1,183 @@
+"""Options that several kinds of export have, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.frame_selection import listed_names
+from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
+from neucam_nerfstudio.rendering.video_files import even_size
+from neucam_nerfstudio.scripts.export.saying import say
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+
+OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
+"""Outputs that have no upper end, so that a picture file would cut them off."""
+
+
+@dataclass
+class ExportCommand:
+    """What every kind of export needs to know."""
+
+    load_config: Path
+    """The config.yml that ns-train wrote."""
+    output_path: Path
+    """Folder to write to; it is made if missing, and files of the same name are replaced."""
+
+
+@dataclass
+class PictureCommand(ExportCommand):
+    """What exports of single pictures need to know."""
+
+    width_px: int | None = None
+    """Width of the pictures in pixels, at most the photographs' own, by area averaging; the height follows."""
+    frames: tuple[str, ...] = ()
+    """Take a picture for each of these frames: names (F0E1 'F1*'), numbers counted from 0, or all. Of a still scene,
+    the focus and exposure learned for the frame are dialled; of one that moves, the picture is of the frame's time.
+    Default: one picture, at the reference frame's settings and time."""
+    time: float | None = None
+    """Instead, of a scene that moves: one picture at this time, from 0 (first frame) to 1 (last frame)."""
+
+
+class Moment(NamedTuple):
+    """A picture to take.
+
+    Attributes:
+        suffix: What tells it from others in file names; empty for the only one.
+        shot: When and with which settings.
+    """
+
+    suffix: str
+    shot: Shot
+
+
+def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -> list[Moment]:
+    """The pictures that the options `frames` and `time` ask for.
+
+    Raises:
+        ExportError: They ask for both, for frames there are not, or for a time that there is not.
+    """
+    capture = run.capture
+    if time is not None and frames:
+        raise ExportError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
+    if time is not None:
+        return [Moment(f"_t{time:.3f}", Shot(time=_checked_time(capture, time)))]
+    if not frames:
+        return [Moment("", Shot())]
+    chosen = frame_numbers(capture, frames)
+    if capture.moves:
+        return [Moment(f"_{capture.frames[index].name}", Shot(capture.times[index])) for index in chosen]
+    settings = run.frame_settings()
+    return [
+        Moment(
+            f"_{settings[index].name}", Shot(None, settings[index].focus_position, None, settings[index].exposure_stops)
+        )
+        for index in chosen
+    ]
+
+
+def _checked_time(capture: Capture, time: float) -> float:
+    if not capture.moves:
+        raise ExportError(f"--time {time:g}: the frames are settings of a still scene, which has no time.")
+    if not 0 <= time <= 1:
+        raise ExportError(f"--time {time:g}: expected from 0 (the first frame) to 1 (the last).")
+    return time
+
+
+def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
+    """Indices of frames, in their order.
+
+    Args:
+        capture: Whose frames they are.
+        chosen: Names or name patterns, with or without suffix; numbers, where no frame has that name; or `all`.
+
+    Raises:
+        ExportError: One of them is no frame.
+    """
+    paths = [frame.path for frame in capture.frames]
+    numbers: set[int] = set()
+    for choice in chosen:
+        matching = {i for i, p in enumerate(paths) if fnmatchcase(p.stem, choice) or fnmatchcase(p.name, choice)}
+        if not matching and choice == "all":
+            matching = set(range(len(paths)))
+        if not matching and choice.isdecimal() and int(choice) < len(paths):
+            matching = {int(choice)}
+        if not matching:
+            raise ExportError(
+                f"--frames {choice}: no frame has this name or number. Frames 0 to {len(paths) - 1}: "
+                f"{listed_names(paths)}."
+            )
+        numbers |= matching
+    return sorted(numbers)
+
+
+def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
+    """Checks that the model has these outputs, and that they can be shown as they are.
+
+    Raises:
+        ExportError: One of them is missing, or without upper end.
+    """
+    displayable = [name for name in run.output_channels() if name not in OUTPUTS_NOT_FOR_DISPLAY]
+    for name in names:
+        if name in OUTPUTS_NOT_FOR_DISPLAY:
+            raise ExportError(
+                f"{name} has no upper end: `neucam-export hdr` or `ns-render` (raw-{name}) keep it whole."
+            )
+        if name not in displayable:
+            raise ExportError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
+
+
+def set_tone_mapping(run: TrainedRun, tone_mapping: ToneMapping | None) -> None:
+    """Turns the dial of the tone mapping; None leaves it.
+
+    Raises:
+        ExportError: The dial has no such tone mapping.
+    """
+    if tone_mapping is None:
+        return
+    try:
+        run.model.dials.tone_mapping = tone_mapping
+    except ValueError as error:
+        raise ExportError(f"--tone-mapping: {error}") from error
+
+
+def check_width(capture: Capture, width_px: int | None) -> None:
+    """Checks that a width is one that pictures can be reduced to.
+
+    Raises:
+        ExportError: It is not.
+    """
+    if width_px is not None and not 1 <= width_px <= capture.width:
+        raise ExportError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
+
+
+def tell_if_cut(capture: Capture, width_px: int | None, file_type: str) -> None:
+    """Says if pictures of this width lose an odd row or column to a file type of even sizes."""
+    size = reduced_size(capture.height, capture.width, width_px)
+    height, width = even_size(*size)
+    if (height, width) != size:
+        say(f"Cut to {width}x{height} pixels: {file_type} needs even numbers.")
+
+
+def reduced_size(height: int, width: int, width_px: int | None) -> tuple[int, int]:
+    """Height and width of a picture that is reduced to a width in its own proportions; None keeps its size."""
+    return (height, width) if width_px is None else (max(1, round(height * width_px / width)), width_px)
+
+
+def reduced(
+    picture: Float[np.ndarray, "height width channels"], width_px: int | None
+) -> Float[np.ndarray, "new_height new_width channels"]:
+    """A picture reduced to a width by area averaging, in its own proportions; None keeps its size."""
+    size = reduced_size(*picture.shape[:2], width_px)
+    if size == picture.shape[:2]:
+        return picture
+    import cv2
+
+    return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA).reshape(*size, -1)

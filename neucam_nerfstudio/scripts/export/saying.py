@@ -1,0 +1,37 @@
+"""What `neucam-export` says while it works: how long it will take, and which files it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nerfstudio.utils.rich_utils import CONSOLE
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+@contextmanager
+def progress(description: str, num_steps: int) -> Iterator[Callable[[], None]]:
+    """A bar with the time that is left; it goes when the work is done.
+
+    Args:
+        description: What is being done.
+        num_steps: How often the function that this yields will be called.
+    """
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True)
+    with Progress(*columns, console=CONSOLE, transient=True) as bar:
+        task = bar.add_task(description, total=num_steps)
+        yield lambda: bar.advance(task)
+
+
+@contextmanager
+def announced(path: Path) -> Iterator[Path]:
+    """Gives the name of a file or folder to write, and says afterwards that it is there, and whether one was before."""
+    replaces = path.exists()
+    yield path
+    say(f"{'Replaced' if replaces else 'Wrote'} {path}")
+
+
+def say(line: str) -> None:
+    """Prints a line as it is."""
+    CONSOLE.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,113 @@
+"""`neucam-export sweep`: a video in which focus, aperture or exposure is turned, or time goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
+
+Dial = Literal["focus", "aperture", "exposure"]
+
+SWEEP_SECONDS = 3.0
+"""How long a video of a still scene is, unless told."""
+
+ONE_EXPOSURE_SWEEP_STOPS = 2.0
+"""How far an exposure sweep goes to either side of the only exposure there is."""
+
+
+@dataclass
+class ExportSweep(VideoCommand):
+    """Writes a video in which dials turn, one alone or several together; where the scene moves, time goes by as well.
+
+    A focus pull through all captured settings:
+
+        neucam-export sweep --load-config RUN/config.yml --output-path videos --dials focus
+
+    Focus from one end to the other and back, while the exposure rises by four stops:
+
+        neucam-export sweep ... --focus-position -1 1 -1 --exposure-stops -2 2
+
+    The video of a scene that moves, sharp and with all its light:
+
+        neucam-export sweep ... --rendered-output-names all_in_focus_hdr
+    """
+
+    dials: tuple[Dial, ...] = ()
+    """Dials to turn through all that was captured: focus from the nearest to the farthest setting, aperture from 0 to
+    1, exposure from the shortest to the longest."""
+    focus_position: tuple[float, ...] = ()
+    """Instead: focus positions to pass, at even distances in the video. One position holds for the whole of it."""
+    aperture: tuple[float, ...] = ()
+    """Instead: apertures to pass (0 no blur, 1 as captured, up to 3), or one to hold."""
+    exposure_stops: tuple[float, ...] = ()
+    """Instead: exposures to pass, in stops, or one to hold."""
+    time: tuple[float, ...] = (0.0, 1.0)
+    """Of a scene that moves: times to pass, from 0 (first frame) to 1 (last frame); one time stops the motion."""
+    num_pictures: int | None = None
+    """Length of the video in pictures. Default: as many as a moving scene has frames; 3 seconds of a still one."""
+
+    def main(self) -> None:
+        """Renders the sweep and writes a video of each output."""
+        run = load_run(self.load_config)
+        frame_rate = self.frame_rate_of(run.capture)
+        shots = self._shots(run, frame_rate)
+        write_videos(self, run, shots, frame_rate, prefix="sweep_")
+
+    def _shots(self, run: TrainedRun, frame_rate: float) -> list[Shot]:
+        way_points = self._way_points(run)
+        if not any(len(points) > 1 for points in way_points.values()):
+            raise ExportError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+        count = self._num_pictures(run, frame_rate)
+        paths = [along(points, count) for points in way_points.values()]
+        return [Shot(**dict(zip(way_points, settings, strict=True))) for settings in zip(*paths, strict=True)]
+
+    def _way_points(self, run: TrainedRun) -> dict[str, Sequence[float]]:
+        """What each setting passes, by its name in a `Shot`; settings that are left alone are left out."""
+        captured = {
+            "focus": ("focus_position", captured_focus),
+            "aperture": ("aperture", lambda run: (0.0, 1.0)),
+            "exposure": ("exposure_stops", captured_exposures),
+        }
+        passed = {name: getattr(self, name) for name in ("focus_position", "aperture", "exposure_stops")}
+        for name, through_captured in (captured[dial] for dial in self.dials):
+            passed[name] = passed[name] or through_captured(run)
+        if run.capture.moves:
+            passed["time"] = self.time
+        return {name: points for name, points in passed.items() if points}
+
+    def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
+        if self.num_pictures is not None and self.num_pictures < 2:
+            raise ExportError(f"--num-pictures {self.num_pictures}: expected 2 or more.")
+        default = len(run.capture.frames) if run.capture.moves else round(SWEEP_SECONDS * frame_rate)
+        return self.num_pictures or max(2, default)
+
+
+def along(way_points: Sequence[float], count: int) -> list[float]:
+    """Values on straight lines from each way point to the next: the first and last are those of the way points."""
+    places = np.linspace(0, len(way_points) - 1, count)
+    return np.interp(places, np.arange(len(way_points)), way_points).tolist()
+
+
+def captured_focus(run: TrainedRun) -> tuple[float, float]:
+    """The learned focus positions that lie farthest apart.
+
+    Raises:
+        ExportError: There is one, or no blur at all.
+    """
+    positions = {frame.focus_position for frame in run.frame_settings()}
+    if len(positions) < 2:
+        raise ExportError("--dials focus: the frames have one focus setting. Turn aperture or exposure.")
+    return min(positions), max(positions)
+
+
+def captured_exposures(run: TrainedRun) -> tuple[float, float]:
+    """The shortest and longest learned exposure in stops; two stops to either side of the only one."""
+    stops = [frame.exposure_stops for frame in run.frame_settings()]
+    least, most = min(stops), max(stops)
+    margin = ONE_EXPOSURE_SWEEP_STOPS if most == least else 0.0
+    return least - margin, most + margin

@@ -1,0 +1,102 @@
+"""What exports of videos share: their options, and rendering picture by picture into files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
+from neucam_nerfstudio.rendering.video_files import (
+    Picture,
+    VideoFormat,
+    frame_folder,
+    gif_frame_rate,
+    video_file,
+)
+from neucam_nerfstudio.scripts.export.options import (
+    ExportCommand,
+    check_display_outputs,
+    check_width,
+    reduced,
+    set_tone_mapping,
+    tell_if_cut,
+)
+from neucam_nerfstudio.scripts.export.saying import announced, progress, say
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+
+DEFAULT_FRAME_RATE = 24.0
+"""Pictures a second where the capture has none."""
+
+
+@dataclass
+class VideoCommand(ExportCommand):
+    """What exports of videos need to know."""
+
+    rendered_output_names: tuple[str, ...] = ("rgb",)
+    """Outputs to show, one video each, such as rgb, all_in_focus_hdr or defocus."""
+    video_format: VideoFormat = "mp4"
+    """mp4 (H.264) plays everywhere, webm (VP9) in browsers, gif in messages; frames is a folder of PNG files. No ffmpeg
+    needs to be installed."""
+    frame_rate: float | None = None
+    """Pictures a second. Default: the captured video's, else 24."""
+    width_px: int | None = None
+    """Width in pixels, at most the photographs' own, by area averaging; the height follows. MP4 and WebM need even
+    sizes: an odd last row or column is cut."""
+    tone_mapping: ToneMapping | None = None
+    """How HDR outputs are brought to the display. Default: reinhard."""
+
+    def frame_rate_of(self, capture: Capture) -> float:
+        """Pictures a second.
+
+        Raises:
+            ExportError: The option is not above 0.
+        """
+        if self.frame_rate is not None and self.frame_rate <= 0:
+            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0.")
+        return self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
+
+
+def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], frame_rate: float, prefix: str) -> None:
+    """Renders pictures one after the other, and adds each to the videos of its outputs.
+
+    Args:
+        command: What the user has asked for.
+        run: What to render.
+        shots: The pictures in order.
+        frame_rate: Pictures a second.
+        prefix: Of the files' names, before the output's.
+
+    Raises:
+        ExportError: An output, the width or a dial's setting is not to be had.
+    """
+    check_width(run.capture, command.width_px)
+    check_display_outputs(run, command.rendered_output_names)
+    set_tone_mapping(run, command.tone_mapping)
+    _tell_what_differs(command, run.capture, frame_rate)
+    names = command.rendered_output_names
+    with ExitStack() as files:
+        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * len(run.strips)))
+        videos = {name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate)) for name in names}
+        for shot in shots:
+            for name, picture in run.render(names, shot, advance).items():
+                videos[name](reduced(picture, command.width_px))
+
+
+@contextmanager
+def _video(command: VideoCommand, name: str, frame_rate: float) -> Iterator[Callable[[Picture], None]]:
+    is_folder = command.video_format == "frames"
+    file_name = name if is_folder else f"{name}.{command.video_format}"
+    with announced(command.output_path / file_name) as path:
+        with frame_folder(path) if is_folder else video_file(path, frame_rate) as add:
+            yield add
+
+
+def _tell_what_differs(command: VideoCommand, capture: Capture, frame_rate: float) -> None:
+    """Says what the file format makes of the frame rate and the size."""
+    if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
+        say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
+    if command.video_format in ("mp4", "webm"):
+        tell_if_cut(capture, command.width_px, command.video_format)

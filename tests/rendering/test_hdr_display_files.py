@@ -1,0 +1,69 @@
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from neucam_nerfstudio.rendering.file_writing import PictureFileError
+from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light, write_hdr_picture
+
+
+@pytest.fixture
+def light() -> np.ndarray:
+    """Smooth light from a hundredth of white to ten times white."""
+    across, down = np.linspace(-2, 1, 64), np.linspace(0, 0.3, 48)[:, None]
+    grey = 10 ** (across + down - 0.3)
+    return (grey[..., None] * np.array([1.0, 0.8, 0.6])).astype(np.float32)
+
+
+def test_pq_of_known_luminances():
+    """Diffuse white of 203 cd/m2 is 0.5807 and the peak 1 (ITU-R BT.2408, table 1: 58 %); darkness is 0."""
+    grey = np.array([0.0, 1.0, 10_000 / 203, 1e6])[:, None].repeat(3, 1)
+    np.testing.assert_allclose(pq_from_light(grey), np.array([0.0, 0.5807, 1.0, 1.0])[:, None].repeat(3, 1), atol=2e-4)
+
+
+def test_pq_of_a_colour_is_of_bt2020_primaries():
+    red, white = pq_from_light(np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert white[0] == pytest.approx(white[1]) == pytest.approx(white[2])
+    assert red[0] > red[1] > red[2] > 0  # Rec. 709 red lies inside BT.2020
+
+
+def test_png_holds_pq_values_and_says_so(tmp_path, light):
+    write_hdr_picture(tmp_path / "hdr.png", light)
+    stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    assert stored.dtype == np.uint16
+    np.testing.assert_allclose(stored / 65535, pq_from_light(light), atol=1 / 65535)
+    header = (tmp_path / "hdr.png").read_bytes()[:80]
+    assert header[header.index(b"cICP") + 4 :][:4] == bytes((9, 16, 0, 1))
+    Image.open(tmp_path / "hdr.png").verify()
+
+
+def test_avif_holds_pq_values_and_says_so(tmp_path, light):
+    write_hdr_picture(tmp_path / "hdr.avif", light[:47])
+    with av.open(str(tmp_path / "hdr.avif")) as container:
+        picture = next(container.decode(video=0))
+    assert (picture.width, picture.height, picture.format.name) == (64, 46, "yuv420p10le")
+    assert (picture.color_primaries, picture.color_trc, picture.colorspace) == (9, 16, 9)
+    stored = picture.to_ndarray(format="rgb48le") / 65535
+    np.testing.assert_allclose(stored, pq_from_light(light[:46]), atol=0.02)
+
+
+def test_ultra_hdr_is_a_jpeg_with_all_the_light_in_its_gain_map(tmp_path, light):
+    pyvips = pytest.importorskip("pyvips")
+    write_hdr_picture(tmp_path / "hdr.jpg", light)
+    with Image.open(tmp_path / "hdr.jpg") as shown_by_others:
+        assert shown_by_others.size == (64, 48) and shown_by_others.convert("RGB").getextrema()[0][1] <= 255
+    whole = pyvips.Image.uhdrload(str(tmp_path / "hdr.jpg")).uhdr2scRGB().numpy()
+    np.testing.assert_allclose(whole[4:-4, 4:-4], light[4:-4, 4:-4], rtol=0.15, atol=0.01)
+
+
+def test_without_pyvips_it_says_how_to_get_it(tmp_path, light, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyvips", None)
+    with pytest.raises(PictureFileError, match=r"pip install 'neucam-nerfstudio\[ultrahdr\]', or write PNG or AVIF"):
+        write_hdr_picture(tmp_path / "hdr.jpg", light)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_suffix_lists_the_supported_ones(tmp_path, light):
+    with pytest.raises(PictureFileError, match=r"hdr\.heic.*supported: \.jpg, \.png, \.avif\."):
+        write_hdr_picture(tmp_path / "hdr.heic", light)

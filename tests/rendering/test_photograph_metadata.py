@@ -1,0 +1,92 @@
+"""Profile and EXIF of a photograph arrive in every kind of picture, and nothing that is only true of its own file."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import IFDRational
+
+from neucam_nerfstudio.capture.exif import read_exif
+from neucam_nerfstudio.rendering.image_files import write_image
+from neucam_nerfstudio.rendering.photograph_metadata import read_metadata
+
+ORIENTATION, SOFTWARE, MAKE, EXPOSURE_TIME, F_NUMBER, ISO, MAKER_NOTE, EXIF, GPS = (
+    *(274, 305, 271, 33434, 33437, 34855, 37500, 34665, 34853),
+)
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def write_photograph(path: Path) -> Path:
+    """A photograph with a profile, camera, settings, place, and what belongs to its file alone."""
+    exif = Image.Exif()
+    exif[MAKE], exif[ORIENTATION], exif[SOFTWARE] = "Maker", 6, "Firmware 1.0"
+    exif[EXIF] = {
+        EXPOSURE_TIME: IFDRational(1, 8),
+        F_NUMBER: IFDRational(8),
+        ISO: 200,
+        MAKER_NOTE: b"private",
+        40962: 40,
+    }
+    exif[GPS] = {1: "N", 2: (47.0, 30.0, 0.0)}
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(path, exif=exif.tobytes(), icc_profile=PROFILE)
+    return path
+
+
+@pytest.fixture(params=["jpg", "png", "tif"])
+def photograph(request, tmp_path) -> Path:
+    return write_photograph(tmp_path / f"IMG_1.{request.param}")
+
+
+@pytest.mark.parametrize(("name", "bits"), [("a.png", 8), ("a.png", 16), ("a.jpg", 8), ("a.tiff", 8), ("a.tiff", 16)])
+def test_pictures_keep_profile_and_exif(tmp_path, photograph, name, bits):
+    write_image(tmp_path / name, np.full((12, 20, 3), 0.25), bits, metadata=read_metadata(photograph))
+    with Image.open(tmp_path / name) as picture:
+        exif = picture.getexif()
+        assert picture.info["icc_profile"] == PROFILE
+        assert exif[MAKE] == "Maker"
+        assert exif[SOFTWARE].startswith("neucam-nerfstudio")
+        assert exif.get_ifd(GPS)[2] == (47.0, 30.0, 0.0)
+    settings = read_exif(tmp_path / name)
+    assert (settings.exposure_time_s, settings.f_number, settings.iso) == (0.125, 8.0, 200.0)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff"])
+def test_what_is_only_true_of_the_photograph_s_file_is_left_out(tmp_path, photograph, name):
+    write_image(tmp_path / name, np.full((12, 20, 3), 0.25), metadata=read_metadata(photograph))
+    with Image.open(tmp_path / name) as picture:
+        exif = picture.getexif()
+        assert exif.get(ORIENTATION, 1) == 1
+        assert not {MAKER_NOTE, 40962} & set(exif.get_ifd(EXIF))
+
+
+@pytest.mark.parametrize(("name", "bits"), [("a.png", 16), ("a.tiff", 16), ("a.tiff", 8)])
+def test_the_pixels_stay_as_they_are(tmp_path, photograph, name, bits):
+    values = np.random.default_rng(0).random((12, 21, 3))
+    write_image(tmp_path / name, values, bits, metadata=read_metadata(photograph))
+    stored = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    np.testing.assert_array_equal(stored, np.rint(values * (2**bits - 1)))
+
+
+def test_a_grey_map_takes_no_colour_profile(tmp_path, photograph):
+    for name in ("map.png", "map.jpg", "map.tiff"):
+        write_image(tmp_path / name, np.full((12, 20, 1), 0.25), metadata=read_metadata(photograph))
+        with Image.open(tmp_path / name) as picture:
+            assert "icc_profile" not in picture.info
+
+
+def test_a_raw_file_tells_its_exif_but_no_profile(tmp_path):
+    tiff = write_photograph(tmp_path / "IMG_1.tif")
+    metadata = read_metadata(tiff.rename(tmp_path / "IMG_1.nef"))  # camera RAW files are mostly built like TIFF
+    assert metadata.icc_profile is None
+    assert metadata.exif[MAKE] == "Maker"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4.frames/00003.png", "float.tif", "IMG_1.cr3", "plain.png"])
+def test_a_file_that_says_nothing_gives_nothing(tmp_path, name):
+    tifffile.imwrite(tmp_path / "float.tif", np.zeros((4, 5, 3), np.float32), photometric="rgb")
+    (tmp_path / "IMG_1.cr3").write_bytes(bytes(100))
+    Image.new("RGB", (4, 3)).save(tmp_path / "plain.png")
+    assert read_metadata(tmp_path / name) == (None, None)

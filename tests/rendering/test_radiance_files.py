@@ -1,0 +1,85 @@
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+import tifffile
+
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.rendering.file_writing import PictureFileError
+from neucam_nerfstudio.rendering.radiance_files import write_radiance
+
+
+@pytest.fixture
+def radiance() -> np.ndarray:
+    """Fourteen stops of light, the three channels different."""
+    stops = np.linspace(-7, 7, 12 * 17).reshape(12, 17, 1)
+    return (2.0 ** (stops + np.array([0.0, 0.3, -0.3]))).astype(np.float32)
+
+
+@pytest.mark.parametrize(("precision", "relative_error"), [("half", 2**-11), ("float", 0.0)])
+def test_exr_round_trip(tmp_path, radiance, precision, relative_error):
+    write_radiance(tmp_path / "scene.exr", radiance, precision)
+    np.testing.assert_allclose(read_radiance(tmp_path / "scene.exr"), radiance, rtol=relative_error)
+
+
+def test_hdr_round_trip_within_its_shared_exponent(tmp_path, radiance):
+    write_radiance(tmp_path / "scene.hdr", radiance)
+    error = np.abs(read_radiance(tmp_path / "scene.hdr") - radiance)
+    assert (error <= radiance.max(-1, keepdims=True) / 128).all()
+
+
+def test_tiff_is_linear_and_says_what_white_is(tmp_path, radiance):
+    write_radiance(tmp_path / "scene.tiff", radiance)
+    with tifffile.TiffFile(tmp_path / "scene.tiff") as file:
+        samples, description = file.asarray(), file.pages[0].description
+    assert samples.dtype == np.uint16
+    peak = float(description.rsplit("stands for ")[1].rstrip("."))
+    assert peak == pytest.approx(radiance.max(), rel=1e-5)
+    np.testing.assert_allclose(samples / 65535 * peak, radiance, atol=peak / 65535)
+
+
+def test_exr_is_read_by_others_as_rgb(tmp_path, radiance, monkeypatch):
+    monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
+    write_radiance(tmp_path / "scene.exr", radiance, "float")
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "scene.exr"), cv2.IMREAD_UNCHANGED)[..., ::-1], radiance)
+
+
+def test_exr_carries_metadata_and_its_primaries(tmp_path, radiance):
+    write_radiance(tmp_path / "scene.exr", radiance, metadata={"software": "neucam-nerfstudio", "exposureStops": 1.5})
+    header = OpenEXR.File(str(tmp_path / "scene.exr"), header_only=True).header()
+    assert header["software"] == "neucam-nerfstudio" and header["exposureStops"] == pytest.approx(1.5)
+    assert header["chromaticities"] == pytest.approx((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290))
+
+
+def test_exr_holds_further_channels_by_name(tmp_path, radiance):
+    grey, colour = radiance[..., :1] / 2, radiance / 4
+    write_radiance(tmp_path / "scene.exr", radiance, "float", channels={"defocus": grey, "background": colour})
+    channels = OpenEXR.File(str(tmp_path / "scene.exr"), separate_channels=True).channels()
+    assert set(channels) == {"R", "G", "B", "defocus", "background.R", "background.G", "background.B"}
+    np.testing.assert_array_equal(channels["defocus"].pixels, grey[..., 0])
+    np.testing.assert_array_equal(channels["background.B"].pixels, colour[..., 2])
+    np.testing.assert_array_equal(read_radiance(tmp_path / "scene.exr"), radiance)
+
+
+def test_other_files_have_no_place_for_further_channels(tmp_path, radiance):
+    with pytest.raises(PictureFileError, match=r"only \.exr has a place for further channels \(defocus\)"):
+        write_radiance(tmp_path / "scene.hdr", radiance, channels={"defocus": radiance[..., :1]})
+
+
+def test_half_refuses_what_would_become_infinite(tmp_path, radiance):
+    with pytest.raises(PictureFileError, match=r"scene\.exr.*70000.*65504.*use float"):
+        write_radiance(tmp_path / "scene.exr", np.full_like(radiance, 70000.0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_values_that_are_not_finite(tmp_path, radiance):
+    with pytest.raises(PictureFileError, match="the depth holds values that are not finite"):
+        write_radiance(tmp_path / "scene.exr", radiance, channels={"depth": np.full((12, 17, 1), np.inf)})
+    radiance[2, 3, 1] = np.nan
+    with pytest.raises(PictureFileError, match="the radiance holds values that are not finite"):
+        write_radiance(tmp_path / "scene.exr", radiance)
+
+
+def test_another_suffix_lists_the_supported_ones(tmp_path, radiance):
+    with pytest.raises(PictureFileError, match=r"picture\.gif.*supported: \.exr, \.hdr, \.tif, \.tiff\."):
+        write_radiance(tmp_path / "picture.gif", radiance)

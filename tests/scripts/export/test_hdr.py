@@ -1,0 +1,119 @@
+import json
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light
+from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+from .conftest import CONFIG
+
+
+def rendered(run, name, shot=None):
+    return run.render((name,), shot or Shot(), lambda: None)[name]
+
+
+@pytest.fixture(autouse=True)
+def _open_the_still_run(opened, still_run):
+    opened(still_run)
+
+
+def test_writes_the_radiance_as_exr(still_run, tmp_path, said):
+    ExportHdr(CONFIG, tmp_path / "new", precision="float").main()
+    np.testing.assert_array_equal(read_radiance(tmp_path / "new/hdr.exr"), rendered(still_run, "hdr"))
+    ExportHdr(CONFIG, tmp_path / "new").main()
+    assert said == [f"Wrote {tmp_path}/new/hdr.exr", f"Replaced {tmp_path}/new/hdr.exr"]
+
+
+def test_the_header_says_where_the_file_comes_from(tmp_path):
+    ExportHdr(CONFIG, tmp_path).main()
+    header = OpenEXR.File(str(tmp_path / "hdr.exr"), header_only=True).header()
+    assert header["software"].startswith("neucam-nerfstudio ")
+    assert header["exposureReference"] == "Radiance at 0 stops; F1E1.png has +0 stops (exposure.txt)."
+    assert header["chromaticities"][:2] == pytest.approx((0.64, 0.33))
+    frames = json.loads(header["frameSettings"])
+    assert frames[2] == {"name": "F0E2", "exposure_stops": 3.0, "focus_position": -1.0} and len(frames) == 9
+
+
+def test_exposures_nobody_gave_are_not_claimed(desk):
+    from dataclasses import replace
+
+    unknown = replace(desk, exposures=replace(desk.exposures, source="unknown"))
+    assert "estimated" in exposure_reference(unknown)
+
+
+def test_further_channels_and_the_defocus_of_the_captured_aperture(still_run, tmp_path):
+    ExportHdr(CONFIG, tmp_path, precision="float", channels=("defocus", "accumulation")).main()
+    channels = OpenEXR.File(str(tmp_path / "hdr.exr")).channels()
+    assert set(channels) == {"RGB", "defocus", "accumulation"}
+    np.testing.assert_array_equal(channels["RGB"].pixels, rendered(still_run, "hdr"))
+    np.testing.assert_array_equal(
+        channels["defocus"].pixels, rendered(still_run, "defocus", Shot(aperture=1.0))[..., 0]
+    )
+    assert channels["defocus"].pixels.max() > 0.3
+
+
+def test_an_aperture_gives_the_defocused_radiance(still_run, tmp_path):
+    ExportHdr(CONFIG, tmp_path, precision="float", aperture=2.0, focus_position=-1.0).main()
+    expected = rendered(still_run, "hdr_defocused", Shot(focus_position=-1.0, aperture=2.0))
+    np.testing.assert_array_equal(read_radiance(tmp_path / "hdr.exr"), expected)
+    assert np.abs(expected - rendered(still_run, "hdr")).max() > 0.1
+
+
+def test_a_smaller_width_averages_light(still_run, tmp_path):
+    ExportHdr(CONFIG, tmp_path, precision="float", width_px=30).main()
+    whole = rendered(still_run, "hdr").reshape(20, 3, 30, 3, 3).mean((1, 3))
+    np.testing.assert_allclose(read_radiance(tmp_path / "hdr.exr"), whole, rtol=1e-5)
+
+
+def test_each_frame_of_a_moving_scene_has_its_file(opened, moving_run, tmp_path):
+    opened(moving_run)
+    ExportHdr(CONFIG, tmp_path, precision="float", frames=("1", "F1E0")).main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hdr_F0E1.exr", "hdr_F1E0.exr"]
+    np.testing.assert_array_equal(read_radiance(tmp_path / "hdr_F1E0.exr"), rendered(moving_run, "hdr", Shot(1.0)))
+
+
+@pytest.mark.parametrize(("image_format", "suffix"), [("hdr", "hdr"), ("tiff", "tiff"), ("avif", "avif")])
+def test_other_formats(tmp_path, image_format, suffix):
+    ExportHdr(CONFIG, tmp_path, image_format=image_format).main()
+    assert [path.name for path in tmp_path.iterdir()] == [f"hdr.{suffix}"]
+
+
+def test_a_row_that_avif_cannot_hold_is_said(tmp_path, said):
+    ExportHdr(CONFIG, tmp_path, image_format="avif", width_px=45).main()
+    assert said[0] == "Cut to 44x30 pixels: avif needs even numbers."
+
+
+def test_bright_displays_show_the_scene_s_grey_as_middle_grey(still_run, tmp_path):
+    """The key of the picture is shown at 18 % of diffuse white, or one stop brighter."""
+    key = float(still_run.model.anchors().key)
+    for stops in (0.0, 1.0):
+        ExportHdr(CONFIG, tmp_path, image_format="png", display_exposure_stops=stops).main()
+        stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
+        light = rendered(still_run, "hdr") * (0.18 / key * 2**stops)
+        np.testing.assert_allclose(stored, pq_from_light(light), atol=1 / 65535)
+
+
+def test_ultra_hdr_is_a_jpeg(tmp_path):
+    pytest.importorskip("pyvips")
+    ExportHdr(CONFIG, tmp_path, image_format="ultrahdr").main()
+    assert (tmp_path / "hdr.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": ("opacity",)}, r"--channels opacity: this model has no such output; it has all_in_focus_hdr"),
+        ({"channels": ("defocus",), "image_format": "hdr"}, r"--image-format hdr: has no place for further channels"),
+        ({"aperture": 4.0}, r"--aperture 4: Aperture .* goes from 0 to 3"),
+        ({"width_px": 900}, r"--width-px 900"),
+    ],
+)
+def test_what_cannot_be_given_is_said_and_nothing_written(tmp_path, options, message):
+    with pytest.raises(ExportError, match=message):
+        ExportHdr(CONFIG, tmp_path / "out", **options).main()
+    assert not (tmp_path / "out").exists()

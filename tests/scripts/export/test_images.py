@@ -1,0 +1,89 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from neucam_nerfstudio.scripts.export.images import ExportImages
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+from .conftest import CONFIG
+
+
+@pytest.fixture(autouse=True)
+def _open_the_still_run(opened, still_run):
+    opened(still_run)
+
+
+def stored(path, white=255):
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., ::-1] / white
+
+
+def test_pictures_are_taken_with_the_dials_as_set(still_run, tmp_path):
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.6, aperture=2.0).main()
+    expected = still_run.render(("rgb",), Shot(None, 0.6, 2.0), lambda: None)["rgb"]
+    np.testing.assert_allclose(stored(tmp_path / "rgb.png"), expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_dials_left_alone_stay_at_the_reference_frame(still_run, tmp_path):
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), tone_mapping="log").main()
+    dials = still_run.model.dials
+    assert (dials.focus_position, dials.aperture, dials.exposure_stops, dials.tone_mapping) == (0.0, 1.0, 0.0, "log")
+
+
+def test_frames_of_a_still_scene_are_its_photographs(still_run, desk, tmp_path):
+    from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
+
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), frames=("F0E2", "F2E0"), bits=16).main()
+    for index, name in ((2, "F0E2"), (6, "F2E0")):
+        photograph = still_run.model.get_outputs_for_camera(frame_cameras(desk, (index,)))["rgb"]
+        np.testing.assert_allclose(stored(tmp_path / f"rgb_{name}.png", 65535), photograph.numpy(), atol=2e-5)
+
+
+def test_a_dial_goes_before_the_frame_s(still_run, tmp_path):
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), frames=("F0E2",), exposure_stops=-1.0).main()
+    dials = still_run.model.dials
+    assert (dials.focus_position, dials.exposure_stops) == (-1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("image_format", "suffix", "bits"), [("jpeg", "jpg", 8), ("tiff", "tiff", 16), ("png", "png", 16)]
+)
+def test_formats(tmp_path, image_format, suffix, bits):
+    ExportImages(CONFIG, tmp_path, image_format=image_format, bits=bits).main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.{suffix}" for name in ("all_in_focus", "all_in_focus_hdr", "rgb")
+    ]
+    pixels = cv2.imread(str(tmp_path / f"rgb.{suffix}"), cv2.IMREAD_UNCHANGED)
+    assert pixels.dtype == {8: np.uint8, 16: np.uint16}[bits] and pixels.shape == (60, 90, 3)
+
+
+def test_photographs_keep_profile_and_exif_and_maps_do_not(still_run, desk, tmp_path, said):
+    reference = desk.frames[desk.reference_index].path
+    original = reference.read_bytes()
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    try:
+        Image.open(reference).save(reference, exif=exif, icc_profile=b"a profile")
+        ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), width_px=30).main()
+    finally:
+        reference.write_bytes(original)
+    assert said[0] == "Keeping the colour profile and EXIF of F1E1.png."
+    with Image.open(tmp_path / "rgb.png") as photograph, Image.open(tmp_path / "defocus.png") as map_:
+        assert photograph.info["icc_profile"] == b"a profile" and photograph.getexif()[271] == "Maker"
+        assert photograph.size == map_.size == (30, 20)
+        assert not map_.info
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rendered_output_names": ("colour",)}, "no output 'colour'; it has all_in_focus_hdr, rgb"),
+        ({"rendered_output_names": ("hdr",)}, "hdr has no upper end: `neucam-export hdr`"),
+        ({"exposure_stops": 90.0}, r"--exposure-stops 90: Exposure \(stops\) goes from"),
+        ({"bits": 16, "image_format": "jpeg"}, "--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff"),
+    ],
+)
+def test_what_cannot_be_given_is_said_and_nothing_written(tmp_path, options, message):
+    with pytest.raises(ExportError, match=message):
+        ExportImages(CONFIG, tmp_path / "out", **options).main()
+    assert not (tmp_path / "out").exists()

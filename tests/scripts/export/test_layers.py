@@ -1,0 +1,51 @@
+import cv2
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.scripts.export.layers import ExportLayers
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+from .conftest import CONFIG
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_ours_is_one_shared_background_and_a_foreground_a_frame(opened, moving_run, tmp_path):
+    opened(moving_run)
+    ExportLayers(CONFIG, tmp_path, frames=("0", "3"), precision="float").main()
+    assert names(tmp_path) == [
+        *("background.exr", "background.png", "foreground_F0E0.exr", "foreground_F0E0.png"),
+        *("foreground_F1E0.exr", "foreground_F1E0.png", "opacity_F0E0.png", "opacity_F1E0.png"),
+    ]
+    background = read_radiance(tmp_path / "background.exr")
+    across = np.linspace(-2, 2, background.shape[1])  # a grid is written whole, with what lies beyond a frame
+    np.testing.assert_allclose(background[20, :, 1], np.exp(across), rtol=1e-5)
+    np.testing.assert_allclose(read_radiance(tmp_path / "foreground_F0E0.exr"), 1.0, rtol=1e-5)
+    opacity = cv2.imread(str(tmp_path / "opacity_F0E0.png"), cv2.IMREAD_UNCHANGED) / 255
+    assert opacity[4:14].mean() == pytest.approx(0.5, abs=0.03) and opacity[30:].max() < 0.05
+
+
+def test_the_published_layers_are_two_shared_pictures(opened, layered_run, tmp_path, said):
+    opened(layered_run)
+    ExportLayers(CONFIG, tmp_path).main()
+    assert names(tmp_path) == ["background.exr", "background.png", "foreground.exr", "foreground.png", "opacity.png"]
+    opacity = cv2.imread(str(tmp_path / "opacity.png"), cv2.IMREAD_UNCHANGED) / 255
+    expected = layered_run.render(("opacity",), Shot(), lambda: None)["opacity"][..., 0]
+    np.testing.assert_allclose(opacity, expected, atol=0.5 / 255 + 1e-6)
+    assert len(said) == 5
+
+
+def test_a_deformed_picture_without_layers_is_all_background(opened, deformed_run, tmp_path):
+    opened(deformed_run)
+    ExportLayers(CONFIG, tmp_path, bits=16).main()
+    assert names(tmp_path) == ["background.exr", "background.png"]
+    assert cv2.imread(str(tmp_path / "background.png"), cv2.IMREAD_UNCHANGED).dtype == np.uint16
+
+
+def test_a_still_scene_says_what_writes_its_picture(opened, still_run, tmp_path):
+    opened(still_run)
+    with pytest.raises(ExportError, match="does not move, so it has no layers: .* `neucam-export hdr`"):
+        ExportLayers(CONFIG, tmp_path).main()

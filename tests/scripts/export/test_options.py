@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.scripts.export.options import (
+    check_display_outputs,
+    check_width,
+    chosen_moments,
+    frame_numbers,
+    reduced,
+)
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+
+@pytest.mark.parametrize(
+    ("chosen", "numbers"),
+    [(["F0E1"], [1]), (["*E2", "0"], [0, 2, 5, 8]), (["F1E0.png"], [3]), (["8"], [8]), (["all"], list(range(9)))],
+)
+def test_frames_are_chosen_by_name_pattern_number_or_all(desk, chosen, numbers):
+    assert frame_numbers(desk, chosen) == numbers
+
+
+@pytest.mark.parametrize("choice", ["F7*", "9", "-1"])
+def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
+    with pytest.raises(ExportError, match=r"--frames .*: no frame has this name or number\. Frames 0 to 8: F0E0, F0E1"):
+        frame_numbers(desk, [choice])
+
+
+def test_frames_of_a_still_scene_are_their_settings(still_run):
+    (moment,) = chosen_moments(still_run, ["F0E2"], None)
+    assert moment == ("_F0E2", Shot(None, -1.0, None, 3.0))
+
+
+def test_frames_of_a_moving_scene_are_their_times(moving_run):
+    assert [moment.shot for moment in chosen_moments(moving_run, ["all"], None)] == [
+        Shot(time) for time in moving_run.capture.times
+    ]
+
+
+def test_one_time_or_the_reference(moving_run):
+    assert chosen_moments(moving_run, (), 0.25) == [("_t0.250", Shot(0.25))]
+    assert chosen_moments(moving_run, (), None) == [("", Shot())]
+
+
+@pytest.mark.parametrize(
+    ("frames", "time", "message"),
+    [
+        (("all",), 0.5, r"--time 0\.5 and --frames: .* Give one or the other"),
+        ((), 1.5, r"--time 1\.5: expected from 0 \(the first frame\) to 1"),
+    ],
+)
+def test_times_that_make_no_sense(moving_run, frames, time, message):
+    with pytest.raises(ExportError, match=message):
+        chosen_moments(moving_run, frames, time)
+
+
+def test_a_still_scene_has_no_time(still_run):
+    with pytest.raises(ExportError, match=r"--time 0\.5: .* still scene, which has no time"):
+        chosen_moments(still_run, (), 0.5)
+
+
+def test_outputs_that_cannot_be_shown_say_what_keeps_them(still_run):
+    check_display_outputs(still_run, ("rgb", "defocus"))
+    with pytest.raises(ExportError, match="hdr has no upper end: `neucam-export hdr`"):
+        check_display_outputs(still_run, ("rgb", "hdr"))
+    with pytest.raises(ExportError, match="no output 'opacity'; it has all_in_focus_hdr, rgb"):
+        check_display_outputs(still_run, ("opacity",))
+
+
+@pytest.mark.parametrize("width", [0, 91])
+def test_a_width_beyond_the_photographs_own(desk, width):
+    with pytest.raises(ExportError, match=rf"--width-px {width}: expected from 1 to the photographs' own 90 pixels"):
+        check_width(desk, width)
+
+
+def test_reducing_keeps_light_and_proportions():
+    picture = np.random.default_rng(0).random((60, 90, 3)).astype(np.float32)
+    smaller = reduced(picture, 30)
+    assert smaller.shape == (20, 30, 3)
+    np.testing.assert_allclose(smaller[0, 0], picture[:3, :3].mean((0, 1)), rtol=1e-5)
+    assert reduced(picture[..., :1], 30).shape == (20, 30, 1)
+    assert reduced(picture, None) is picture

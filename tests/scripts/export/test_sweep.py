@@ -1,0 +1,101 @@
+import av
+import cv2
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.scripts.export.sweep import ExportSweep, along
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+from .conftest import CONFIG
+
+
+def shown(path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") / 255 for frame in container.decode(video=0)]
+
+
+def test_way_points_are_passed_on_straight_lines():
+    assert along((-1.0, 1.0, 0.0), 5) == [-1.0, 0.0, 1.0, 0.5, 0.0]
+    assert along((0.5,), 3) == [0.5, 0.5, 0.5]
+
+
+def test_a_focus_sweep_goes_through_the_captured_settings(opened, still_run, tmp_path):
+    opened(still_run)
+    ExportSweep(CONFIG, tmp_path, dials=("focus",), num_pictures=3, video_format="frames").main()
+    for index, position in enumerate((-1.0, 0.0, 1.0)):
+        expected = still_run.render(("rgb",), Shot(focus_position=position), lambda: None)["rgb"]
+        stored = cv2.imread(str(tmp_path / f"sweep_rgb/{index:05d}.png"))[..., ::-1] / 255
+        np.testing.assert_allclose(stored, expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_an_exposure_sweep_brightens_from_the_shortest_to_the_longest(opened, still_run, tmp_path, said):
+    opened(still_run)
+    ExportSweep(CONFIG, tmp_path, dials=("exposure",), num_pictures=4, frame_rate=10.0).main()
+    brightness = [picture.mean() for picture in shown(tmp_path / "sweep_rgb.mp4")]
+    assert brightness == sorted(brightness) and brightness[-1] > brightness[0] + 0.2
+    assert said == [f"Wrote {tmp_path}/sweep_rgb.mp4"]
+
+
+def test_dials_turn_together_and_others_hold(still_run):
+    sweep = ExportSweep(CONFIG, CONFIG, dials=("aperture",), focus_position=(-1, 1, -1), exposure_stops=(2.0,))
+    sweep.num_pictures = 3
+    assert sweep._shots(still_run, 24.0) == [Shot(None, -1, 0, 2), Shot(None, 1, 0.5, 2), Shot(None, -1, 1, 2)]
+
+
+def test_a_still_scene_is_shown_for_three_seconds(still_run):
+    assert len(ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(still_run, 24.0)) == 72
+
+
+def test_a_moving_scene_is_shown_at_its_frames_and_its_rate(opened, moving_run, tmp_path):
+    opened(moving_run)
+    ExportSweep(CONFIG, tmp_path, rendered_output_names=("all_in_focus_hdr", "opacity"), video_format="webm").main()
+    with av.open(str(tmp_path / "sweep_all_in_focus_hdr.webm")) as container:
+        assert container.streams.video[0].average_rate == 12
+    pictures = shown(tmp_path / "sweep_all_in_focus_hdr.webm")
+    assert len(pictures) == len(shown(tmp_path / "sweep_opacity.webm")) == 4
+    for time, picture in zip(moving_run.capture.times, pictures, strict=True):
+        expected = moving_run.render(("all_in_focus_hdr",), Shot(time), lambda: None)["all_in_focus_hdr"]
+        assert np.abs(picture - expected).mean() < 0.02
+
+
+def test_dials_turn_while_time_goes_by_or_stands(moving_run):
+    sweep = ExportSweep(CONFIG, CONFIG, dials=("exposure",), num_pictures=2)
+    assert sweep._shots(moving_run, 12.0) == [Shot(0.0, exposure_stops=-1.0), Shot(1.0, exposure_stops=1.0)]
+    sweep.time = (0.5,)
+    assert [shot.time for shot in sweep._shots(moving_run, 12.0)] == [0.5, 0.5]
+
+
+def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
+    opened(still_run)
+    options = {"dials": ("exposure",), "num_pictures": 2, "width_px": 45}
+    ExportSweep(CONFIG, tmp_path, **options).main()
+    ExportSweep(CONFIG, tmp_path, **options, video_format="gif").main()
+    assert said == [
+        "Cut to 44x30 pixels: mp4 needs even numbers.",
+        f"Wrote {tmp_path}/sweep_rgb.mp4",
+        "A GIF shows 25 pictures a second, not 24.",
+        f"Wrote {tmp_path}/sweep_rgb.gif",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure"),
+        ({"focus_position": (0.5,)}, "Nothing changes in this sweep"),
+        ({"dials": ("focus",), "num_pictures": 1}, "--num-pictures 1: expected 2 or more"),
+        ({"dials": ("focus",), "frame_rate": 0.0}, "--frame-rate 0: expected more than 0"),
+        ({"dials": ("focus",), "rendered_output_names": ("hdr",)}, "hdr has no upper end"),
+        ({"exposure_stops": (0.0, 90.0), "num_pictures": 2}, "--exposure-stops 90: "),
+    ],
+)
+def test_what_cannot_be_given_is_said_and_nothing_written(opened, still_run, tmp_path, options, message):
+    opened(still_run)
+    with pytest.raises(ExportError, match=message):
+        ExportSweep(CONFIG, tmp_path, **options).main()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_focus_setting_is_no_sweep(moving_run):
+    with pytest.raises(ExportError, match="--dials focus: the frames have one focus setting"):
+        ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(moving_run, 24.0)
