@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -11,11 +12,23 @@ from jaxtyping import Float, UInt8
 PYRAMID_DEPTH = 4
 SMALLEST_RADIANCE = 1e-4
 
+HdrMerge = Literal["debevec", "robertson"]
+"""Response and merge of Debevec & Malik 1997, or of Robertson, Borman & Stevenson 1999."""
+
+HDR_MERGES = {
+    "debevec": (cv2.createCalibrateDebevec, cv2.createMergeDebevec),
+    "robertson": (cv2.createCalibrateRobertson, cv2.createMergeRobertson),
+}
+"""OpenCV's calibration and merge, with its own settings."""
+
 
 def classical_hdr(
-    frames: UInt8[np.ndarray, "frames height width 3"], focus_index: Sequence[int], exposure_stops: Sequence[float]
+    frames: UInt8[np.ndarray, "frames height width 3"],
+    focus_index: Sequence[int],
+    exposure_stops: Sequence[float],
+    merge: HdrMerge = "debevec",
 ) -> Float[np.ndarray, "height width 3"]:
-    """Debevec & Malik 1997 response and merge per focus setting, then Laplacian-pyramid fusion of log radiance.
+    """Response and merge per focus setting, then Laplacian-pyramid fusion of log radiance.
 
     The response is calibrated on the middle focus setting's bracket, or on all frames where no focus setting has one.
 
@@ -23,6 +36,7 @@ def classical_hdr(
         frames: Aligned photographs, RGB.
         focus_index: Focus setting of each.
         exposure_stops: Exposure of each, +1 is twice the light.
+        merge: How photographs of one focus become radiance.
 
     Returns:
         All-in-focus linear radiance, up to a gain.
@@ -31,8 +45,9 @@ def classical_hdr(
     settings = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
     middle = settings[len(settings) // 2]
     bracket = middle if len(np.unique(seconds[middle])) > 1 else np.arange(len(frames))
-    response = cv2.createCalibrateDebevec(70, 10).process(list(frames[bracket]), seconds[bracket])
-    merged = [cv2.createMergeDebevec().process(list(frames[s]), seconds[s], response) for s in settings]
+    calibration, merging = HDR_MERGES[merge]
+    response = calibration().process(list(frames[bracket]), seconds[bracket])
+    merged = [merging().process(list(frames[s]), seconds[s], response) for s in settings]
     return np.exp(laplacian_fusion([np.log(np.maximum(image, SMALLEST_RADIANCE)) for image in merged]))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,16 @@ from neucam_nerfstudio.capture.photographs import natural_order
 
 RUN = "run"
 """Stands where nerfstudio puts a time stamp in the path of a run."""
+
+
+LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""Stands between us and a command: Linux counts the memory of who starts a process as that process's own peak."""
 
 
 class CommandFailed(RuntimeError):
@@ -46,19 +55,17 @@ def run_measured(command: Sequence[str | Path], log: Path) -> Measurement:
         CommandFailed: If its exit code is not 0.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    peak = log.with_name(f"{log.name}.peak")
     start = time.perf_counter()
     with log.open("w") as output:
-        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)  # the only call that tells the memory of this one child
+        launched = [sys.executable, "-c", LAUNCHER, peak, *command]
+        code = subprocess.call(list(map(str, launched)), stdout=output, stderr=subprocess.STDOUT)
     seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if code != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise CommandFailed(
-            f"{' '.join(map(str, command))}\nended with {process.returncode} (all of it in {log}):\n{end}"
-        )
+        raise CommandFailed(f"{' '.join(map(str, command))}\nended with {code} (all of it in {log}):\n{end}")
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
-    return Measurement(seconds, usage.ru_maxrss * bytes_per_unit / 1e9)
+    return Measurement(seconds, int(peak.read_text()) * bytes_per_unit / 1e9)
 
 
 def read_raw_hdr(path: Path) -> Float[np.ndarray, "height width 3"]:
@@ -124,6 +131,13 @@ class FinishedRun:
         command = [script("neucam-export"), "hdr", "--load-config", self.config, "--precision", "float"]
         run_measured([*command, "--output-path", self.folder / "export"], self.folder / "export.log")
         return read_radiance(self.folder / "export/hdr.exr")
+
+    def all_in_focus(self) -> Path:
+        """The file with the all-in-focus photograph at the reference frame's exposure, PNG."""
+        command = [script("neucam-export"), "images", "--load-config", self.config, "--bits", "16"]
+        command += ["--rendered-output-names", "all_in_focus", "--output-path", self.folder / "export"]
+        run_measured(command, self.folder / "export.log")
+        return self.folder / "export/all_in_focus.png"
 
     def evaluation_psnr(self) -> float:
         """Mean PSNR of the evaluation frames in dB, as `ns-eval` reports it."""

@@ -71,10 +71,15 @@ def merge_unaligned(frames: Frames, seconds: Sequence[float]) -> Radiance:
 
 
 def merge_shifted(frames: Frames, seconds: Sequence[float]) -> Radiance:
-    """Frames shifted onto the middle one by their median threshold bitmaps (Ward 2003), then merged."""
-    shifted = [frame.copy() for frame in frames]
-    cv2.createAlignMTB().process(list(frames), shifted)
-    return merge_unaligned(shifted, seconds)
+    """Frames shifted onto the middle one, then merged."""
+    return merge_unaligned(shifted(frames), seconds)
+
+
+def shifted(frames: Frames) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """Frames shifted onto the middle one by whole pixels, by their median threshold bitmaps (Ward 2003)."""
+    aligned = [frame.copy() for frame in frames]
+    cv2.createAlignMTB().process(list(frames), aligned)
+    return aligned
 
 
 def merge_flowed(frames: Frames, seconds: Sequence[float], reference: int) -> Radiance:

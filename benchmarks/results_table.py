@@ -25,7 +25,7 @@ class Result:
         run: What was run, in words.
         method: By which method.
         scores: By name, in dB unless the name says otherwise.
-        seconds: Wall time of the command, or of the computation.
+        seconds: Wall time of the command, or of the computation; None if it did not run.
         peak_gigabytes: Peak memory, where it ran as a command.
         steps: Training steps, where they were not the method's own number.
         asked: What was asked of it.
@@ -35,7 +35,7 @@ class Result:
     run: str
     method: str
     scores: dict[str, float]
-    seconds: float
+    seconds: float | None
     peak_gigabytes: float | None = None
     steps: int | None = None
     asked: str = ""
@@ -104,7 +104,7 @@ class Table:
                     CONSOLE.print(notes[-1], markup=False)
                     continue
                 for result in measure(row, Path(scratch)):
-                    CONSOLE.print(result.run, result.method, result.scores, f"{result.seconds:.1f} s", markup=False)
+                    CONSOLE.print(result.run, result.method, result.scores, f"{number(result.seconds, 1)} s", markup=False)
                     results.append(result)
                     self.write(results, notes)
         self.write(results, notes)

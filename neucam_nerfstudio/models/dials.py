@@ -41,8 +41,8 @@ class DialSettings:
         focus_position: Focus position, unitless, on the scale of the learned ones.
         aperture: Factor on the blur: 0 all in focus, 1 as captured.
         exposure_stops: Exposure in stops, on the scale of the capture's: +1 doubles the light.
-        display_exposure_stops: How many stops that is above the reference frame: what brightens a tone-mapped
-            picture, which has no exposure of its own.
+        display_exposure_stops: How many stops someone has turned it up: what brightens a tone-mapped picture, which has
+            no exposure of its own.
         tone_mapping: How radiance is shown.
         focus_turned: Whether someone has turned the focus away from the frame's that the dials stand at.
         exposure_turned: Whether someone has turned the exposure away from that frame's.
@@ -136,7 +136,7 @@ class Dials:
         self._tone_mapping = ViewerDropdown(
             "Tone mapping", operators[0], operators, hint="How high-dynamic-range outputs are shown."
         )
-        self._reference_exposure_stops = self._exposure.value
+        self._unturned_exposure_stops = self._exposure.value
         self._own = {self._focus: self._focus.value, self._exposure: self._exposure.value}
 
     def read(self) -> DialSettings:
@@ -145,7 +145,7 @@ class Dials:
             self.focus_position,
             self.aperture,
             self.exposure_stops,
-            self.exposure_stops - self._reference_exposure_stops,
+            self.exposure_stops - self._unturned_exposure_stops if self._is_turned(self._exposure) else 0.0,
             self.tone_mapping,
             self._is_turned(self._focus),
             self._is_turned(self._exposure),
@@ -155,24 +155,23 @@ class Dials:
     def _is_turned(self, slider: ExactSlider) -> bool:
         return slider.value != self._own[slider]
 
-    def follow(self, frame: OwnSettings, reference: OwnSettings) -> None:
-        """Keeps the dials that nobody has turned at a frame's settings, which training moves.
-
-        Args:
-            frame: Settings, as they are now, of the frame to stand at.
-            reference: Those of the reference frame, at whose exposure tone-mapped pictures are not brightened.
-        """
-        self._reference_exposure_stops = self._exposure.within_ends(reference.exposure_stops)
+    def follow(self, frame: OwnSettings) -> None:
+        """Keeps the dials that nobody has turned at a frame's settings, which training moves."""
         for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
             is_turned = self._is_turned(slider)
             self._own[slider] = slider.within_ends(setting)
             if not is_turned and slider.value != self._own[slider]:
                 slider.value = self._own[slider]
+        if not self._is_turned(self._exposure):
+            # Stays while it is turned: frames that are exposed in turn would make what is tone-mapped flicker.
+            self._unturned_exposure_stops = self.exposure_stops
 
     def stand_at(self, frame: OwnSettings) -> None:
-        """Turns focus and exposure to a frame's own, whatever they were turned to."""
+        """Turns focus, aperture, exposure and response to a frame's own, whatever they were turned to."""
+        self.aperture, self.response_on = 1.0, True
         for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
             self._own[slider] = slider.value = slider.within_ends(setting)
+        self._unturned_exposure_stops = self.exposure_stops
 
     def focus_on(self, focus_position: float) -> None:
         """Turns the focus to this position, or as far towards it as the dial goes."""

@@ -62,8 +62,7 @@ class FrameDials:
 
     def follow(self) -> None:
         """Keeps focus and exposure that nobody has turned at their frame's settings as they are learned now."""
-        frame, reference = map(self._settings_of_frame, (self._index, self._reference_index))
-        self._dials.follow(frame, reference)
+        self._dials.follow(self._settings_of_frame(self._index))
 
     def compare_with(self, index: int | None) -> None:
         """Turns focus, exposure and time to a frame's own, and shows the residual; or ends that.

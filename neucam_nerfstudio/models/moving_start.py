@@ -27,7 +27,7 @@ def start_from_photographs(
     capture: Capture,
     pixels: Shaped[np.ndarray, "frames height width 3"],
 ) -> str:
-    """Starts a moving scene and its camera from the pixels of the training frames; tells what was found, in one line."""
+    """Starts a moving scene and its camera from the pixels of the training frames; tells what was found in a line."""
     estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur))
     start_from_moving_estimate(scene, camera, capture, estimate)
     return said_of_moving_estimate(capture, estimate)

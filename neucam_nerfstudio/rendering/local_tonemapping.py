@@ -38,6 +38,9 @@ TEXTURE_CONTRAST = 0.2
 """Standard deviation of the natural logarithm of light up to which a neighbourhood is a texture, whose contrast stays,
 and beyond which it has edges, whose contrast is the operator's."""
 
+BLACK_ROWS = 1e-5
+"""Light of the rows that stand for black, as a share of the picture's mean."""
+
 LOG_ERRORS = 2
 """OpenCV's number of the level of its log at which it says nothing but errors."""
 
@@ -46,7 +49,7 @@ class LocalCurves(NamedTuple):
     """How places show light: ln shown = (1 + added_contrast) * ln luminance + ln_gain.
 
     Attributes:
-        added_contrast: What is added to contrast, -1 (none is left) or more.
+        added_contrast: What is added to contrast: -1 (none is left) to 0 (all of it).
         ln_gain: Gain of luminance 1.
     """
 
@@ -71,13 +74,18 @@ def local_curves(radiance: Float[Tensor, "height width 3"]) -> Float[Tensor, "1 
 
 
 def _mantiuk(radiance: Float[np.ndarray, "height width 3"]) -> Float[Tensor, "height width 3"]:
+    """The operator's picture. It takes what it finds darkest for black, and so stretches the contrast of shadows; black
+    rows below a mirrored margin, both cut off again, are that darkness instead."""
+    height, width, _ = radiance.shape
+    margin = radiance[::-1][:NEIGHBOURHOOD_PLACES]
+    darkness = np.full((NEIGHBOURHOOD_PLACES, width, 3), BLACK_ROWS * max(radiance.mean(), SMALLEST_RADIANCE))
     operator = cv2.createTonemapMantiuk(gamma=1.0, scale=CONTRAST, saturation=1.0)
     level = cv2.setLogLevel(LOG_ERRORS)  # it warns of code of its own
     try:
-        shown = operator.process(np.ascontiguousarray(radiance, np.float32))
+        shown = operator.process(np.concatenate([radiance, margin, darkness]).astype(np.float32))
     finally:
         cv2.setLogLevel(level)
-    return torch.from_numpy(shown).nan_to_num(0).clamp(min=0)
+    return torch.from_numpy(shown[:height]).nan_to_num(0).clamp(min=0)
 
 
 def _darkest(shown: Float[Tensor, "height width 3"]) -> float:
@@ -88,11 +96,11 @@ def _darkest(shown: Float[Tensor, "height width 3"]) -> float:
 def _linear_fit(
     guide: Float[Tensor, "1 1 height width"], values: Float[Tensor, "1 1 height width"]
 ) -> tuple[Float[Tensor, "1 1 height width"], Float[Tensor, "1 1 height width"]]:
-    """Slope (at least -1) and offset of `values` over `guide` around each place."""
+    """Slope (-1 to 0) and offset of `values` over `guide` around each place."""
     mean_guide, mean_values = _neighbourhood_mean(guide), _neighbourhood_mean(values)
     covariance = _neighbourhood_mean(guide * values) - mean_guide * mean_values
     variance = (_neighbourhood_mean(guide.square()) - mean_guide.square()).clamp(min=0)
-    slope = (covariance / (variance + TEXTURE_CONTRAST**2)).clamp(min=-1)
+    slope = (covariance / (variance + TEXTURE_CONTRAST**2)).clamp(-1, 0)
     return _neighbourhood_mean(slope), _neighbourhood_mean(mean_values - slope * mean_guide)
 
 

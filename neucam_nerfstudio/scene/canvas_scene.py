@@ -1,4 +1,4 @@
-"""The picture that all frames of a moving scene share: larger than a frame, since other frames see beyond its border."""
+"""The picture that all frames of a moving scene share: larger than a frame, as other frames see beyond its border."""
 
 from __future__ import annotations
 

@@ -161,6 +161,18 @@ def test_every_frame_can_be_rendered_at_the_reference_frame_s_time(moving_model)
     assert training["rays"].times.unique().tolist() == [0.0]
 
 
+def test_in_the_viewer_time_is_a_dial_whatever_the_method_renders(moving_model, frame_camera, monkeypatch):
+    model = moving_model("deformed-siren", blur="none", at_reference=True).eval()
+    with torch.no_grad():
+        model.scene.deformation.network.layers[0].weight.mul_(3)
+    cameras = [camera_at(frame_camera, time) for time in (0.0, 1.0)]
+    still = [model.get_outputs_for_camera(camera)["all_in_focus_hdr"] for camera in cameras]
+    assert torch.equal(*still)
+    monkeypatch.setattr("neucam_nerfstudio.models.neucam_model.viewer_is_rendering", lambda: True)
+    moving = [model.get_outputs_for_camera(camera)["All in focus, HDR"] for camera in cameras]
+    assert not torch.allclose(*moving, atol=1e-4)
+
+
 def test_without_a_time_a_moving_scene_is_seen_at_the_reference_frame(moving_model, frame_camera):
     model = moving_model("deformed-siren", blur="none").eval()
     timeless = model.get_outputs_for_camera(camera_without_settings(frame_camera(0)))

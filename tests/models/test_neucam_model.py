@@ -10,6 +10,7 @@ import torch
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
+from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
 
 from .conftest import camera_without_settings, start
 
@@ -119,6 +120,34 @@ def test_tone_mapping_dial_changes_the_hdr_picture_only(build_model, frame_camer
     model.dials.tone_mapping = "log"
     log = model.get_outputs_for_camera(camera)
     assert [name for name in plain if not torch.equal(plain[name], log[name])] == ["all_in_focus_hdr"]
+
+
+def test_local_tone_mapping_is_of_the_whole_picture_whatever_is_rendered_together(build_model, frame_camera):
+    model = build_model().eval()
+    with torch.no_grad():
+        model.scene.pyramid.start_from(torch.linspace(-3, 3, 90).expand(60, 90)[..., None].expand(-1, -1, 3))
+    model.dials.tone_mapping = "local"
+    camera = camera_without_settings(frame_camera(0))
+    whole = model.get_outputs_for_camera(camera)["all_in_focus_hdr"]
+    model.config.eval_num_rays_per_chunk = 1000
+    torch.testing.assert_close(model.get_outputs_for_camera(camera)["all_in_focus_hdr"], whole)
+    model.dials.tone_mapping = "reinhard"
+    assert not torch.allclose(model.get_outputs_for_camera(camera)["all_in_focus_hdr"], whole, atol=0.02)
+
+
+def test_the_viewer_compares_with_a_photograph_at_its_own_settings(build_model, frame_camera, desk, monkeypatch):
+    model = build_model().eval()
+    own = model.get_outputs_for_camera(frame_camera(5))["rgb"]
+    monkeypatch.setattr("neucam_nerfstudio.models.neucam_model.viewer_is_rendering", lambda: True)
+    camera = camera_without_settings(frame_camera(0))
+    assert model.get_outputs_for_camera(camera)[RESIDUAL].max() == 0
+    model.frame_dials.compare_with(5)
+    outputs = model.get_outputs_for_camera(camera)
+    torch.testing.assert_close(outputs["Photograph"], own)
+    photograph = torch.from_numpy(desk.train_pixels[5]) / 255
+    expected = (4 * (own - photograph).abs()).clamp(max=1)
+    torch.testing.assert_close(outputs[RESIDUAL], expected, atol=1e-3, rtol=0)
+    assert list(outputs)[-2:] == ["accumulation", "depth"] and "rgb" not in outputs
 
 
 def test_beside_the_picture_there_is_nothing(build_model, frame_camera):

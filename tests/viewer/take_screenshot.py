@@ -1,4 +1,4 @@
-"""`python -m tests.viewer.take_screenshot RUN/config.yml PICTURE`: the page of `ns-viewer` as it opens, as a picture."""
+"""`python tests/viewer/take_screenshot.py RUN/config.yml PICTURE`: the page of `ns-viewer` as it opens, as a PNG."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 import tyro
-
-from .viewer_page import ViewerPage, chromium, command, serving_viewer
+from viewer_page import ViewerPage, chromium, command, serving_viewer
 
 
 def take_screenshot(load_config: Path, picture: Path, width_px: int = 1280, height_px: int = 720) -> None:

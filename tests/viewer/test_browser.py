@@ -1,58 +1,25 @@
-"""The viewer as a user meets it: a small run, `ns-viewer`, and a real browser looking at its page."""
+"""The viewer as a user meets it: small runs, `ns-viewer` or `ns-train`, and a real browser looking at the page."""
 
 from __future__ import annotations
 
-import io
-import re
-import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from PIL import Image
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (pip)")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
+
+from .viewer_page import CHROMIUM, ViewerPage, chromium, command, eventually, picture_bounds, serving_viewer
+
+pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (pip)")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium (apt-get install chromium)"),
 ]
-
-BROWSER_OPTIONS = [
-    "--no-sandbox",  # root, as in a container, can't have one
-    "--use-gl=angle",  # WebGL without a graphics card
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_S = 120.0
-LARGEST_SIDE_PX = 512
-"""Size of a resting view's rendering, by nerfstudio's default; a moving one is smaller."""
-
-
-def command(name: str, *arguments: str | Path) -> list[str]:
-    return [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
-
-
-def eventually(what: str, look: Callable[[], object]) -> object:
-    """Returns what `look` finds as soon as it finds something."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.5)
-    pytest.fail(f"{what}: not within {PATIENCE_S:.0f} s")
 
 
 @pytest.fixture(scope="module")
@@ -65,102 +32,55 @@ def run_config(tiny_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return config
 
 
-@contextmanager
-def running_viewer(config: Path, log: Path) -> Iterator[str]:
-    """`ns-viewer` on a free port; gives the address of its page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--load-config", config, "--viewer.websocket-port", str(port)]
-    with log.open("w") as output:
-        viewer = subprocess.Popen(command("ns-viewer", *options), stdout=output, stderr=subprocess.STDOUT)
-    address = f"http://localhost:{port}"
-
-    def answers() -> bool | None:
-        assert viewer.poll() is None, f"ns-viewer ended:\n{log.read_text()}"
-        try:
-            return urlopen(address).status == 200
-        except URLError:
-            return None
-
-    try:
-        eventually("ns-viewer answers", answers)
+@pytest.fixture(scope="module")
+def viewer_address(run_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("viewer") / "log.txt"
+    with serving_viewer(command("ns-viewer", "--load-config", run_config), log) as address:
         yield address
-    finally:
-        viewer.terminate()
-        viewer.wait()
 
 
 @pytest.fixture(scope="module")
-def viewer_address(run_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_viewer(run_config, tmp_path_factory.mktemp("viewer") / "log.txt") as address:
+def panning_video(tiny_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four frames of a camera that pans over the small desk; every other one is three stops brighter."""
+    folder = tmp_path_factory.mktemp("captures") / "Pan"
+    folder.mkdir()
+    for index in range(4):
+        photograph = Image.open(tiny_desk / f"F1E{1 + index % 2}.png")
+        photograph.crop((2 * index, 0, 2 * index + 80, 60)).save(folder / f"frame_{index:03d}.png")
+    (folder / "exposure.txt").write_text("0.0\n3.0\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def training_viewer_address(panning_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`ns-train` with its viewer, which goes on when the training has ended."""
+    folder = tmp_path_factory.mktemp("training")
+    options = ["--data", panning_video, "--output-dir", folder, "--max-num-iterations", "5", "--vis", "viewer"]
+    with serving_viewer(command("ns-train", "neucam-hdr-video", *options), folder / "log.txt") as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
-class ViewerPage:
-    """The viewer's page, as far as these tests use it."""
-
-    def __init__(self, page) -> None:
-        self.page = page
-
-    def picture(self) -> np.ndarray:
-        """The 3D view once it shows the whole resolution and no longer changes: [height, width, 3], uint8."""
-        before = None
-
-        def at_rest() -> np.ndarray | None:
-            nonlocal before
-            before, last = self._view(), before
-            unchanged = last is not None and np.array_equal(before, last)
-            return before if unchanged and self._is_sharp() and before.any() else None
-
-        return eventually("the picture comes to rest", at_rest)
-
-    def _is_sharp(self) -> bool:
-        """Whether the page says, as in "Resolution: 512x399px", that it shows a resting view."""
-        described = re.search(r"Resolution: (\d+)x(\d+)px", self.page.locator("body").inner_text())
-        return described is not None and max(map(int, described.groups())) == LARGEST_SIDE_PX
-
-    def _view(self) -> np.ndarray:
-        canvas = self.page.locator("canvas[data-engine]")
-        image = Image.open(io.BytesIO(self.page.screenshot(clip=canvas.bounding_box())))
-        pixels = np.array(image.convert("RGB"))
-        pixels[-80:, :80] = 0  # the axes in the corner
-        return pixels
-
-    def turn_dial(self, label: str, value: str) -> None:
-        row = self.page.get_by_text(label, exact=True).locator("xpath=ancestor::div[contains(@class, 'Flex-root')][1]")
-        number = row.locator("input[inputmode]")
-        number.fill(value)
-        number.press("Enter")
-
-    def orbit(self) -> None:
-        self.page.mouse.move(200, 300)
-        self.page.mouse.down()
-        self.page.mouse.move(300, 350, steps=5)
-        self.page.mouse.up()
-
-
-@pytest.fixture
-def page(browser, viewer_address: str) -> Iterator[ViewerPage]:
+def open_page(browser, address: str) -> Iterator[ViewerPage]:
     page = browser.new_page(viewport={"width": 960, "height": 600})
-    page.goto(viewer_address)
+    page.goto(address)
     yield ViewerPage(page)
     page.close()
 
 
-def picture_bounds(view: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right edge of the picture, halfway up from the black around it: its edges are soft."""
-    brightness = (view.mean((axis, 2)) for axis in (1, 0))
-    rows, columns = (np.flatnonzero(profile > np.median(profile) / 2) for profile in brightness)
-    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+@pytest.fixture
+def page(browser, viewer_address: str) -> Iterator[ViewerPage]:
+    yield from open_page(browser, viewer_address)
+
+
+@pytest.fixture
+def moving_page(browser, training_viewer_address: str) -> Iterator[ViewerPage]:
+    yield from open_page(browser, training_viewer_address)
 
 
 def test_opens_on_the_whole_picture_square_and_filling_the_view(page):
@@ -201,5 +121,37 @@ def test_face_the_picture_undoes_an_orbit(page):
 
     page.orbit()
     eventually("the view turns", lambda: change_since_opening() > 10 or None)
-    page.page.get_by_role("button", name="Face the Picture").click()
+    page.press("Face the Picture")
     eventually("the view is back", lambda: change_since_opening() < 2 or None)
+
+
+def test_a_click_focuses_and_the_next_drag_orbits_again(page):
+    page.picture()
+    before = page.dial("Focus (position)")
+    page.press("Click to Focus")
+    page.click_picture(0.5, 0.8)
+    eventually("the focus goes there", lambda: page.dial("Focus (position)") != before or None)
+    eventually("the page takes no more clicks", lambda: not page.takes_clicks() or None)
+
+
+def test_comparing_with_a_frame_shows_the_residual_at_its_exposure(page):
+    shown = page.picture()
+    page.choose("Compare with frame", "F0E2")
+    eventually("the residual is shown", lambda: page.chosen("Output type") == RESIDUAL or None)
+    assert page.dial("Exposure (stops)") == 3.0
+    residual = page.picture()
+    assert 0 < residual.mean() < shown.mean() / 2
+    page.choose("Compare with frame", "none")
+    eventually("the picture is back", lambda: np.abs(page.picture() - shown.astype(float)).mean() < 2 or None)
+    assert page.dial("Exposure (stops)") == 0.0
+
+
+def test_frame_dial_goes_through_the_moments_of_a_video(moving_page):
+    assert moving_page.dial("Frame (number)") == 1
+    moving_page.choose("Output type", "Photograph")
+    bright = moving_page.picture().mean()
+    moving_page.turn_dial("Frame (number)", "2")
+    eventually("a darker frame is shown", lambda: moving_page.picture().mean() < 0.7 * bright or None)
+    assert moving_page.dial("Time") == pytest.approx(2 / 3, abs=0.01) and moving_page.dial("Exposure (stops)") == 0.0
+    moving_page.turn_dial("Time", "1")
+    eventually("the frame dial goes along", lambda: moving_page.dial("Frame (number)") == 3 or None)

@@ -48,7 +48,7 @@ def eventually(what: str, look: Callable[[], object]) -> object:
     while time.monotonic() < deadline:
         if (found := look()) is not None:
             return found
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise TimeoutError(f"{what}: not within {PATIENCE_S:.0f} s")
 
 
@@ -151,12 +151,13 @@ class ViewerPage:
 
     def click_picture(self, u: float, v: float) -> None:
         """Clicks on a place of the 3D view, [0, 1] to the right and down, once it takes clicks."""
-        eventually("the page takes clicks", lambda: self._takes_clicks() or None)
+        eventually("the page takes clicks", lambda: self.takes_clicks() or None)
         box = self._canvas().bounding_box()
         self.page.mouse.click(box["x"] + u * box["width"], box["y"] + v * box["height"])
 
-    def _takes_clicks(self) -> bool:
-        return self._canvas().evaluate("canvas => getComputedStyle(canvas).cursor") != "auto"
+    def takes_clicks(self) -> bool:
+        """Whether the 3D view waits for a click, as its pointer tells."""
+        return self._canvas().evaluate("canvas => canvas.style.cursor") == "pointer"
 
     def orbit(self) -> None:
         """Drags the view."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, dense_flow, follow, leads_inside, round_trip_px
+from neucam_nerfstudio.classical.motion.optical_flow import Flow, flow_pair, follow, leads_inside, round_trip_px
 
 OTHER_EXPOSURE_STOPS = 0.3
 """Only frames whose exposures differ by this much show what the other does not."""
@@ -72,8 +72,7 @@ class FlowPairs:
         """Flow from one frame to another, and back."""
         first, last = sorted((index, other))
         if (first, last) not in self._found:
-            guide, other_guide = self.decoded.guides(first, last)
-            self._found[first, last] = dense_flow(guide, other_guide), dense_flow(other_guide, guide)
+            self._found[first, last] = flow_pair(*self.decoded.guides(first, last))
         there, back = self._found[first, last]
         return (there, back) if index == first else (back, there)
 

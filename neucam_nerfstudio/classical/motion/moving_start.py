@@ -15,6 +15,7 @@ from neucam_nerfstudio.classical.motion.canvas import shared_canvas
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
 from neucam_nerfstudio.classical.motion.lending import agreement, moment_pictures
 from neucam_nerfstudio.classical.motion.optical_flow import (
+    ROUGH_SCALE,
     Flow,
     chain,
     continue_beyond,
@@ -138,7 +139,7 @@ def _explained(decoded, index, anchor_moment, flow):
 
 
 def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor: int) -> list[Flow]:
-    """Flow from each moment to the anchor's: from frame to frame, then searched once more directly.
+    """Flow from each moment to the anchor's: roughly from frame to frame, then searched once more directly.
 
     Where it leads beyond the anchor's border, it goes on as the camera moves.
     """
@@ -146,7 +147,9 @@ def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor:
     flows: dict[int, Flow] = {anchor: np.zeros((*moments.shape[1:3], 2), np.float32)}
     for step in (-1, 1):
         for index in range(anchor + step, -1 if step < 0 else len(moments), step):
-            start = chain(dense_flow(guides[index], guides[index - step]), flows[index - step])
+            start = chain(
+                dense_flow(guides[index], guides[index - step], finest_scale=ROUGH_SCALE), flows[index - step]
+            )
             flows[index] = continue_beyond(dense_flow(guides[index], guides[anchor], start))
     return [flows[index] for index in range(len(moments))]
 

@@ -9,7 +9,11 @@ from jaxtyping import Float, UInt8
 LARGEST_SIDE = 1600
 """Flow is searched on pictures of at most this longer side."""
 
-MOST_FEATURES = 2000
+FINEST_SCALE, ROUGH_SCALE = 0, 2
+"""Halvings of the picture at which the search ends: none for flow that is used, two for flow to start from."""
+
+FEATURE_SIDE = 480
+MOST_FEATURES = 800
 NEAREST_RATIO = 0.8
 """A feature's best match must be this much nearer than its second best (Lowe 2004)."""
 LEAST_INLIERS = 16
@@ -55,6 +59,12 @@ def camera_motion(
 
     The identity where the pictures have too few features in common.
     """
+    factor = max(1.0, max(guide.shape) / FEATURE_SIDE)
+    if factor > 1:
+        size = (round(guide.shape[1] / factor), round(guide.shape[0] / factor))
+        small = camera_motion(*(cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)))
+        enlarge = np.diag([guide.shape[1] / size[0], guide.shape[0] / size[1], 1.0])
+        return enlarge @ small @ np.linalg.inv(enlarge)
     sift = cv2.SIFT_create(MOST_FEATURES)
     (points, features), (other_points, other_features) = (sift.detectAndCompute(g, None) for g in (guide, other))
     if min(len(points), len(other_points)) < LEAST_INLIERS:
@@ -79,6 +89,7 @@ def dense_flow(
     guide: UInt8[np.ndarray, "height width"],
     other: UInt8[np.ndarray, "height width"],
     start: Flow | None = None,
+    finest_scale: int = FINEST_SCALE,
 ) -> Flow:
     """Where the pixels of one picture are in another: dense inverse search (Kroeger et al. 2016) from a start.
 
@@ -86,6 +97,7 @@ def dense_flow(
         guide: The picture that the flow starts in; what the two are compared by.
         other: The picture that it ends in.
         start: Flow that is nearly right; None to start from the camera's motion.
+        finest_scale: Halvings of the picture at which the search ends.
     """
     height, width = guide.shape
     factor = max(1.0, max(height, width) / LARGEST_SIDE)
@@ -93,10 +105,21 @@ def dense_flow(
         size = (round(width / factor), round(height / factor))
         small = [cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)]
         small_start = None if start is None else cv2.resize(start, size, interpolation=cv2.INTER_AREA) / factor
-        return cv2.resize(dense_flow(*small, small_start), (width, height)) * np.float32(factor)
+        found = dense_flow(*small, small_start, finest_scale)
+        return cv2.resize(found, (width, height)) * np.float32(factor)
     if start is None:
         start = homography_flow(camera_motion(guide, other), pixel_places(height, width))
-    return chain(_search(guide, follow(other, start)), start)
+    return chain(_search(guide, follow(other, start), finest_scale), start)
+
+
+def flow_pair(
+    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]
+) -> tuple[Flow, Flow]:
+    """Dense flow from one picture to another, and back."""
+    places = pixel_places(*guide.shape)
+    homography = camera_motion(guide, other)
+    there = dense_flow(guide, other, homography_flow(homography, places))
+    return there, dense_flow(other, guide, homography_flow(np.linalg.inv(homography), places))
 
 
 def continue_beyond(flow: Flow) -> Flow:
@@ -116,7 +139,7 @@ def continue_beyond(flow: Flow) -> Flow:
     return np.where(beyond[..., None], camera, flow)
 
 
-def _search(guide, other):
+def _search(guide, other, finest_scale):
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    search.setFinestScale(0)
+    search.setFinestScale(finest_scale)
     return search.calc(guide, other, None)

@@ -92,7 +92,7 @@ def test_flows_of_a_pair_are_found_once_and_serve_both_ways(view, monkeypatch):
     flows = FlowPairs(decoded)
     there, back = flows.between(0, 1)
     assert np.median(there[..., 0]) == pytest.approx(3, abs=0.1)
-    monkeypatch.setattr("neucam_nerfstudio.classical.motion.lending.dense_flow", None)
+    monkeypatch.setattr("neucam_nerfstudio.classical.motion.lending.flow_pair", None)
     assert flows.between(1, 0)[0] is back
     assert flows.between(0, 1)[0] is there
     flows.forget_before(2)
