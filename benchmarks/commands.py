@@ -88,12 +88,14 @@ class Training:
         capture: Folder of photographs.
         train_frames: Name patterns of the frames to train on; all without.
         iterations: Number of steps; the method's own without.
+        options: Further options of the method.
     """
 
     method: str
     capture: Path
     train_frames: tuple[str, ...] = ()
     iterations: int | None = None
+    options: tuple[str, ...] = ()
 
     def run(self, folder: Path) -> tuple[FinishedRun, Measurement]:
         """Trains in `folder`, which must not hold another run."""
@@ -101,6 +103,7 @@ class Training:
         command += ["--output-dir", folder, "--experiment-name", self.capture.name, "--timestamp", RUN]
         if self.iterations is not None:
             command += ["--max-num-iterations", self.iterations]
+        command += self.options
         if self.train_frames:
             command += ["neucam-data", "--train-frames", *self.train_frames]
         measurement = run_measured(command, folder / "train.log")

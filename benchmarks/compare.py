@@ -72,7 +72,7 @@ class Compare:
     iterations: int | None = None
     """Training steps of our method. Default: its own."""
     paper: bool = True
-    """Whether the published method runs too. It takes as long as ours, its steps are timed before, and it renders long."""
+    """Whether the published method runs too. It takes as long as ours, is timed before, and renders long."""
     _paces: dict[str, Pace] = field(init=False, default_factory=dict)
 
     def main(self) -> None:
@@ -104,7 +104,9 @@ class Compare:
         yield result, entry
         if self.paper and result.seconds is not None:
             twin = f"{subject.method}-paper"
-            published = trained(subject, twin, "affine", self._pace(subject, twin, scratch).steps_within(result.seconds))
+            published = trained(
+                subject, twin, "affine", self._pace(subject, twin, scratch).steps_within(result.seconds)
+            )
             yield attempt(twin, published, judge, report, scratch / "paper")
         others = classical_contenders(subject) | other_programs(subject)
         if self.checkpoint is not None:
@@ -158,9 +160,7 @@ class Report:
         write_page(self._page, self._sections)
 
 
-def attempt(
-    name: str, contender: Contender, judge: Judge, report: Report, folder: Path
-) -> tuple[Result, Entry | None]:
+def attempt(name: str, contender: Contender, judge: Judge, report: Report, folder: Path) -> tuple[Result, Entry | None]:
     """Runs and scores one way; if it cannot run or fails, its line says so, and the others still run."""
     run = judge.subject.name
     try:

@@ -1,6 +1,6 @@
 """One classical way to a picture, in a process of its own, so that its time and memory can be measured.
 
-    python -m benchmarks.compare_classical photographs.npz mertens picture.npy
+python -m benchmarks.compare_classical photographs.npz mertens picture.npy
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ class Table:
                     CONSOLE.print(notes[-1], markup=False)
                     continue
                 for result in measure(row, Path(scratch)):
-                    CONSOLE.print(result.run, result.method, result.scores, f"{number(result.seconds, 1)} s", markup=False)
+                    CONSOLE.print(
+                        result.run, result.method, result.scores, f"{number(result.seconds, 1)} s", markup=False
+                    )
                     results.append(result)
                     self.write(results, notes)
         self.write(results, notes)

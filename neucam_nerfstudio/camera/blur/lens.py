@@ -74,7 +74,7 @@ class LensBlur(BlurGenerator):
         focus_position: Float[Tensor, "rays 1"],
         aperture: float,
     ) -> Taps:
-        """Taps of the pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured), at all times."""
+        """Taps of pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured), at any time."""
         signed_radius_px = self.signed_radius_px(uv, focus_position)
         disc = self.train_disc if self.training else self.render_disc
         angle = 2 * math.pi * torch.rand_like(signed_radius_px) if self.training else torch.zeros_like(signed_radius_px)

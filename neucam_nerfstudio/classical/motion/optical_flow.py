@@ -112,9 +112,7 @@ def dense_flow(
     return chain(_search(guide, follow(other, start), finest_scale), start)
 
 
-def flow_pair(
-    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]
-) -> tuple[Flow, Flow]:
+def flow_pair(guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]) -> tuple[Flow, Flow]:
     """Dense flow from one picture to another, and back."""
     places = pixel_places(*guide.shape)
     homography = camera_motion(guide, other)

@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 
 def moments_from_means(
-    mean_px: Float[np.ndarray, "frames *places"], open_share: float
-) -> Float[np.ndarray, "frames *places"]:
+    mean_px: Float[np.ndarray, frames * places], open_share: float
+) -> Float[np.ndarray, frames * places]:
     """Positions at the frames' moments, of which blurred frames only show the means over their open time.
 
     Motion is even from moment to moment, and none before the first and after the last. Half of the open time lies on
