@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import tyro
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -36,8 +35,8 @@ from benchmarks.compare_contenders import (
     reference_photograph,
     trained,
 )
-from benchmarks.compare_page import Crop, Line, Section, choose_crops, picture_line, result_line, write_page
-from benchmarks.compare_scores import Judge, displayed, shown
+from benchmarks.compare_page import Crop, Line, Picture, Section, choose_crops, picture_line, result_line, write_page
+from benchmarks.compare_scores import Judge, shown
 from benchmarks.results_table import COST_COLUMNS, HDR_COLUMNS, Result, Table, number, score_column
 from neucam_nerfstudio.capture.errors import CaptureError
 
@@ -90,14 +89,15 @@ class Compare:
         table, report = Table("comparison", self.output, COLUMNS), Report(self.output)
         with tempfile.TemporaryDirectory(prefix="compare-") as scratch:
             for number_of_subject, subject in enumerate(subjects):
-                report.begin(subject)
-                for result, entry in self._results(subject, report, Path(scratch) / str(number_of_subject)):
-                    report.add(result, entry)
+                judge = Judge(subject)
+                report.begin(judge)
+                for result, entry in self._results(judge, report, Path(scratch) / str(number_of_subject)):
+                    report.add(result, None if entry is None else judge.displayed(entry))
                     table.write(report.results, (*NOTES, *report.notes))
         CONSOLE.print(f"Wrote {self.output}/comparison.html, .md and .json", markup=False)
 
-    def _results(self, subject: Subject, report: Report, scratch: Path) -> Iterator[tuple[Result, Entry | None]]:
-        judge = Judge(subject)
+    def _results(self, judge: Judge, report: Report, scratch: Path) -> Iterator[tuple[Result, Entry | None]]:
+        subject = judge.subject
         own_alignment = "scale" if subject.knows_exposures else "affine"
         ours = trained(subject, subject.method, own_alignment, self.iterations)
         result, entry = attempt(subject.method, ours, judge, report, scratch / "ours")
@@ -130,21 +130,21 @@ class Report:
         self._sections: list[Section] = []
         self._crops: tuple[Crop, ...] = ()
 
-    def begin(self, subject: Subject) -> None:
+    def begin(self, judge: Judge) -> None:
         """Starts the section of a capture, with its reference frame and its ground truth."""
+        subject = judge.subject
         photographs = subject.photographs.pixels / 255
         self._crops = choose_crops(photographs)
-        given = {"reference frame": reference_photograph(subject), **ground_truth(Judge(subject))}
+        given = {"reference frame": reference_photograph(subject), **ground_truth(judge)}
         lines = tuple(picture_line(title, picture, self._crops) for title, picture in given.items())
         self._sections.append(Section(subject.name, lines, subject.capture.notes))
         if subject.has_bracket and not subject.knows_exposures:
             self.say(f"{subject.name}: no Debevec and no Robertson, as the exposures are not known.")
 
-    def add(self, result: Result, entry: Entry | None) -> None:
+    def add(self, result: Result, picture: Picture | None) -> None:
         """Adds a result to the capture that was begun last, and writes the page anew."""
         CONSOLE.print(result.run, result.method, result.scores, f"{number(result.seconds, 1)} s", markup=False)
         self.results.append(result)
-        picture = None if entry is None else displayed(entry)
         self._add_line(result_line(result, picture, self._crops, (*COLUMNS, *COST_COLUMNS)))
 
     def say(self, note: str) -> None:
@@ -187,7 +187,7 @@ def attempt(name: str, contender: Contender, judge: Judge, report: Report, folde
     )
 
 
-def ground_truth(judge: Judge) -> dict[str, np.ndarray]:
+def ground_truth(judge: Judge) -> dict[str, Picture]:
     """Ground truth to show, by name."""
     pictures = {}
     if judge.radiance is not None:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from benchmarks.compare_contenders import Entry, Subject, reference_photograph
 from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.evaluation.alignment import align_radiance
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import edge_preservation, grey, mef_ssim, tenengrad
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
@@ -34,7 +35,7 @@ class Judge:
         picture gets `psnr_sharp`, `ssim_sharp` and LDR-FLIP as `flip` against a true sharp photograph. All get
         `mef_ssim`, `q_abf` and `tenengrad`.
         """
-        fused = grey(displayed(entry))
+        fused = grey(shown(entry.picture) if entry.is_radiance else entry.picture)
         return self._scores_by_truth(entry) | {
             "mef_ssim": mef_ssim(fused, self._fusion_sources),
             "q_abf": edge_preservation(fused, self._fusion_sources),
@@ -55,6 +56,14 @@ class Judge:
         path = capture.sharp_truth[capture.reference_index]
         return None if path is None else read_sharp(path, capture.downscale_factor)
 
+    def displayed(self, entry: Entry) -> Float[np.ndarray, "height width 3"]:
+        """Display values in [0, 1]: radiance aligned as for its scores, if it can be, and tone mapped."""
+        if not entry.is_radiance:
+            return entry.picture
+        if self.radiance is None:
+            return shown(entry.picture)
+        return shown(align_radiance(entry.picture, self.radiance, entry.alignment), like=self.radiance)
+
     def _scores_by_truth(self, entry: Entry) -> dict[str, float]:
         if entry.is_radiance and self.radiance is not None:
             flip = flip_of_radiance(entry.picture, self.radiance, entry.alignment)
@@ -72,12 +81,12 @@ class Judge:
         return [grey(photograph / 255) for photograph in self.subject.photographs.pixels]
 
 
-def displayed(entry: Entry) -> Float[np.ndarray, "height width 3"]:
-    """Display values in [0, 1]: radiance is tone mapped, for every method by the same curve and its own key."""
-    return shown(entry.picture) if entry.is_radiance else np.clip(entry.picture, 0, 1)
-
-
-def shown(radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width 3"]:
-    """Radiance as the viewer shows it by default."""
-    values = torch.from_numpy(np.ascontiguousarray(radiance, np.float32)).clamp(min=0)
-    return tonemap(values, "reinhard", display_anchors(values)).numpy()
+def shown(
+    radiance: Float[np.ndarray, "height width 3"], like: Float[np.ndarray, "height width 3"] | None = None
+) -> Float[np.ndarray, "height width 3"]:
+    """Radiance as the viewer shows it by default, with the key and white of `like`; without, with its own."""
+    values, keyed = (
+        torch.from_numpy(np.ascontiguousarray(picture, np.float32)).clamp(min=0)
+        for picture in (radiance, radiance if like is None else like)
+    )
+    return tonemap(values, "reinhard", display_anchors(keyed)).numpy()

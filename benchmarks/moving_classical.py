@@ -78,7 +78,8 @@ def merge_shifted(frames: Frames, seconds: Sequence[float]) -> Radiance:
 def shifted(frames: Frames) -> list[UInt8[np.ndarray, "height width 3"]]:
     """Frames shifted onto the middle one by whole pixels, by their median threshold bitmaps (Ward 2003)."""
     aligned = [frame.copy() for frame in frames]
-    cv2.createAlignMTB().process(list(frames), aligned)
+    halvings = int(np.log2(min(frames[0].shape[:2])))  # OpenCV fails on pictures that its six leave nothing of
+    cv2.createAlignMTB(max_bits=min(6, halvings)).process(list(frames), aligned)
     return aligned
 
 
