@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import lanes_for
+from neucam_nerfstudio.grids.plane_pyramid import lanes_for, sum_levels, total_variation
 
 
 def sample_frames(
@@ -63,17 +63,11 @@ class FramePyramid(nn.Module):
         cells_px = [cell_px * 2**level for level in range(num_levels)]
         shapes = [(math.ceil(height / cell), math.ceil(width / cell)) for cell in cells_px]
         self.grids = nn.ParameterList([nn.Parameter(torch.zeros(num_frames, channels, *shape)) for shape in shapes])
-        self._images = ParameterMemo(self, self._sum_levels)
+        self._images = ParameterMemo(self, lambda: sum_levels(self.grids))
 
     def images(self) -> Float[Tensor, "frames channels rows columns"]:
         """The sum of all levels at the finest resolution."""
         return self._images()
-
-    def _sum_levels(self) -> Float[Tensor, "frames channels rows columns"]:
-        *finer, images = self.grids
-        for grid in reversed(finer):
-            images = grid + F.interpolate(images, grid.shape[-2:], mode="bilinear", align_corners=False)
-        return images
 
     @torch.no_grad()
     def start_from(self, images: Float[Tensor, "frames height width channels"]) -> None:
@@ -85,5 +79,4 @@ class FramePyramid(nn.Module):
 
     def total_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring cells of a frame, down plus across."""
-        images = self.images()
-        return images.diff(dim=-2).abs().mean() + images.diff(dim=-1).abs().mean()
+        return total_variation(self.images())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,19 @@ def lanes_for(num_places: int, device: torch.device) -> int:
     return lanes if num_places % lanes == 0 else 1
 
 
+def sum_levels(grids: Sequence[Float[Tensor, "images channels _ _"]]) -> Float[Tensor, "images channels height width"]:
+    """Sum of grids, the finest first, at the finest resolution."""
+    *finer, images = grids
+    for grid in reversed(finer):
+        images = grid + F.interpolate(images, grid.shape[-2:], mode="bilinear", align_corners=False)
+    return images
+
+
+def total_variation(images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
+    """Mean absolute difference of neighbouring cells, down plus across."""
+    return images.diff(dim=-2).abs().mean() + images.diff(dim=-1).abs().mean()
+
+
 class PlanePyramid(nn.Module):
     """A grid of the picture's size as the sum of grids at halving resolutions.
 
@@ -51,18 +65,12 @@ class PlanePyramid(nn.Module):
         super().__init__()
         shapes = [(math.ceil(height / 2**level), math.ceil(width / 2**level)) for level in range(num_levels)]
         self.grids = nn.ParameterList([nn.Parameter(torch.zeros(1, channels, *shape)) for shape in shapes])
-        self._image = ParameterMemo(self, self._sum_levels)
+        self._image = ParameterMemo(self, lambda: sum_levels(self.grids))
         self.register_load_state_dict_pre_hook(_check_picture_size)
 
     def image(self) -> Float[Tensor, "1 channels height width"]:
         """The sum of all levels at the finest resolution."""
         return self._image()
-
-    def _sum_levels(self) -> Float[Tensor, "1 channels height width"]:
-        *finer, image = self.grids
-        for grid in reversed(finer):
-            image = grid + F.interpolate(image, grid.shape[-2:], mode="bilinear", align_corners=False)
-        return image
 
     @torch.no_grad()
     def start_from(self, image: Float[Tensor, "height width channels"]) -> None:
@@ -73,9 +81,7 @@ class PlanePyramid(nn.Module):
 
     def total_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring cells, down plus across."""
-        image = self.image()
-        down, across = image.diff(dim=-2).abs().mean(), image.diff(dim=-1).abs().mean()
-        return down + across
+        return total_variation(self.image())
 
 
 def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix: str, *_: object) -> None:

@@ -30,6 +30,14 @@ def start_camera(
         _start_exposures(camera.exposures, capture, estimate)
 
 
+def said_of_exposures(capture: Capture, estimate: CameraEstimate) -> str:
+    """Exposures that were estimated instead of being given, as the end of a sentence; nothing else if none were."""
+    if capture.exposures.source != "unknown":
+        return "."
+    frames = zip((capture.frames[index].name for index in capture.train_indices), estimate.exposure_stops, strict=True)
+    return f"; exposures in stops {', '.join(f'{name} {stops:+.2f}' for name, stops in frames)}."
+
+
 def _log_white(estimate: CameraEstimate) -> float:
     """Log exposure of white if the estimated response is sRGB's shape, by where its middle value lies."""
     middle = float(np.interp(0.5, estimate.response_values[:, 1], estimate.log_exposure_knots))

@@ -11,7 +11,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
-from neucam_nerfstudio.models.camera_start import start_camera
+from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
 
@@ -43,10 +43,7 @@ def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height wi
 def said_of_estimate(capture: Capture, estimate: WarmStart) -> str:
     """What was estimated instead of being given, in one line."""
     blur = f"Classical start: blur {2 * estimate.blur_per_setting_px:.1f} px in radius one focus setting out of focus"
-    if capture.exposures.source != "unknown":
-        return f"{blur}."
-    frames = zip((capture.frames[index].name for index in capture.train_indices), estimate.exposure_stops, strict=True)
-    return f"{blur}; exposures in stops {', '.join(f'{name} {stops:+.2f}' for name, stops in frames)}."
+    return blur + said_of_exposures(capture, estimate)
 
 
 def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capture, estimate: WarmStart) -> None:

@@ -63,7 +63,7 @@ class TrainingRays(NamedTuple):
         uv: Places of the picture, [0, 1].
         times: Times, [0, 1].
         frame_index: The training frame of each ray.
-        blur_radius_px: Radius that the light of each ray is spread by; None where nothing is blurred.
+        blur_radius_px: Radius that the light of each ray is spread by; None where nothing is blurred, or no loss asks.
         layers: What layers hold at each ray's taps, `[rays, taps, ...]`, or `[rays, ...]` where nothing is blurred;
             None for scenes without layers.
     """

@@ -12,7 +12,7 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
-from neucam_nerfstudio.models.camera_start import start_camera
+from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
 from neucam_nerfstudio.scene.canvas_scene import margin_px
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 
@@ -55,15 +55,12 @@ def moving_estimate_from(
 
 def said_of_moving_estimate(capture: Capture, estimate: MovingStart) -> str:
     """What was estimated instead of being given, in one line."""
-    names = [capture.frames[index].name for index in capture.train_indices]
+    shared = capture.frames[capture.train_indices[estimate.anchor]].name
     said = (
-        f"Classical start: the shared picture is {names[estimate.anchor]}, which explains"
+        f"Classical start: the shared picture is {shared}, which explains"
         f" {estimate.agreement.mean():.0%} of what all frames show"
     )
-    if capture.exposures.source != "unknown":
-        return f"{said}."
-    stops = ", ".join(f"{n} {s:+.2f}" for n, s in zip(names, estimate.exposure_stops, strict=True))
-    return f"{said}; exposures in stops {stops}."
+    return said + said_of_exposures(capture, estimate)
 
 
 def start_from_moving_estimate(

@@ -92,7 +92,7 @@ class NeucamModelConfig(ModelConfig):
     losses: LossWeights = field(default_factory=LossWeights)
     """Weights of the terms of the training loss."""
     motion: MotionTraining = field(default_factory=MotionTraining)
-    """Training of the published deformations and layers; without effect on other scenes."""
+    """Training of deformations and layers; without effect on other scenes."""
     needs_bracket: bool = False
     """Refuse captures whose frames all have one known exposure, which tells nothing of high dynamic range."""
     at_reference: bool = False
@@ -232,7 +232,9 @@ class NeucamModel(Model):
         scene = WatchedLayers(self.scene) if isinstance(self.scene, LayeredScene) else self.scene
         radiance, taps = image_radiance(scene, self.camera, uv, times, settings)
         layers = scene.seen if isinstance(scene, WatchedLayers) else None
-        radius_px = None if taps is None else blur_radius_px(taps, uv, self.camera.blur.picture_size_px)
+        radius_px = None
+        if taps is not None and self.config.motion.blurred_opacity_mult > 0:
+            radius_px = blur_radius_px(taps, uv, self.camera.blur.picture_size_px)
         return {
             "rgb": develop(self.camera.response, radiance, settings.exposure_stops).squeeze(1),
             "rays": TrainingRays(uv, times, rays.camera_indices[:, 0], radius_px, layers),

@@ -205,3 +205,32 @@ def test_every_term_teaches_what_it_is_about(moving):
             gradients = [parameter.grad for parameter in scene.get_submodule(part).parameters()]
             assert all(grad is not None and grad.isfinite().all() for grad in gradients), (name, part)
             assert any(grad.abs().sum() > 0 for grad in gradients), (name, part)
+
+
+def test_our_opacity_costs_more_where_a_frame_is_blurred(desk_with_frames, nothing_given):
+    scene = build_scene("moving-grid", desk_with_frames(3), SIZES)
+    scene.opacity.start_from(torch.full((3, 60, 90), 0.25))
+    uv, times = torch.tensor([[0.5, 0.5], [0.2, 0.7]]), torch.zeros(2, 1)
+    radius_px = torch.tensor([[2.0], [4.0]])
+    rays = TrainingRays(uv, times, torch.zeros(2, dtype=torch.long), radius_px, None)
+    training = MotionTraining(opacity_mult=1.0, blurred_opacity_mult=0.5)
+    losses = motion_losses(training, scene, nothing_given, rays, step=0)
+    assert set(losses) == {"opacity", "blurred_opacity"}
+    assert losses["opacity"].item() == pytest.approx(0.25, abs=1e-4)
+    assert losses["blurred_opacity"].item() == pytest.approx(0.5 * 0.25 * (4 + 16) / 2, abs=1e-3)
+    sharp = motion_losses(training, scene, nothing_given, rays._replace(blur_radius_px=None), step=0)
+    assert set(sharp) == {"opacity"}
+
+
+def test_our_motion_is_smooth(desk_with_frames, nothing_given):
+    """Half of the cells of one of three frames, and of the moments beside them, moved by 3 px to the right."""
+    scene = build_scene("moving-grid", desk_with_frames(3), SIZES)
+    offset_px = torch.zeros(3, 60, 90, 2)
+    offset_px[1, :, 48:, 0] = 3.0
+    scene.motion.start_from(offset_px)
+    rays = TrainingRays(torch.rand(2, 2), torch.zeros(2, 1), torch.zeros(2, dtype=torch.long), None, None)
+    losses = motion_losses(MotionTraining(motion_variation_mult=2.0), scene, nothing_given, rays, step=0)
+    assert set(losses) == {"motion_variation"}
+    cells_across, moments, directions = 23, 5, 2
+    expected = 2.0 * 3.0 / ((cells_across - 1) * moments * directions)
+    assert losses["motion_variation"].item() == pytest.approx(expected, rel=0.05)

@@ -29,10 +29,10 @@ def pixel_places(height: int, width: int) -> Flow:
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
 
 
-def follow(image: np.ndarray, flow: Flow, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+def follow(image: np.ndarray, flow: Flow) -> np.ndarray:
     """Values of `image` [height, width, ...] at the places where `flow` leads; the border's beyond the border."""
     places = pixel_places(*flow.shape[:2]) + flow
-    return cv2.remap(image, places[..., 0], places[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def chain(first: Flow, second: Flow) -> Flow:
@@ -125,10 +125,10 @@ def continue_beyond(flow: Flow) -> Flow:
     height, width = flow.shape[:2]
     places = pixel_places(height, width)
     inside = leads_inside(flow) > 0
-    known = places[inside][:: max(1, int(inside.sum()) // MOST_FEATURES)]
+    step = max(1, int(inside.sum()) // MOST_FEATURES)
+    known, found = places[inside][::step], flow[inside][::step]
     if len(known) < LEAST_INLIERS or inside.all():
         return flow
-    found = flow[inside][:: max(1, int(inside.sum()) // MOST_FEATURES)]
     homography, _ = cv2.findHomography(known, known + found, cv2.USAC_MAGSAC, INLIER_PX)
     if homography is None:
         return flow

@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def moments_from_means(
-    mean_px: Float[np.ndarray, frames * places], open_share: float
-) -> Float[np.ndarray, frames * places]:
+def moments_from_means(mean_px: Float[np.ndarray, "frames ..."], open_share: float) -> Float[np.ndarray, "frames ..."]:
     """Positions at the frames' moments, of which blurred frames only show the means over their open time.
 
     Motion is even from moment to moment, and none before the first and after the last. Half of the open time lies on
