@@ -1,0 +1,67 @@
+"""Methods on another device than the host's: a graphics card must not be waited for nor be sent anything in a step.
+
+Tensors of torch's `meta` device have no values. Whatever a graphics card would have to be waited for - `item()`, a branch
+on a value, a mask of unknown size - fails there, on any machine.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from nerfstudio.configs.method_configs import all_methods
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+MOVING = Path(__file__).parents[1] / "data" / "moving"
+METHODS = sorted(name for name in all_methods if name.startswith("neucam"))
+LAST_STEPS = 10**6
+"""After every warm-up and schedule, when all losses have begun."""
+
+
+class NothingOnTheHost(TorchDispatchMode):
+    """Fails on any operation that reads or makes a tensor in the host's memory."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor)]
+        assert all(tensor.device.type == "meta" for tensor in tensors), f"{func} touches the host's memory"
+        return result
+
+
+@pytest.fixture
+def capture_of(tiny_desk: Path) -> dict[str, Path]:
+    """A small capture for each method."""
+    bracket, shake = MOVING / "DeskHandheld", MOVING / "DeskShake"
+    return {
+        **{"neucam": tiny_desk, "neucam-multifocus": tiny_desk},
+        **{"neucam-hdr": bracket, "neucam-hdr-video": bracket, "neucam-deblur": shake},
+    }
+
+
+def test_the_watch_sees_a_tensor_that_comes_from_the_host():
+    on_device, from_host = torch.zeros(3, device="meta"), torch.tensor([0, 1])
+    with pytest.raises(AssertionError, match="aten.index.Tensor touches the host's memory"), NothingOnTheHost():
+        on_device[from_host]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_steps_and_pictures_stay_on_the_device(method, capture_of):
+    config = copy.deepcopy(all_methods[method]).pipeline
+    config.datamanager.data = capture_of[method.removesuffix("-paper")]
+    pipeline = config.setup(device="meta").to("meta")
+    pipeline.train()
+    for step in (0, LAST_STEPS):
+        pipeline.model.step = step
+        with NothingOnTheHost():
+            _, losses, _ = pipeline.get_train_loss_dict(step)
+            sum(losses.values()).backward()
+        assert all(loss.device.type == "meta" for loss in losses.values())
+
+    pipeline.eval()
+    rays, _ = pipeline.datamanager.next_eval(0)
+    with torch.no_grad():
+        outputs = pipeline.model.get_outputs(rays)
+    assert all(picture.device.type == "meta" for picture in outputs.values())
