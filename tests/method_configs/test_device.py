@@ -1,7 +1,7 @@
 """Methods on another device than the host's: a graphics card must not be waited for nor be sent anything in a step.
 
-Tensors of torch's `meta` device have no values. Whatever a graphics card would have to be waited for - `item()`, a branch
-on a value, a mask of unknown size - fails there, on any machine.
+Tensors of torch's `meta` device have no values. Whatever a graphics card would have to be waited for - `item()`, a
+branch on a value, a mask of unknown size - fails there, on any machine.
 """
 
 from __future__ import annotations
