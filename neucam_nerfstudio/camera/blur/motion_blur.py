@@ -54,12 +54,23 @@ class MotionBlur(BlurGenerator):
     ) -> Taps:
         """Taps of the pixels at `uv` ([0, 1]) at `times`; `aperture` scales the open time (0 none, 1 as captured)."""
         half_open = aperture * self.open_share * self.frame_interval / 2
-        here = self.place_at(uv, times)
-        opening, closing = (self.place_at(uv, moment) - here for moment in (times - half_open, times + half_open))
+        opening, closing = (self._passed_since(uv, times, moment) for moment in (times - half_open, times + half_open))
         moments = self._open_moments(len(uv), uv.device)
         passed = moments.clamp(min=0) * closing[:, None] + (-moments).clamp(min=0) * opening[:, None]
         weights = F.softmax(self.end_log_weight * moments[..., 0].square(), -1)
         return Taps(uv[:, None] + passed, weights)
+
+    def _passed_since(
+        self, uv: Float[Tensor, "rays 2"], times: Float[Tensor, "rays 1"], moment: Float[Tensor, "rays 1"]
+    ) -> Float[Tensor, "rays 2"]:
+        """How far off, at a ray's time, what its pixel sees at another moment is.
+
+        Where places move differently, looking as far off as the pixel's own motion went does not find it: what is found
+        there instead tells by how much it is missed.
+        """
+        seen = self.place_at(uv, moment)
+        passed = seen - self.place_at(uv, times)
+        return passed + (seen - self.place_at(uv + passed, times))
 
     def _open_moments(self, num_rays: int, device: torch.device) -> Float[Tensor, "rays taps 1"]:
         """From opening (-1) to closing (1): the middles of even parts, or anywhere in them when training."""

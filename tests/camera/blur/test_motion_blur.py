@@ -42,6 +42,24 @@ def test_an_open_shutter_sees_half_an_interval_before_and_after(blur):
     torch.testing.assert_close(offsets[-1], torch.tensor([0.0, 3.0 * first]), atol=1e-4, rtol=0)
 
 
+def test_taps_find_what_the_pixel_saw_where_places_move_differently(blur):
+    """Places move apart by an eighth from frame to frame: what the pixel saw is missed by an eighth of what going as
+    far off as the pixel's own motion went would miss it by."""
+    growth = 1 / 8
+    across_px = torch.arange(WIDTH) + 0.5
+    motion = blur.place_at.__self__
+    offsets = torch.zeros(3, HEIGHT, WIDTH, 2)
+    offsets[..., 0] = growth * torch.tensor([0.0, 1.0, 2.0])[:, None, None] * across_px
+    motion.start_from(offsets)
+    time = torch.tensor([[0.5]])
+    closing = blur(CENTRE, time, FOCUS, 1.0).uv[:, -1]
+    moment = time + (1 - 1 / RENDER_TAPS) * blur.frame_interval / 2
+    missed = (motion(closing, time) - motion(CENTRE, moment)).norm()
+    own_motion = CENTRE + motion(CENTRE, moment) - motion(CENTRE, time)
+    missed_by_own_motion = (motion(own_motion, time) - motion(CENTRE, moment)).norm()
+    assert missed.item() == pytest.approx(growth * missed_by_own_motion.item(), rel=0.1)
+
+
 def test_at_the_ends_of_the_capture_the_motion_is_what_was_learned_there(blur):
     assert offsets_px(blur, 0.0)[0].abs().max() < 1e-5
     with torch.no_grad():
