@@ -32,7 +32,20 @@ sys.exit(code if code >= 0 else 128 - code)
 
 
 class CommandFailed(RuntimeError):
-    """A command ended with an error. The message has the command, the end of what it printed and where the rest is."""
+    """A command ended with an error. The message has the command, the end of what it printed and where the rest is.
+
+    Attributes:
+        log: File with all it printed.
+    """
+
+    def __init__(self, command: Sequence[str | Path], code: int, log: Path) -> None:
+        self.log = log
+        end = self.last_lines(20, separator="\n")
+        super().__init__(f"{' '.join(map(str, command))}\nended with {code} (all of it in {log}):\n{end}")
+
+    def last_lines(self, number: int, separator: str = " ") -> str:
+        """The end of what it printed."""
+        return separator.join(self.log.read_text(errors="replace").splitlines()[-number:])
 
 
 @dataclass(frozen=True)
@@ -62,8 +75,7 @@ def run_measured(command: Sequence[str | Path], log: Path) -> Measurement:
         code = subprocess.call(list(map(str, launched)), stdout=output, stderr=subprocess.STDOUT)
     seconds = time.perf_counter() - start
     if code != 0:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise CommandFailed(f"{' '.join(map(str, command))}\nended with {code} (all of it in {log}):\n{end}")
+        raise CommandFailed(command, code, log)
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
     return Measurement(seconds, int(peak.read_text()) * bytes_per_unit / 1e9)
 

@@ -8,11 +8,12 @@ took; OpenCV's Debevec, Robertson and Mertens; Laplacian focus fusion; `enfuse` 
 installed; a checkpoint of the released code, if given. Seconds and memory are those of the `ns-train` command, of
 `neucam-import`, of the program, or of a process that does nothing else than compute the picture. Radiance learned with
 free exposures is aligned affinely. Writes `comparison.md`, `comparison.json` and `comparison.html`, anew after each
-result.
+result; what fails leaves a note and its log.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,9 +37,10 @@ from benchmarks.compare_contenders import (
     trained,
 )
 from benchmarks.compare_page import Crop, Line, Picture, Section, choose_crops, picture_line, result_line, write_page
-from benchmarks.compare_scores import Judge, shown
+from benchmarks.compare_scores import Judge
 from benchmarks.results_table import COST_COLUMNS, HDR_COLUMNS, Result, Table, number, score_column
 from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
 COLUMNS = (
     *HDR_COLUMNS,
@@ -154,6 +156,13 @@ class Report:
         section = self._sections[-1]
         self._sections[-1] = Section(section.title, section.lines, (*section.notes, note))
 
+    def say_failed(self, run: str, name: str, error: CommandFailed) -> None:
+        """Notes the end of what a command printed before it failed, and keeps all of it beside the page."""
+        log = self._page.with_name(f"{run}, {name}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(error.log, log)
+        self.say(f"{run}, {name} failed: {error.last_lines(3)} (all it printed: {log.name})")
+
     def _add_line(self, line: Line) -> None:
         section = self._sections[-1]
         self._sections[-1] = Section(section.title, (*section.lines, line), section.notes)
@@ -168,7 +177,7 @@ def attempt(name: str, contender: Contender, judge: Judge, report: Report, folde
     except NotInstalled:
         return Result(run, f"{name} (not installed)", {}, None), None
     except CommandFailed as error:
-        report.say(f"{run}, {name} failed: {error}")
+        report.say_failed(run, name, error)
         return Result(run, f"{name} (failed)", {}, None), None
     if entry.picture.shape != judge.subject.capture.train_pixels.shape[1:]:
         report.say(f"{run}, {name}: its picture has another size, {entry.picture.shape[1]}x{entry.picture.shape[0]}.")
@@ -190,10 +199,10 @@ def attempt(name: str, contender: Contender, judge: Judge, report: Report, folde
 def ground_truth(judge: Judge) -> dict[str, Picture]:
     """Ground truth to show, by name."""
     pictures = {}
-    if judge.radiance is not None:
-        pictures["ground truth (radiance)"] = shown(judge.radiance)
-    if judge.sharp is not None:
-        pictures["ground truth (sharp)"] = judge.sharp
+    if judge.yardstick.radiance is not None:
+        pictures["ground truth (radiance)"] = picture_for_display(judge.yardstick.radiance)
+    if judge.yardstick.sharp is not None:
+        pictures["ground truth (sharp)"] = judge.yardstick.sharp
     return pictures
 
 

@@ -18,13 +18,13 @@ from benchmarks.compare_classical import Photographs
 from benchmarks.moving_classical import eight_bit
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.models.frame_settings import exposures_differ
 from neucam_nerfstudio.rendering.image_files import write_image
 
 Method = Literal["neucam", "neucam-multifocus", "neucam-hdr", "neucam-deblur", "neucam-hdr-video"]
 MOVING_METHODS = ("neucam-hdr", "neucam-deblur", "neucam-hdr-video")
-DISPLAY_METHODS = ("neucam-multifocus", "neucam-deblur")
-"""Whose photographs have one exposure, so that their result is a photograph as well."""
 
 ENFUSE_FOCUS = ("--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask")
 """How enfuse's manual fuses a focus stack."""
@@ -171,14 +171,17 @@ def other_programs(subject: Subject) -> dict[str, Contender]:
 def reference_photograph(subject: Subject) -> Float[np.ndarray, "height width 3"]:
     """The reference frame's display values in [0, 1]."""
     pixels = subject.capture.train_pixels[subject.capture.reference_index]
-    return pixels / np.iinfo(pixels.dtype).max
+    return pixels / WHITE_LEVEL[pixels.dtype]
 
 
 def _picture_of_run(
     subject: Subject, run: FinishedRun, alignment: Alignment, measurement: Measurement, steps: int | None = None
 ) -> Entry:
-    """The scene at the reference frame's moment: radiance, or where there is but one exposure a photograph."""
-    if subject.method not in DISPLAY_METHODS:
+    """The scene at the reference frame's moment: radiance, or where there is but one exposure a photograph.
+
+    The same that `ns-eval` scores as `reference_*`.
+    """
+    if exposures_differ(subject.capture):
         return Entry(run.radiance(), True, alignment, measurement, steps)
     return Entry(read_sharp(run.all_in_focus()), False, alignment, measurement, steps)
 

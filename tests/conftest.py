@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from neucam_nerfstudio.capture.capture import Capture
 
 # A busy machine is no failure: examples may take as long as they take.
 settings.register_profile("patient", deadline=None)
@@ -38,6 +42,14 @@ def tiny_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reduced = radiance.reshape(height, TINY_REDUCTION, width, TINY_REDUCTION, 3).mean((1, 3))
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": reduced}).write(str(folder / truth))
     return folder
+
+
+@pytest.fixture(scope="session")
+def desk(tiny_desk: Path) -> Capture:
+    """The same, loaded: three focus settings at three exposures, 90 x 60; read only."""
+    from neucam_nerfstudio.capture.capture import load_capture
+
+    return load_capture(tiny_desk)
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ def flip_of_radiance(
 
     Raises:
         ValueError: If the shapes differ or the ground truth is uniform.
-        ModuleNotFoundError: `flip-evaluator` is not installed; the `benchmarks` extra has it.
     """
     aligned = align_radiance(prediction.astype(np.float64), truth.astype(np.float64), alignment)
     return _mean_flip(aligned, truth, "HDR")
@@ -36,7 +35,6 @@ def flip_of_pictures(
 
     Raises:
         ValueError: If the shapes differ.
-        ModuleNotFoundError: `flip-evaluator` is not installed; the `benchmarks` extra has it.
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"The prediction is {prediction.shape}, the ground truth {truth.shape}: score equal sizes.")

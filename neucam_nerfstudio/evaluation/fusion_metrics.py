@@ -23,6 +23,8 @@ MEF_LARGEST_POWER = 10.0
 """Of contrast as a weight, where all photographs show the same structure: that is nearly the largest one alone."""
 MEF_LEVEL_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Of the scales, from fine to coarse, before they are made to sum to 1."""
+MEF_SMALLEST_SIDE_PX = MEF_WINDOW_PX * 2 ** (len(MEF_LEVEL_WEIGHTS) - 1)
+"""Of pictures that have room for a patch on the coarsest scale."""
 
 EDGE_STRENGTH_SIGMOID = (0.9994, -15.0, 0.5)
 EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
@@ -55,7 +57,7 @@ def mef_ssim(fused: Grey, photographs: Sequence[Grey]) -> float:
     """
     if any(photograph.shape != fused.shape for photograph in photographs):
         raise ValueError(f"The fusion is {fused.shape}, the photographs {[p.shape for p in photographs]}.")
-    if min(fused.shape) < MEF_WINDOW_PX * 2 ** (len(MEF_LEVEL_WEIGHTS) - 1):
+    if min(fused.shape) < MEF_SMALLEST_SIDE_PX:
         raise ValueError(f"A picture of {fused.shape} is too small: three scales of 11 pixels take 44.")
     weights = np.array(MEF_LEVEL_WEIGHTS) / sum(MEF_LEVEL_WEIGHTS)
     score = 1.0

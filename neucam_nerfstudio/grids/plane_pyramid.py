@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -52,36 +53,71 @@ def total_variation(images: Float[Tensor, "images channels height width"]) -> Fl
 class PlanePyramid(nn.Module):
     """A grid of the picture's size as the sum of grids at halving resolutions.
 
-    A step on a coarse grid moves a whole neighbourhood, so large structures settle before fine ones.
+    A step on a coarse grid moves a whole neighbourhood, so large structures settle before fine ones. The finest grids
+    of a large picture would have more cells than the rays of a training can tell: it keeps the `detail` it was started
+    with, and learns on coarser grids what to add to it.
 
     Args:
         channels: Values a cell.
         height: Cells from top to bottom: the picture's pixels.
         width: Cells from left to right.
-        num_levels: Number of grids; each halves the resolution of the one before.
+        num_levels: Number of learned grids; each halves the resolution of the one before.
+        most_learned_cells: Of the finest learned grid; None learns the picture's own.
     """
 
-    def __init__(self, channels: int, height: int, width: int, num_levels: int = 5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        height: int,
+        width: int,
+        num_levels: int = 5,
+        most_learned_cells: int | None = None,
+    ) -> None:
         super().__init__()
-        shapes = [(math.ceil(height / 2**level), math.ceil(width / 2**level)) for level in range(num_levels)]
+        most_cells = height * width if most_learned_cells is None else most_learned_cells
+        first = next(level for level in count() if math.prod(halved(height, width, level)) <= most_cells)
+        shapes = [halved(height, width, level) for level in range(first, first + num_levels)]
         self.grids = nn.ParameterList([nn.Parameter(torch.zeros(1, channels, *shape)) for shape in shapes])
-        self._image = ParameterMemo(self, lambda: sum_levels(self.grids))
+        self.detail = None
+        if first > 0:
+            self.detail = nn.Parameter(torch.zeros(1, channels, height, width), requires_grad=False)
+        self._learned = ParameterMemo(self, lambda: sum_levels(self.grids))
+        self._with_detail = ParameterMemo(self, lambda: sum_levels([self.detail, self.learned()]))
         self.register_load_state_dict_pre_hook(_check_picture_size)
 
+    def learned(self) -> Float[Tensor, "1 channels _ _"]:
+        """The sum of all learned levels at the finest one's resolution: the picture's, unless it has `detail`."""
+        return self._learned()
+
+    def finest(self) -> Float[Tensor, "1 channels height width"]:
+        """The part of the picture that has its resolution: the detail, or all that is learned."""
+        return self.learned() if self.detail is None else self.detail
+
     def image(self) -> Float[Tensor, "1 channels height width"]:
-        """The sum of all levels at the finest resolution."""
-        return self._image()
+        """The whole picture at its own resolution."""
+        return self.learned() if self.detail is None else self._with_detail()
+
+    def sample(self, uv: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch channels"]:
+        """Bilinear values of the picture at places (u, v), [0, 1]."""
+        values = sample_plane(self.finest(), uv)
+        return values if self.detail is None else values + sample_plane(self.learned(), uv)
 
     @torch.no_grad()
     def start_from(self, image: Float[Tensor, "height width channels"]) -> None:
-        """Sets the finest grid to an image and all others to zero."""
+        """Sets the picture; what is learned starts from it."""
         for grid in self.grids:
             grid.zero_()
-        self.grids[0].copy_(image.permute(2, 0, 1)[None])
+        finest = self.grids[0] if self.detail is None else self.detail
+        finest.copy_(image.permute(2, 0, 1)[None])
 
     def total_variation(self) -> Float[Tensor, ""]:
-        """Mean absolute difference of neighbouring cells, down plus across."""
-        return total_variation(self.image())
+        """Mean absolute difference of neighbouring cells of what is learned, down plus across."""
+        return total_variation(self.learned())
+
+
+def halved(height: int, width: int, level: int) -> tuple[int, int]:
+    """A picture's size in cells after halving it so many times, rounding up."""
+    return math.ceil(height / 2**level), math.ceil(width / 2**level)
 
 
 def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix: str, *_: object) -> None:
@@ -90,10 +126,11 @@ def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix:
     Raises:
         CaptureError: They were saved for pictures of another size.
     """
-    finest = saved.get(f"{prefix}grids.0")
-    if finest is None or finest.shape[-2:] == pyramid.grids[0].shape[-2:]:
+    finest = saved.get(f"{prefix}detail", saved.get(f"{prefix}grids.0"))
+    expected = pyramid.grids[0] if pyramid.detail is None else pyramid.detail
+    if finest is None or finest.shape[-2:] == expected.shape[-2:]:
         return
-    (saved_height, saved_width), (height, width) = finest.shape[-2:], pyramid.grids[0].shape[-2:]
+    (saved_height, saved_width), (height, width) = finest.shape[-2:], expected.shape[-2:]
     raise CaptureError(
         f"The run was trained on photographs of {saved_width}x{saved_height} pixels, these have {width}x{height}. Give"
         " them at that size (the downscale factor of the training, if it had one), or train at this one."

@@ -6,7 +6,6 @@ from typing import Any
 
 from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
-from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from neucam_nerfstudio.capture.frame_settings import FrameKind
@@ -17,6 +16,7 @@ from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
 from neucam_nerfstudio.models.training_losses import LossWeights
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
+from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
 LEARNING_RATES = {
@@ -60,7 +60,7 @@ def make_method(
             steps_per_eval_batch=500,
             steps_per_eval_image=500,
             steps_per_eval_all_images=25_000,
-            pipeline=VanillaPipelineConfig(
+            pipeline=NeucamPipelineConfig(
                 datamanager=CaptureDataManagerConfig(
                     dataparser=NeucamDataParserConfig(),
                     train_num_rays_per_batch=rays_per_step,

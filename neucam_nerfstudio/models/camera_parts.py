@@ -31,7 +31,12 @@ ResponseKind = Literal["monotone", "srgb", "neural-curve", "none"]
 
 
 def build_blur(
-    kind: BlurKind, capture: Capture, sizes: NetworkSizes, scene: SceneField | None = None, by_depth: bool = True
+    kind: BlurKind,
+    capture: Capture,
+    sizes: NetworkSizes,
+    scene: SceneField | None = None,
+    by_depth: bool = True,
+    most_learned_cells: int | None = None,
 ) -> BlurGenerator | None:
     """The blur generator of this kind at the capture's size; None to leave it out.
 
@@ -41,6 +46,7 @@ def build_blur(
         sizes: Of the published one.
         scene: Whose motion blurs, for the blur of motion.
         by_depth: Whether the published one goes by the capture's depth maps, where it has them.
+        most_learned_cells: Of the lens's defocus map; None for a cell a pixel.
 
     Raises:
         ValueError: Motion is to blur a scene that does not know it.
@@ -50,7 +56,7 @@ def build_blur(
         CONSOLE.print("The capture has depth maps: blur goes by depth instead of place.")
         network["depth"] = DepthMaps(capture.side_maps.depth, [capture.times[index] for index in capture.train_indices])
     if kind == "lens":
-        return LensBlur(capture.height, capture.width)
+        return LensBlur(capture.height, capture.width, most_learned_cells)
     if kind == "motion":
         if not isinstance(scene, MovingScene):
             raise ValueError("--pipeline.model.blur motion needs --pipeline.model.scene moving-grid.")

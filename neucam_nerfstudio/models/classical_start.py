@@ -12,6 +12,7 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
 from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
+from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
 
@@ -25,7 +26,7 @@ def start_from_photographs(
     """Starts a still scene and its camera from the pixels of the training frames; tells what was found, in one line."""
     estimate = estimate_from(capture, pixels)
     start_from_estimate(scene, camera, capture, estimate)
-    return said_of_estimate(capture, estimate)
+    return said_of_estimate(capture, estimate) + (said_of_detail(scene) if isinstance(scene, GridScene) else "")
 
 
 def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"]) -> WarmStart:

@@ -1,4 +1,4 @@
-"""Scores of a rendered frame: against its photograph, and against ground truth where the capture has it."""
+"""Scores of a rendered frame, against its photograph and ground truth, and of the picture that a run is for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
+from neucam_nerfstudio.evaluation.picture_scores import picture_scores, yardstick
+from neucam_nerfstudio.models.frame_settings import exposures_differ
 
 
 def score_image(
@@ -51,6 +53,26 @@ def score_image(
         scores["psnr_sharp"] = psnr(outputs["all_in_focus"].cpu().numpy(), sharp)
     pictures = {"img": torch.cat([photograph, rendered], 1), "all_in_focus_hdr": outputs["all_in_focus_hdr"]}
     return scores, pictures
+
+
+def score_reference(capture: Capture, alignment: Alignment, outputs: dict[str, Tensor]) -> dict[str, float]:
+    """Scores of the all-in-focus picture at the reference frame.
+
+    That is radiance; or where the photographs have but one exposure, which tells no more range than they have, a
+    photograph.
+
+    Args:
+        capture: Has the photographs, and ground truth if there is any.
+        alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
+        outputs: `hdr` and `all_in_focus` of the reference frame's camera.
+
+    Returns:
+        Those of `picture_scores`, each as `reference_<name>`.
+    """
+    is_radiance = exposures_differ(capture)
+    picture = outputs["hdr" if is_radiance else "all_in_focus"].cpu().numpy()
+    scores = picture_scores(picture, is_radiance, yardstick(capture), alignment)
+    return {f"reference_{name}": score for name, score in scores.items()}
 
 
 def _all_have(truth: Sequence[Path | None], frame_indices: Sequence[int]) -> bool:

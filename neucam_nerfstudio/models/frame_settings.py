@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.models.dials import DialSettings
+from neucam_nerfstudio.viewer.dials import DialSettings, OwnSettings
 
 
 def exposures_differ(capture: Capture) -> bool:
@@ -93,3 +93,24 @@ def settings_of_rays(
         if not dials.exposure_turned:
             exposure_stops = camera.exposures(frames_in_time.exposure_index[frame])
     return CameraSettings(focus_position, exposure_stops, dials.aperture)
+
+
+@torch.no_grad()
+def own_settings(
+    camera: ImplicitCamera, capture: Capture, index: int, frames_in_time: FramesInTime | None
+) -> OwnSettings:
+    """What rays without settings of their own are taken at, for a frame as it is learned now.
+
+    Args:
+        camera: Whose settings they are.
+        capture: The photographs.
+        index: Of the frame in the capture; one that was held out, of what moves, has those of the nearest in time.
+        frames_in_time: The frames of a capture that moves; None for a still scene.
+    """
+    if frames_in_time is not None:
+        time = frames_in_time.boundaries.new_tensor(capture.times[index])
+        index = capture.train_indices[int(frames_in_time.nearest(time))]
+    frame = capture.frames[index]
+    return OwnSettings(
+        float(camera.focus.positions[frame.focus_index]), float(camera.exposures.stops[frame.exposure_index])
+    )

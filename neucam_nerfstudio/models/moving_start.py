@@ -13,6 +13,7 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
 from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
+from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.canvas_scene import margin_px
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 
@@ -30,7 +31,7 @@ def start_from_photographs(
     """Starts a moving scene and its camera from the pixels of the training frames; tells what was found in a line."""
     estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur))
     start_from_moving_estimate(scene, camera, capture, estimate)
-    return said_of_moving_estimate(capture, estimate)
+    return said_of_moving_estimate(capture, estimate) + said_of_detail(scene.canonical)
 
 
 def moving_estimate_from(

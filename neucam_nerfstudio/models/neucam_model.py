@@ -14,11 +14,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Parameter
 
-from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.models.camera_back import CameraBack
 from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
@@ -28,15 +27,12 @@ from neucam_nerfstudio.models.camera_parts import (
     build_focus,
     build_response,
 )
-from neucam_nerfstudio.models.click_to_focus import ClickToFocus
-from neucam_nerfstudio.models.dials import Dials, OwnSettings
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.frame_comparison import FrameComparison
-from neucam_nerfstudio.models.frame_dials import FrameDials
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
     check_bracket,
     exposures_differ,
+    own_settings,
     settings_of_rays,
     times_of_rays,
 )
@@ -53,14 +49,15 @@ from neucam_nerfstudio.models.outputs import (
 )
 from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
-from neucam_nerfstudio.models.viewer_camera import ViewerCamera, viewer_is_rendering
-from neucam_nerfstudio.models.viewer_outputs import viewer_outputs
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.scene.layered_scene import LayeredField, LayeredScene, WatchedLayers
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import MovingField
+from neucam_nerfstudio.viewer.camera_back import CameraBack
+from neucam_nerfstudio.viewer.dials import Dials
+from neucam_nerfstudio.viewer.render_thread import viewer_is_rendering
 
 
 @dataclass
@@ -87,6 +84,9 @@ class NeucamModelConfig(ModelConfig):
     """Camera response: our rising curves, the sRGB standard, the published networks, or none (linear photographs)."""
     start_from_classical: bool = True
     """Start from OpenCV-style estimates of radiance, response and focus; else from random weights, as published."""
+    most_learned_cells: int = 600_000
+    """Of a larger picture, detail finer than a grid of so many cells stays as the classical start found it, and a step
+    costs no more than for one of this size. Raise it together with the rays a step; without effect on networks."""
     network_sizes: NetworkSizes = field(default_factory=NetworkSizes)
     """Sizes of the published networks, where scene, blur or response is one; others have no sizes to choose."""
     losses: LossWeights = field(default_factory=LossWeights)
@@ -114,10 +114,11 @@ class NeucamModel(Model):
         if config.needs_bracket:
             check_bracket(capture)
         self.plane = ImagePlane(capture.height, capture.width)
-        self.scene = build_scene(config.scene, capture, sizes)
+        most_cells = config.most_learned_cells if config.start_from_classical else None
+        self.scene = build_scene(config.scene, capture, sizes, most_cells)
         self.camera = ImplicitCamera(
             build_focus(capture),
-            build_blur(config.blur, capture, sizes, self.scene, config.blur_by_depth),
+            build_blur(config.blur, capture, sizes, self.scene, config.blur_by_depth, most_cells),
             build_exposures(config.exposures, capture),
             build_response(self._response_kind(), sizes),
             config.mixing,
@@ -131,34 +132,18 @@ class NeucamModel(Model):
         self.mask_and_flow = MaskAndFlow(capture, config.motion.mask_steps > 0, config.motion.flow_mult > 0)
         self.step = 0
         self.local_display = LocalDisplay(self.scene, self.plane, self.reference_time)
-        self._build_dials()
-        self.register_load_state_dict_post_hook(lambda model, keys: model.frame_dials.follow())
-
-    def _build_dials(self) -> None:
-        capture, camera = self.capture, self.camera
-        reference = OwnSettings(
-            capture.focus_position(capture.reference_index), capture.exposure_stops(capture.reference_index)
+        self.camera_back = CameraBack(
+            capture,
+            self.camera,
+            self.plane,
+            lambda index: own_settings(self.camera, capture, index, self.frames_in_time),
         )
-        has_response = camera.response is not None
-        self.dials = Dials(capture.focuses.positions, capture.exposures.stops, reference, has_response)
-        self.frame_dials = FrameDials(self.dials, capture, self._settings_of_frame)
-        self.frame_comparison = FrameComparison(capture)
-        click = [ClickToFocus(self.plane, camera.blur, self.dials)] if isinstance(camera.blur, LensBlur) else []
-        self.camera_back = CameraBack([*click, self.dials, self.frame_dials])
-        self.viewer_camera = ViewerCamera(self.plane)
+        self.register_load_state_dict_post_hook(lambda model, keys: model.camera_back.follow())
 
-    @torch.no_grad()
-    def _settings_of_frame(self, index: int) -> OwnSettings:
-        """What rays without settings of their own are taken at, for a frame of the capture as it is learned now."""
-        if self.frames_in_time is None:
-            frame = self.capture.frames[index]
-        else:
-            time = self.frames_in_time.boundaries.new_tensor(self.capture.times[index])
-            frame = self.capture.frames[self.capture.train_indices[int(self.frames_in_time.nearest(time))]]
-        return OwnSettings(
-            float(self.camera.focus.positions[frame.focus_index]),
-            float(self.camera.exposures.stops[frame.exposure_index]),
-        )
+    @property
+    def dials(self) -> Dials:
+        """What cameras without settings of their own are set to: the viewer's, one on a path, an exported one."""
+        return self.camera_back.dials
 
     def _response_kind(self) -> ResponseKind:
         """The configured response, unless it is to be learned from photographs that cannot tell it."""
@@ -194,7 +179,7 @@ class NeucamModel(Model):
         return [
             TrainingCallback(before_each, lambda step: self._start(datamanager.train_dataset), iters=(0,)),
             TrainingCallback(before_each, self._count, update_every_num_iters=1),
-            TrainingCallback(after_each, lambda step: self.frame_dials.follow(), update_every_num_iters=50),
+            TrainingCallback(after_each, lambda step: self.camera_back.follow(), update_every_num_iters=50),
         ]
 
     def _count(self, step: int) -> None:
@@ -212,7 +197,7 @@ class NeucamModel(Model):
             from neucam_nerfstudio.models.published_start import warm_up
 
             warm_up(self.scene, self.camera, self.config.motion, num_frames=len(self.capture.frames))
-        self.frame_dials.follow()
+        self.camera_back.follow()
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Training: `rgb` `[rays, exposures, 3]`, without the axis of exposures for one, and the `TrainingRays`.
@@ -257,10 +242,7 @@ class NeucamModel(Model):
         if isinstance(self.scene, MovingField):
             motion = (frame_times, self.reference_time, self.largest_motion())
             outputs |= motion_output(self.scene, self.plane, uv, *motion)
-        if not in_viewer:
-            return outputs
-        outputs["residual"] = self.frame_comparison.residual(outputs["rgb"], uv, self.frame_dials.compared_index)
-        return viewer_outputs(outputs, display)
+        return self.camera_back.listed(outputs, uv, display.tonemap) if in_viewer else outputs
 
     def get_metrics_dict(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """PSNR of the rays' pixel values."""
@@ -283,6 +265,10 @@ class NeucamModel(Model):
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
+        return score_image(self.capture, self.alignment, outputs, batch, self.config.at_reference)
+
+    @property
+    def alignment(self) -> Alignment:
+        """How radiance is aligned to ground truth: with free exposures it is known only up to a power."""
         given = self.config.exposures == "settings" and self.capture.exposures.source != "unknown"
-        alignment = "scale" if given else "affine"
-        return score_image(self.capture, alignment, outputs, batch, self.config.at_reference)
+        return "scale" if given else "affine"

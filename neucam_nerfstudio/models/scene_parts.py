@@ -23,13 +23,22 @@ SceneKind = Literal["grid", "moving-grid", "siren", "deformed-siren", "layered-s
 foreground before a background, both of which move."""
 
 
-def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> SceneField:
-    """The scene field of this kind at the capture's size; `sizes` are the published ones'."""
+def build_scene(
+    kind: SceneKind, capture: Capture, sizes: NetworkSizes, most_learned_cells: int | None = None
+) -> SceneField:
+    """The scene field of this kind at the capture's size.
+
+    Args:
+        kind: Which one.
+        capture: The photographs.
+        sizes: Of the published ones.
+        most_learned_cells: Of our grids; None for a cell a pixel.
+    """
     if kind == "grid":
-        return GridScene(capture.height, capture.width)
+        return GridScene(capture.height, capture.width, most_learned_cells)
     if kind == "moving-grid":
         times = torch.tensor([capture.times[index] for index in capture.train_indices])
-        return MovingScene(times, capture.height, capture.width)
+        return MovingScene(times, capture.height, capture.width, most_learned_cells)
     if kind == "siren":
         return _atlas(capture, sizes)
     if kind == "deformed-siren":
@@ -44,6 +53,14 @@ def build_scene(kind: SceneKind, capture: Capture, sizes: NetworkSizes) -> Scene
             ),
         )
     assert_never(kind)
+
+
+def said_of_detail(canonical: GridScene) -> str:
+    """What of a large picture is not learned, as a sentence to add; nothing of one that is learned whole."""
+    if canonical.pyramid.detail is None:
+        return ""
+    height, width = canonical.pyramid.grids[0].shape[-2:]
+    return f" Detail finer than {width}x{height} cells is not learned: see --pipeline.model.most-learned-cells."
 
 
 def _atlas(capture: Capture, sizes: NetworkSizes) -> SirenAtlas:

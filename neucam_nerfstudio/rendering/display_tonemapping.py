@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -87,6 +88,25 @@ def tonemap(
     if operator == "gamma":
         return encode_srgb(exposed * to_grey)
     assert_never(operator)
+
+
+def picture_for_display(
+    radiance: Float[np.ndarray, "height width 3"], like: Float[np.ndarray, "height width 3"] | None = None
+) -> Float[np.ndarray, "height width 3"]:
+    """A whole picture as the viewer shows it by default: `reinhard` with anchors of a picture.
+
+    Args:
+        radiance: Linear radiance; below 0 it counts as 0.
+        like: Linear radiance whose anchors are taken, to show several pictures alike; None takes its own.
+
+    Returns:
+        Display values in [0, 1].
+    """
+    values, keyed = (
+        torch.from_numpy(np.ascontiguousarray(picture, np.float32)).clamp(min=0)
+        for picture in (radiance, radiance if like is None else like)
+    )
+    return tonemap(values, "reinhard", display_anchors(keyed)).numpy()
 
 
 def luminance(radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 1"]:

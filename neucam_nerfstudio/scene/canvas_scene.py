@@ -23,14 +23,15 @@ class CanvasScene(GridScene):
     Args:
         height: Height of the frames in pixels.
         width: Width of the frames in pixels.
+        most_learned_cells: Of the finest grid that is learned; None for a cell a pixel.
     """
 
     scale: Float[Tensor, " 2"]
     margin: Float[Tensor, " 2"]
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         down, right = margin_px(height, width)
-        super().__init__(height + 2 * down, width + 2 * right)
+        super().__init__(height + 2 * down, width + 2 * right, most_learned_cells)
         canvas = torch.tensor([width + 2 * right, height + 2 * down], dtype=torch.float32)
         self.register_buffer("scale", torch.tensor([width, height]) / canvas, persistent=False)
         self.register_buffer("margin", torch.tensor([right, down]) / canvas, persistent=False)

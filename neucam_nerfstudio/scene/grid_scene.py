@@ -17,32 +17,38 @@ MIN_LOG_RADIANCE, MAX_LOG_RADIANCE = -14.0, 11.0
 class GridScene(SceneField):
     """Log radiance on a coarse-to-fine grid of the photographs' size; between cells *light* is interpolated.
 
-    The same at all times.
+    The same at all times. Detail finer than what is learned of a large picture is multiplied by what is learned.
 
     Args:
         height: Height of the photographs in pixels.
         width: Width of the photographs in pixels.
+        most_learned_cells: Of the finest grid that is learned; None for a cell a pixel.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         super().__init__()
-        self.pyramid = PlanePyramid(3, height, width)
-        self._radiance = ParameterMemo(self, self._exponentiate)
-
-    def _exponentiate(self) -> Float[Tensor, "1 3 height width"]:
-        return self.pyramid.image().clamp(MIN_LOG_RADIANCE, MAX_LOG_RADIANCE).exp()
+        self.pyramid = PlanePyramid(3, height, width, most_learned_cells=most_learned_cells)
+        self._finest_radiance = ParameterMemo(self, lambda: bounded_exp(self.pyramid.finest()))
 
     @torch.no_grad()
     def picture(self) -> Float[Tensor, "height width 3"]:
         """Linear radiance of all cells."""
-        return self._radiance()[0].permute(1, 2, 0).clone()
+        return bounded_exp(self.pyramid.image())[0].permute(1, 2, 0)
 
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
         """Linear radiance at (u, v) in [0, 1]; `times` is not looked at."""
-        return sample_plane(self._radiance(), uv)
+        radiance = sample_plane(self._finest_radiance(), uv)
+        if self.pyramid.detail is None:
+            return radiance
+        return radiance * bounded_exp(sample_plane(self.pyramid.learned(), uv))
 
     def log_radiance(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
     ) -> Float[Tensor, "*batch 3"]:
         """Natural logarithm of the radiance at (u, v) in [0, 1]; `times` is not looked at."""
         return torch.log(self.radiance(uv, times))
+
+
+def bounded_exp(log_radiance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Light of a logarithm, which is kept to a finite range."""
+    return log_radiance.clamp(MIN_LOG_RADIANCE, MAX_LOG_RADIANCE).exp()

@@ -25,12 +25,15 @@ class MovingScene(LayeredField, MovingField):
         frame_times: Time of each frame, rising; at least two.
         height: Height of the frames in pixels.
         width: Width of the frames in pixels.
+        most_learned_cells: Of the canonical picture's finest grid that is learned; None for a cell a pixel.
     """
 
-    def __init__(self, frame_times: Float[Tensor, " frames"], height: int, width: int) -> None:
+    def __init__(
+        self, frame_times: Float[Tensor, " frames"], height: int, width: int, most_learned_cells: int | None = None
+    ) -> None:
         super().__init__()
         size = (frame_times, height, width)
-        self.background = DeformedScene(CanvasScene(height, width), FrameMotion(*size))
+        self.background = DeformedScene(CanvasScene(height, width, most_learned_cells), FrameMotion(*size))
         self.foreground = FramePictures(*size)
         self.opacity = FrameOpacity(*size)
 

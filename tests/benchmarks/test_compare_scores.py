@@ -1,4 +1,4 @@
-"""A picture's scores in the comparison, and that `ns-eval` reports the very same for a run."""
+"""A picture's scores in the comparison, what is shown of it, and the ways that photographs allow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,26 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.compare_contenders import Entry, NotInstalled, Subject, classical_contenders, installed, open_subject
-from benchmarks.compare_scores import Judge, shown
-from neucam_nerfstudio.models.evaluation_scores import score_image
+from benchmarks.compare_contenders import (
+    Entry,
+    NotInstalled,
+    Subject,
+    classical_contenders,
+    installed,
+    open_subject,
+    trained,
+)
+from benchmarks.compare_scores import Judge
+from neucam_nerfstudio.models.evaluation_scores import score_reference
+from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
+
+FAKE_EXPORT = """
+    import shutil
+    assert sys.argv[1] == KIND
+    source, name = (TRUTH, "hdr.exr") if KIND == "hdr" else (PHOTOGRAPH, "all_in_focus.png")
+    Path(option("--output-path")).mkdir(parents=True)
+    shutil.copy(source, Path(option("--output-path")) / name)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -18,30 +35,20 @@ def judge(tiny_desk) -> Judge:
 
 @pytest.fixture(scope="module")
 def noisy(judge: Judge) -> np.ndarray:
-    noise = np.random.default_rng(0).normal(0, 0.1, judge.radiance.shape)
-    return (judge.radiance * np.exp(noise)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, judge.yardstick.radiance.shape)
+    return (judge.yardstick.radiance * np.exp(noise)).astype(np.float32)
 
 
 @pytest.mark.parametrize("alignment", ["scale", "affine"])
 def test_ns_eval_gives_the_same_numbers(judge, noisy, alignment):
-    black = torch.zeros(noisy.shape)
-    outputs = {"rgb": black, "hdr": torch.from_numpy(noisy), "all_in_focus": black, "all_in_focus_hdr": black}
-    reported, _ = score_image(judge.subject.capture, alignment, outputs, {"image": black, "image_idx": 0})
+    reported = score_reference(judge.subject.capture, alignment, {"hdr": torch.from_numpy(noisy)})
     compared = judge.scores(Entry(noisy, True, alignment, None))
-    for name in ("psnr_mu", "ssim_mu", "psnr_pu21"):
-        assert reported[f"{name}_{alignment}"] == compared[f"{name}_{alignment}"]
-
-
-def test_every_picture_is_scored_as_a_fusion_and_only_radiance_against_true_radiance(judge, noisy):
-    fusion = {"mef_ssim", "q_abf", "tenengrad"}
-    radiance = {"psnr_mu_scale", "ssim_mu_scale", "psnr_pu21_scale", "flip"}
-    assert set(judge.scores(Entry(noisy, True, "scale", None))) == fusion | radiance
-    assert set(judge.scores(Entry(shown(noisy), False, "scale", None))) == fusion
+    assert reported == {f"reference_{name}": score for name, score in compared.items()}
 
 
 def test_radiance_of_any_white_balance_is_shown_as_the_truth_is(judge):
-    entry = Entry((judge.radiance * [3, 0.5, 2]).astype(np.float32), True, "scale", None)
-    np.testing.assert_allclose(judge.displayed(entry), shown(judge.radiance), atol=1e-5)
+    entry = Entry((judge.yardstick.radiance * [3, 0.5, 2]).astype(np.float32), True, "scale", None)
+    np.testing.assert_allclose(judge.displayed(entry), picture_for_display(judge.yardstick.radiance), atol=1e-5)
 
 
 def test_the_photographs_tell_the_method_and_the_ways(judge):
@@ -59,6 +66,17 @@ def test_a_classical_way_runs_in_a_process_of_its_own(judge, tmp_path):
     assert entry.picture.shape == (60, 90, 3) and not entry.is_radiance
     assert entry.measurement.seconds > 0 and 0.02 < entry.measurement.peak_gigabytes < 0.5
     assert judge.scores(entry)["mef_ssim"] > 0.8
+
+
+@pytest.mark.parametrize(("exposures", "kind"), [("E*", "hdr"), ("E1", "images")])
+def test_photographs_of_one_exposure_make_a_photograph(tiny_capture, tmp_path, fake_commands, exposures, kind):
+    for path in set(tiny_capture.glob("F*.png")) - set(tiny_capture.glob(f"F*{exposures}.png")):
+        path.unlink()
+    truth = str(tiny_capture / "gt/all_in_focus_hdr.exr")
+    photograph = str(next(tiny_capture.glob("F0*.png")))
+    fake_commands({"neucam-export": FAKE_EXPORT}, KIND=kind, TRUTH=truth, PHOTOGRAPH=photograph)
+    entry = trained(open_subject(tiny_capture, None), "neucam", "scale", None)(tmp_path / "ours")
+    assert entry.is_radiance == (kind == "hdr") and entry.picture.shape == (60, 90, 3)
 
 
 def test_of_something_that_moves_the_neighbours_of_the_reference_frame_are_merged(tiny_desk):

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from nerfstudio.scripts.eval import ComputePSNR
 
+from benchmarks.compare_contenders import Entry, open_subject
+from benchmarks.compare_scores import Judge
+from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.scripts.export.hdr import ExportHdr
+
 from .conftest import Run, train
 
 
@@ -25,6 +30,25 @@ def test_scores_against_photographs_and_ground_truth(run, tmp_path):
     assert 0 <= results["ssim"] <= 1
     for name in against_radiance:  # all frames show one scene
         assert results[f"{name}_std"] == pytest.approx(0, abs=1e-3)
+
+
+def test_scores_of_the_reference_frame_whose_truth_is_always_there(run, tmp_path):
+    results = scores(run, tmp_path)
+    against_radiance = {f"{name}_{run.alignment}" for name in ("psnr_mu", "ssim_mu", "psnr_pu21")}
+    wanted = {"mef_ssim", "q_abf", "tenengrad", "flip"} | against_radiance
+    reported = {name: score for name, score in results.items() if name.startswith("reference_")}
+    assert set(reported) == {f"reference_{name}" for name in wanted}
+    assert all(math.isfinite(score) for score in reported.values())
+
+
+def test_scores_of_the_reference_frame_are_those_of_the_exported_picture(neucam_run, tiny_desk, tmp_path):
+    results = scores(neucam_run, tmp_path)
+    ExportHdr(neucam_run.config, tmp_path, precision="float").main()
+    entry = Entry(read_radiance(tmp_path / "hdr.exr"), True, "scale", None)
+    compared = Judge(open_subject(tiny_desk, None)).scores(entry)
+    assert len(compared) == 7
+    reported = {name: score for name, score in results.items() if name.startswith("reference_")}
+    assert reported == pytest.approx({f"reference_{name}": score for name, score in compared.items()}, rel=1e-5)
 
 
 def test_classical_start_is_already_a_picture(neucam_run, tmp_path):

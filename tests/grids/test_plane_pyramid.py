@@ -126,3 +126,49 @@ def test_saved_grids_of_another_picture_size_are_refused_with_both_sizes():
     saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 4, 6)}).state_dict()
     with pytest.raises(CaptureError, match=r"trained on photographs of 6x4 pixels, these have 3x2.*downscale factor"):
         module.load_state_dict(saved)
+
+
+def test_of_a_large_picture_only_coarser_grids_are_learned():
+    pyramid = PlanePyramid(1, height=4, width=6, num_levels=2, most_learned_cells=7)
+    assert [tuple(grid.shape[-2:]) for grid in pyramid.grids] == [(2, 3), (1, 2)]
+    assert pyramid.finest().shape == (1, 1, 4, 6) and not pyramid.finest().requires_grad
+    assert PlanePyramid(1, 4, 6, most_learned_cells=24).detail is None
+
+
+def test_what_is_learned_is_added_to_the_detail():
+    pyramid = PlanePyramid(1, height=1, width=4, num_levels=1, most_learned_cells=2)
+    pyramid.start_from(torch.tensor([[[10.0], [20.0], [30.0], [40.0]]]))
+    with torch.no_grad():
+        pyramid.grids[0].copy_(torch.tensor([[[[0.0, 4.0]]]]))
+    assert pyramid.image().flatten().tolist() == [10.0, 21.0, 33.0, 44.0]
+    # Halfway between the two middle cells: 25 and, halfway between the learned ones, 2.
+    assert pyramid.sample(torch.tensor([[0.5, 0.5]])).tolist() == [[27.0]]
+
+
+@pytest.mark.parametrize("size", [(64, 96), (61, 97)], ids=str)
+def test_the_picture_is_what_is_sampled_at_its_cells(size):
+    height, width = size
+    pyramid = PlanePyramid(2, height, width, most_learned_cells=500)
+    pyramid.start_from(torch.rand(height, width, 2))
+    with torch.no_grad():
+        for grid in pyramid.grids:
+            grid.normal_()
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    centres = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1)
+    torch.testing.assert_close(pyramid.sample(centres), pyramid.image()[0].permute(1, 2, 0), atol=1e-4, rtol=1e-4)
+
+
+def test_a_new_start_forgets_what_was_learned_of_a_large_picture():
+    pyramid = PlanePyramid(3, 8, 8, most_learned_cells=16)
+    with torch.no_grad():
+        pyramid.grids[0].fill_(1.0)
+    picture = torch.rand(8, 8, 3)
+    pyramid.start_from(picture)
+    assert torch.equal(pyramid.image()[0].permute(1, 2, 0), picture)
+
+
+def test_saved_detail_of_another_picture_size_is_refused_with_both_sizes():
+    module = torch.nn.ModuleDict({"scene": PlanePyramid(3, 4, 6, most_learned_cells=6)})
+    saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 8, 12, most_learned_cells=6)}).state_dict()
+    with pytest.raises(CaptureError, match="trained on photographs of 12x8 pixels, these have 6x4"):
+        module.load_state_dict(saved)

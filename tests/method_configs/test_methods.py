@@ -20,6 +20,7 @@ from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
 from neucam_nerfstudio.models.training_losses import LossWeights
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
+from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
 METHODS = {
@@ -33,7 +34,8 @@ METHODS = {
 PAPER_TWINS = [name for name in METHODS if name.endswith("-paper")]
 OWN_CONFIGS = (
     *(NeucamTrainerConfig, NeucamModelConfig, LossWeights, MotionTraining, NetworkSizes, MotionNetworkSizes),
-    *(CaptureDataManagerConfig, NeucamDataParserConfig, FusedAdamConfig, RunLengthDecayConfig, FreshStartConfig),
+    *(CaptureDataManagerConfig, NeucamDataParserConfig, NeucamPipelineConfig),
+    *(FusedAdamConfig, RunLengthDecayConfig, FreshStartConfig),
 )
 NERFSTUDIO_READS = {"_target", "machine", "enable_collider", "eval_num_rays_per_chunk", "eps", "betas", "fused"}
 """Fields of ours that only override the default of a field of nerfstudio's or torch's, which read them."""

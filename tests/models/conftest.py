@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,17 +12,11 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 
 ONE_FOCUS, ONE_EXPOSURE = {"train_frames": ("F1*",)}, {"train_frames": ("*E1",)}
-
-
-@pytest.fixture(scope="session")
-def desk(tiny_desk: Path) -> Capture:
-    """Three focus settings at three exposures, 90 x 60."""
-    return load_capture(tiny_desk)
 
 
 @pytest.fixture

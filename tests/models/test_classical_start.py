@@ -88,6 +88,24 @@ def test_parts_that_cannot_take_an_estimate_keep_their_own_start(build_model, de
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
+def test_a_large_picture_starts_with_all_its_detail_and_learns_on_coarser_grids(build_model, desk):
+    whole, coarse = build_model(), build_model(most_learned_cells=HEIGHT * WIDTH // 4)
+    for model in (whole, coarse):
+        start_from_estimate(model.scene, model.camera, desk, estimate())
+    torch.testing.assert_close(coarse.scene.picture(), whole.scene.picture())
+    torch.testing.assert_close(coarse.camera.blur.defocus.image(), whole.camera.blur.defocus.image())
+    learned = coarse.get_param_groups()
+    assert [max(p.numel() for p in learned[group]) for group in ("scene", "blur")] == [
+        3 * HEIGHT * WIDTH // 4,
+        HEIGHT * WIDTH // 4,
+    ]
+
+
+def test_without_a_start_there_is_no_detail_to_keep(build_model):
+    model = build_model(most_learned_cells=100, start_from_classical=False)
+    assert model.scene.pyramid.detail is None and model.camera.blur.defocus.detail is None
+
+
 def test_settings_of_the_estimate_are_those_trained_on(tiny_desk):
     capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
     assert sorted_focus_settings(capture) == [0, 2]

@@ -12,7 +12,6 @@ from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.models.dials import DialSettings
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
     check_bracket,
@@ -20,6 +19,7 @@ from neucam_nerfstudio.models.frame_settings import (
     settings_of_rays,
     times_of_rays,
 )
+from neucam_nerfstudio.viewer.dials import DialSettings
 
 NOW = torch.zeros(2, 1)
 DIALS = DialSettings(0.25, 2.0, -1.5, -1.5, "reinhard")

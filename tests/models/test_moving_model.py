@@ -141,7 +141,7 @@ def test_time_moves_the_picture_and_brings_the_nearest_frame_s_exposure(moving_m
     assert not torch.allclose(first["hdr"], last["hdr"], rtol=1e-3)
     frame = model.get_outputs_for_camera(frame_cameras(model.capture, (2,)))
     torch.testing.assert_close(last["rgb"], frame["rgb"])
-    model.frame_dials.follow()
+    model.camera_back.follow()
     model.dials.exposure_stops = -1.0
     dialled = model.get_outputs_for_camera(camera_at(frame_camera, 1.0))
     assert not torch.allclose(dialled["rgb"], frame["rgb"], atol=1e-3)

@@ -10,7 +10,7 @@ import torch
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
-from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
+from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 
 from .conftest import camera_without_settings, start
 
@@ -141,7 +141,7 @@ def test_the_viewer_compares_with_a_photograph_at_its_own_settings(build_model, 
     monkeypatch.setattr("neucam_nerfstudio.models.neucam_model.viewer_is_rendering", lambda: True)
     camera = camera_without_settings(frame_camera(0))
     assert model.get_outputs_for_camera(camera)[RESIDUAL].max() == 0
-    model.frame_dials.compare_with(5)
+    model.camera_back.frame_dials.compare_with(5)
     outputs = model.get_outputs_for_camera(camera)
     torch.testing.assert_close(outputs["Photograph"], own)
     photograph = torch.from_numpy(desk.train_pixels[5]) / 255

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
-from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene
+from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene, said_of_detail
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
 TINY = NetworkSizes(
@@ -51,3 +51,12 @@ def test_each_layer_has_sizes_of_its_own(desk):
     assert widths(scene.foreground.deformation.network) == [21, 12, 6]
     assert widths(scene.opacity.network) == [27, 10, 3]
     assert scene.background.canonical is not scene.foreground.canonical
+
+
+@pytest.mark.parametrize("kind", ["grid", "moving-grid"])
+def test_what_is_not_learned_of_a_large_picture_is_said(desk_with_frames, kind):
+    scene = build_scene(kind, desk_with_frames(3), TINY, most_learned_cells=2100)
+    canonical = scene if kind == "grid" else scene.canonical
+    width = {"grid": 45, "moving-grid": 56}[kind]  # half of the frame's, or of the canvas around it
+    assert f"finer than {width}x" in said_of_detail(canonical)
+    assert said_of_detail(build_scene("grid", desk_with_frames(3), TINY, most_learned_cells=60 * 90)) == ""

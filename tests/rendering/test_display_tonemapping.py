@@ -1,6 +1,7 @@
 import math
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     filmic,
     log_curve,
     luminance,
+    picture_for_display,
     reinhard,
     tonemap,
 )
@@ -146,3 +148,14 @@ def test_any_gain_of_the_scene_looks_the_same():
 def test_a_black_picture_has_usable_anchors():
     black = torch.zeros(10, 3)
     assert torch.isfinite(tonemap(black, "reinhard", display_anchors(black))).all()
+
+
+def test_a_whole_picture_is_shown_by_its_own_anchors_or_another_s():
+    radiance = np.random.default_rng(0).lognormal(0, 1.5, (20, 30, 3))
+    values = torch.from_numpy(radiance).float()
+    by_its_own = tonemap(values, "reinhard", display_anchors(values)).numpy()
+    np.testing.assert_array_equal(picture_for_display(radiance), by_its_own)
+    np.testing.assert_allclose(picture_for_display(8 * radiance), by_its_own, atol=1e-5)
+    brighter = picture_for_display(8 * radiance, like=radiance)
+    np.testing.assert_array_equal(brighter, tonemap(8 * values, "reinhard", display_anchors(values)).numpy())
+    assert not picture_for_display(np.full((4, 4, 3), -1.0), like=radiance).any()

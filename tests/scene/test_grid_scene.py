@@ -71,6 +71,18 @@ def test_learns_a_picture():
     assert error.sqrt() < 0.01
 
 
+def test_what_is_learned_of_a_large_picture_brightens_its_detail():
+    """Two stops more light on the right half, on top of pixels of 1 and 100; between those *light* is mixed."""
+    scene = GridScene(1, 4, most_learned_cells=2)
+    scene.pyramid.start_from(torch.tensor([[0.0, math.log(100.0)] * 2])[..., None].expand(-1, -1, 3))
+    with torch.no_grad():
+        scene.pyramid.grids[0][..., 1] = math.log(4.0)
+    last_two = torch.tensor([[0.875, 0.5], [0.75, 0.5]])
+    expected = torch.tensor([400.0, 50.5 * 4])[:, None].expand(2, 3)
+    torch.testing.assert_close(scene.radiance(last_two, NOW.expand(2, 1)), expected)
+    torch.testing.assert_close(scene.picture()[0, 3], expected[0])
+
+
 def test_the_picture_is_the_radiance_of_all_cells():
     scene = GridScene(4, 6)
     log_radiance = torch.linspace(-2, 2, 72).reshape(4, 6, 3)

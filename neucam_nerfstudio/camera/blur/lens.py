@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
 from neucam_nerfstudio.camera.blur.taps import Taps
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
 
 TRAIN_TAPS = 12
 """Taps of a training ray; they are turned at random, so that the mean over steps covers the whole disc."""
@@ -47,14 +47,15 @@ class LensBlur(BlurGenerator):
     Args:
         height: Height of the photographs in pixels.
         width: Width of the photographs in pixels.
+        most_learned_cells: Of the defocus map; None for a cell a pixel.
     """
 
     train_disc: Float[Tensor, "taps 2"]
     render_disc: Float[Tensor, "taps 2"]
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         super().__init__()
-        self.defocus = PlanePyramid(1, height, width)
+        self.defocus = PlanePyramid(1, height, width, most_learned_cells=most_learned_cells)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
         self.register_buffer("train_disc", disc_taps(TRAIN_TAPS), persistent=False)
@@ -65,7 +66,7 @@ class LensBlur(BlurGenerator):
         self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"]
     ) -> Float[Tensor, "rays 1"]:
         """Blur radius in pixels at the captured aperture; its sign tells which side of the focus a pixel lies on."""
-        return self.log_radius_px.exp() * (sample_plane(self.defocus.image(), uv) - focus_position)
+        return self.log_radius_px.exp() * (self.defocus.sample(uv) - focus_position)
 
     def forward(
         self,

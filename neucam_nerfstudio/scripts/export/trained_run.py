@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
 
     from neucam_nerfstudio.capture.capture import Capture
-    from neucam_nerfstudio.models.dials import Dials
     from neucam_nerfstudio.models.neucam_model import NeucamModel
+    from neucam_nerfstudio.viewer.dials import Dials
 
 RAYS_PER_STRIP = 1 << 17
 """Rays whose outputs, all of them, are held at a time: about 20 MB."""

@@ -11,7 +11,7 @@ import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
@@ -27,12 +27,6 @@ KINDS = ("hdr", "images", "sweep", "response", "layers", "rerender")
 
 CONFIG = Path("config.yml")
 """Where the runs of these tests are said to be."""
-
-
-@pytest.fixture(scope="session")
-def desk(tiny_desk: Path) -> Capture:
-    """Three focus settings at three exposures, 90 x 60."""
-    return load_capture(tiny_desk)
 
 
 @pytest.fixture(scope="session")

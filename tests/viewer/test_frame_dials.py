@@ -7,9 +7,9 @@ import pytest
 import viser
 from nerfstudio.viewer.control_panel import ControlPanel
 
-from neucam_nerfstudio.models.dials import Dials, OwnSettings
-from neucam_nerfstudio.models.frame_dials import FrameDials
-from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
+from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+from neucam_nerfstudio.viewer.frame_dials import FrameDials
+from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 
 
 def settings_of_frame(index: int) -> OwnSettings:

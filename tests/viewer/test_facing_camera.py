@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.models.viewer_camera import MARGIN, SquareView, fitting_distance
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.viewer.facing_camera import MARGIN, SquareView, fitting_distance
 
 RIGHT_ANGLE = math.pi / 2
 """A vertical field of view that sees as much of a plane as twice its distance."""

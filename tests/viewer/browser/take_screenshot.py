@@ -1,4 +1,4 @@
-"""`python tests/viewer/take_screenshot.py RUN/config.yml PICTURE`: the page of `ns-viewer` as it opens, as a PNG."""
+"""`python tests/viewer/browser/take_screenshot.py RUN/config.yml PICTURE`: a PNG of the page of `ns-viewer`, opened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import tyro
-from viewer_page import ViewerPage, chromium, command, serving_viewer
+from viewer_page import ViewerServer, chromium, command, open_page
 
 
 def take_screenshot(load_config: Path, picture: Path, width_px: int = 1280, height_px: int = 720) -> None:
@@ -20,13 +20,12 @@ def take_screenshot(load_config: Path, picture: Path, width_px: int = 1280, heig
     """
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving_viewer(command("ns-viewer", "--load-config", load_config), Path(folder) / "log.txt") as address,
+        ViewerServer(command("ns-viewer", "--load-config", load_config), Path(folder) / "log.txt") as server,
         chromium() as browser,
     ):
-        page = browser.new_page(viewport={"width": width_px, "height": height_px})
-        page.goto(address)
-        ViewerPage(page).picture()
-        page.screenshot(path=picture)
+        viewer = open_page(browser, server, width_px, height_px)
+        viewer.whole_picture()
+        viewer.page.screenshot(path=picture)
 
 
 if __name__ == "__main__":

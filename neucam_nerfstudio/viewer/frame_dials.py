@@ -9,8 +9,8 @@ import numpy as np
 from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.models.dials import Dials, OwnSettings
-from neucam_nerfstudio.models.viewer_outputs import RESIDUAL
+from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer

@@ -10,9 +10,8 @@ import torch
 import viser
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.grids.plane_pyramid import sample_plane
-from neucam_nerfstudio.models.dials import Dials
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.viewer.dials import Dials
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -68,4 +67,4 @@ class ClickToFocus:
         origins = torch.tensor([origin], dtype=torch.float32, device=device) / VISER_NERFSTUDIO_SCALE_RATIO
         directions = torch.nn.functional.normalize(torch.tensor([direction], dtype=torch.float32, device=device))
         uv, _, inside = self.plane.intersect(origins, directions)
-        return float(sample_plane(self.blur.defocus.image(), uv)) if inside else None
+        return float(self.blur.defocus.sample(uv)) if inside else None

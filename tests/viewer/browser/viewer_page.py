@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from urllib.request import urlopen
 import numpy as np
 from PIL import Image
 
+from neucam_nerfstudio.viewer.facing_camera import MARGIN
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BROWSER_OPTIONS = [
     "--no-sandbox",  # root, as in a container, can't have one
@@ -28,7 +29,38 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+CALM_FRAMES = """
+let drawings = new Map(), last = 0, time = performance.now();
+performance.now = () => time;
+window.requestAnimationFrame = draw => drawings.set(++last, draw) && last;
+window.cancelAnimationFrame = id => drawings.delete(id);
+setInterval(() => {
+    const due = drawings;
+    drawings = new Map();
+    time += 25;
+    for (const draw of due.values()) draw(time);
+}, 100);
+"""
+"""Draws ten times a second and takes that for forty. Without a graphics card, a page that draws as often as it can
+leaves the viewer no processor to render on, and one that finds itself slow draws coarser and coarser."""
+
+PICTURES_IN_TURN = """
+const { set, ...source } = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+let previous = Promise.resolve();
+Object.defineProperty(HTMLImageElement.prototype, "src", { ...source, set(url) {
+    if (!url.startsWith("blob:")) return set.call(this, url);
+    previous = previous.then(() => new Promise(done => {
+        this.addEventListener("load", () => { window.longerSide = Math.max(this.width, this.height); done(); });
+        this.addEventListener("error", done);
+        set.call(this, url);
+    }));
+}});
+"""
+"""viser 0.2.7 loads the small picture of a moving view and the large one of a resting view at the same time, and shows
+the one that is loaded last; on a busy machine that is the small one at times, and then it stays. Also tells the size of
+the picture that is shown."""
+
 LARGEST_SIDE_PX = 512
 """Size of a resting view's rendering, by nerfstudio's default; a moving one is smaller."""
 
@@ -48,35 +80,47 @@ def eventually(what: str, look: Callable[[], object]) -> object:
     while time.monotonic() < deadline:
         if (found := look()) is not None:
             return found
-        time.sleep(0.5)
+        time.sleep(0.2)
     raise TimeoutError(f"{what}: not within {PATIENCE_S:.0f} s")
 
 
-@contextmanager
-def serving_viewer(program: list[str], log: Path) -> Iterator[str]:
-    """Runs a command of nerfstudio's on a free port; gives the address of its page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with log.open("w") as output:
-        viewer = subprocess.Popen(
-            [*program, "--viewer.websocket-port", str(port)], stdout=output, stderr=subprocess.STDOUT
-        )
-    address = f"http://localhost:{port}"
+class ViewerServer:
+    """A command of nerfstudio's that serves the viewer's page.
 
-    def answers() -> bool | None:
-        assert viewer.poll() is None, f"{program[0]} ended:\n{log.read_text()}"
+    Args:
+        program: The command, without the port.
+        log: File for what it prints.
+    """
+
+    def __init__(self, program: list[str], log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self._log, self._url = log, f"http://localhost:{port}"
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                [*program, "--viewer.websocket-port", str(port)], stdout=output, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def address(self) -> str:
+        """Of the page, once it answers."""
+        eventually("the viewer answers", self._answers)
+        return self._url
+
+    def _answers(self) -> bool | None:
+        assert self._process.poll() is None, f"{self._process.args[0]} ended:\n{self._log.read_text()}"
         try:
-            return urlopen(address).status == 200
+            return urlopen(self._url).status == 200
         except URLError:
             return None
 
-    try:
-        eventually("the viewer answers", answers)
-        yield address
-    finally:
-        viewer.terminate()
-        viewer.wait()
+    def __enter__(self) -> ViewerServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.wait()
 
 
 @contextmanager
@@ -88,6 +132,14 @@ def chromium() -> Iterator:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
         yield browser
         browser.close()
+
+
+def open_page(browser, server: ViewerServer, width_px: int, height_px: int) -> ViewerPage:
+    """Opens the page of a viewer in a window of this size."""
+    page = browser.new_page(viewport={"width": width_px, "height": height_px})
+    page.add_init_script(CALM_FRAMES + PICTURES_IN_TURN)
+    page.goto(server.address)
+    return ViewerPage(page)
 
 
 class ViewerPage:
@@ -102,16 +154,23 @@ class ViewerPage:
 
         def at_rest() -> np.ndarray | None:
             nonlocal before
+            if self.page.evaluate("window.longerSide") != LARGEST_SIDE_PX:
+                return None
             before, last = self._view(), before
-            unchanged = last is not None and np.array_equal(before, last)
-            return before if unchanged and self._is_sharp() and before.any() else None
+            return before if np.array_equal(before, last) and before.any() else None
 
         return eventually("the picture comes to rest", at_rest)
 
-    def _is_sharp(self) -> bool:
-        """Whether the page says, as in "Resolution: 512x399px", that it shows a resting view."""
-        described = re.search(r"Resolution: (\d+)x(\d+)px", self.page.locator("body").inner_text())
-        return described is not None and max(map(int, described.groups())) == LARGEST_SIDE_PX
+    def whole_picture(self) -> np.ndarray:
+        """The 3D view as it opens, once the picture fills it: it does when the panel beside it has unfolded."""
+
+        def filled() -> np.ndarray | None:
+            view = self.picture()
+            top, bottom, left, right = picture_bounds(view)
+            share = max((bottom - top) / view.shape[0], (right - left) / view.shape[1])
+            return view if abs(share - 1 / MARGIN) < 0.01 else None
+
+        return eventually("the picture fills the view", filled)
 
     def _view(self) -> np.ndarray:
         image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 import viser
 
-from neucam_nerfstudio.models.dials import Dials, DialSettings, OwnSettings
+from neucam_nerfstudio.viewer.dials import Dials, DialSettings, OwnSettings
 
 
 def dials_at(focus_position: float = 0.0, exposure_stops: float = 0.0, **options) -> Dials:

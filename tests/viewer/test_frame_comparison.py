@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.models.frame_comparison import RESIDUAL_GAIN, FrameComparison
 from neucam_nerfstudio.rendering.image_plane import picture_lattice
+from neucam_nerfstudio.viewer.frame_comparison import RESIDUAL_GAIN, FrameComparison
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 import viser
-from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
@@ -18,12 +15,6 @@ if TYPE_CHECKING:
 
 MARGIN = 1.02
 """Room left around the picture, as a factor on its size."""
-
-
-def viewer_is_rendering() -> bool:
-    """Whether this is the thread in which nerfstudio's viewer renders; its cameras tell no other way."""
-    render_thread = sys.modules.get("nerfstudio.viewer.render_state_machine")
-    return render_thread is not None and isinstance(threading.current_thread(), render_thread.RenderStateMachine)
 
 
 def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:
@@ -41,22 +32,27 @@ def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> f
     return MARGIN * max(height, width / aspect) / 2 / math.tan(vertical_fov / 2)
 
 
-class ViewerCamera(ViewerControl):
-    """Shows every browser the whole picture when it connects; the viewer finds it as an attribute of the model."""
+class FacingCamera:
+    """Shows every browser the whole picture when it connects, and again on request.
+
+    Args:
+        plane: The picture.
+    """
 
     def __init__(self, plane: ImagePlane) -> None:
         self.plane = plane
         self.views: dict[int, SquareView] = {}
 
-    def _setup(self, viewer: Viewer) -> None:
-        super()._setup(viewer)
+    def install(self, viewer: Viewer) -> None:
+        """Adds the button among nerfstudio's own."""
         _leave_out_frustums(viewer)
-        face_picture = self.viser_server.gui.add_button(
+        server = viewer.viser_server
+        face_picture = server.gui.add_button(
             "Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order
         )
         face_picture.on_click(lambda event: self.views[event.client_id].fit())
-        self.viser_server.on_client_connect(self._connect)
-        self.viser_server.on_client_disconnect(lambda client: self.views.pop(client.client_id, None))
+        server.on_client_connect(self._connect)
+        server.on_client_disconnect(lambda client: self.views.pop(client.client_id, None))
 
     def _connect(self, client: viser.ClientHandle) -> None:
         self.views[client.client_id] = SquareView(self.plane, client)

@@ -1,0 +1,102 @@
+"""All scores that one picture of a capture can have: against ground truth where there is any, always as a fusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
+from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
+from neucam_nerfstudio.evaluation.fusion_metrics import (
+    MEF_SMALLEST_SIDE_PX,
+    edge_preservation,
+    grey,
+    mef_ssim,
+    tenengrad,
+)
+from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
+
+Picture = Float[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What pictures at a capture's reference frame are measured against.
+
+    Attributes:
+        radiance: True linear radiance, or None.
+        sharp: True photograph without blur, display values in [0, 1], or None.
+        photographs: Luma, [0, 1], of what a fusion should keep.
+    """
+
+    radiance: Picture | None
+    sharp: Picture | None
+    photographs: tuple[Float[np.ndarray, "height width"], ...]
+
+
+def yardstick(capture: Capture) -> Yardstick:
+    """Reads the reference frame's ground truth, and takes the photographs that a fusion is compared with.
+
+    Those are all training frames of a still scene. Where something moves, only the reference frame shows what the
+    picture should: the others' edges lie elsewhere.
+
+    Raises:
+        CaptureError: A file with ground truth cannot be read.
+    """
+    radiance, sharp = capture.radiance_truth[capture.reference_index], capture.sharp_truth[capture.reference_index]
+    pixels = capture.train_pixels
+    if capture.moves:
+        pixels = pixels[[capture.train_indices.index(capture.reference_index)]]
+    return Yardstick(
+        None if radiance is None else read_radiance(radiance, capture.downscale_factor),
+        None if sharp is None else read_sharp(sharp, capture.downscale_factor),
+        tuple(grey(photograph / WHITE_LEVEL[pixels.dtype]) for photograph in pixels),
+    )
+
+
+def picture_scores(
+    picture: Picture, is_radiance: bool, measured_against: Yardstick, alignment: Alignment
+) -> dict[str, float]:
+    """All scores by name.
+
+    Args:
+        picture: Linear radiance in any unit, or display values in [0, 1].
+        is_radiance: Which of the two.
+        measured_against: Of the picture's capture.
+        alignment: How radiance is aligned with the true one: `scale` where exposures were known, else `affine`.
+
+    Returns:
+        Of radiance, where the true one is known, the scores of `hdr_scores` and HDR-FLIP as `flip`; of a display
+        picture, where the true sharp photograph is known, `psnr_sharp` (dB), `ssim_sharp` and LDR-FLIP as `flip`.
+        Of all `q_abf`, `tenengrad` and, from 44 pixels a side on, `mef_ssim`; radiance is tone mapped for these.
+
+    Raises:
+        ValueError: If the picture is not of the photographs' size, or ground truth or photographs are uniform.
+    """
+    shown = grey(picture_for_display(picture) if is_radiance else picture)
+    scores = _scores_by_truth(picture, is_radiance, measured_against, alignment)
+    if min(shown.shape) >= MEF_SMALLEST_SIDE_PX:
+        scores["mef_ssim"] = mef_ssim(shown, measured_against.photographs)
+    return scores | {
+        "q_abf": edge_preservation(shown, measured_against.photographs),
+        "tenengrad": tenengrad(shown),
+    }
+
+
+def _scores_by_truth(
+    picture: Picture, is_radiance: bool, measured_against: Yardstick, alignment: Alignment
+) -> dict[str, float]:
+    radiance, sharp = measured_against.radiance, measured_against.sharp
+    if is_radiance and radiance is not None:
+        return hdr_scores(picture, radiance, alignment) | {"flip": flip_of_radiance(picture, radiance, alignment)}
+    if not is_radiance and sharp is not None:
+        of_photograph = {f"{name}_sharp": score for name, score in ldr_scores(picture, sharp).items()}
+        return of_photograph | {"flip": flip_of_pictures(picture, sharp)}
+    return {}

@@ -1,0 +1,82 @@
+"""The camera's back holds what the viewer shows beside the picture, and lists outputs under names for people."""
+
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+import torch
+import viser
+from nerfstudio.viewer.control_panel import ControlPanel
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.viewer.camera_back import CameraBack
+from neucam_nerfstudio.viewer.dials import OwnSettings
+from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
+
+LEARNED = OwnSettings(0.25, -0.5)
+"""What every frame's settings are said to have become."""
+
+DIALS = {"Focus (position)", "Aperture (x as shot)", "Exposure (stops)", "Tone mapping", "Compare with frame"}
+
+
+def camera_back(desk, blur=None, response=None) -> CameraBack:
+    camera = SimpleNamespace(blur=blur, response=response)
+    return CameraBack(desk, camera, ImagePlane(desk.height, desk.width), lambda index: LEARNED)
+
+
+@pytest.fixture
+def viewer():
+    """nerfstudio's viewer as far as the back meets it, around a real server."""
+    server = viser.ViserServer(host="127.0.0.1", verbose=False)
+    yield SimpleNamespace(
+        viser_server=server,
+        control_panel=ControlPanel(server, False, 10.0, Mock(), Mock(), Mock()),
+        stats_markdown=server.gui.add_markdown(""),
+        hide_images=server.gui.add_button("Hide Train Cams"),
+        show_images=server.gui.add_button("Show Train Cams"),
+        config=SimpleNamespace(max_num_display_images=512),
+        train_lock=None,
+        _trigger_rerender=Mock(),
+    )
+    server.stop()
+
+
+def shown_labels(viewer) -> set[str]:
+    """Labels of all visible dials and buttons."""
+    handles = viewer.viser_server.gui._gui_input_handle_from_id.values()
+    return {handle._impl.label for handle in handles if handle._impl.visible}
+
+
+def test_dials_start_at_the_reference_frame_and_follow_what_is_learned(desk):
+    back = camera_back(desk)
+    assert (back.dials.focus_position, back.dials.exposure_stops) == (0.0, 0.0)
+    back.follow()
+    assert (back.dials.focus_position, back.dials.exposure_stops) == LEARNED
+
+
+def test_outputs_are_listed_with_the_residual_of_the_frame_that_is_compared(desk):
+    back = camera_back(desk)
+    black, middle = torch.zeros(1, 3), torch.tensor([[0.5, 0.5]])
+    outputs = {"hdr_defocused": torch.full((1, 3), 8.0), "rgb": black}
+    assert list(back.listed(outputs, middle, torch.tanh)) == ["Photograph", RESIDUAL, "As focused, HDR"]
+    assert back.listed(outputs, middle, torch.tanh)[RESIDUAL].max() == 0
+    back.frame_dials.compare_with(3)
+    assert back.listed(outputs, middle, torch.tanh)[RESIDUAL].min() > 0
+
+
+@pytest.mark.parametrize("has_lens", [True, False])
+def test_viewer_shows_the_dials_that_the_camera_has(desk, viewer, has_lens):
+    response = (lambda light: light) if has_lens else None
+    camera_back(desk, LensBlur(desk.height, desk.width) if has_lens else None, response)._setup(viewer)
+    labels = shown_labels(viewer)
+    assert DIALS | {"Face the Picture"} <= labels
+    assert ("Click to Focus" in labels) == ("Response" in labels) == has_lens
+
+
+def test_viewer_shows_shares_as_they_are_and_nothing_in_front_of_the_picture(desk, viewer):
+    camera_back(desk)._setup(viewer)
+    assert not viewer.control_panel.colormap_options.normalize
+    assert not viewer.control_panel.layer_depth
+    assert viewer.config.max_num_display_images == 0
+    assert not {"Hide Train Cams", "Show Train Cams"} & shown_labels(viewer)
