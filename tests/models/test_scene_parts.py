@@ -58,5 +58,8 @@ def test_what_is_not_learned_of_a_large_picture_is_said(desk_with_frames, kind):
     scene = build_scene(kind, desk_with_frames(3), TINY, most_learned_cells=2100)
     canonical = scene if kind == "grid" else scene.canonical
     width = {"grid": 45, "moving-grid": 56}[kind]  # half of the frame's, or of the canvas around it
-    assert f"finer than {width}x" in said_of_detail(canonical)
+    said = said_of_detail(canonical)
+    assert f"finer than {width}x" in said
+    num_cells = {"grid": 90 * 60, "moving-grid": 112 * 74}[kind]
+    assert f"most-learned-cells {num_cells} " in said and f"rays-per-batch {num_cells // 16} " in said
     assert said_of_detail(build_scene("grid", desk_with_frames(3), TINY, most_learned_cells=60 * 90)) == ""
