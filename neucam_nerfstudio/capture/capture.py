@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from neucam_nerfstudio.capture.breathing import AlignChoice, StillFrames, align_photographs, alignment_note
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
 from neucam_nerfstudio.capture.frame_pixels import check_not_identical
-from neucam_nerfstudio.capture.frame_selection import FrameChoice, select_frames
-from neucam_nerfstudio.capture.frame_settings import FrameKind, SettingsChoice, assign_settings
+from neucam_nerfstudio.capture.frame_selection import FrameChoice, FrameSplit, select_frames
+from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.frame_source import open_source
-from neucam_nerfstudio.capture.ground_truth import check_sizes, find_ground_truth
+from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
-from neucam_nerfstudio.capture.split_pixels import read_pixels
+from neucam_nerfstudio.capture.split_pixels import SplitPixels, read_pixels
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def load_capture(
     focus: LearnChoice = "auto",
     settings_per_frame: bool = False,
     reference: str | None = None,
+    align: AlignChoice = "auto",
 ) -> Capture:
     """Reads the frames of a capture and finds out their settings.
 
@@ -153,6 +156,7 @@ def load_capture(
         settings_per_frame: Each frame has settings of its own, even where it shares them by all that is known.
         reference: Name of the reference frame; None takes the middle exposure of the middle focus, or the middle frame
             of a scene that moves.
+        align: Whether photographs of a still scene are aligned to the reference frame where focusing moves the picture.
 
     Raises:
         CaptureError: The capture cannot be used; the message says why and what to do.
@@ -175,7 +179,10 @@ def load_capture(
         check_not_identical(pixels.train, data)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
-    notes = (source.note, selection_note, pixels.note, *settings.notes, *truth.notes)
+    align_note = None
+    if not moves and align == "auto":
+        align_note = _align_photographs(paths, pixels, split, settings, truth)
+    notes = (source.note, selection_note, pixels.note, *settings.notes, align_note, *truth.notes)
     return Capture(
         data=source.data,
         folder=source.folder,
@@ -198,6 +205,27 @@ def load_capture(
         train_pixels=pixels.train,
         eval_pixels=pixels.evaluation,
     )
+
+
+def _align_photographs(
+    paths: Sequence[Path], pixels: SplitPixels, split: FrameSplit, settings: FrameSettings, truth: GroundTruth
+) -> str | None:
+    """Aligns photographs in place where focusing has moved the picture, and says so."""
+    indices, pictures = zip(*pixels.by_frame(split), strict=True)
+    brightness, reference = pixels.brightness(split), settings.reference_index
+    alignment = align_photographs(
+        StillFrames(
+            pictures,
+            [settings.known_focus[index] for index in indices],
+            [settings.known_exposure[index] for index in indices],
+            [brightness[index] for index in indices],
+            indices.index(reference),
+        )
+    )
+    if alignment is None:
+        return None
+    check_of_reference(truth, paths, [indices[frame] for frame in alignment.frames], reference)
+    return alignment_note(alignment, [paths[index].stem for index in indices], paths[reference].stem)
 
 
 def spread_times(num_frames: int) -> tuple[float, ...]:

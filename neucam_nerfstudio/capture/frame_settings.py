@@ -40,7 +40,18 @@ class SettingsChoice(NamedTuple):
 
 
 class FrameSettings(NamedTuple):
-    """Settings of all frames, and what was chosen for the user, a sentence each."""
+    """Settings of all frames.
+
+    Attributes:
+        focus_indices: Focus setting of each frame.
+        exposure_indices: Exposure setting of each frame.
+        exposures: Exposure settings, by exposure index.
+        focuses: Focus settings, by focus index.
+        reference_index: Of the reference frame.
+        notes: What was chosen for the user, a sentence each.
+        known_focus: Focus setting of each frame by all that is known, also where each frame is given its own.
+        known_exposure: Which frames are exposed alike: a number for each frame, rising with the light.
+    """
 
     focus_indices: list[int]
     exposure_indices: list[int]
@@ -48,6 +59,8 @@ class FrameSettings(NamedTuple):
     focuses: FocusSettings
     reference_index: int
     notes: tuple[str | None, ...]
+    known_focus: list[int]
+    known_exposure: list[int]
 
 
 def assign_settings(
@@ -87,6 +100,7 @@ def _settings_of_a_still(
     """Frames share focus and exposure as names, files or order tell; the reference is in the middle of both."""
     exposure_indices, exposures = _exposures_of_frames(evidence, levels, len(paths), choice)
     assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
+    known_focus = assigned_focus.indices
     if choice.settings_per_frame:
         *_, assigned_focus = separate_settings(evidence.stops, len(paths))
     focus_indices, positions, focus_source, focus_note = assigned_focus
@@ -99,6 +113,8 @@ def _settings_of_a_still(
         FocusSettings(positions, focus_source, resolve_focus_mode(choice.focus)),
         middle if choice.reference is None else named_reference(choice.reference, paths, train),
         (evidence.note, focus_note, untrained_focus_note(focus_indices, train, paths)),
+        known_focus,
+        levels.numbers,
     )
 
 
@@ -127,6 +143,8 @@ def _settings_of_moments(
         FocusSettings((0.0,) * len(paths), "moments", resolve_focus_mode(choice.focus)),
         reference,
         (evidence.note, reference_note),
+        list(range(len(paths))),
+        levels.numbers,
     )
 
 

@@ -115,6 +115,21 @@ def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> Non
             )
 
 
+def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequence[int], reference: int) -> None:
+    """Checks that frames which were aligned to the reference frame have no ground truth but its own.
+
+    Raises:
+        CaptureError: One has.
+    """
+    for files in (truth.radiance, truth.sharp):
+        for frame in moved:
+            if files[frame] not in (None, files[reference]):
+                raise CaptureError(
+                    f"{files[frame]}: ground truth of {paths[frame].name}, which is aligned to {paths[reference].name}:"
+                    " it no longer fits. Keep one picture for all, that of the reference frame, or give --align off."
+                )
+
+
 def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of an EXR, Radiance HDR, PNG or TIFF file, from its header alone.
 

@@ -25,6 +25,15 @@ class SplitPixels(NamedTuple):
     evaluation: Shaped[np.ndarray, "eval height width 3"]
     note: str | None
 
+    def by_frame(self, split: FrameSplit) -> list[tuple[int, Shaped[np.ndarray, "height width 3"]]]:
+        """Index and pixels of every frame; twice where it trains and is held out, too. Pixels are views, writable."""
+        by_frame = list(zip(split.train, self.train, strict=True))
+        return (
+            by_frame
+            if self.evaluation is self.train
+            else [*by_frame, *zip(split.held_out, self.evaluation, strict=True)]
+        )
+
     def brightness(self, split: FrameSplit) -> list[float]:
         """Mean pixel value of every frame, in the frames' order, [0, 1]."""
         brightness = dict(zip(split.train, mean_brightness(self.train).tolist(), strict=True))

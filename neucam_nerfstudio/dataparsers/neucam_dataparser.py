@@ -14,6 +14,7 @@ from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from neucam_nerfstudio.capture.breathing import AlignChoice
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_settings import FrameKind
@@ -52,6 +53,9 @@ class NeucamDataParserConfig(DataParserConfig):
     """Give each frame an exposure and a focus of its own, as the published model has, even where frames agree."""
     reference: str | None = None
     """Name of the reference frame; by default the one in the middle of exposures and focus settings, or of time."""
+    align: AlignChoice = "auto"
+    """Align photographs of a still scene to the reference frame where focusing moves the picture (lenses "breathe");
+    off leaves them. Methods for scenes that move find the motion themselves."""
     frames: tyro.conf.Suppress[FrameKind] = "settings"
     """Whether frames are settings of one still scene or moments of one that moves. The method decides, through its
     data manager, which sets this: so it is no option of the command line."""
@@ -83,6 +87,7 @@ class NeucamDataParser(DataParser):
             focus=self.config.focus,
             settings_per_frame=self.config.settings_per_frame,
             reference=self.config.reference,
+            align=self.config.align,
         )
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:

@@ -88,6 +88,16 @@ def test_frames_are_shown_once_with_the_choices_made(tiny_capture, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("align", ["auto", "off"])
+def test_alignment_is_the_option_s_to_say(tiny_desk, monkeypatch, align):
+    asked = []
+    monkeypatch.setattr(
+        "neucam_nerfstudio.dataparsers.neucam_dataparser.load_capture", lambda _, **options: asked.append(options)
+    )
+    assert NeucamDataParserConfig(data=tiny_desk, align=align).setup().capture is None
+    assert [options["align"] for options in asked] == [align]
+
+
 def test_bad_capture_is_refused_while_parsing(tmp_path):
     with pytest.raises(CaptureError, match="no photographs"):
         outputs(tmp_path)
@@ -114,6 +124,7 @@ def test_options_of_the_command_line():
     config = tyro.cli(NeucamDataParserConfig, args=arguments)
     assert (config.frame_range, config.frame_stride) == ((3, 40), 2)
     assert (config.eval_every, config.reference) == (8, "00007")
+    assert config.align == "auto" and tyro.cli(NeucamDataParserConfig, args=["--align", "off"]).align == "off"
 
 
 def test_whether_frames_are_moments_is_the_method_s_choice_and_no_option(capsys):

@@ -1,0 +1,138 @@
+"""How the picture moves between two photographs of one view that are focused or exposed differently: a similarity."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Shaped, UInt8
+
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
+
+LONGER_SIDE_PX = 1024
+"""Photographs are compared at most at this size: a tenth of its pixel is still told."""
+DETAIL_SIGMAS_PX = (1.0, 4.0)
+"""Detail is what lies between these two Gaussian blurs: coarser than noise, finer than what light and vignette do."""
+CONTRAST_SIGMA_PX = 16.0
+"""Detail counts relative to its root mean square over this Gaussian, so that blurred places have a say, too."""
+DARKEST, LEAST_CONTRAST = 0.02, 0.01
+"""Added to the pixel value before its logarithm is taken, and to that root mean square: noise is no detail."""
+NO_DETAIL, GREY_LEVELS_PER_CONTRAST = 128, 64
+
+MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX = 2000, 0.01, 5
+TRACKING = {"winSize": (31, 31), "maxLevel": 4, "criteria": (3, 30, 0.003)}
+MAX_ROUND_TRIP_PX = 0.5
+CONSENSUS = {"method": cv2.RANSAC, "maxIters": 5000, "confidence": 0.999, "refineIters": 50}
+MAX_RESIDUAL_PX = 1.0
+"""Corners that end farther than this from where the similarity takes them are outliers."""
+MIN_CORNERS, MIN_SHARE = 20, 0.3
+"""Fewer corners, or a smaller share of those tracked, do not make a similarity."""
+MAX_MOVED_SHARE = 0.1
+"""Focusing moves no corner of the picture by more than this share of the longer side."""
+
+PixelMap = Float[np.ndarray, "3 3"]
+"""Takes (x, y, 1) of one picture, in pixels, pixel centres at whole numbers, to where the other shows the same."""
+
+
+def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
+    """Fine detail of a photograph relative to its surroundings' contrast, hardly changed by exposure and blur.
+
+    Args:
+        pixels: RGB, white at the number type's full scale.
+
+    Returns:
+        The photograph reduced to a longer side of at most `LONGER_SIDE_PX`.
+    """
+    grey = _reduced(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
+    log_grey = np.log(grey + DARKEST)
+    fine, coarse = (cv2.GaussianBlur(log_grey, (0, 0), sigma) for sigma in DETAIL_SIGMAS_PX)
+    detail = fine - coarse
+    contrast = np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), CONTRAST_SIGMA_PX)) + LEAST_CONTRAST
+    return np.clip(np.rint(NO_DETAIL + GREY_LEVELS_PER_CONTRAST * detail / contrast), 0, 255).astype(np.uint8)
+
+
+def estimate_similarity(
+    fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"]
+) -> PixelMap | None:
+    """Scale, rotation and shift between two detail pictures.
+
+    Estimated twice, the second time with `moving` brought to `fixed`: tracked windows do not scale, which costs about a
+    hundredth of the scale's change.
+
+    Returns:
+        Where `moving` shows what `fixed` shows; None where too little detail agrees, or it would move implausibly far.
+    """
+    first = _track_similarity(fixed, moving)
+    second = None if first is None else _track_similarity(fixed, _seen_through(first, moving))
+    if second is None:
+        return None
+    pixel_map = first @ second
+    return pixel_map if corner_shift_px(pixel_map, *fixed.shape) <= MAX_MOVED_SHARE * max(fixed.shape) else None
+
+
+def _track_similarity(
+    fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"]
+) -> PixelMap | None:
+    """One estimate from corners tracked there and back: Lucas-Kanade in pyramids (Bouguet 2001) and RANSAC.
+
+    Both are OpenCV's and deterministic.
+    """
+    corners = cv2.goodFeaturesToTrack(fixed, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX, blockSize=7)
+    if corners is None:
+        return None
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(fixed, moving, corners, None, **TRACKING)
+    returned, found_back, _ = cv2.calcOpticalFlowPyrLK(moving, fixed, moved, None, **TRACKING)
+    tracked = (found & found_back)[:, 0].astype(bool) & (np.abs(returned - corners).max((1, 2)) < MAX_ROUND_TRIP_PX)
+    if tracked.sum() < MIN_CORNERS:
+        return None
+    similarity, agrees = cv2.estimateAffinePartial2D(
+        corners[tracked], moved[tracked], ransacReprojThreshold=MAX_RESIDUAL_PX, **CONSENSUS
+    )
+    if similarity is None or agrees.sum() < max(MIN_CORNERS, MIN_SHARE * len(agrees)):
+        return None
+    return np.vstack([similarity, (0, 0, 1)])
+
+
+def disagreement(
+    fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"], pixel_map: PixelMap
+) -> tuple[float, float]:
+    """One minus the correlation of two detail pictures, as they are and with `moving` brought to `fixed`.
+
+    Both over what both show once they are aligned: from 0, the same, to 2; 1 if there is no detail.
+    """
+    shown = (~beyond_border(pixel_map, *fixed.shape)).astype(np.uint8)
+    before, after = (cv2.computeECC(fixed, other, shown) for other in (moving, _seen_through(pixel_map, moving)))
+    return 1 - float(np.nan_to_num(before)), 1 - float(np.nan_to_num(after))
+
+
+def beyond_border(pixel_map: PixelMap, height: int, width: int) -> Bool[np.ndarray, "height width"]:
+    """Where a picture of this size, seen through the map, has nothing to show."""
+    everywhere = np.ones((height, width), np.uint8)
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(everywhere, pixel_map[:2], (width, height), flags=flags) == 0
+
+
+def _seen_through(pixel_map: PixelMap, detail: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(detail, pixel_map[:2], detail.shape[::-1], flags=flags, borderValue=NO_DETAIL)
+
+
+def corner_shift_px(pixel_map: PixelMap, height: int, width: int) -> float:
+    """How far the map moves that corner of a picture which it moves farthest."""
+    corners = np.array([(x, y, 1) for x in (0, width - 1) for y in (0, height - 1)], float)
+    return float(np.linalg.norm((corners @ pixel_map.T - corners)[:, :2], axis=1).max())
+
+
+def at_full_size(pixel_map: PixelMap, detail_shape: tuple[int, int], height: int, width: int) -> PixelMap:
+    """The map between photographs of a size, from that between their detail pictures."""
+    reduction = np.eye(3)
+    for axis, share in enumerate((detail_shape[1] / width, detail_shape[0] / height)):
+        reduction[axis, axis], reduction[axis, 2] = share, (share - 1) / 2
+    return np.linalg.inv(reduction) @ pixel_map @ reduction
+
+
+def _reduced(grey: Shaped[np.ndarray, "height width"]) -> Shaped[np.ndarray, "small_height small_width"]:
+    share = LONGER_SIDE_PX / max(grey.shape)
+    if share >= 1:
+        return grey
+    size = tuple(max(1, round(length * share)) for length in grey.shape[::-1])
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,179 @@
+"""Photographs of a still scene aligned where focusing moves the picture, and left alone where it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.capture.breathing import (
+    Alignment,
+    StillFrames,
+    align_photographs,
+    alignment_note,
+    find_breathing,
+    representatives,
+    warped,
+)
+from neucam_nerfstudio.capture.registration import corner_shift_px
+
+from .still_scene import expose, place, similarity, texture
+
+HEIGHT, WIDTH = 180, 260
+SCENE = texture(HEIGHT, WIDTH)
+BLURS_PX = (1.2, 0.0, 1.8)
+SHIFTS_PX = ((2.0, -1.0), (0.0, 0.0), (0.5, 0.5))
+
+
+def breathing(scales: tuple[float, float, float], scene: np.ndarray = SCENE) -> list[np.ndarray]:
+    """The maps of three focus settings; the second is the reference. None moves where all scales are 1."""
+    still = scales == (1, 1, 1)
+    return [
+        np.eye(3) if still or scale == 1 else similarity(scale, shift, *scene.shape[:2])
+        for scale, shift in zip(scales, SHIFTS_PX, strict=True)
+    ]
+
+
+def stack(maps: list[np.ndarray], stops: tuple[float, ...] = (0.0,), scene: np.ndarray = SCENE) -> StillFrames:
+    """Photographs at each focus setting and, within it, each exposure; the reference is the first of the second."""
+    pixels = [expose(place(scene, m), stop, blur) for m, blur in zip(maps, BLURS_PX, strict=True) for stop in stops]
+    return StillFrames(
+        pixels,
+        [focus for focus in range(len(maps)) for _ in stops],
+        [exposure for _ in maps for exposure in range(len(stops))],
+        [float(picture.mean() / 255) for picture in pixels],
+        len(stops),
+    )
+
+
+def copies(frames: StillFrames) -> list[np.ndarray]:
+    return [picture.copy() for picture in frames.pixels]
+
+
+def inner(picture: np.ndarray) -> np.ndarray:
+    return picture[12:-12, 12:-12].astype(float)
+
+
+@pytest.mark.parametrize("stops", [(0.0,), (-2.0, 0.0, 2.0)])
+def test_maps_of_a_breathing_stack_are_found(stops):
+    true = breathing((1.02, 1, 0.985))
+    maps, untold = find_breathing(stack(true, stops))
+    assert sorted(maps) == [0, 2] and untold == ()
+    for focus, found in maps.items():
+        assert corner_shift_px(found @ np.linalg.inv(true[focus]), HEIGHT, WIDTH) < 0.15
+
+
+def test_photographs_are_aligned_in_place_and_the_reference_is_untouched():
+    frames = stack(breathing((1.02, 1, 0.985)), (-1.0, 1.0))
+    before, aligned_by_hand = copies(frames), stack(breathing((1, 1, 1)), (-1.0, 1.0))
+    alignment = align_photographs(frames)
+    assert alignment.frames == (0, 1, 4, 5)
+    assert alignment.scale_change == pytest.approx(0.02, abs=1e-3)
+    assert alignment.shift_px == pytest.approx(5.24, abs=0.15), "hypot(129.5 x 0.02 + 2, 89.5 x 0.02 + 1)"
+    for index, wanted in enumerate(aligned_by_hand.pixels):
+        if index in (2, 3):
+            np.testing.assert_array_equal(frames.pixels[index], before[index])
+            continue
+        errors = [np.abs(inner(picture) - inner(wanted)).mean() for picture in (before[index], frames.pixels[index])]
+        assert errors[1] < 0.15 * errors[0] and errors[1] < 1
+
+
+def test_chain_from_an_end_of_the_stack():
+    """The last setting's map goes through the middle one."""
+    true = breathing((1.015, 1, 0.985))
+    maps, _ = find_breathing(stack(true)._replace(reference=0))
+    assert sorted(maps) == [1, 2]
+    relative = true[2] @ np.linalg.inv(true[0])
+    assert corner_shift_px(maps[2] @ np.linalg.inv(relative), HEIGHT, WIDTH) < 0.2
+
+
+@pytest.mark.parametrize("stops", [(0.0,), (-2.0, 0.0, 2.0)])
+def test_stack_that_does_not_breathe_keeps_every_bit(stops):
+    frames = stack(breathing((1, 1, 1)), stops)
+    before = copies(frames)
+    assert align_photographs(frames) is None
+    np.testing.assert_array_equal(frames.pixels, before)
+
+
+def test_setting_that_moves_less_than_a_third_of_a_pixel_keeps_every_bit():
+    maps = breathing((1.02, 1, 1))
+    maps[2] = similarity(1.0005, (0, 0), HEIGHT, WIDTH)
+    frames = stack(maps)
+    before = copies(frames)
+    assert align_photographs(frames).frames == (0,)
+    np.testing.assert_array_equal(frames.pixels[2], before[2])
+
+
+def test_featureless_stack_is_left_alone():
+    frames = stack(breathing((1.02, 1, 0.985)), scene=np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    before = copies(frames)
+    assert align_photographs(frames) is None
+    np.testing.assert_array_equal(frames.pixels, before)
+
+
+def test_photograph_that_shares_no_detail_is_left_alone():
+    frames = stack(breathing((1.02, 1, 1)))
+    frames.pixels[2][:] = texture(HEIGHT, WIDTH, seed=1)
+    other = frames.pixels[2].copy()
+    alignment = align_photographs(frames)
+    assert (alignment.frames, alignment.untold) == ((0,), (2,))
+    np.testing.assert_array_equal(frames.pixels[2], other)
+
+
+def test_one_focus_setting_has_nothing_to_align():
+    frames = stack(breathing((1.02, 1, 0.985)))._replace(focus=[0, 0, 0])
+    assert align_photographs(frames) is None
+
+
+def test_beyond_its_border_a_photograph_shows_its_neighbour_at_its_exposure():
+    narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
+    frames = stack(narrow, (-1.0, 1.0))
+    align_photographs(frames)
+    for exposure in (0, 1):
+        np.testing.assert_array_equal(frames.pixels[4 + exposure][:, :5], frames.pixels[2 + exposure][:, :5])
+
+
+def test_border_is_repeated_where_no_neighbour_has_the_exposure():
+    narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
+    frames = stack(narrow)._replace(exposure=[0, 1, 2])
+    align_photographs(frames)
+    rim = frames.pixels[2][:, :5]
+    np.testing.assert_array_equal(rim, np.repeat(rim[:, :1], 5, axis=1))
+
+
+@pytest.mark.parametrize("number_type", [np.uint8, np.uint16, np.float32])
+def test_warping_keeps_the_number_type_and_its_range(number_type):
+    white = 1 if number_type is np.float32 else np.iinfo(number_type).max
+    checks = (np.indices((40, 60)).sum(0) // 8 % 2 * white).astype(number_type)
+    seen = warped(np.stack([checks] * 3, -1), similarity(1.03, (0.3, 0.4), 40, 60))
+    assert seen.dtype == number_type and seen.shape == (40, 60, 3)
+    assert seen.min() == 0 and seen.max() == white
+
+
+def test_whole_pixels_are_moved_as_they_are():
+    seen = warped(SCENE, similarity(1, (3, -2), HEIGHT, WIDTH))
+    np.testing.assert_array_equal(seen[2:, :-3], SCENE[:-2, 3:])
+
+
+def test_representatives_share_the_best_exposure_that_all_settings_have():
+    pixels = [np.zeros((2, 2, 3), np.uint8)] * 5
+    frames = StillFrames(pixels, [0, 0, 1, 1, 1], [0, 2, 0, 1, 2], [0.1, 0.7, 0.1, 0.4, 0.7], 0)
+    assert representatives(frames) == {0: 1, 1: 4}
+
+
+def test_representatives_are_the_best_exposed_where_no_exposure_is_shared():
+    pixels = [np.zeros((2, 2, 3), np.uint8)] * 4
+    frames = StillFrames(pixels, [0, 0, 1, 1], [0, 1, 2, 3], [0.1, 0.35, 0.9, 0.6], 0)
+    assert representatives(frames) == {0: 1, 1: 3}
+
+
+@pytest.mark.parametrize(
+    ("untold", "more"),
+    [((), ""), ((2,), " Too little detail tells how pcb_005 moved: taken to be as its neighbour.")],
+    ids=["all told", "one untold"],
+)
+def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
+    note = alignment_note(Alignment((0, 2), 0.0178, 31.23, untold), ["pcb_003", "pcb_004", "pcb_005"], "pcb_004")
+    assert note == (
+        "Focusing changes the picture's scale by up to 1.8 % and moves its corners by up to 31.2 px (breathing):"
+        f" photographs are aligned to pcb_004; --align off leaves them.{more}"
+    )
