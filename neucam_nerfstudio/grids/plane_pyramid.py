@@ -82,7 +82,6 @@ class PlanePyramid(nn.Module):
         if first > 0:
             self.detail = nn.Parameter(torch.zeros(1, channels, height, width), requires_grad=False)
         self._learned = ParameterMemo(self, lambda: sum_levels(self.grids))
-        self._with_detail = ParameterMemo(self, lambda: sum_levels([self.detail, self.learned()]))
         self.register_load_state_dict_pre_hook(_check_picture_size)
 
     def learned(self) -> Float[Tensor, "1 channels _ _"]:
@@ -95,7 +94,7 @@ class PlanePyramid(nn.Module):
 
     def image(self) -> Float[Tensor, "1 channels height width"]:
         """The whole picture at its own resolution."""
-        return self.learned() if self.detail is None else self._with_detail()
+        return self.learned() if self.detail is None else sum_levels([self.detail, self.learned()])
 
     def sample(self, uv: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch channels"]:
         """Bilinear values of the picture at places (u, v), [0, 1]."""
@@ -109,6 +108,12 @@ class PlanePyramid(nn.Module):
             grid.zero_()
         finest = self.grids[0] if self.detail is None else self.detail
         finest.copy_(image.permute(2, 0, 1)[None])
+
+    @torch.no_grad()
+    def change_to(self, image: Float[Tensor, "height width channels"]) -> None:
+        """Changes the picture in its finest part alone: where it already is as told, nothing changes."""
+        finest = self.grids[0] if self.detail is None else self.detail
+        finest += image.permute(2, 0, 1)[None] - self.image()
 
     def total_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring cells of what is learned, down plus across."""

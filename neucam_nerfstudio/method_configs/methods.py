@@ -26,6 +26,9 @@ LEARNING_RATES = {
 PUBLISHED_LEARNING_RATE = 1e-4
 PUBLISHED_GROUPS = ("scene", "blur", "focus", "exposures", "response")
 
+EVALUATION_STEPS = 25_000
+"""Between evaluations of whole photographs while training: one of a large picture takes longer than ours trains."""
+
 FREEZING_STEP = 48_000
 """Where the published method for moving brackets keeps the camera as it is, and turns to the reference frame."""
 
@@ -58,8 +61,8 @@ def make_method(
             max_num_iterations=num_steps,
             steps_per_save=2000,
             steps_per_eval_batch=500,
-            steps_per_eval_image=500,
-            steps_per_eval_all_images=25_000,
+            steps_per_eval_image=EVALUATION_STEPS,
+            steps_per_eval_all_images=EVALUATION_STEPS,
             pipeline=NeucamPipelineConfig(
                 datamanager=CaptureDataManagerConfig(
                     dataparser=NeucamDataParserConfig(),

@@ -57,9 +57,12 @@ def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capt
     start_camera(camera, capture, estimate, device)
     if isinstance(scene, GridScene):
         scene.pyramid.start_from(tensor(estimate.log_radiance))
-    if isinstance(camera.blur, LensBlur) and estimate.blur_per_setting_px > 0:
+    if isinstance(camera.blur, LensBlur):
         positions = camera.focus.positions.detach()[sorted_focus_settings(capture)]
-        _start_lens(camera.blur, positions, tensor(estimate.sharpest_focus), estimate.blur_per_setting_px)
+        if estimate.blur_per_setting_px > 0:
+            _start_lens(camera.blur, positions, tensor(estimate.sharpest_focus), estimate.blur_per_setting_px)
+        else:  # nothing shows any blur, so all is where the photographs are focused
+            camera.blur.defocus.start_from(positions.mean().expand(capture.height, capture.width, 1))
 
 
 def sorted_focus_settings(capture: Capture) -> list[int]:

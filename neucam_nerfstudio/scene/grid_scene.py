@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
@@ -28,7 +30,9 @@ class GridScene(SceneField):
     def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         super().__init__()
         self.pyramid = PlanePyramid(3, height, width, most_learned_cells=most_learned_cells)
-        self._finest_radiance = ParameterMemo(self, lambda: bounded_exp(self.pyramid.finest()))
+        # What is learned on coarser grids leaves the light of the detail as it is.
+        finest = self.pyramid.grids if self.pyramid.detail is None else nn.ParameterList([self.pyramid.detail])
+        self._finest_radiance = ParameterMemo(finest, lambda: bounded_exp(self.pyramid.finest()))
 
     @torch.no_grad()
     def picture(self) -> Float[Tensor, "height width 3"]:
@@ -40,7 +44,8 @@ class GridScene(SceneField):
         radiance = sample_plane(self._finest_radiance(), uv)
         if self.pyramid.detail is None:
             return radiance
-        return radiance * bounded_exp(sample_plane(self.pyramid.learned(), uv))
+        learned = bounded_exp(sample_plane(self.pyramid.learned(), uv))
+        return (radiance * learned).clamp(math.exp(MIN_LOG_RADIANCE), math.exp(MAX_LOG_RADIANCE))
 
     def log_radiance(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]

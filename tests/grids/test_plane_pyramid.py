@@ -172,3 +172,20 @@ def test_saved_detail_of_another_picture_size_is_refused_with_both_sizes():
     saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 8, 12, most_learned_cells=6)}).state_dict()
     with pytest.raises(CaptureError, match="trained on photographs of 12x8 pixels, these have 6x4"):
         module.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("most_learned_cells", [None, 6])
+def test_a_change_leaves_the_rest_as_it_is(most_learned_cells):
+    pyramid = PlanePyramid(1, 4, 6, num_levels=2, most_learned_cells=most_learned_cells)
+    pyramid.start_from(torch.rand(4, 6, 1))
+    with torch.no_grad():
+        for grid in pyramid.grids:
+            grid.normal_()
+    finest = pyramid.finest().clone()
+    changed = pyramid.image()[0].permute(1, 2, 0).clone()
+    changed[1, 2] += 5.0
+    pyramid.change_to(changed)
+    torch.testing.assert_close(pyramid.image()[0].permute(1, 2, 0), changed)
+    expected = finest.clone()
+    expected[..., 1, 2] += 5.0
+    torch.testing.assert_close(pyramid.finest(), expected)

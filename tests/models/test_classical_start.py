@@ -79,6 +79,15 @@ def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
     assert all(torch.equal(value, before[name]) for name, value in model.camera.blur.state_dict().items())
 
 
+def test_one_focus_setting_of_several_starts_sharp_where_it_is_focused(build_model, tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F0*",), eval_frames=("F2*",))
+    model = build_model(capture)
+    start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
+    uv, position = torch.rand(5, 2), model.camera.focus.positions[:1].expand(5, 1)
+    assert position[0] == -1.0
+    assert model.camera.blur.signed_radius_px(uv, position).abs().max() < 1e-6
+
+
 @pytest.mark.parametrize(
     "parts", [{"scene": "siren"}, {"blur": "neural-kernel-9"}, {"blur": "none"}, {"response": "none"}]
 )

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from neucam_nerfstudio.scene import grid_scene
 from neucam_nerfstudio.scene.grid_scene import GridScene
 
 NOW = torch.zeros(1, 1)
@@ -81,6 +82,30 @@ def test_what_is_learned_of_a_large_picture_brightens_its_detail():
     expected = torch.tensor([400.0, 50.5 * 4])[:, None].expand(2, 3)
     torch.testing.assert_close(scene.radiance(last_two, NOW.expand(2, 1)), expected)
     torch.testing.assert_close(scene.picture()[0, 3], expected[0])
+
+
+def test_a_step_does_not_touch_the_detail(monkeypatch):
+    """Its light is computed once, however often what is learned changes."""
+    shapes = []
+    bounded_exp = grid_scene.bounded_exp
+    monkeypatch.setattr(grid_scene, "bounded_exp", lambda x: (shapes.append(tuple(x.shape)), bounded_exp(x))[1])
+    scene = GridScene(8, 12, most_learned_cells=24)
+    for _ in range(3):
+        scene.radiance(torch.rand(5, 2), NOW.expand(5, 1)).sum().backward()
+        with torch.no_grad():
+            scene.pyramid.grids[0].add_(1.0)
+    assert shapes.count((1, 3, 8, 12)) == 1 and shapes.count((5, 3)) == 3
+
+
+@pytest.mark.parametrize("extreme", [-13.0, 10.5])
+def test_with_what_is_learned_light_stays_as_bounded_as_without(extreme):
+    scene = GridScene(1, 2, most_learned_cells=1)
+    scene.pyramid.start_from(torch.full((1, 2, 3), extreme))
+    with torch.no_grad():
+        scene.pyramid.grids[0].fill_(extreme)
+    radiance = scene.radiance(torch.tensor([[0.25, 0.5]]), NOW)
+    torch.testing.assert_close(radiance[0], scene.picture()[0, 0])
+    assert grid_scene.MIN_LOG_RADIANCE - 1e-3 <= radiance[0, 0].log() <= grid_scene.MAX_LOG_RADIANCE + 1e-3
 
 
 def test_the_picture_is_the_radiance_of_all_cells():

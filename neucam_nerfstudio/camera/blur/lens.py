@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
 from neucam_nerfstudio.camera.blur.taps import Taps
+from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
 
 TRAIN_TAPS = 12
@@ -56,6 +57,7 @@ class LensBlur(BlurGenerator):
     def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         super().__init__()
         self.defocus = PlanePyramid(1, height, width, most_learned_cells=most_learned_cells)
+        self._defocus_range = ParameterMemo(self.defocus, self._find_defocus_range)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
         self.register_buffer("train_disc", disc_taps(TRAIN_TAPS), persistent=False)
@@ -94,5 +96,8 @@ class LensBlur(BlurGenerator):
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Largest blur radius at the captured aperture when focused on the nearest or farthest thing seen."""
         with torch.no_grad():
-            defocus = self.defocus.image()
-            return self.log_radius_px.exp() * (defocus.amax() - defocus.amin())
+            return self.log_radius_px.exp() * self._defocus_range()
+
+    def _find_defocus_range(self) -> Float[Tensor, ""]:
+        defocus = self.defocus.image()
+        return defocus.amax() - defocus.amin()

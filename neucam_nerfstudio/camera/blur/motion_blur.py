@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
 from neucam_nerfstudio.camera.blur.taps import Taps
+from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
 
 TRAIN_TAPS = 11
@@ -34,7 +35,8 @@ class MotionBlur(BlurGenerator):
     def __init__(self, motion: FrameMotion) -> None:
         super().__init__()
         # Its methods and not the module itself, whose parameters belong to the scene.
-        self.place_at, self.largest_step_px = motion.forward, motion.largest_step_px
+        self.place_at = motion.forward
+        self._largest_step_px = ParameterMemo(motion, motion.largest_step_px)
         self.frame_interval = motion.frame_interval
         self.log_open_share = nn.Parameter(torch.zeros(()))
         self.end_log_weight = nn.Parameter(torch.zeros(()))
@@ -83,4 +85,4 @@ class MotionBlur(BlurGenerator):
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Radius of the disc that spreads light as far as the fastest motion from frame to frame does."""
         with torch.no_grad():
-            return self.open_share * self.largest_step_px() / math.sqrt(6)
+            return self.open_share * self._largest_step_px() / math.sqrt(6)

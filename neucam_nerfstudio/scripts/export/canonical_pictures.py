@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -139,8 +140,10 @@ def put_in(run: TrainedRun, layer: DeformedScene, edited: EditedPixels) -> None:
     """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
     before = layer.canonical
     if isinstance(before, GridScene):
-        after = type(before)(run.capture.height, run.capture.width).to(edited.radiance.device)
-        after.pyramid.start_from(edited.radiance.log())
+        learned_cells = math.prod(before.pyramid.grids[0].shape[-2:])
+        after = type(before)(run.capture.height, run.capture.width, learned_cells).to(edited.radiance.device)
+        after.load_state_dict(before.state_dict())
+        after.pyramid.change_to(edited.radiance.log())
     else:
         after = EditedPicture(before, *edited)
     layer.canonical = after

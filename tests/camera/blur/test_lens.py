@@ -142,6 +142,8 @@ def test_largest_radius_is_that_of_the_far_end_seen_from_the_near_end():
     picture[3, 7], picture[11, 20] = -0.5, 1.0
     lens.defocus.start_from(picture)
     assert lens.largest_radius_px.item() == pytest.approx(6.0)
+    lens.defocus.start_from(2 * picture)
+    assert lens.largest_radius_px.item() == pytest.approx(12.0)
 
 
 def test_everything_learns_from_where_light_is_taken():

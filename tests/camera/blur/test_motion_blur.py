@@ -117,3 +117,5 @@ def test_largest_radius_is_that_of_the_fastest_even_motion(blur):
     taps = blur(CENTRE, torch.tensor([[0.5]]), FOCUS, 1.0)
     radius = blur_radius_px(taps, CENTRE, blur.picture_size_px)
     assert radius.item() == pytest.approx(blur.largest_radius_px.item(), rel=2e-3)
+    motion.start_from(2 * offsets)
+    assert blur.largest_radius_px.item() == pytest.approx(2 * radius.item(), rel=2e-3)

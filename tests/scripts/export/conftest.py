@@ -70,19 +70,33 @@ def still_run(desk: Capture) -> TrainedRun:
     return run
 
 
-@pytest.fixture
-def moving_run(walk: Capture) -> TrainedRun:
-    """Our moving scene: smooth light that moves by two pixels a frame, half covered at the top by a grey of its own."""
-    run = build_run(walk, scene="moving-grid", blur="none")
+def walking_run(walk: Capture, step_px: float, **config) -> TrainedRun:
+    """Our moving scene: smooth light that moves evenly, half covered at the top by a grey of each frame's own."""
+    run = build_run(walk, scene="moving-grid", blur="none", **config)
     scene, (height, width) = run.model.scene, (walk.height, walk.width)
     shared = scene.canonical.picture()
     across = torch.linspace(-2, 2, shared.shape[1])
     scene.canonical.pyramid.start_from(across[None, :, None].expand_as(shared))
     to_the_right = torch.tensor([1.0, 0.0]).expand(1, height, width, 2)
-    scene.motion.start_from(2.0 * torch.arange(4)[:, None, None, None] * to_the_right)
+    scene.motion.start_from(step_px * torch.arange(4)[:, None, None, None] * to_the_right)
     scene.foreground.start_from(torch.zeros(4, height, width, 3))
     top = (torch.arange(height) < height // 3).float()
     scene.opacity.start_from(0.5 * top[None, :, None].expand(4, -1, width))
+    return run
+
+
+@pytest.fixture
+def moving_run(walk: Capture) -> TrainedRun:
+    """Our moving scene at two pixels a frame."""
+    return walking_run(walk, 2.0)
+
+
+@pytest.fixture
+def large_moving_run(walk: Capture) -> TrainedRun:
+    """Our moving scene at a pixel and a bit a frame; too large for all of it to be learned, and something was."""
+    run = walking_run(walk, 1.3, most_learned_cells=500)
+    with torch.no_grad():
+        run.model.scene.canonical.pyramid.grids[0].normal_(std=0.3)
     return run
 
 

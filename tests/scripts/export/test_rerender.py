@@ -77,6 +77,16 @@ def test_what_was_not_edited_keeps_its_light(moving_run, layers, tmp_path):
     assert (tmp_path / "edited_all_in_focus_hdr.mp4").stat().st_size > 500
 
 
+def test_an_edit_of_a_large_picture_leaves_the_rest_of_it(opened, large_moving_run, tmp_path):
+    opened(large_moving_run)
+    ExportLayers(CONFIG, tmp_path / "layers").main()
+    before = frames(large_moving_run, "hdr")
+    ExportRerender(CONFIG, tmp_path, background=painted(tmp_path / "layers/background.png")).main()
+    for earlier, later in zip(before, frames(large_moving_run, "hdr"), strict=True):
+        np.testing.assert_allclose(later[:25], earlier[:25], rtol=1e-4)
+        assert not np.allclose(later[ROWS, COLUMNS], earlier[ROWS, COLUMNS], rtol=0.1)
+
+
 def test_light_of_an_edited_exr_arrives_as_it_is(moving_run, layers, tmp_path):
     radiance = np.full_like(read_radiance(layers / "background.exr"), 40.0)
     write_radiance(layers / "edited.exr", radiance, "float")
