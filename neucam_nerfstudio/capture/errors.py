@@ -1,7 +1,7 @@
-"""What is wrong with a capture, said to the person who took it."""
+"""What is wrong with a capture, or with an option, said to the person who gave it."""
 
 from __future__ import annotations
 
 
 class CaptureError(ValueError):
-    """A capture that cannot be used. The message names the file, what was found and what to do."""
+    """A capture or an option that cannot be used. The message names the file or option, what was found, what to do."""

@@ -10,12 +10,19 @@ from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, Va
 from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
 from torch import Tensor
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_settings import FrameKind
+from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
 
 
+@without_options(
+    *("patch_size", "pixel_sampler", "images_on_gpu", "masks_on_gpu", "eval_image_indices"),
+    *("train_num_images_to_sample_from", "train_num_times_to_repeat_images"),
+    *("eval_num_images_to_sample_from", "eval_num_times_to_repeat_images"),
+)
 @dataclass
 class CaptureDataManagerConfig(VanillaDataManagerConfig):
     """Random pixels of a capture."""
@@ -26,14 +33,25 @@ class CaptureDataManagerConfig(VanillaDataManagerConfig):
     """Whether the method takes frames for settings of one still scene, or for moments of one that moves."""
     develop_all_exposures: bool = True
     """Trace a ray once and compare it with all exposures of its focus setting; else every frame has its own rays."""
+    camera_res_scale_factor: float = 1.0
+    """Only 1: `neucam-data --downscale-factor` makes frames smaller."""
 
 
 class CaptureDataManager(VanillaDataManager[CaptureDataset]):
-    """Holds the frames once, as their files do, and draws pixels from them where the model trains."""
+    """Holds the frames once, as their files do, and draws pixels from them where the model trains.
+
+    Raises:
+        CaptureError: The configuration scales cameras, of which the capture would know nothing.
+    """
 
     config: CaptureDataManagerConfig
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
+        if config.camera_res_scale_factor != 1.0:
+            raise CaptureError(
+                f"--pipeline.datamanager.camera-res-scale-factor {config.camera_res_scale_factor:g}: expected 1. To "
+                "make frames smaller, end the command with neucam-data --downscale-factor and a whole number."
+            )
         # Here and not in the method's config: who types `neucam-data` after a method gets a fresh dataparser config.
         config.dataparser.frames = config.frames
         super().__init__(config, *args, **kwargs)

@@ -18,15 +18,13 @@ class CaptureDataset(InputDataset):
 
     Args:
         dataparser_outputs: Outputs of `NeucamDataParser`.
-        scale_factor: Size factor of images and cameras.
+        scale_factor: Size factor of the cameras, which nerfstudio gives; 1, for pixels keep their size.
     """
 
     def __init__(self, dataparser_outputs: DataparserOutputs, scale_factor: float = 1.0):
         super().__init__(dataparser_outputs, scale_factor)
         capture: Capture = dataparser_outputs.metadata["capture"]
         self._pixels = _pixels_of(capture, dataparser_outputs)
-        if scale_factor != 1.0:
-            self._pixels = _resize(self._pixels, int(self.cameras.height[0]), int(self.cameras.width[0]))
 
     def frames_native(self) -> Shaped[Tensor, "frames height width 3"]:
         """All frames as uint8, uint16 or float32 in [0, 1]. Shares memory with the capture: not to be written to."""
@@ -52,9 +50,3 @@ def _pixels_of(capture: Capture, outputs: DataparserOutputs) -> np.ndarray:
     """The array with the pixels of the split that these outputs describe."""
     trained = [capture.frames[index].path for index in capture.train_indices]
     return capture.train_pixels if outputs.image_filenames == trained else capture.eval_pixels
-
-
-def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    import cv2
-
-    return np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in pixels])

@@ -64,6 +64,11 @@ def times_of_rays(rays: RayBundle, reference_time: float) -> Float[Tensor, "rays
     return rays.times
 
 
+def are_of_frames(rays: RayBundle) -> bool:
+    """Whether rays are those of captured frames, which have settings of their own."""
+    return "focus_index" in rays.metadata
+
+
 def settings_of_rays(
     camera: ImplicitCamera,
     rays: RayBundle,
@@ -81,7 +86,7 @@ def settings_of_rays(
         dials: What the dials say.
         frames_in_time: The frames of a capture that moves; None for a still scene.
     """
-    if "focus_index" in rays.metadata:
+    if are_of_frames(rays):
         focus_position = camera.focus(rays.metadata["focus_index"].long())
         return CameraSettings(focus_position, camera.exposures(rays.metadata["exposure_index"].long()))
     column = torch.ones_like(times)

@@ -16,6 +16,7 @@ from torch.nn import Parameter
 
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.models.camera_parts import (
@@ -30,6 +31,7 @@ from neucam_nerfstudio.models.camera_parts import (
 from neucam_nerfstudio.models.evaluation_scores import score_image
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
+    are_of_frames,
     check_bracket,
     exposures_differ,
     own_settings,
@@ -47,7 +49,7 @@ from neucam_nerfstudio.models.outputs import (
     picture_anchors,
     render_outputs,
 )
-from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene
+from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene, check_scene_options
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
@@ -60,6 +62,7 @@ from neucam_nerfstudio.viewer.dials import Dials
 from neucam_nerfstudio.viewer.render_thread import viewer_is_rendering
 
 
+@without_options("enable_collider", "collider_params", "loss_coefficients", "prompt")
 @dataclass
 class NeucamModelConfig(ModelConfig):
     """A scene field and the parts of an implicit camera; each part can be left out."""
@@ -96,7 +99,8 @@ class NeucamModelConfig(ModelConfig):
     needs_bracket: bool = False
     """Refuse captures whose frames all have one known exposure, which tells nothing of high dynamic range."""
     at_reference: bool = False
-    """Render every frame at the reference frame's time, as published for brackets: only its exposure is its own."""
+    """Render captured frames at the reference frame's time, as published for brackets: only their exposures are their
+    own. The viewer, camera paths and exports choose the time themselves."""
 
 
 class NeucamModel(Model):
@@ -111,6 +115,7 @@ class NeucamModel(Model):
         """Builds the parts that the configuration names."""
         super().populate_modules()
         config, capture, sizes = self.config, self.capture, self.config.network_sizes
+        check_scene_options(config.scene, config.start_from_classical, config.most_learned_cells)
         if config.needs_bracket:
             check_bracket(capture)
         self.plane = ImagePlane(capture.height, capture.width)
@@ -196,7 +201,7 @@ class NeucamModel(Model):
         else:
             from neucam_nerfstudio.models.published_start import warm_up
 
-            warm_up(self.scene, self.camera, self.config.motion, num_frames=len(self.capture.frames))
+            warm_up(self.scene, self.camera, self.config.motion, self.capture)
         self.camera_back.follow()
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -228,8 +233,7 @@ class NeucamModel(Model):
     def _render(
         self, uv: Float[Tensor, "rays 2"], frame_times: Float[Tensor, "rays 1"], rays: RayBundle
     ) -> dict[str, Tensor]:
-        in_viewer = viewer_is_rendering()
-        at_reference = self.config.at_reference and not in_viewer  # there, time is a dial
+        at_reference = self.config.at_reference and are_of_frames(rays)
         times = torch.full_like(frame_times, self.reference_time) if at_reference else frame_times
         dials = self.dials.read()
         settings = settings_of_rays(self.camera, rays, times, dials, self.frames_in_time)
@@ -242,7 +246,7 @@ class NeucamModel(Model):
         if isinstance(self.scene, MovingField):
             motion = (frame_times, self.reference_time, self.largest_motion())
             outputs |= motion_output(self.scene, self.plane, uv, *motion)
-        return self.camera_back.listed(outputs, uv, display.tonemap) if in_viewer else outputs
+        return self.camera_back.listed(outputs, uv, display.tonemap) if viewer_is_rendering() else outputs
 
     def get_metrics_dict(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """PSNR of the rays' pixel values."""

@@ -79,7 +79,8 @@ def render_outputs(
         `rgb`: the photograph: blurred, exposed, developed, [0, 1].
         `all_in_focus`: sharp, at the rays' exposure, developed, [0, 1].
         `hdr`, `hdr_defocused`: linear radiance, sharp and blurred, unbounded.
-        `defocus`: blur radius as a share of the largest, [0, 1]; where there is a blur generator.
+        `defocus`: blur radius at the captured aperture, whatever is dialled, as a share of the largest, [0, 1]; where
+            there is a blur generator.
     """
     stops = settings.exposure_stops
     blurred, taps = image_radiance(scene, camera, uv, times, settings)
@@ -92,9 +93,8 @@ def render_outputs(
         "hdr_defocused": blurred,
     }
     if camera.blur is not None:
-        radius_px = torch.zeros_like(uv[:, :1])
-        if taps is not None:
-            radius_px = blur_radius_px(taps, uv, camera.blur.picture_size_px) / settings.aperture
+        as_captured = taps if settings.aperture == 1 else camera.blur(uv, times, settings.focus_position, 1.0)
+        radius_px = blur_radius_px(as_captured, uv, camera.blur.picture_size_px)
         outputs["defocus"] = (radius_px / camera.blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
     return outputs
 

@@ -9,6 +9,7 @@ import torch
 from typing_extensions import assert_never
 
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -25,6 +26,25 @@ foreground before a background, both of which move."""
 
 CELLS_PER_RAY = 16
 """A training of 600 steps learns a cell well from one ray a step for so many cells: then each is seen 37 times."""
+
+
+def check_scene_options(kind: SceneKind, starts_from_classical: bool, most_learned_cells: int) -> None:
+    """Checks that a scene field can be learned with these options of the model.
+
+    Raises:
+        CaptureError: The scene's frames would stay empty without the classical start, or it has no cell to learn.
+    """
+    if kind == "moving-grid" and not starts_from_classical:
+        raise CaptureError(
+            "--pipeline.model.start-from-classical False: --pipeline.model.scene moving-grid takes the picture of each "
+            "frame from the classical start and learns nothing of it, so it would stay empty. Set the start to True, "
+            "or choose --pipeline.model.scene deformed-siren or layered-siren."
+        )
+    if most_learned_cells < 1:
+        raise CaptureError(
+            f"--pipeline.model.most-learned-cells {most_learned_cells}: expected at least 1, as it is the number of "
+            "cells of the finest grid that is learned."
+        )
 
 
 def build_scene(

@@ -20,7 +20,8 @@ UNTIMED_FRAME_RATE = 24.0
 def path_of_frames(plane: ImagePlane, times: Sequence[float], frame_rate: float) -> dict[str, Any]:
     """One camera a frame, looking squarely at the picture at that frame's time.
 
-    Sizes are even, which videos need: an odd last row or column is left out.
+    Sizes are even, which videos need: an odd last row or column is left out. The camera then stands half a pixel up or
+    to the left, so that it still sees each pixel at its centre.
 
     Args:
         plane: The picture.
@@ -28,9 +29,12 @@ def path_of_frames(plane: ImagePlane, times: Sequence[float], frame_rate: float)
         frame_rate: Frames a second.
     """
     height, width = plane.height // 2 * 2, plane.width // 2 * 2
-    pose = torch.cat([plane.camera_to_world, torch.tensor([[0.0, 0.0, 0.0, 1.0]])]).flatten().tolist()
+    pose = torch.cat([plane.camera_to_world, torch.tensor([[0.0, 0.0, 0.0, 1.0]])])
+    half_a_pixel = 0.5 / max(plane.height, plane.width)
+    pose[0, 3] += half_a_pixel * (plane.width - width)  # +x is to the left, z is up
+    pose[2, 3] += half_a_pixel * (plane.height - height)
     camera = {
-        "camera_to_world": pose,
+        "camera_to_world": pose.flatten().tolist(),
         "fov": math.degrees(2 * math.atan(height / 2 / plane.focal_length_px)),
         "aspect": width / height,
     }

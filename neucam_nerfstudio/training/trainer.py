@@ -12,6 +12,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
@@ -22,6 +23,7 @@ def machine_here() -> MachineConfig:
     return MachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu")
 
 
+@without_options("prompt")
 @dataclass
 class NeucamTrainerConfig(TrainerConfig):
     """A run."""

@@ -45,6 +45,7 @@ class CameraBack(ViewerControl):
         reference = OwnSettings(
             capture.focus_position(capture.reference_index), capture.exposure_stops(capture.reference_index)
         )
+        self._camera = camera
         has_response = camera.response is not None
         self.dials = Dials(capture.focuses.positions, capture.exposures.stops, reference, has_response)
         self.frame_dials = FrameDials(self.dials, capture, settings_of_frame)
@@ -54,7 +55,9 @@ class CameraBack(ViewerControl):
         self._folder = (*click, self.dials, self.frame_dials)
 
     def follow(self) -> None:
-        """Keeps the dials that nobody has turned at their frame's settings as they are learned now."""
+        """Keeps the dials that nobody has turned at their frame's settings as they are learned now, and every frame's
+        within the dials' ends."""
+        self.dials.reach(self._camera.focus.positions.tolist(), self._camera.exposures.stops.tolist())
         self.frame_dials.follow()
 
     def listed(

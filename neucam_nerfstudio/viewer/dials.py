@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import viser
 from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter, ViewerSlider
+from viser._messages import GuiUpdateMessage
 
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
 FOCUS_MARGIN = 0.5
-"""How far the focus dial goes beyond the captured focus positions, which may move while they are learned."""
+"""How far the focus dial goes beyond the captured focus positions, at least."""
 
 EXPOSURE_MARGIN_STOPS = 6.0
 """How far the exposure dial goes to either side of the reference frame's exposure, at least."""
@@ -72,6 +74,26 @@ class ExactSlider(ViewerSlider[float]):
             marks=tuple((end, f"{end:g}") for end in (self.min, self.max)),
             hint=self.hint,
         )
+
+    def reach(self, *values: float) -> None:
+        """Moves an end that one of the values lies beyond outwards to a whole number, but not without end."""
+        least, most = min(values), max(values)
+        self._move_ends(
+            float(math.floor(least)) if -math.inf < least < self.min else self.min,
+            float(math.ceil(most)) if self.max < most < math.inf else self.max,
+        )
+
+    def _move_ends(self, least: float, most: float) -> None:
+        if (least, most) == (self.min, self.max):
+            return
+        self.min, self.max = least, most
+        if self.gui_handle is not None:
+            # A slider's handle sets nothing but its value, but a page takes any property (viser 0.2.7).
+            marks = [{"value": end, "label": f"{end:g}"} for end in (least, most)]
+            state = self.gui_handle._impl
+            state.gui_api._websock_interface.queue_message(
+                GuiUpdateMessage(state.id, {"min": least, "max": most, "marks": marks})
+            )
 
     def within_ends(self, value: float) -> float:
         """The value, or the end that is nearest to it."""
@@ -155,11 +177,22 @@ class Dials:
     def _is_turned(self, slider: ExactSlider) -> bool:
         return slider.value != self._own[slider]
 
+    def reach(self, focus_positions: Sequence[float], exposure_stops: Sequence[float]) -> None:
+        """Moves the ends of focus and exposure outwards where training has moved settings beyond them.
+
+        Args:
+            focus_positions: Focus positions as they are learned now, unitless.
+            exposure_stops: Exposures as they are learned now, stops.
+        """
+        self._focus.reach(*focus_positions)
+        self._exposure.reach(*exposure_stops)
+
     def follow(self, frame: OwnSettings) -> None:
         """Keeps the dials that nobody has turned at a frame's settings, which training moves."""
         for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
             is_turned = self._is_turned(slider)
-            self._own[slider] = slider.within_ends(setting)
+            slider.reach(setting)
+            self._own[slider] = float(setting)
             if not is_turned and slider.value != self._own[slider]:
                 slider.value = self._own[slider]
         if not self._is_turned(self._exposure):
@@ -170,7 +203,8 @@ class Dials:
         """Turns focus, aperture, exposure and response to a frame's own, whatever they were turned to."""
         self.aperture, self.response_on = 1.0, True
         for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
-            self._own[slider] = slider.value = slider.within_ends(setting)
+            slider.reach(setting)
+            self._own[slider] = slider.value = float(setting)
         self._unturned_exposure_stops = self.exposure_stops
 
     def focus_on(self, focus_position: float) -> None:

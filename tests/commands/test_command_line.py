@@ -50,6 +50,15 @@ def test_kinds_that_do_not_exist_are_refused(parse, tiny_desk, capsys):
     assert "neural-kernel-9" in capsys.readouterr().err
 
 
+def test_options_that_nothing_reads_are_none(parse, capsys):
+    with pytest.raises(SystemExit):
+        parse("neucam", "--help")
+    shown = capsys.readouterr().out
+    assert "--pipeline.datamanager.train-num-rays-per-batch" in shown
+    for unread in ("patch-size", "-on-gpu", "images-to-sample", "pixel-sampler", "collider", "coefficients", "prompt"):
+        assert unread not in shown
+
+
 def test_help_lists_the_methods_with_their_descriptions(parse, capsys):
     with pytest.raises(SystemExit) as ended:
         parse("--help")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import yaml
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
 
@@ -95,3 +97,10 @@ def test_choice_of_the_method_survives_the_yaml_file_of_a_run(tiny_desk):
     again = yaml.load(yaml.dump(config), Loader=yaml.Loader)
     again.dataparser = NeucamDataParserConfig(data=tiny_desk)
     assert again.setup(device="cpu").dataparser.capture.moves
+
+
+def test_scaled_cameras_are_refused(tiny_desk):
+    config = CaptureDataManagerConfig(dataparser=NeucamDataParserConfig(data=tiny_desk), camera_res_scale_factor=0.5)
+    said = r"--pipeline.datamanager.camera-res-scale-factor 0.5: expected 1. .* neucam-data --downscale-factor"
+    with pytest.raises(CaptureError, match=said):
+        config.setup(device="cpu")

@@ -11,9 +11,9 @@ from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConf
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 
 
-def dataset(folder, split="train", scale_factor=1.0, **options) -> CaptureDataset:
+def dataset(folder, split="train", **options) -> CaptureDataset:
     parser = NeucamDataParserConfig(data=folder, **options).setup()
-    return CaptureDataset(parser.get_dataparser_outputs(split), scale_factor)
+    return CaptureDataset(parser.get_dataparser_outputs(split))
 
 
 @pytest.fixture
@@ -70,12 +70,3 @@ def test_8_bit_pictures_are_the_files_own(tiny_desk):
     frames = dataset(tiny_desk)
     np.testing.assert_array_equal(frames.get_numpy_image(4), photograph)
     np.testing.assert_allclose(frames.get_image_float32(4).numpy(), photograph / 255.0, atol=1e-7)
-
-
-def test_images_follow_the_resolution_of_their_cameras(tiny_desk):
-    halved = dataset(tiny_desk, scale_factor=0.5)
-    assert (halved.cameras.height[0].item(), halved.cameras.width[0].item()) == (30, 45)
-    assert halved[0]["image"].shape == (30, 45, 3)
-    full = dataset(tiny_desk)[0]["image"]
-    averaged = full.reshape(30, 2, 45, 2, 3).mean((1, 3))
-    torch.testing.assert_close(halved[0]["image"], averaged, atol=1 / 255, rtol=0)

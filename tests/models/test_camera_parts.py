@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
@@ -79,3 +80,8 @@ def test_published_blur_goes_by_depth_where_there_is_depth(desk, by_depth, num_i
     assert blur.network.layers[0].in_features == num_inputs
     assert ("blur goes by depth" in capsys.readouterr().out) == by_depth
     assert blur(UV, NOW, NOW, 1.0).uv.shape == (4, 9, 2)
+
+
+def test_motion_blurs_only_a_scene_that_knows_it(desk):
+    with pytest.raises(CaptureError, match="--pipeline.model.blur motion needs --pipeline.model.scene moving-grid"):
+        build_blur("motion", desk, SIZES, build_scene("grid", desk, SIZES))

@@ -161,16 +161,15 @@ def test_every_frame_can_be_rendered_at_the_reference_frame_s_time(moving_model)
     assert training["rays"].times.unique().tolist() == [0.0]
 
 
-def test_in_the_viewer_time_is_a_dial_whatever_the_method_renders(moving_model, frame_camera, monkeypatch):
+@pytest.mark.parametrize("in_viewer", [False, True], ids=["a path or an export", "the viewer"])
+def test_who_chooses_the_time_gets_it_whatever_the_method_renders(moving_model, frame_camera, monkeypatch, in_viewer):
     model = moving_model("deformed-siren", blur="none", at_reference=True).eval()
     with torch.no_grad():
         model.scene.deformation.network.layers[0].weight.mul_(3)
-    cameras = [camera_at(frame_camera, time) for time in (0.0, 1.0)]
-    still = [model.get_outputs_for_camera(camera)["all_in_focus_hdr"] for camera in cameras]
-    assert torch.equal(*still)
-    monkeypatch.setattr("neucam_nerfstudio.models.neucam_model.viewer_is_rendering", lambda: True)
-    moving = [model.get_outputs_for_camera(camera)["All in focus, HDR"] for camera in cameras]
-    assert not torch.allclose(*moving, atol=1e-4)
+    monkeypatch.setattr("neucam_nerfstudio.models.neucam_model.viewer_is_rendering", lambda: in_viewer)
+    name = "All in focus, HDR" if in_viewer else "all_in_focus_hdr"
+    first, last = (model.get_outputs_for_camera(camera_at(frame_camera, time))[name] for time in (0.0, 1.0))
+    assert not torch.allclose(first, last, atol=1e-4)
 
 
 def test_without_a_time_a_moving_scene_is_seen_at_the_reference_frame(moving_model, frame_camera):

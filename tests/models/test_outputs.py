@@ -124,7 +124,6 @@ def test_closed_aperture_shows_everything_sharp(scene):
     outputs = rendered(scene, lens(ramp()), aperture=0.0)
     assert torch.equal(outputs["rgb"], outputs["all_in_focus"])
     assert torch.equal(outputs["hdr_defocused"], outputs["hdr"])
-    assert outputs["defocus"].max() == 0
 
 
 def test_defocus_is_zero_in_focus_and_grows_to_either_side(scene):
@@ -133,9 +132,10 @@ def test_defocus_is_zero_in_focus_and_grows_to_either_side(scene):
     torch.testing.assert_close(defocus, ramp()[0, :, 0].abs() / 2, atol=1e-3, rtol=1e-3)
 
 
-def test_defocus_map_does_not_depend_on_the_aperture(scene):
-    wide, shot = (rendered(scene, lens(ramp()), aperture=aperture)["defocus"] for aperture in (2.5, 1.0))
-    torch.testing.assert_close(wide, shot, atol=1e-4, rtol=1e-4)
+@pytest.mark.parametrize("aperture", [0.0, 0.5, 2.5])
+def test_defocus_map_does_not_depend_on_the_aperture(scene, aperture):
+    dialled, as_captured = (rendered(scene, lens(ramp()), aperture=a)["defocus"] for a in (aperture, 1.0))
+    assert torch.equal(dialled, as_captured) and as_captured.max() > 0.4
 
 
 @pytest.mark.parametrize("focus_position", [0.0, 0.4])

@@ -14,8 +14,8 @@ from neucam_nerfstudio.rendering.image_plane import ImagePlane
 TIMES = (0.0, 0.25, 1.0)
 
 
-@pytest.mark.parametrize(("height", "width"), [(20, 32), (32, 20), (21, 33)])
-def test_nerfstudio_s_rays_meet_every_pixel(height, width):
+@pytest.mark.parametrize(("height", "width"), [(20, 32), (32, 20), (21, 33), (33, 20)])
+def test_nerfstudio_s_rays_meet_every_pixel_at_its_centre(height, width):
     plane = ImagePlane(height, width)
     path = path_of_frames(plane, TIMES, 25.0)
     cameras = get_path_from_json(path)
@@ -25,9 +25,10 @@ def test_nerfstudio_s_rays_meet_every_pixel(height, width):
     uv, _, inside = plane.intersect(rays.origins, rays.directions)
     assert uv.shape[:2] == (height // 2 * 2, width // 2 * 2)
     assert inside.all()
-    cut_u, cut_v = (width % 2) / 2 / width, (height % 2) / 2 / height
-    expected = torch.tensor([0.5 / width + cut_u, 0.5 / height + cut_v])
-    torch.testing.assert_close(uv[0, 0], expected, atol=1e-5, rtol=0)
+    uv_px = uv * torch.tensor([width, height])
+    column_px, row_px = torch.arange(uv.shape[1]) + 0.5, torch.arange(uv.shape[0]) + 0.5
+    torch.testing.assert_close(uv_px[..., 0], column_px.expand(uv.shape[:2]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(uv_px[..., 1], row_px[:, None].expand(uv.shape[:2]), atol=1e-4, rtol=0)
 
 
 def test_plays_at_the_capture_s_speed():

@@ -16,6 +16,7 @@ from neucam_nerfstudio.rendering.photograph_metadata import read_metadata
 ORIENTATION, SOFTWARE, MAKE, EXPOSURE_TIME, F_NUMBER, ISO, MAKER_NOTE, EXIF, GPS = (
     *(274, 305, 271, 33434, 33437, 34855, 37500, 34665, 34853),
 )
+EXPOSURE_BIAS, SUBJECT_DISTANCE, FOCAL_LENGTH = 37380, 37382, 37386
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -27,6 +28,9 @@ def write_photograph(path: Path) -> Path:
         EXPOSURE_TIME: IFDRational(1, 8),
         F_NUMBER: IFDRational(8),
         ISO: 200,
+        EXPOSURE_BIAS: IFDRational(1, 3),
+        SUBJECT_DISTANCE: IFDRational(2),
+        FOCAL_LENGTH: IFDRational(50),
         MAKER_NOTE: b"private",
         40962: 40,
     }
@@ -60,6 +64,24 @@ def test_what_is_only_true_of_the_photograph_s_file_is_left_out(tmp_path, photog
         exif = picture.getexif()
         assert exif.get(ORIENTATION, 1) == 1
         assert not {MAKER_NOTE, 40962} & set(exif.get_ifd(EXIF))
+
+
+@pytest.mark.parametrize(
+    ("turned", "left_out"),
+    [
+        ((), set()),
+        (("focus",), {SUBJECT_DISTANCE}),
+        (("aperture",), {F_NUMBER}),
+        (("exposure",), {EXPOSURE_TIME, ISO, EXPOSURE_BIAS}),
+        (("focus", "aperture"), {SUBJECT_DISTANCE, F_NUMBER}),
+    ],
+)
+def test_a_turned_dial_leaves_out_what_it_makes_untrue(tmp_path, photograph, turned, left_out):
+    write_image(tmp_path / "a.png", np.full((12, 20, 3), 0.25), metadata=read_metadata(photograph, turned))
+    settings = {EXPOSURE_TIME, F_NUMBER, ISO, EXPOSURE_BIAS, SUBJECT_DISTANCE, FOCAL_LENGTH}
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.getexif()[MAKE] == "Maker"
+        assert set(picture.getexif().get_ifd(EXIF)) & settings == settings - left_out
 
 
 @pytest.mark.parametrize(("name", "bits"), [("a.png", 16), ("a.tiff", 16), ("a.tiff", 8)])

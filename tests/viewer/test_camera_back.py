@@ -9,6 +9,10 @@ import viser
 from nerfstudio.viewer.control_panel import ControlPanel
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.camera_back import CameraBack
 from neucam_nerfstudio.viewer.dials import OwnSettings
@@ -21,7 +25,11 @@ DIALS = {"Focus (position)", "Aperture (x as shot)", "Exposure (stops)", "Tone m
 
 
 def camera_back(desk, blur=None, response=None) -> CameraBack:
-    camera = SimpleNamespace(blur=blur, response=response)
+    focus, exposures = (
+        FocusPositions((-2.25, 0.0, 1.0)),
+        SettingExposures((-3.0, 0.0, 7.5), 1, "fix"),
+    )
+    camera = ImplicitCamera(focus, blur, exposures, response)
     return CameraBack(desk, camera, ImagePlane(desk.height, desk.width), lambda index: LEARNED)
 
 
@@ -53,6 +61,7 @@ def test_dials_start_at_the_reference_frame_and_follow_what_is_learned(desk):
     assert (back.dials.focus_position, back.dials.exposure_stops) == (0.0, 0.0)
     back.follow()
     assert (back.dials.focus_position, back.dials.exposure_stops) == LEARNED
+    back.dials.focus_position, back.dials.exposure_stops = -2.25, 7.5  # of other frames
 
 
 def test_outputs_are_listed_with_the_residual_of_the_frame_that_is_compared(desk):
@@ -67,7 +76,7 @@ def test_outputs_are_listed_with_the_residual_of_the_frame_that_is_compared(desk
 
 @pytest.mark.parametrize("has_lens", [True, False])
 def test_viewer_shows_the_dials_that_the_camera_has(desk, viewer, has_lens):
-    response = (lambda light: light) if has_lens else None
+    response = SrgbResponse() if has_lens else None
     camera_back(desk, LensBlur(desk.height, desk.width) if has_lens else None, response)._setup(viewer)
     labels = shown_labels(viewer)
     assert DIALS | {"Face the Picture"} <= labels

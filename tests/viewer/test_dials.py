@@ -119,9 +119,47 @@ def test_tone_mapped_picture_does_not_flicker_with_the_exposures_of_frames(dials
         assert dials.read().display_exposure_stops == turned_by
 
 
-def test_reference_beyond_the_dial_leaves_it_at_its_end(dials):
-    follow(dials, focus_position=2.0, exposure_stops=0.0)
-    assert dials.focus_position == 1.5
+def test_a_frame_beyond_a_dial_s_end_moves_the_end_to_the_next_whole_number(dials):
+    follow(dials, focus_position=2.25, exposure_stops=-6.5)
+    assert (dials.focus_position, dials.exposure_stops) == (2.25, -6.5)
+    dials.stand_at(OwnSettings(-1.75, 0.0))
+    assert dials.focus_position == -1.75
+    dials.focus_position = 3.0
+    with pytest.raises(ValueError, match=r"from -2 to 3, not to 3.1"):
+        dials.focus_position = 3.1
+    with pytest.raises(ValueError, match=r"from -7 to 6, not to -7.1"):
+        dials.exposure_stops = -7.1
+
+
+def test_dials_reach_what_every_frame_has_learned_and_stay_where_they_are(dials):
+    dials.reach(focus_positions=(-2.2, 1.0), exposure_stops=(7.5, 0.0))
+    assert not dials.read().focus_turned and not dials.read().exposure_turned
+    dials.focus_position, dials.exposure_stops = -3.0, 8.0
+    dials.reach((0.0,), (0.0,))  # the ends never come closer: a dial may stand there
+    dials.focus_position = -2.9
+
+
+def test_settings_that_went_astray_move_no_end(dials):
+    dials.reach((float("nan"), float("inf")), (float("-inf"), float("nan")))
+    with pytest.raises(ValueError, match=r"from -1.5 to 1.5"):
+        dials.focus_position = 1.6
+
+
+def test_a_page_is_told_of_ends_that_have_moved(dials, viewer):
+    dials.install(viewer)
+    (slider,) = (
+        handle
+        for handle in viewer.viser_server.gui._gui_input_handle_from_id.values()
+        if handle._impl.label == "Focus (position)"
+    )
+    sent = []
+    viewer.viser_server.gui._websock_interface.queue_message = sent.append
+    dials.reach((-1.2, 1.0), (0.0,))
+    assert sent == []
+    dials.reach((-1.2, 1.9), (0.0,))
+    (message,) = sent
+    marks = [{"value": -1.5, "label": "-1.5"}, {"value": 2.0, "label": "2"}]
+    assert (message.id, message.updates) == (slider._impl.id, {"min": -1.5, "max": 2.0, "marks": marks})
 
 
 def test_keep_their_values_when_a_viewer_opens(dials, viewer):

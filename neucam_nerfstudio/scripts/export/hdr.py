@@ -43,8 +43,8 @@ class ExportHdr(PictureCommand):
     tiff: linear, 16 bits, 65535 for the largest radiance. For bright displays, scaled so that the scene's grey is shown
     as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one; takes pip install
     'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
-    precision: Precision = "half"
-    """Size of an EXR sample: half is 16 bits, float 32."""
+    precision: Precision | None = None
+    """Size of an EXR sample: half is 16 bits, float 32. Default: half."""
     channels: tuple[str, ...] = ()
     """Other outputs that the EXR file holds as channels of that name, such as defocus or opacity."""
     aperture: float = 0.0
@@ -58,13 +58,13 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = load_run(self.load_config)
         check_width(run.capture, self.width_px)
-        self._check_channels(run)
+        self._check_exr_options(run)
         if self.image_format == "avif":
             tell_if_cut(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
         with progress("Rendering radiance", len(moments) * len(run.strips)) as advance:
             for moment in moments:
-                shot = moment.shot._replace(aperture=self._aperture_to_render)
+                shot = moment.shot._replace(aperture=self.aperture)
                 if self.focus_position is not None:
                     shot = shot._replace(focus_position=self.focus_position)
                 pictures = run.render((self._radiance_name, *self.channels), shot, advance)
@@ -74,17 +74,14 @@ class ExportHdr(PictureCommand):
     def _radiance_name(self) -> str:
         return "hdr" if self.aperture == 0 else "hdr_defocused"
 
-    @property
-    def _aperture_to_render(self) -> float:
-        """The defocus of a picture that is all in focus is that of the captured aperture; else it needs no lens."""
-        return 1.0 if self.aperture == 0 and "defocus" in self.channels else self.aperture
-
-    def _check_channels(self, run: TrainedRun) -> None:
+    def _check_exr_options(self, run: TrainedRun) -> None:
         """Before anything is rendered.
 
         Raises:
-            ExportError: The format has no channels, or the model no such output.
+            ExportError: The format has no channels or no precision to choose, or the model no such output.
         """
+        if self.precision is not None and self.image_format != "exr":
+            raise ExportError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
         if self.channels and self.image_format != "exr":
             raise ExportError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
         outputs = run.output_channels()
@@ -99,7 +96,7 @@ class ExportHdr(PictureCommand):
             if self.image_format in FOR_BRIGHT_DISPLAYS:
                 write_hdr_picture(path, self._light_for_display(run, radiance))
             else:
-                write_radiance(path, radiance, self.precision, exr_attributes(run), pictures)
+                write_radiance(path, radiance, self.precision or "half", exr_attributes(run), pictures)
 
     def _light_for_display(self, run: TrainedRun, radiance: Picture) -> Picture:
         """Light with the scene's grey at middle grey of a diffuse white of 1."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.rendering.image_files import NOTHING_KEPT, BitDepth, write_image
-from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, read_metadata
+from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
     check_display_outputs,
@@ -31,7 +32,9 @@ PHOTOGRAPHS = ("all_in_focus_hdr", "rgb", "all_in_focus", "background", "foregro
 class ExportImages(PictureCommand):
     """Writes display-ready outputs of the model, one file each, at the focus, aperture and exposure you dial.
 
-    Photographs keep the colour profile and EXIF of the reference frame's file.
+    Pictures in the photographs' colours keep the colour profile and EXIF of the photograph whose settings they have:
+    the chosen frame's, of a chosen time the nearest frame's, else the reference frame's. Of the EXIF, what a dial that
+    you turn makes untrue is left out: exposure time and ISO, f-number, or focus distance.
     """
 
     rendered_output_names: tuple[str, ...] = ("all_in_focus_hdr", "all_in_focus", "rgb")
@@ -40,8 +43,8 @@ class ExportImages(PictureCommand):
     """File type."""
     bits: BitDepth = 8
     """Depth of a PNG's or TIFF's sample."""
-    jpeg_quality: int = 95
-    """From 1 to 100."""
+    jpeg_quality: int | None = None
+    """From 1 to 100. Default: 95."""
     focus_position: float | None = None
     """Focus dial, on the learned scale (the captured settings lie around -1 to 1). Default: the reference frame's."""
     aperture: float | None = None
@@ -53,32 +56,60 @@ class ExportImages(PictureCommand):
 
     def main(self) -> None:
         """Turns the dials, renders and writes the files."""
-        if self.image_format == "jpeg" and self.bits == 16:
-            raise ExportError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
+        self._check_format()
         run = load_run(self.load_config)
         check_width(run.capture, self.width_px)
         check_display_outputs(run, self.rendered_output_names)
         moments = chosen_moments(run, self.frames, self.time)
-        metadata = self._kept_metadata(run.capture)
+        metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
         set_tone_mapping(run, self.tone_mapping)
         with progress("Rendering pictures", len(moments) * len(run.strips)) as advance:
-            for moment in moments:
+            for moment, of_photograph in zip(moments, metadata, strict=True):
                 pictures = run.render(self.rendered_output_names, self._dialled(moment.shot), advance)
                 for name, picture in pictures.items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
-                    kept = metadata if name in PHOTOGRAPHS else NOTHING_KEPT
+                    kept = of_photograph if name in PHOTOGRAPHS else NOTHING_KEPT
                     with announced(self.output_path / f"{name}{suffix}") as path:
-                        write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality, kept)
+                        write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality or 95, kept)
+
+    def _check_format(self) -> None:
+        """Before anything is rendered.
+
+        Raises:
+            ExportError: The file type has no such depth or quality.
+        """
+        if self.image_format == "jpeg" and self.bits == 16:
+            raise ExportError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
+        quality = self.jpeg_quality
+        if quality is not None and self.image_format != "jpeg":
+            raise ExportError(f"--jpeg-quality {quality}: {self.image_format} loses nothing. Use --image-format jpeg.")
+        if quality is not None and not 1 <= quality <= 100:
+            raise ExportError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
     def _dialled(self, shot: Shot) -> Shot:
         """The shot with the dials that the user has turned."""
         dials = {dial: getattr(self, dial) for dial in ("focus_position", "aperture", "exposure_stops")}
         return shot._replace(**{dial: setting for dial, setting in dials.items() if setting is not None})
 
-    def _kept_metadata(self, capture: Capture) -> PhotographMetadata:
-        reference = capture.frames[capture.reference_index].path
-        metadata = read_metadata(reference)
-        kept = {"colour profile": metadata.icc_profile, "EXIF": metadata.exif}
-        if found := [what for what, content in kept.items() if content is not None]:
-            say(f"Keeping the {' and '.join(found)} of {reference.name}.")
+    @property
+    def _turned(self) -> list[TurnedDial]:
+        """The dials that the user has turned away from the frame's own settings."""
+        turned: dict[TurnedDial, bool] = {
+            "focus": self.focus_position is not None,
+            "aperture": self.aperture not in (None, 1.0),
+            "exposure": self.exposure_stops is not None,
+        }
+        return [dial for dial, is_turned in turned.items() if is_turned]
+
+    def _kept_metadata(self, photographs: Sequence[Path]) -> list[PhotographMetadata]:
+        """What the picture made of each photograph keeps, and says so."""
+        metadata = [read_metadata(photograph, self._turned) for photograph in photographs]
+        kept = {
+            "colour profile": any(photograph.icc_profile is not None for photograph in metadata),
+            "EXIF": any(photograph.exif is not None for photograph in metadata),
+        }
+        if found := [what for what, is_kept in kept.items() if is_kept]:
+            whose = photographs[0].name if len(photographs) == 1 else f"each of the {len(photographs)} photographs"
+            without = f", but not what the dials have changed: {', '.join(self._turned)}" if self._turned else ""
+            say(f"Keeping the {' and '.join(found)} of {whose}{without if kept['EXIF'] else ''}.")
         return metadata

@@ -52,10 +52,13 @@ class Moment(NamedTuple):
     Attributes:
         suffix: What tells it from others in file names; empty for the only one.
         shot: When and with which settings.
+        frame_index: The frame whose settings those are, by its index in the capture: where time counts, the training
+            frame nearest in time.
     """
 
     suffix: str
     shot: Shot
+    frame_index: int
 
 
 def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -> list[Moment]:
@@ -68,22 +71,32 @@ def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -
     if time is not None and frames:
         raise ExportError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
     if time is not None:
-        return [Moment(f"_t{time:.3f}", Shot(time=_checked_time(capture, time)))]
+        return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), _trained_nearest(capture, time))]
     if not frames:
-        return [Moment("", Shot())]
-    chosen = frame_numbers(capture, frames)
+        return [Moment("", Shot(), capture.reference_index)]
+    return [_moment_of_frame(run, index) for index in frame_numbers(capture, frames)]
+
+
+def _moment_of_frame(run: TrainedRun, index: int) -> Moment:
+    capture = run.capture
+    suffix = f"_{capture.frames[index].name}"
     if capture.moves:
-        return [Moment(f"_{capture.frames[index].name}", Shot(capture.times[index])) for index in chosen]
-    settings = run.frame_settings()
-    return [
-        Moment(
-            f"_{settings[index].name}", Shot(None, settings[index].focus_position, None, settings[index].exposure_stops)
-        )
-        for index in chosen
-    ]
+        time = capture.times[index]
+        return Moment(suffix, Shot(time), _trained_nearest(capture, time))
+    settings = run.frame_settings()[index]
+    return Moment(suffix, Shot(None, settings.focus_position, None, settings.exposure_stops), index)
 
 
-def _checked_time(capture: Capture, time: float) -> float:
+def _trained_nearest(capture: Capture, time: float) -> int:
+    return min(capture.train_indices, key=lambda index: abs(capture.times[index] - time))
+
+
+def checked_time(capture: Capture, time: float) -> float:
+    """A time of a scene that moves.
+
+    Raises:
+        ExportError: The scene does not move, or has no such time.
+    """
     if not capture.moves:
         raise ExportError(f"--time {time:g}: the frames are settings of a still scene, which has no time.")
     if not 0 <= time <= 1:

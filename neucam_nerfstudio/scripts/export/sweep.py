@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from neucam_nerfstudio.scripts.export.options import checked_time
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
@@ -15,6 +16,9 @@ Dial = Literal["focus", "aperture", "exposure"]
 
 SWEEP_SECONDS = 3.0
 """How long a video of a still scene is, unless told."""
+
+FIRST_TO_LAST = (0.0, 1.0)
+"""Times that a video of a scene that moves passes, unless told."""
 
 ONE_EXPOSURE_SWEEP_STOPS = 2.0
 """How far an exposure sweep goes to either side of the only exposure there is."""
@@ -46,8 +50,9 @@ class ExportSweep(VideoCommand):
     """Instead: apertures to pass (0 no blur, 1 as captured, up to 3), or one to hold."""
     exposure_stops: tuple[float, ...] = ()
     """Instead: exposures to pass, in stops, or one to hold."""
-    time: tuple[float, ...] = (0.0, 1.0)
-    """Of a scene that moves: times to pass, from 0 (first frame) to 1 (last frame); one time stops the motion."""
+    time: tuple[float, ...] = ()
+    """Of a scene that moves: times to pass, from 0 (first frame) to 1 (last frame); one time stops the motion.
+    Default: from the first frame to the last."""
     num_pictures: int | None = None
     """Length of the video in pictures. Default: as many as a moving scene has frames; 3 seconds of a still one."""
 
@@ -76,8 +81,9 @@ class ExportSweep(VideoCommand):
         passed = {name: getattr(self, name) for name in ("focus_position", "aperture", "exposure_stops")}
         for name, through_captured in (captured[dial] for dial in self.dials):
             passed[name] = passed[name] or through_captured(run)
+        passed["time"] = tuple(checked_time(run.capture, time) for time in self.time)
         if run.capture.moves:
-            passed["time"] = self.time
+            passed["time"] = passed["time"] or FIRST_TO_LAST
         return {name: points for name, points in passed.items() if points}
 
     def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:

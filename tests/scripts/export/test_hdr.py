@@ -109,6 +109,7 @@ def test_ultra_hdr_is_a_jpeg(tmp_path):
     [
         ({"channels": ("opacity",)}, r"--channels opacity: this model has no such output; it has all_in_focus_hdr"),
         ({"channels": ("defocus",), "image_format": "hdr"}, r"--image-format hdr: has no place for further channels"),
+        ({"precision": "half", "image_format": "tiff"}, r"--precision half: tiff has a precision of its own. Use exr"),
         ({"aperture": 4.0}, r"--aperture 4: Aperture .* goes from 0 to 3"),
         ({"width_px": 900}, r"--width-px 900"),
     ],

@@ -1,7 +1,10 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
@@ -57,21 +60,52 @@ def test_formats(tmp_path, image_format, suffix, bits):
     assert pixels.dtype == {8: np.uint8, 16: np.uint16}[bits] and pixels.shape == (60, 90, 3)
 
 
-def test_photographs_keep_profile_and_exif_and_maps_do_not(still_run, desk, tmp_path, said):
-    reference = desk.frames[desk.reference_index].path
-    original = reference.read_bytes()
-    exif = Image.Exif()
-    exif[271] = "Maker"
-    try:
-        Image.open(reference).save(reference, exif=exif, icc_profile=b"a profile")
-        ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), width_px=30).main()
-    finally:
-        reference.write_bytes(original)
+MAKE, EXIF_FOLDER, EXPOSURE_TIME = 271, 34665, 33434
+
+
+@pytest.fixture
+def photographs_with_metadata(still_run, desk, opened, tmp_path):
+    """The frames' files have a profile and EXIF; the exposure times are 1 s, 2 s, 3 s, ..."""
+    frames = []
+    for index, frame in enumerate(desk.frames):
+        exif = Image.Exif()
+        exif[MAKE], exif[EXIF_FOLDER] = "Maker", {EXPOSURE_TIME: IFDRational(index + 1)}
+        path = tmp_path / "frames" / frame.path.name
+        path.parent.mkdir(exist_ok=True)
+        Image.open(frame.path).save(path, exif=exif, icc_profile=b"a profile")
+        frames.append(dataclasses.replace(frame, path=path))
+    opened(still_run._replace(capture=dataclasses.replace(desk, frames=tuple(frames))))
+
+
+def exposure_time_s(path):
+    with Image.open(path) as picture:
+        return picture.getexif().get_ifd(EXIF_FOLDER).get(EXPOSURE_TIME)
+
+
+def test_photographs_keep_profile_and_exif_and_maps_do_not(photographs_with_metadata, tmp_path, said):
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), width_px=30).main()
     assert said[0] == "Keeping the colour profile and EXIF of F1E1.png."
     with Image.open(tmp_path / "rgb.png") as photograph, Image.open(tmp_path / "defocus.png") as map_:
-        assert photograph.info["icc_profile"] == b"a profile" and photograph.getexif()[271] == "Maker"
+        assert photograph.info["icc_profile"] == b"a profile" and photograph.getexif()[MAKE] == "Maker"
         assert photograph.size == map_.size == (30, 20)
         assert not map_.info
+    assert exposure_time_s(tmp_path / "rgb.png") == 5
+
+
+def test_each_frame_s_picture_has_its_own_exif(photographs_with_metadata, tmp_path, said):
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), frames=("F0E0", "F2E2"), aperture=1.0).main()
+    assert [exposure_time_s(tmp_path / f"rgb_{name}.png") for name in ("F0E0", "F2E2")] == [1, 9]
+    assert said[0] == "Keeping the colour profile and EXIF of each of the 2 photographs."
+
+
+def test_a_turned_dial_leaves_out_what_it_makes_untrue(photographs_with_metadata, tmp_path, said):
+    options = {"rendered_output_names": ("rgb",), "frames": ("F0E0",)}
+    ExportImages(CONFIG, tmp_path, **options, aperture=2.0).main()
+    assert exposure_time_s(tmp_path / "rgb_F0E0.png") == 1
+    ExportImages(CONFIG, tmp_path, **options, exposure_stops=1.0).main()
+    assert exposure_time_s(tmp_path / "rgb_F0E0.png") is None
+    kept = "Keeping the colour profile and EXIF of F0E0.png, but not what the dials have changed"
+    assert [line for line in said if line.startswith("Keeping")] == [f"{kept}: aperture.", f"{kept}: exposure."]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +114,8 @@ def test_photographs_keep_profile_and_exif_and_maps_do_not(still_run, desk, tmp_
         ({"rendered_output_names": ("colour",)}, "no output 'colour'; it has all_in_focus_hdr, rgb"),
         ({"rendered_output_names": ("hdr",)}, "hdr has no upper end: `neucam-export hdr`"),
         ({"exposure_stops": 90.0}, r"--exposure-stops 90: Exposure \(stops\) goes from"),
+        ({"jpeg_quality": 80}, "--jpeg-quality 80: png loses nothing. Use --image-format jpeg"),
+        ({"jpeg_quality": 0, "image_format": "jpeg"}, "--jpeg-quality 0: expected from 1 to 100"),
         ({"bits": 16, "image_format": "jpeg"}, "--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff"),
     ],
 )

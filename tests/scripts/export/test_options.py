@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
 
 def test_frames_of_a_still_scene_are_their_settings(still_run):
     (moment,) = chosen_moments(still_run, ["F0E2"], None)
-    assert moment == ("_F0E2", Shot(None, -1.0, None, 3.0))
+    assert moment == ("_F0E2", Shot(None, -1.0, None, 3.0), 2)
 
 
 def test_frames_of_a_moving_scene_are_their_times(moving_run):
@@ -37,8 +39,14 @@ def test_frames_of_a_moving_scene_are_their_times(moving_run):
 
 
 def test_one_time_or_the_reference(moving_run):
-    assert chosen_moments(moving_run, (), 0.25) == [("_t0.250", Shot(0.25))]
-    assert chosen_moments(moving_run, (), None) == [("", Shot())]
+    assert chosen_moments(moving_run, (), 0.25) == [("_t0.250", Shot(0.25), 1)]
+    assert chosen_moments(moving_run, (), None) == [("", Shot(), moving_run.capture.reference_index)]
+
+
+def test_a_frame_that_was_held_out_has_the_settings_of_the_nearest_in_time(moving_run):
+    capture = dataclasses.replace(moving_run.capture, train_indices=(0, 1, 3))
+    moments = chosen_moments(moving_run._replace(capture=capture), ["1", "2", "3"], None)
+    assert [moment.frame_index for moment in moments] == [1, 1, 3]
 
 
 @pytest.mark.parametrize(

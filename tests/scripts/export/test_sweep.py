@@ -65,6 +65,15 @@ def test_dials_turn_while_time_goes_by_or_stands(moving_run):
     assert [shot.time for shot in sweep._shots(moving_run, 12.0)] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [((0.0, 7.0), r"--time 7: expected from 0 \(the first frame\) to 1"), ((-0.1, 1.0), r"--time -0\.1: expected")],
+)
+def test_times_there_are_not_are_refused(moving_run, time, message):
+    with pytest.raises(ExportError, match=message):
+        ExportSweep(CONFIG, CONFIG, time=time)._shots(moving_run, 12.0)
+
+
 def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
     opened(still_run)
     options = {"dials": ("exposure",), "num_pictures": 2, "width_px": 45}
@@ -83,6 +92,7 @@ def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
     [
         ({}, "Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure"),
         ({"focus_position": (0.5,)}, "Nothing changes in this sweep"),
+        ({"dials": ("focus",), "time": (0.0, 1.0)}, r"--time 0: .* still scene, which has no time"),
         ({"dials": ("focus",), "num_pictures": 1}, "--num-pictures 1: expected 2 or more"),
         ({"dials": ("focus",), "frame_rate": 0.0}, "--frame-rate 0: expected more than 0"),
         ({"dials": ("focus",), "rendered_output_names": ("hdr",)}, "hdr has no upper end"),

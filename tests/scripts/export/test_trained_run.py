@@ -4,6 +4,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 
 from neucam_nerfstudio.scripts.export import trained_run
+from neucam_nerfstudio.scripts.export.options import chosen_moments
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run, strip_of_rows, without_settings
 
 
@@ -38,6 +39,15 @@ def test_a_shot_without_time_is_the_reference_frame_s(moving_run):
 def test_a_dial_beyond_its_end_is_named_as_the_option(still_run):
     with pytest.raises(ExportError, match=r"--exposure-stops 30: Exposure \(stops\) goes from -\d"):
         Shot(exposure_stops=30.0).turn(still_run.model.dials)
+
+
+def test_a_frame_that_training_moved_beyond_the_dial_is_shot_at_its_own_settings(still_run):
+    learned = still_run.model.state_dict()
+    learned["camera.focus.positions"] = torch.tensor([-1.75, 0.0, 1.0])
+    still_run.model.load_state_dict(learned)
+    (moment,) = chosen_moments(still_run, ("F0E0",), None)
+    still_run.render(("rgb",), moment.shot, lambda: None)
+    assert still_run.model.dials.focus_position == -1.75
 
 
 def test_frame_settings_are_what_was_learned(still_run, moving_run):
