@@ -28,7 +28,10 @@ STRIP_ALIGNMENT_ROWS = 64
 """Strips begin at multiples of this: the coarsest pyramid pixels of neighbouring strips then coincide."""
 
 BLUR_SEARCH_SIDE = 1024
-"""The blur is estimated on pictures of at most this longer side, and of at most half the captured one."""
+"""The blur is estimated on pictures of at most this longer side, reduced at least to half."""
+
+LEAST_BLUR_PX = 0.5
+"""Less blur than this, in pixels of a reduced picture, cannot be told from none."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,15 @@ class _StackMerger:
         """The focus stack within some rows."""
         return self._merge([frame[rows] for frame in self.frames])
 
-    def reduced(self, longer_side: int) -> tuple[FocusStack, float]:
-        """The whole focus stack from photographs of a smaller size, and how many times smaller they are."""
-        _, height, width = self.shape
-        factor = max(2.0, max(height, width) / longer_side)
-        size = (max(1, round(width / factor)), max(1, round(height / factor)))
-        return self._merge([cv2.resize(to_codes(f), size, interpolation=cv2.INTER_AREA) for f in self.frames]), factor
+    def reduced(self, factor: float, rows: slice = slice(None), columns: slice = slice(None)) -> FocusStack:
+        """The focus stack, within some rows and columns, from photographs that were made so many times smaller."""
+
+        def small(frame: np.ndarray) -> np.ndarray:
+            part = to_codes(frame[rows, columns])
+            size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
+            return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+
+        return self._merge([small(frame) for frame in self.frames])
 
     def _merge(self, frames) -> FocusStack:
         settings = [np.flatnonzero(self.focus_index == index) for index in np.unique(self.focus_index)]
@@ -145,10 +151,37 @@ def _fuse(merger: _StackMerger):
         for rows, _ in overlapping_strips(height, width):
             log_radiance[rows] = merger.rows(rows).log_radiance[0]
         return log_radiance, focus, 0.0
-    reduced, factor = merger.reduced(BLUR_SEARCH_SIDE)
-    blur = stack_blur(reduced) * factor
+    blur = _stack_blur_px(merger)
     for rows, with_margin in overlapping_strips(height, width):
         inner = slice(rows.start - with_margin.start, rows.stop - with_margin.start)
         sharp, sharpest = fuse_stack(merger.rows(with_margin), blur)
         log_radiance[rows], focus[rows] = sharp[inner], sharpest[inner]
     return log_radiance, focus, blur
+
+
+def _stack_blur_px(merger: _StackMerger) -> float:
+    """Blur of a pixel one focus setting out of focus, in pixels of the photographs.
+
+    It is looked for on the whole picture made small; if it is too small to be told there, again on the part with the
+    most detail, made less small.
+    """
+    _, height, width = merger.shape
+    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE)
+    whole, whole_factor = merger.reduced(factor), factor
+    blur_px = stack_blur(whole)
+    while blur_px < LEAST_BLUR_PX and factor > 2:
+        factor = max(2.0, factor / 2)
+        part = _part_with_detail(whole, factor / whole_factor)
+        rows, columns = (slice(round(side.start * whole_factor), round(side.stop * whole_factor)) for side in part)
+        blur_px = stack_blur(merger.reduced(factor, rows, columns))
+    return blur_px * factor
+
+
+def _part_with_detail(stack: FocusStack, share: float) -> tuple[slice, slice]:
+    """Rows and columns of the part with the most detail; its sides are this share of the picture's."""
+    detail = np.max([np.abs(cv2.Laplacian(image, cv2.CV_32F)).mean(-1) for image in stack.log_radiance], axis=0)
+    height, width = (max(1, round(side * share)) for side in detail.shape)
+    sums = cv2.integral(detail)
+    in_part = sums[height:, width:] - sums[height:, :-width] - sums[:-height, width:] + sums[:-height, :-width]
+    top, left = map(int, np.unravel_index(in_part.argmax(), in_part.shape))
+    return slice(top, top + height), slice(left, left + width)

@@ -1,11 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical import warm_start
 from neucam_nerfstudio.classical.response_estimation import LN2
 from neucam_nerfstudio.classical.warm_start import classical_estimate, overlapping_strips
 
 STOPS = [-2.0, 0.0, 2.0]
+
+
+DESK = Path(__file__).parents[2] / "dataset" / "MFME" / "Desk"
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +99,15 @@ def test_strips_show_no_seams(tall_view, monkeypatch):
     in_strips = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
     assert np.abs(whole.log_radiance - in_strips.log_radiance).max() < 0.02
     assert np.abs(whole.sharpest_focus - in_strips.sharpest_focus).max() < 0.05
+
+
+@pytest.mark.parametrize("side", [40, 60, 80])
+def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(side, monkeypatch):
+    """As of many megapixels, where a fine stack's blur is a fraction of a pixel of the reduced picture."""
+    capture = load_capture(DESK, train_frames=("*E1",))
+    focus_index, stops = [0, 1, 2], [0.0, 0.0, 0.0]
+    expected = classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px
+    monkeypatch.setattr(warm_start, "BLUR_SEARCH_SIDE", side)
+    assert classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px == pytest.approx(
+        expected, rel=0.35
+    )
