@@ -41,7 +41,7 @@ class LargePictures:
 
     capture: Path = Path("dataset/MFME/Desk")
     """Still capture with exposure.txt, 8-bit photographs and gt/all_in_focus_hdr.exr."""
-    repeats: tuple[int, ...] = (2, 4)
+    repeats: tuple[int, ...] = (4,)
     """How often it is repeated each way."""
     output_path: Path = Path("benchmarks/results")
     """Folder for large_pictures.md and large_pictures.json."""
