@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class FrameDials:
             step=1,
             hint="Shows the moment of a frame, counted from 0.",
         )
+        # The viewer calls back from many threads: seen halfway, a turn would look like one of somebody else.
+        self._turning = threading.RLock()
         self._index, self._compared_index = self._reference_index, None
         self._viewer: Viewer | None = None
         self._output_before = ""
@@ -62,7 +65,8 @@ class FrameDials:
 
     def follow(self) -> None:
         """Keeps focus and exposure that nobody has turned at their frame's settings as they are learned now."""
-        self._dials.follow(self._settings_of_frame(self._index))
+        with self._turning:
+            self._dials.follow(self._settings_of_frame(self._index))
 
     def compare_with(self, index: int | None) -> None:
         """Turns focus, exposure and time to a frame's own, and shows the residual; or ends that.
@@ -70,23 +74,25 @@ class FrameDials:
         Args:
             index: Of the frame in the capture; None compares with none.
         """
-        started, ended = self._compared_index is None is not index, self._compared_index is not None is index
-        self._compared_index = index
-        if index is not None:
-            self._stand_at(index)
-            self._dials.stand_at(self._settings_of_frame(index))
-        elif not self._moves:
-            self._stand_at(self._reference_index)
-        _set(self._picker, self._names[0 if index is None else index + 1])
-        if self._viewer is not None and (started or ended):
-            self._show_residual(started)
+        with self._turning:
+            started, ended = self._compared_index is None is not index, self._compared_index is not None is index
+            self._compared_index = index
+            if index is not None:
+                self._stand_at(index)
+                self._dials.stand_at(self._settings_of_frame(index))
+            elif not self._moves:
+                self._stand_at(self._reference_index)
+            _set(self._picker, self._names[0 if index is None else index + 1])
+            if self._viewer is not None and (started or ended):
+                self._show_residual(started)
 
     def turn_to(self, index: int) -> None:
         """Shows the moment of a frame, by its index in the capture; a comparison goes on with that frame."""
-        if self._compared_index is not None:
-            self.compare_with(index)
-        else:
-            self._stand_at(index)
+        with self._turning:
+            if self._compared_index is not None:
+                self.compare_with(index)
+            else:
+                self._stand_at(index)
 
     def _stand_at(self, index: int) -> None:
         self._index = index
@@ -121,19 +127,22 @@ class FrameDials:
         self._stand_at(self._index)
 
     def _picked(self, viewer: Viewer) -> None:
-        chosen = self._names.index(self._picker.value) - 1
-        index = None if chosen < 0 else chosen
-        if index != self._compared_index:
-            self.compare_with(index)
+        with self._turning:
+            chosen = self._names.index(self._picker.value) - 1
+            index = None if chosen < 0 else chosen
+            if index != self._compared_index:
+                self.compare_with(index)
         viewer._trigger_rerender()
 
     def _frame_turned(self) -> None:
-        if self._frame.value != self._index:
-            self.turn_to(int(self._frame.value))
+        with self._turning:
+            if self._frame.value != self._index:
+                self.turn_to(int(self._frame.value))
 
     def _time_turned(self) -> None:
-        if (nearest := self._nearest_frame()) != self._index:
-            self.turn_to(nearest)
+        with self._turning:
+            if (nearest := self._nearest_frame()) != self._index:
+                self.turn_to(nearest)
 
 
 def _set(element: ViewerElement, value: str | int) -> None:

@@ -1,5 +1,7 @@
 """Dials that go by frames: focus, exposure and time go to a frame's own, and nerfstudio's time slider goes along."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -31,6 +33,7 @@ def frame_dials(num_frames: int = 5, moves: bool = False) -> FrameDials:
 def viewer():
     """nerfstudio's control panel around a real server, as far as the dials meet it."""
     server = viser.ViserServer(host="127.0.0.1", verbose=False)
+    server.gui._thread_executor = ThreadPoolExecutor(max_workers=1)  # callbacks one after the other, for `settle`
     panel = ControlPanel(server, True, 10.0, Mock(), Mock(), Mock())
     panel.update_output_options(["Photograph", RESIDUAL])
     yield SimpleNamespace(viser_server=server, control_panel=panel, _trigger_rerender=Mock())
@@ -41,8 +44,6 @@ def settle(viewer) -> None:
     """Waits for callbacks, and those that they cause."""
     for _ in range(5):
         viewer.viser_server.gui._thread_executor.submit(lambda: None).result()
-        executor = viewer.viser_server.gui._thread_executor
-        [future.result() for future in [executor.submit(lambda: None) for _ in range(64)]]
 
 
 def dialled(dials: FrameDials) -> tuple[float, float]:
@@ -64,6 +65,27 @@ def test_comparing_sets_focus_and_exposure_to_the_frame_s_own_and_back():
     assert dials._dials.read().display_exposure_stops == 0.0
     dials.compare_with(None)
     assert dialled(dials) == (0.2, 2.0) and dials.compared_index is None
+
+
+def test_a_late_call_of_the_time_slider_does_not_undo_a_comparison(viewer, monkeypatch):
+    """It sees the frame turned and the time not yet, unless it waits for both."""
+    dials = frame_dials(moves=True)
+    dials.install(viewer)
+    late = threading.Thread(target=dials._time_turned)
+
+    def follow(own: OwnSettings) -> None:
+        if not late.is_alive():
+            late.start()
+            late.join(timeout=0.2)
+
+    stood_at = []
+    monkeypatch.setattr(dials._dials, "follow", follow)
+    monkeypatch.setattr(dials._dials, "stand_at", stood_at.append)
+    dials.compare_with(4)
+    late.join()
+    settle(viewer)
+    assert dials.compared_index == dials.index == 4 and viewer.control_panel.time == 1.0
+    assert set(stood_at) == {settings_of_frame(4)}
 
 
 def test_of_what_moves_a_turned_dial_stays_from_frame_to_frame():
