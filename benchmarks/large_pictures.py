@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 import tyro
 from jaxtyping import Shaped
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -27,9 +26,11 @@ from benchmarks.results_table import HDR_COLUMNS, Result, Table, number
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.method_configs.methods import neucam
 from neucam_nerfstudio.rendering.image_files import write_image
+from neucam_nerfstudio.rendering.radiance_files import write_radiance
 
-RAYS = 8192
+RAYS = neucam.config.pipeline.datamanager.train_num_rays_per_batch
 """That `neucam` draws a step."""
 
 Picture = Shaped[np.ndarray, "height width 3"]
@@ -82,8 +83,7 @@ def repeat_capture(capture: Capture, times: int, folder: Path) -> Path:
         write_image(folder / f"{frame.name}.png", repeated(pixels, times) / 255)
     shutil.copy(capture.folder / "exposure.txt", folder)
     truth = repeated(read_radiance(capture.radiance_truth[capture.reference_index]).astype(np.float32), times)
-    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
-    OpenEXR.File(header, {"RGB": truth}).write(str(folder / "gt/all_in_focus_hdr.exr"))
+    write_radiance(folder / "gt/all_in_focus_hdr.exr", truth, "float")
     return folder
 
 

@@ -95,6 +95,15 @@ class Capture:
         return self.eval_indices != self.train_indices
 
     @property
+    def reference_position(self) -> int:
+        """The reference frame's place among the training frames."""
+        return self.train_indices.index(self.reference_index)
+
+    def train_index_nearest(self, time: float) -> int:
+        """The training frame nearest to a time in [0, 1], by its index in the capture."""
+        return min(self.train_indices, key=lambda index: abs(self.times[index] - time))
+
+    @property
     def mask(self) -> Float[np.ndarray, "train height width"] | None:
         """Masks of the training frames in [0, 1], 1 on the foreground; None if the capture has none."""
         return self.side_maps.mask

@@ -53,7 +53,7 @@ def yardstick(capture: Capture) -> Yardstick:
     radiance, sharp = capture.radiance_truth[capture.reference_index], capture.sharp_truth[capture.reference_index]
     pixels = capture.train_pixels
     if capture.moves:
-        pixels = pixels[[capture.train_indices.index(capture.reference_index)]]
+        pixels = pixels[[capture.reference_position]]
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),

@@ -101,19 +101,22 @@ class PlanePyramid(nn.Module):
         values = sample_plane(self.finest(), uv)
         return values if self.detail is None else values + sample_plane(self.learned(), uv)
 
+    @property
+    def _finest_grid(self) -> nn.Parameter:
+        """The grid of the picture's own resolution."""
+        return self.grids[0] if self.detail is None else self.detail
+
     @torch.no_grad()
     def start_from(self, image: Float[Tensor, "height width channels"]) -> None:
         """Sets the picture; what is learned starts from it."""
         for grid in self.grids:
             grid.zero_()
-        finest = self.grids[0] if self.detail is None else self.detail
-        finest.copy_(image.permute(2, 0, 1)[None])
+        self._finest_grid.copy_(image.permute(2, 0, 1)[None])
 
     @torch.no_grad()
     def change_to(self, image: Float[Tensor, "height width channels"]) -> None:
         """Changes the picture in its finest part alone: where it already is as told, nothing changes."""
-        finest = self.grids[0] if self.detail is None else self.detail
-        finest += image.permute(2, 0, 1)[None] - self.image()
+        self._finest_grid.add_(image.permute(2, 0, 1)[None] - self.image())
 
     def total_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring cells of what is learned, down plus across."""
@@ -132,7 +135,7 @@ def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix:
         CaptureError: They were saved for pictures of another size.
     """
     finest = saved.get(f"{prefix}detail", saved.get(f"{prefix}grids.0"))
-    expected = pyramid.grids[0] if pyramid.detail is None else pyramid.detail
+    expected = pyramid._finest_grid
     if finest is None or finest.shape[-2:] == expected.shape[-2:]:
         return
     (saved_height, saved_width), (height, width) = finest.shape[-2:], expected.shape[-2:]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
@@ -42,13 +43,9 @@ def score_image(
     shown = (capture.reference_index,) * len(capture.eval_indices) if at_reference else capture.eval_indices
     frame_index = shown[int(batch["image_idx"])]
     if _all_have(capture.radiance_truth, shown):
-        from neucam_nerfstudio.capture.ground_truth import read_radiance
-
         truth = read_radiance(capture.radiance_truth[frame_index], capture.downscale_factor)
         scores |= hdr_scores(outputs["hdr"].cpu().numpy(), truth, alignment)
     if _all_have(capture.sharp_truth, shown):
-        from neucam_nerfstudio.capture.ground_truth import read_sharp
-
         sharp = read_sharp(capture.sharp_truth[frame_index], capture.downscale_factor)
         scores["psnr_sharp"] = psnr(outputs["all_in_focus"].cpu().numpy(), sharp)
     pictures = {"img": torch.cat([photograph, rendered], 1), "all_in_focus_hdr": outputs["all_in_focus_hdr"]}

@@ -101,21 +101,15 @@ def settings_of_rays(
 
 
 @torch.no_grad()
-def own_settings(
-    camera: ImplicitCamera, capture: Capture, index: int, frames_in_time: FramesInTime | None
-) -> OwnSettings:
+def own_settings(camera: ImplicitCamera, capture: Capture, index: int) -> OwnSettings:
     """What rays without settings of their own are taken at, for a frame as it is learned now.
 
     Args:
         camera: Whose settings they are.
         capture: The photographs.
         index: Of the frame in the capture; one that was held out, of what moves, has those of the nearest in time.
-        frames_in_time: The frames of a capture that moves; None for a still scene.
     """
-    if frames_in_time is not None:
-        time = frames_in_time.boundaries.new_tensor(capture.times[index])
-        index = capture.train_indices[int(frames_in_time.nearest(time))]
-    frame = capture.frames[index]
+    frame = capture.frames[capture.train_index_nearest(capture.times[index]) if capture.moves else index]
     return OwnSettings(
         float(camera.focus.positions[frame.focus_index]), float(camera.exposures.stops[frame.exposure_index])
     )

@@ -49,7 +49,7 @@ def moving_estimate_from(
         list(pixels),
         [capture.exposure_stops(index) for index in capture.train_indices] if known else None,
         [capture.frames[index].exposure_index for index in capture.train_indices],
-        None if is_blurred else capture.train_indices.index(capture.reference_index),
+        None if is_blurred else capture.reference_position,
         margin_px(capture.height, capture.width),
     )
 

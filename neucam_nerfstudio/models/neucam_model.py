@@ -138,10 +138,7 @@ class NeucamModel(Model):
         self.step = 0
         self.local_display = LocalDisplay(self.scene, self.plane, self.reference_time)
         self.camera_back = CameraBack(
-            capture,
-            self.camera,
-            self.plane,
-            lambda index: own_settings(self.camera, capture, index, self.frames_in_time),
+            capture, self.camera, self.plane, lambda index: own_settings(self.camera, capture, index)
         )
         self.register_load_state_dict_post_hook(lambda model, keys: model.camera_back.follow())
 
@@ -260,7 +257,7 @@ class NeucamModel(Model):
         config, rays = self.config, outputs.get("rays")
         if rays is None:
             return training_losses(config.losses, self.scene, self.camera, outputs["rgb"], batch)
-        is_reference = rays.frame_index == self.capture.train_indices.index(self.capture.reference_index)
+        is_reference = rays.frame_index == self.capture.reference_position
         emphasis = reference_emphasis(config.losses, is_reference, self.step)
         losses = training_losses(config.losses, self.scene, self.camera, outputs["rgb"], batch, emphasis)
         return losses | motion_losses(config.motion, self.scene, self.mask_and_flow, rays, self.step)

@@ -36,7 +36,7 @@ class NeucamPipeline(VanillaPipeline):
 
     def _reference_scores(self) -> dict[str, float]:
         capture = self.model.capture
-        position = capture.train_indices.index(capture.reference_index)
+        position = capture.reference_position
         camera = self.datamanager.train_dataset.cameras[position : position + 1].to(self.device)
         self.eval()
         outputs = self.model.get_outputs_for_camera(camera)

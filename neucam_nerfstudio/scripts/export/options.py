@@ -71,7 +71,7 @@ def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -
     if time is not None and frames:
         raise ExportError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
     if time is not None:
-        return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), _trained_nearest(capture, time))]
+        return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), capture.train_index_nearest(time))]
     if not frames:
         return [Moment("", Shot(), capture.reference_index)]
     return [_moment_of_frame(run, index) for index in frame_numbers(capture, frames)]
@@ -82,13 +82,9 @@ def _moment_of_frame(run: TrainedRun, index: int) -> Moment:
     suffix = f"_{capture.frames[index].name}"
     if capture.moves:
         time = capture.times[index]
-        return Moment(suffix, Shot(time), _trained_nearest(capture, time))
+        return Moment(suffix, Shot(time), capture.train_index_nearest(time))
     settings = run.frame_settings()[index]
     return Moment(suffix, Shot(None, settings.focus_position, None, settings.exposure_stops), index)
-
-
-def _trained_nearest(capture: Capture, time: float) -> int:
-    return min(capture.train_indices, key=lambda index: abs(capture.times[index] - time))
 
 
 def checked_time(capture: Capture, time: float) -> float:
