@@ -172,6 +172,12 @@ class ViewerPage:
 
         return eventually("the picture fills the view", filled)
 
+    def brightness(self) -> float:
+        """Mean of the picture alone, without the black around it, 0 to 255."""
+        view = self.picture()
+        top, bottom, left, right = picture_bounds(view)
+        return view[top:bottom, left:right].mean()
+
     def _view(self) -> np.ndarray:
         image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))
         pixels = np.array(image.convert("RGB"))
