@@ -55,3 +55,8 @@ class ImplicitCamera(nn.Module):
         self.exposures = exposures
         self.response = response
         self.mixing: Mixing = mixing
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether the focus position makes a difference to what the camera sees."""
+        return self.blur is not None and self.blur.depends_on_focus

@@ -58,7 +58,7 @@ from neucam_nerfstudio.scene.layered_scene import LayeredField, LayeredScene, Wa
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import MovingField
 from neucam_nerfstudio.viewer.camera_back import CameraBack
-from neucam_nerfstudio.viewer.dials import Dials
+from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 from neucam_nerfstudio.viewer.render_thread import viewer_is_rendering
 
 
@@ -137,15 +137,17 @@ class NeucamModel(Model):
         self.mask_and_flow = MaskAndFlow(capture, config.motion.mask_steps > 0, config.motion.flow_mult > 0)
         self.step = 0
         self.local_display = LocalDisplay(self.scene, self.plane, self.reference_time)
-        self.camera_back = CameraBack(
-            capture, self.camera, self.plane, lambda index: own_settings(self.camera, capture, index)
-        )
+        self.camera_back = CameraBack(capture, self.camera, self.plane, self.settings_of_frame)
         self.register_load_state_dict_post_hook(lambda model, keys: model.camera_back.follow())
 
     @property
     def dials(self) -> Dials:
         """What cameras without settings of their own are set to: the viewer's, one on a path, an exported one."""
         return self.camera_back.dials
+
+    def settings_of_frame(self, index: int) -> OwnSettings:
+        """Focus and exposure of a frame, by its index in the capture, as they are learned now."""
+        return own_settings(self.camera, self.capture, index)
 
     def _response_kind(self) -> ResponseKind:
         """The configured response, unless it is to be learned from photographs that cannot tell it."""
@@ -236,7 +238,7 @@ class NeucamModel(Model):
         settings = settings_of_rays(self.camera, rays, times, dials, self.frames_in_time)
         curves = self.local_display.curves_of_rays(uv, times) if dials.tone_mapping == "local" else None
         display = Display(self.anchors(), dials.tone_mapping, dials.display_exposure_stops, curves)
-        response = self.camera.response if dials.response_on else None
+        response = self.camera.response if dials.response_on or are_of_frames(rays) else None
         outputs = render_outputs(self.scene, self.camera, uv, times, settings, display, response)
         if isinstance(self.scene, LayeredField):
             outputs |= layer_outputs(self.scene, uv, times, display)

@@ -46,8 +46,14 @@ class CameraBack(ViewerControl):
             capture.focus_position(capture.reference_index), capture.exposure_stops(capture.reference_index)
         )
         self._camera = camera
-        has_response = camera.response is not None
-        self.dials = Dials(capture.focuses.positions, capture.exposures.stops, reference, has_response)
+        self.dials = Dials(
+            capture.focuses.positions,
+            capture.exposures.stops,
+            reference,
+            has_focus=camera.has_focus,
+            has_aperture=camera.blur is not None,
+            has_response=camera.response is not None,
+        )
         self.frame_dials = FrameDials(self.dials, capture, settings_of_frame)
         self._comparison = FrameComparison(capture)
         self._facing = FacingCamera(plane)

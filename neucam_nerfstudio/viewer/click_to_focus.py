@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class ClickToFocus:
-    """A button after which one click on the picture focuses there.
+    """A button after which one click on the picture focuses there; pressed again instead, it waits no more.
 
-    It is not always so, because while clicks are read the page turns neither orbit nor pan (viser 0.2.7).
+    Clicks are not always read, because while they are the page turns neither orbit nor pan (viser 0.2.7).
 
     Args:
         plane: The picture.
@@ -30,25 +30,33 @@ class ClickToFocus:
 
     def __init__(self, plane: ImagePlane, blur: LensBlur, dials: Dials) -> None:
         self.plane, self.blur, self.dials = plane, blur, dials
+        self._waiting: set[int] = set()
 
     def install(self, viewer: Viewer) -> None:
         """Adds the button where the viewer now adds elements."""
         button = viewer.viser_server.gui.add_button(
             "Click to Focus", icon=viser.Icon.FOCUS_2, hint="The next click on the picture turns the focus there."
         )
-        button.on_click(lambda event: self._await_click(event.client, viewer))
+        button.on_click(lambda event: self._pressed(event.client, viewer))
 
-    def _await_click(self, page: viser.ClientHandle, viewer: Viewer) -> None:
-        @page.scene.on_pointer_event("click")
+    def _pressed(self, page: viser.ClientHandle, viewer: Viewer) -> None:
+        scene = page.scene
+        if page.client_id in self._waiting:
+            scene.remove_pointer_callback()
+            return
+        self._waiting.add(page.client_id)
+        scene.on_pointer_callback_removed(lambda: self._waiting.discard(page.client_id))
+
+        @scene.on_pointer_event("click")
         def _(click: viser.ScenePointerEvent) -> None:
+            scene.remove_pointer_callback()
             # The page's messages come in on this thread, so that it must not wait for a rendering or a training step.
-            threading.Thread(target=self._focus_at, args=(click, page, viewer), daemon=True).start()
+            threading.Thread(target=self._focus_at, args=(click, viewer), daemon=True).start()
 
-    def _focus_at(self, click: viser.ScenePointerEvent, page: viser.ClientHandle, viewer: Viewer) -> None:
+    def _focus_at(self, click: viser.ScenePointerEvent, viewer: Viewer) -> None:
         with viewer.train_lock or nullcontext():
             position = self.focus_position_seen(click.ray_origin, click.ray_direction)
         if position is not None:
-            page.scene.remove_pointer_callback()
             self.dials.focus_on(position)
 
     @torch.no_grad()

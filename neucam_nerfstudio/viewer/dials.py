@@ -46,8 +46,8 @@ class DialSettings:
         display_exposure_stops: How many stops someone has turned it up: what brightens a tone-mapped picture, which has
             no exposure of its own.
         tone_mapping: How radiance is shown.
-        focus_turned: Whether someone has turned the focus away from the frame's that the dials stand at.
-        exposure_turned: Whether someone has turned the exposure away from that frame's.
+        focus_turned: Whether someone has set the focus, so that it is no longer the frame's that the dials stand at.
+        exposure_turned: The same of the exposure.
         response_on: Whether photographs are developed by the camera's response; else they are linear light, clipped.
     """
 
@@ -72,6 +72,7 @@ class ExactSlider(ViewerSlider[float]):
             self.step,
             self.default_value,
             marks=tuple((end, f"{end:g}") for end in (self.min, self.max)),
+            visible=self.visible,
             hint=self.hint,
         )
 
@@ -114,7 +115,9 @@ class Dials:
     """The dials of a camera that has no settings of its own: the viewer's, or one on a path of `ns-render`.
 
     They stand at a frame's settings, at first the reference frame's, until someone turns them: in the viewer
-    (`CameraBack`), or from Python (`dials.focus_position = 0.3`), where a value beyond a dial's ends raises ValueError.
+    (`CameraBack`), where turning one back to the frame's own value lets it follow the frame again; or from Python
+    (`dials.focus_position = 0.3`), where any value holds until `stand_at`, and one beyond a dial's ends raises
+    ValueError.
     """
 
     def __init__(
@@ -122,6 +125,8 @@ class Dials:
         focus_positions: Sequence[float],
         exposure_stops: Sequence[float],
         reference: OwnSettings,
+        has_focus: bool = True,
+        has_aperture: bool = True,
         has_response: bool = True,
     ) -> None:
         """Sets the dials to the reference frame.
@@ -130,6 +135,8 @@ class Dials:
             focus_positions: Focus positions of the capture, unitless, in any order.
             exposure_stops: Exposures of the capture, stops, in any order.
             reference: Settings of the reference frame.
+            has_focus: Whether the camera's blur depends on the focus; dials without effect are not shown.
+            has_aperture: Whether the camera has a blur.
             has_response: Whether the camera has a response that can be left out.
         """
         self._focus = ExactSlider(
@@ -138,10 +145,14 @@ class Dials:
             min_value=float(min(focus_positions)) - FOCUS_MARGIN,
             max_value=float(max(focus_positions)) + FOCUS_MARGIN,
             step=0.01,
+            visible=has_focus,
             hint="Focus position on the scale learned with the capture: its focus settings lie between -1 and 1.",
         )
         self._aperture = ExactSlider(
-            "Aperture (x as shot)", 1.0, 0.0, 3.0, step=0.05, hint="Factor on the blur: 0 is all in focus."
+            *("Aperture (x as shot)", 1.0, 0.0, 3.0),
+            step=0.05,
+            visible=has_aperture,
+            hint="Factor on the blur: 0 is all in focus.",
         )
         self._exposure = ExactSlider(
             "Exposure (stops)",
@@ -160,6 +171,7 @@ class Dials:
         )
         self._unturned_exposure_stops = self._exposure.value
         self._own = {self._focus: self._focus.value, self._exposure: self._exposure.value}
+        self._held: set[ExactSlider] = set()
 
     def read(self) -> DialSettings:
         """What the dials say now."""
@@ -175,7 +187,7 @@ class Dials:
         )
 
     def _is_turned(self, slider: ExactSlider) -> bool:
-        return slider.value != self._own[slider]
+        return slider in self._held or slider.value != self._own[slider]
 
     def reach(self, focus_positions: Sequence[float], exposure_stops: Sequence[float]) -> None:
         """Moves the ends of focus and exposure outwards where training has moved settings beyond them.
@@ -202,6 +214,7 @@ class Dials:
     def stand_at(self, frame: OwnSettings) -> None:
         """Turns focus, aperture, exposure and response to a frame's own, whatever they were turned to."""
         self.aperture, self.response_on = 1.0, True
+        self._held.clear()
         for slider, setting in zip((self._focus, self._exposure), frame, strict=True):
             slider.reach(setting)
             self._own[slider] = slider.value = float(setting)
@@ -218,7 +231,7 @@ class Dials:
 
     @focus_position.setter
     def focus_position(self, value: float) -> None:
-        self._focus.turn(value)
+        self._hold(self._focus, value)
 
     @property
     def aperture(self) -> float:
@@ -236,7 +249,11 @@ class Dials:
 
     @exposure_stops.setter
     def exposure_stops(self, value: float) -> None:
-        self._exposure.turn(value)
+        self._hold(self._exposure, value)
+
+    def _hold(self, slider: ExactSlider, value: float) -> None:
+        slider.turn(value)
+        self._held.add(slider)
 
     @property
     def response_on(self) -> bool:

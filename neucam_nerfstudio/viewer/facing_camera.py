@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 MARGIN = 1.02
 """Room left around the picture, as a factor on its size."""
+
+POSITIONS_UNDER_WAY = 16
+"""How many of the camera's latest positions a page may still report."""
 
 
 def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:
@@ -76,7 +80,7 @@ class SquareView:
         self.plane = plane
         self.client = client
         self.aspect = 0.0
-        self.own_positions: list[np.ndarray] = []
+        self.own_positions: deque[np.ndarray] = deque(maxlen=POSITIONS_UNDER_WAY)
         self.fit()
         client.camera.on_update(self._follow_shape)
 
@@ -90,13 +94,13 @@ class SquareView:
         distance = VISER_NERFSTUDIO_SCALE_RATIO * fitting_distance(self.plane, camera.fov, camera.aspect)
         position = np.array([0.0, distance, 0.0])
         # Reports from the page that are still under way have the camera where it stands now.
-        self.own_positions = [*self.own_positions, np.array(camera.position), position]
+        self.own_positions.extend((np.array(camera.position), position))
         with self.client.atomic():
             camera.up_direction = (0.0, 0.0, 1.0)
             camera.position = position
             camera.look_at = (0.0, 0.0, 0.0)
 
     def _follow_shape(self, camera: viser.CameraHandle) -> None:
-        untouched = any(np.allclose(camera.position, own, atol=1e-3) for own in self.own_positions)
+        untouched = np.isclose(camera.position, self.own_positions, atol=1e-3).all(-1).any()
         if untouched and camera.aspect != self.aspect:
             self.fit()

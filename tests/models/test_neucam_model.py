@@ -113,6 +113,16 @@ def test_dials_are_for_cameras_without_settings_of_their_own(build_model, frame_
     assert not torch.allclose(model.get_outputs_for_camera(path)["rgb"], before, atol=0.05)
 
 
+def test_a_response_that_is_dialled_off_leaves_captured_frames_developed(build_model, frame_camera):
+    model = build_model().eval()
+    camera = frame_camera(0)
+    frame, dialled = camera, camera_without_settings(camera)
+    before = [model.get_outputs_for_camera(seen)["rgb"] for seen in (frame, dialled)]
+    model.dials.response_on = False
+    after = [model.get_outputs_for_camera(seen)["rgb"] for seen in (frame, dialled)]
+    assert torch.equal(after[0], before[0]) and not torch.allclose(after[1], before[1], atol=0.05)
+
+
 def test_tone_mapping_dial_changes_the_hdr_picture_only(build_model, frame_camera):
     model = build_model().eval()
     camera = camera_without_settings(frame_camera(0))

@@ -1,5 +1,8 @@
 """A click is a ray; where it meets the picture, the lens tells which focus position is sharp."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -35,3 +38,56 @@ def test_from_an_orbited_camera(click):
 def test_nothing_lies_beside_or_behind_the_picture(click):
     assert click.focus_position_seen((5.2, 20.0, 0.0), (0.0, -1.0, 0.0)) is None
     assert click.focus_position_seen((0.0, -20.0, 0.0), (0.0, 1.0, 0.0)) is None
+
+
+class PageScene:
+    """Stands for viser's scene of one page; `click` plays a click on it."""
+
+    def __init__(self):
+        self.on_click = self.removed = None
+
+    def on_pointer_event(self, event_type):
+        assert event_type == "click"
+        return lambda callback: setattr(self, "on_click", callback)
+
+    def on_pointer_callback_removed(self, callback):
+        self.removed = callback
+
+    def remove_pointer_callback(self):
+        assert self.on_click is not None
+        self.on_click = None
+        self.removed()
+
+    def click(self, *ray):
+        self.on_click(SimpleNamespace(ray_origin=ray, ray_direction=(0.0, -1.0, 0.0)))
+
+
+@pytest.fixture
+def page() -> SimpleNamespace:
+    return SimpleNamespace(client_id=0, scene=PageScene())
+
+
+def test_one_click_is_waited_for_wherever_it_goes(click, page):
+    viewer = SimpleNamespace(train_lock=threading.Lock())
+    with viewer.train_lock:  # a training step is under way
+        click._pressed(page, viewer)
+        page.scene.click(-4.8, 20.0, 0.0)
+        assert page.scene.on_click is None
+        click._pressed(page, viewer)
+        assert page.scene.on_click is not None
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon and "_focus_at" in thread.name:
+            thread.join()
+    assert click.dials.focus_position == pytest.approx(0.6, abs=0.03)
+    assert page.scene.on_click is not None  # the focusing has not ended the waiting that began after it
+    page.scene.click(-5.2, 20.0, 0.0)
+    assert page.scene.on_click is None and click.dials.focus_position == pytest.approx(0.6, abs=0.03)
+
+
+def test_pressing_again_waits_no_more(click, page):
+    viewer = SimpleNamespace(train_lock=None)
+    click._pressed(page, viewer)
+    click._pressed(page, viewer)
+    assert page.scene.on_click is None
+    click._pressed(page, viewer)
+    assert page.scene.on_click is not None

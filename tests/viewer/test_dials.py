@@ -79,7 +79,22 @@ def test_tell_which_of_them_have_been_turned(dials):
     assert dials.read().exposure_turned and not dials.read().focus_turned
     follow(dials, focus_position=0.2, exposure_stops=0.5)
     assert dials.read().exposure_turned and not dials.read().focus_turned
-    dials.exposure_stops = 0.5
+
+
+def test_a_setting_from_python_holds_even_at_the_frame_s_own_value(dials):
+    dials.exposure_stops = 0.0
+    assert dials.read().exposure_turned and dials.read().display_exposure_stops == 0.0
+    follow(dials, focus_position=0.2, exposure_stops=0.5)
+    assert (dials.focus_position, dials.exposure_stops) == (0.2, 0.0)
+    dials.stand_at(OwnSettings(0.0, 0.5))
+    assert not dials.read().exposure_turned
+
+
+def test_a_page_turns_a_dial_back_to_the_frame_s_own_value(dials, viewer):
+    dials.install(viewer)
+    dials._exposure.gui_handle.value = 1.0
+    assert dials.read().exposure_turned
+    dials._exposure.gui_handle.value = 0.0
     assert not dials.read().exposure_turned
 
 
@@ -176,8 +191,11 @@ def test_turning_a_dial_in_the_viewer_renders_anew(dials, viewer):
     viewer._trigger_rerender.assert_called_once()
 
 
-@pytest.mark.parametrize("has_response", [True, False])
-def test_a_camera_without_response_has_no_dial_for_it(viewer, has_response):
-    dials_at(has_response=has_response).install(viewer)
+@pytest.mark.parametrize(
+    ("part", "label"),
+    [("has_focus", "Focus (position)"), ("has_aperture", "Aperture (x as shot)"), ("has_response", "Response")],
+)
+def test_what_a_camera_lacks_has_no_dial(viewer, part, label):
+    dials_at(**{part: False}).install(viewer)
     handles = viewer.viser_server.gui._gui_input_handle_from_id.values()
-    assert [handle.visible for handle in handles if handle.value is True] == [has_response]
+    assert [handle._impl.label for handle in handles if not handle.visible] == [label]

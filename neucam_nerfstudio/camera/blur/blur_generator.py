@@ -15,9 +15,11 @@ class BlurGenerator(nn.Module, ABC):
 
     Attributes:
         picture_size_px: Width and height of the photographs.
+        depends_on_focus: Whether the focus position makes a difference.
     """
 
     picture_size_px: Float[Tensor, " 2"]
+    depends_on_focus: bool = True
 
     @abstractmethod
     def forward(

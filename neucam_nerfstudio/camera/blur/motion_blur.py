@@ -32,6 +32,8 @@ class MotionBlur(BlurGenerator):
         motion: The scene's motion, which blurs and is learned from the blur.
     """
 
+    depends_on_focus = False
+
     def __init__(self, motion: FrameMotion) -> None:
         super().__init__()
         # Its methods and not the module itself, whose parameters belong to the scene.

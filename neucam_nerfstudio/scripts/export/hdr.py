@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
 from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
 from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
@@ -23,7 +22,7 @@ from neucam_nerfstudio.scripts.export.options import (
     tell_if_cut,
 )
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, ExportError, TrainedRun, load_run
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -111,15 +110,16 @@ def exr_attributes(run: TrainedRun) -> dict[str, str]:
     ]
     return {
         "software": SOFTWARE,
-        "exposureReference": exposure_reference(run.capture),
+        "exposureReference": exposure_reference(run),
         "frameSettings": json.dumps(frames),
     }
 
 
-def exposure_reference(capture: Capture) -> str:
+def exposure_reference(run: TrainedRun) -> str:
     """One line that says which exposure the radiance is relative to."""
-    reference = capture.frames[capture.reference_index]
-    if capture.exposures.source == "unknown":
-        return f"Exposures were estimated from the photographs (reference {reference.path.name})."
+    capture, source = run.capture, run.exposure_source
+    name = capture.frames[capture.reference_index].path.name
+    if source in NOT_GIVEN:
+        return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."
     stops = capture.exposure_stops(capture.reference_index)
-    return f"Radiance at 0 stops; {reference.path.name} has {stops:+g} stops ({capture.exposures.source})."
+    return f"Radiance at 0 stops; {name} has {stops:+g} stops ({source})."

@@ -74,17 +74,15 @@ def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -
         return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), capture.train_index_nearest(time))]
     if not frames:
         return [Moment("", Shot(), capture.reference_index)]
-    return [_moment_of_frame(run, index) for index in frame_numbers(capture, frames)]
+    return [_moment_of_frame(capture, index) for index in frame_numbers(capture, frames)]
 
 
-def _moment_of_frame(run: TrainedRun, index: int) -> Moment:
-    capture = run.capture
+def _moment_of_frame(capture: Capture, index: int) -> Moment:
     suffix = f"_{capture.frames[index].name}"
     if capture.moves:
         time = capture.times[index]
         return Moment(suffix, Shot(time), capture.train_index_nearest(time))
-    settings = run.frame_settings()[index]
-    return Moment(suffix, Shot(None, settings.focus_position, None, settings.exposure_stops), index)
+    return Moment(suffix, Shot(frame_index=index), index)
 
 
 def checked_time(capture: Capture, time: float) -> float:

@@ -23,7 +23,7 @@ from neucam_nerfstudio.rendering.image_plane import picture_lattice
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
 from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun, load_run
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0
 """Between which the published code writes its curves; a captured range that goes beyond them widens the table."""
@@ -119,8 +119,8 @@ def settings_rows(run: TrainedRun) -> list[Row]:
         [
             frame.name,
             frame.exposure_stops,
-            "" if capture.exposures.source == "unknown" else capture.exposure_stops(index),
-            capture.exposures.source,
+            "" if run.exposure_source in NOT_GIVEN else capture.exposure_stops(index),
+            run.exposure_source,
             "" if frame.focus_position is None else frame.focus_position,
         ]
         for index, frame in enumerate(run.frame_settings())

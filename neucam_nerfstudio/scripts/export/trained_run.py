@@ -10,17 +10,20 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.blur.motion_blur import MotionBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 
 if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
 
     from neucam_nerfstudio.capture.capture import Capture
     from neucam_nerfstudio.models.neucam_model import NeucamModel
-    from neucam_nerfstudio.viewer.dials import Dials
+    from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 
 RAYS_PER_STRIP = 1 << 17
 """Rays whose outputs, all of them, are held at a time: about 20 MB."""
+
+NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
+"""Sources of exposures that are none, and what was done instead."""
 
 
 class ExportError(ValueError):
@@ -28,26 +31,33 @@ class ExportError(ValueError):
 
 
 class Shot(NamedTuple):
-    """When and with which settings a picture is taken; None leaves a dial where it is, at the reference frame's.
+    """When and with which settings a picture is taken; None leaves a dial at the frame's own setting.
 
     Attributes:
         time: Of a capture that moves, [0, 1]; None is the reference frame's.
         focus_position: Focus dial, on the learned scale.
         aperture: Aperture dial: 0 no blur, 1 as captured, up to 3.
         exposure_stops: Exposure dial, +1 doubles the light.
+        frame_index: The frame of the capture that the dials stand at; None is the reference frame.
     """
 
     time: float | None = None
     focus_position: float | None = None
     aperture: float | None = None
     exposure_stops: float | None = None
+    frame_index: int | None = None
 
-    def turn(self, dials: Dials) -> None:
-        """Sets the dials.
+    def turn(self, dials: Dials, frame: OwnSettings) -> None:
+        """Sets the dials, wherever an earlier shot has left them.
+
+        Args:
+            dials: The model's.
+            frame: Settings of the frame that they stand at.
 
         Raises:
             ExportError: A setting lies beyond its dial's ends.
         """
+        dials.stand_at(frame)
         for dial in ("focus_position", "aperture", "exposure_stops"):
             setting = getattr(self, dial)
             if setting is None:
@@ -94,6 +104,12 @@ class TrainedRun(NamedTuple):
     def _rows_per_strip(self) -> int:
         return max(1, RAYS_PER_STRIP // self.capture.width)
 
+    @property
+    def exposure_source(self) -> str:
+        """What the frames' exposures come from: the capture's source, or `learned` where the model ignores that."""
+        follows_capture = isinstance(self.model.camera.exposures, SettingExposures)
+        return self.capture.exposures.source if follows_capture else "learned"
+
     def output_channels(self) -> dict[str, int]:
         """How many channels each output of the model has."""
         first_row = self.model.get_outputs_for_camera(strip_of_rows(self.camera, 0, 1, None))
@@ -112,7 +128,8 @@ class TrainedRun(NamedTuple):
         Raises:
             ExportError: A setting lies beyond its dial's ends.
         """
-        shot.turn(self.model.dials)
+        frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
+        shot.turn(self.model.dials, self.model.settings_of_frame(frame_index))
         height, width = self.capture.height, self.capture.width
         pictures: dict[str, np.ndarray] = {}
         for top in self.strips:
@@ -128,10 +145,11 @@ class TrainedRun(NamedTuple):
     def frame_settings(self) -> list[FrameSettings]:
         """What has been learned of each frame."""
         camera = self.model.camera
-        has_focus = camera.blur is not None and not isinstance(camera.blur, MotionBlur)
         stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
         return [
-            FrameSettings(frame.name, stops[frame.exposure_index], positions[frame.focus_index] if has_focus else None)
+            FrameSettings(
+                frame.name, stops[frame.exposure_index], positions[frame.focus_index] if camera.has_focus else None
+            )
             for frame in self.capture.frames
         ]
 

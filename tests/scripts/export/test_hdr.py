@@ -39,11 +39,12 @@ def test_the_header_says_where_the_file_comes_from(tmp_path):
     assert frames[2] == {"name": "F0E2", "exposure_stops": 3.0, "focus_position": -1.0} and len(frames) == 9
 
 
-def test_exposures_nobody_gave_are_not_claimed(desk):
+def test_exposures_nobody_gave_are_not_claimed(still_run, deformed_run):
     from dataclasses import replace
 
-    unknown = replace(desk, exposures=replace(desk.exposures, source="unknown"))
-    assert "estimated" in exposure_reference(unknown)
+    unknown = replace(still_run.capture, exposures=replace(still_run.capture.exposures, source="unknown"))
+    assert "estimated" in exposure_reference(still_run._replace(capture=unknown))
+    assert "learned" in exposure_reference(deformed_run)
 
 
 def test_further_channels_and_the_defocus_of_the_captured_aperture(still_run, tmp_path):

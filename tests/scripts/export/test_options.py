@@ -29,7 +29,7 @@ def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
 
 def test_frames_of_a_still_scene_are_their_settings(still_run):
     (moment,) = chosen_moments(still_run, ["F0E2"], None)
-    assert moment == ("_F0E2", Shot(None, -1.0, None, 3.0), 2)
+    assert moment == ("_F0E2", Shot(frame_index=2), 2)
 
 
 def test_frames_of_a_moving_scene_are_their_times(moving_run):

@@ -80,7 +80,8 @@ def test_the_terminal_leaves_out_what_nobody_knows(still_run):
     assert table.row_count == 9
 
 
-def test_exposures_nobody_gave_have_no_start(still_run):
+def test_exposures_nobody_gave_have_no_start(still_run, deformed_run):
     capture = still_run.capture
     run = still_run._replace(capture=replace(capture, exposures=replace(capture.exposures, source="unknown")))
     assert response.settings_rows(run)[1][2:4] == ["", "unknown"]
+    assert response.settings_rows(deformed_run)[1][2:4] == ["", "learned"]

@@ -38,7 +38,32 @@ def test_a_shot_without_time_is_the_reference_frame_s(moving_run):
 
 def test_a_dial_beyond_its_end_is_named_as_the_option(still_run):
     with pytest.raises(ExportError, match=r"--exposure-stops 30: Exposure \(stops\) goes from -\d"):
-        Shot(exposure_stops=30.0).turn(still_run.model.dials)
+        still_run.render(("rgb",), Shot(exposure_stops=30.0), lambda: None)
+
+
+def test_a_shot_does_not_remember_the_one_before(still_run):
+    first, _, again = (
+        still_run.render(("rgb",), shot, lambda: None)["rgb"] for shot in (Shot(), Shot(None, 1.0, 0.0, 2.0), Shot())
+    )
+    np.testing.assert_array_equal(first, again)
+
+
+def test_a_frame_s_settings_do_not_brighten_what_is_tone_mapped(still_run):
+    pictures = [
+        still_run.render(("rgb", "all_in_focus_hdr"), Shot(frame_index=index), lambda: None) for index in range(3)
+    ]
+    means = [picture["rgb"].mean() for picture in pictures]
+    assert means[0] < means[1] < means[2]
+    for picture in pictures[1:]:
+        np.testing.assert_array_equal(picture["all_in_focus_hdr"], pictures[0]["all_in_focus_hdr"])
+
+
+def test_an_exposure_holds_through_frames_that_alternate_even_if_it_is_the_reference_s(moving_run):
+    own, held = (
+        [moving_run.render(("rgb",), Shot(time, exposure_stops=stops), lambda: None)["rgb"] for time in (0.0, 1 / 3)]
+        for stops in (None, moving_run.capture.exposure_stops(moving_run.capture.reference_index))
+    )
+    assert abs(own[0].mean() - own[1].mean()) > 5 * abs(held[0].mean() - held[1].mean())
 
 
 def test_a_frame_that_training_moved_beyond_the_dial_is_shot_at_its_own_settings(still_run):
