@@ -88,7 +88,7 @@ def _png_chunks(metadata: PhotographMetadata) -> dict[bytes, bytes]:
     if metadata.icc_profile is not None:
         chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
     if metadata.exif is not None:
-        chunks[b"eXIf"] = metadata.exif.tobytes().removeprefix(b"Exif\0\0")
+        chunks[b"eXIf"] = metadata.exif.block()
     return chunks
 
 
@@ -97,7 +97,10 @@ def _write_jpeg(
 ) -> None:
     from PIL import Image
 
-    options = {"icc_profile": metadata.icc_profile, "exif": metadata.exif}
-    given = {name: value for name, value in options.items() if value is not None}
+    said = {}
+    if metadata.icc_profile is not None:
+        said["icc_profile"] = metadata.icc_profile
+    if metadata.exif is not None:
+        said["exif"] = b"Exif\0\0" + metadata.exif.block()
     with written_whole(path) as temporary:
-        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **given)
+        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **said)
