@@ -21,14 +21,12 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
     set_tone_mapping,
 )
+from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
-
-PHOTOGRAPHS = ("all_in_focus_hdr", "rgb", "all_in_focus", "background", "foreground")
-"""Outputs in the colours of the photographs; the others are maps."""
 
 
 @dataclass
