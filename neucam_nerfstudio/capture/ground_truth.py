@@ -17,6 +17,7 @@ from neucam_nerfstudio.capture.photographs import (
     WHITE_LEVEL,
     downscale,
     natural_order,
+    open_with_pillow,
     read_photograph,
 )
 
@@ -195,9 +196,7 @@ def _hdr_size(path: Path) -> tuple[int, int]:
 
 
 def _photograph_size(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with open_with_pillow(path) as image:
         return image.height, image.width
 
 

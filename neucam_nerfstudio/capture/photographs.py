@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.errors import CaptureError
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
@@ -21,6 +26,9 @@ PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
 
 WHITE_LEVEL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 """Pixel value of full white, by the file's own number type."""
+
+PILLOW_LIMIT = threading.Lock()
+"""Held while Pillow's limit is lifted: it is one for all threads, and photographs are read by several."""
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
@@ -121,6 +129,26 @@ def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
     return pixels
 
 
+def open_with_pillow(path: Path, formats: tuple[str, ...] | None = None) -> ImageFile:
+    """Opens a picture of any size, as `PIL.Image.open` does.
+
+    Pillow refuses pictures of more than 179 megapixels, to protect servers from files that strangers send; photographs
+    are the user's own, and panoramas and stitched scans are larger.
+
+    Args:
+        path: The picture.
+        formats: Names of the formats that it may have, as Pillow calls them; None is any.
+    """
+    from PIL import Image
+
+    with PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
 def broken_file_message(path: Path, detail: object) -> str:
     """One line for a file that cannot be decoded, with the decoder's reason if it gave one."""
     reason = f" ({detail})" if str(detail).strip() else ""
@@ -129,10 +157,10 @@ def broken_file_message(path: Path, detail: object) -> str:
 
 def _decode_jpeg(path: Path) -> np.ndarray:
     # Pillow, because OpenCV fills the missing part of a cut-off JPEG with grey and says nothing.
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     try:
-        with Image.open(path, formats=("JPEG",)) as image:
+        with open_with_pillow(path, formats=("JPEG",)) as image:
             ImageOps.exif_transpose(image, in_place=True)
             return np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:

@@ -4,97 +4,104 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt
+from jaxtyping import Float, UInt16
 
-from neucam_nerfstudio.rendering.file_writing import PictureFileError, unsupported, written_whole
+from neucam_nerfstudio.rendering.colour_primaries import BT2020, REC709, ColourPrimaries
+from neucam_nerfstudio.rendering.file_writing import unsupported, written_whole
 from neucam_nerfstudio.rendering.image_files import quantised, write_png
+from neucam_nerfstudio.rendering.strips import in_strips, strips_of_rows
+from neucam_nerfstudio.rendering.ultra_hdr_files import PQ_PEAK_NITS, WHITE_NITS, write_ultra_hdr
 from neucam_nerfstudio.rendering.video_files import even_size
+
+if TYPE_CHECKING:
+    import av
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
-WHITE_NITS = 203.0
-"""Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
-
-PQ_PEAK_NITS = 10_000.0
-"""Luminance that PQ ends at, in cd/m2."""
-
 BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, BT2020_MATRIX, FULL_RANGE = 9, 16, 0, 9, 1
 """Code points of ITU-T H.273, which PNG, AVIF and video streams share."""
-
-REC709_TO_BT2020 = ((0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956))
-"""Linear R, G, B (ITU-R BT.2087, section 2)."""
 
 AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1"}
 """Of SVT-AV1: losses stay below what a display shows."""
 
 
-def write_hdr_picture(path: Path, light: Float[np.ndarray, "height width 3"]) -> None:
+def write_hdr_picture(
+    path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries = REC709
+) -> None:
     """Writes a picture for bright displays, by its suffix.
 
-    - `.jpg`: Ultra HDR (ISO 21496-1 gain map): others show an ordinary JPEG. Written by libvips.
+    - `.jpg`: Ultra HDR (ISO 21496-1 gain map), Rec. 709: others show an ordinary JPEG. See `write_ultra_hdr`.
     - `.png`: 16 bits, PQ values, BT.2020 primaries, said in a `cICP` chunk (PNG, third edition).
     - `.avif`: 10 bits, PQ values, BT.2020 primaries, colour at half resolution. Its size is cut to even numbers.
 
     Args:
         path: File to write, whole or not at all; missing folders are made.
-        light: Linear light, Rec. 709 primaries; 1 is diffuse white (203 cd/m2), more is brighter than paper.
+        light: Linear light; 1 is diffuse white (203 cd/m2), more is brighter than paper.
+        primaries: Of the light.
 
     Raises:
         PictureFileError: If the suffix is another one, or pyvips is missing.
     """
     suffix = path.suffix.lower()
     if suffix == ".jpg":
-        _write_ultra_hdr(path, light)
+        write_ultra_hdr(path, light, primaries)
     elif suffix == ".png":
         full_range_rgb = bytes((BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, FULL_RANGE))
-        write_png(path, quantised(pq_from_light(light), bits=16), {b"cICP": full_range_rgb})
+        bgr = in_strips(light, lambda rows: _pq_samples(rows, primaries)[..., ::-1])
+        write_png(path, bgr, {b"cICP": full_range_rgb})
     elif suffix == ".avif":
-        _write_avif(path, quantised(pq_from_light(light), bits=16))
+        _write_avif(path, light, primaries)
     else:
         raise unsupported(path, "bright displays", HDR_DISPLAY_SUFFIXES)
 
 
-def pq_from_light(light: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+def pq_from_light(
+    light: Float[np.ndarray, "*batch 3"], primaries: ColourPrimaries = REC709
+) -> Float[np.ndarray, "*batch 3"]:
     """PQ values in [0, 1], BT.2020 primaries (SMPTE ST 2084, equation 5.2).
 
     Args:
-        light: Linear light, Rec. 709 primaries; 1 is diffuse white.
+        light: Linear light; 1 is diffuse white.
+        primaries: Of the light.
     """
-    of_bt2020 = light @ np.array(REC709_TO_BT2020, light.dtype).T
+    of_bt2020 = light @ primaries.to(BT2020).T.astype(light.dtype)
     share_of_peak = (of_bt2020 * (WHITE_NITS / PQ_PEAK_NITS)).clip(0, 1)
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     root = share_of_peak**m1
     return ((c1 + c2 * root) / (1 + c3 * root)) ** m2
 
 
-def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"]) -> None:
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:  # the second without the library that it binds
-        raise PictureFileError(
-            f"{path}: Ultra HDR is written by pyvips, which is not installed. Install it with"
-            " pip install 'neucam-nerfstudio[ultrahdr]', or write PNG or AVIF."
-        ) from error
-    picture = pyvips.Image.new_from_array(np.ascontiguousarray(light, np.float32)).copy(interpretation="scrgb")
-    with written_whole(path) as temporary:
-        picture.uhdrsave(str(temporary), Q=95)
+def _pq_samples(light: Float[np.ndarray, "*batch 3"], primaries: ColourPrimaries) -> UInt16[np.ndarray, "*batch 3"]:
+    return quantised(pq_from_light(light, primaries), bits=16)
 
 
-def _write_avif(path: Path, samples: UInt[np.ndarray, "height width 3"]) -> None:
+def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
     os.environ.setdefault("SVT_LOG", "1")  # errors only: the encoder would print its settings
     import av
     from av.video.reformatter import ColorRange
 
-    height, width = even_size(*samples.shape[:2])
-    rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples[:height, :width]), format="rgb48le")
-    picture = rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)
+    picture = _pq_frame(light, primaries)
     with written_whole(path) as temporary, av.open(str(temporary), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1, options=AVIF_OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = width, height, picture.format.name
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         encoder = stream.codec_context
         encoder.color_primaries, encoder.color_trc = BT2020_PRIMARIES, PQ_TRANSFER
         encoder.colorspace, encoder.color_range = BT2020_MATRIX, ColorRange.MPEG
         for frame in (picture, None):
             container.mux(stream.encode(frame))
+
+
+def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> av.VideoFrame:
+    """PQ values with 10 bits and colour at half resolution, cut to even numbers."""
+    import av
+    from av.video.reformatter import ColorRange
+
+    height, width = even_size(*light.shape[:2])
+    rgb = av.VideoFrame(width, height, "rgb48le")
+    lines = np.frombuffer(rgb.planes[0], np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    for rows in strips_of_rows(height, width):
+        lines[rows, : 3 * width] = _pq_samples(light[rows, :width], primaries).reshape(-1, 3 * width)
+    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)

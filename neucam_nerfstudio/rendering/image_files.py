@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt
 
 from neucam_nerfstudio.rendering.file_writing import PictureFileError, unsupported, written_whole
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.rendering.strips import in_strips
 from neucam_nerfstudio.rendering.tiff_files import write_tiff
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -25,7 +26,7 @@ PNG_HEADER_BYTES = 33
 
 def write_image(
     path: Path,
-    image: Float[np.ndarray, "height width channels"],
+    image: Float[np.ndarray, "height width channels"] | UInt[np.ndarray, "height width channels"],
     bits: BitDepth = 8,
     jpeg_quality: int = 95,
     metadata: PhotographMetadata = NOTHING_KEPT,
@@ -34,7 +35,7 @@ def write_image(
 
     Args:
         path: File to write, whole or not at all; missing folders are made.
-        image: Display values in [0, 1]; one channel (grey) or three (R, G, B).
+        image: Display values in [0, 1], or what `quantised` has made of them; one channel (grey) or three (R, G, B).
         bits: Depth of a PNG's or TIFF's sample.
         jpeg_quality: 1 ... 100.
         metadata: What the file says besides; a grey picture takes no colour profile.
@@ -47,10 +48,16 @@ def write_image(
         raise unsupported(path, "pictures", IMAGE_SUFFIXES)
     if suffix in (".jpg", ".jpeg") and bits == 16:
         raise PictureFileError(f"{path}: JPEG has 8 bits a sample; write 16 bits as .png or .tiff.")
-    samples = quantised(image, bits)
+    is_png = suffix == ".png"
+
+    def encode(rows: np.ndarray) -> UInt[np.ndarray, "rows width channels"]:
+        values = quantised(rows, bits) if rows.dtype.kind == "f" else rows
+        return values[..., ::-1] if is_png else values
+
+    samples = in_strips(image, encode)
     if samples.shape[-1] == 1:
         samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
-    if suffix == ".png":
+    if is_png:
         write_png(path, samples, _png_chunks(metadata))
     elif suffix in (".jpg", ".jpeg"):
         _write_jpeg(path, samples, jpeg_quality, metadata)
@@ -68,14 +75,13 @@ def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], c
 
     Args:
         path: File to write.
-        samples: uint8 or uint16; grey or R, G, B.
+        samples: uint8 or uint16; grey or B, G, R.
         chunks: Content of each chunk, by its four-letter name.
     """
     import cv2
     from PIL.PngImagePlugin import putchunk
 
-    bgr = np.ascontiguousarray(samples[..., ::-1]) if samples.ndim == 3 else samples
-    encoded = memoryview(cv2.imencode(".png", bgr)[1])
+    encoded = memoryview(cv2.imencode(".png", samples)[1])
     with written_whole(path) as temporary, temporary.open("wb") as file:
         file.write(encoded[:PNG_HEADER_BYTES])
         for name, content in chunks.items():
@@ -88,7 +94,7 @@ def _png_chunks(metadata: PhotographMetadata) -> dict[bytes, bytes]:
     if metadata.icc_profile is not None:
         chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
     if metadata.exif is not None:
-        chunks[b"eXIf"] = metadata.exif.tobytes().removeprefix(b"Exif\0\0")
+        chunks[b"eXIf"] = metadata.exif.block()
     return chunks
 
 
@@ -97,7 +103,10 @@ def _write_jpeg(
 ) -> None:
     from PIL import Image
 
-    options = {"icc_profile": metadata.icc_profile, "exif": metadata.exif}
-    given = {name: value for name, value in options.items() if value is not None}
+    said = {}
+    if metadata.icc_profile is not None:
+        said["icc_profile"] = metadata.icc_profile
+    if metadata.exif is not None:
+        said["exif"] = b"Exif\0\0" + metadata.exif.block()
     with written_whole(path) as temporary:
-        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **given)
+        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **said)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from neucam_nerfstudio import __version__
-from neucam_nerfstudio.capture.photographs import RAW_SUFFIXES
-
-if TYPE_CHECKING:
-    from PIL import Image
+from neucam_nerfstudio.capture.photographs import RAW_SUFFIXES, open_with_pillow
+from neucam_nerfstudio.rendering.icc_profiles import is_rgb_profile
+from neucam_nerfstudio.rendering.tag_folders import (
+    HEADERS,
+    ByteOrder,
+    Folder,
+    read_folder,
+    read_header,
+    read_pointed,
+    text_tag,
+    tree_bytes,
+)
 
 SOFTWARE = f"neucam-nerfstudio {__version__}"
 """What files say they were written by."""
 
-SOFTWARE_TAG, EXIF_FOLDER, GPS_FOLDER = 305, 34665, 34853
-KEPT_TAGS = {270: "ImageDescription", 271: "Make", 272: "Model", 306: "DateTime", 315: "Artist", 33432: "Copyright"}
+DESCRIPTION_TAG, SOFTWARE_TAG, EXIF_FOLDER, GPS_FOLDER = 270, 305, 34665, 34853
+KEPT_TAGS = {
+    DESCRIPTION_TAG: "ImageDescription",
+    271: "Make",
+    272: "Model",
+    306: "DateTime",
+    315: "Artist",
+    33432: "Copyright",
+}
 """Of the main tags; the others describe how the photograph's file stores its pixels, and not the photograph."""
 DROPPED_EXIF_TAGS = {37500: "MakerNote", 40962: "PixelXDimension", 40963: "PixelYDimension", 40965: "Interoperability"}
 """Of the EXIF tags; they hold places in the photograph's file, or its size."""
@@ -44,16 +60,36 @@ TAGS_OF_DIAL: dict[TurnedDial, dict[int, str]] = {
 """Of the EXIF tags; those that a picture contradicts when it was given another setting (EXIF 2.32)."""
 
 
+class Exif(NamedTuple):
+    """Tags of EXIF, byte for byte those of a photograph.
+
+    Attributes:
+        byte_order: Of all values.
+        main: The main tags, without those that point to folders.
+        folders: The folders of EXIF and GPS tags, by the main tag that points to each.
+    """
+
+    byte_order: ByteOrder
+    main: Folder
+    folders: dict[int, Folder]
+
+    def block(self) -> bytes:
+        """All of it as a JPEG or PNG holds it, from the mark of the byte order on."""
+        start = 8
+        header = HEADERS[self.byte_order] + struct.pack(f"{self.byte_order}I", start)
+        return header + tree_bytes(self.main, self.folders, start, self.byte_order)
+
+
 class PhotographMetadata(NamedTuple):
     """What is kept of a photograph.
 
     Attributes:
-        icc_profile: What its pixel values mean as colours; None if the file does not say.
+        icc_profile: What its R, G, B values mean as colours; None if the file does not say.
         exif: Camera, lens, time, place and settings; None if the file does not say.
     """
 
     icc_profile: bytes | None
-    exif: Image.Exif | None
+    exif: Exif | None
 
 
 def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> PhotographMetadata:
@@ -61,44 +97,40 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
 
     Args:
         path: The photograph. Of camera RAW, which is developed to linear values, the profile is not that of the
-            pixels, so it is not kept; EXIF is, where the file is built like a TIFF. A frame of a video has neither.
+            pixels, so it is not kept; EXIF is, where the file is built like a TIFF. Nor is the profile of grey or CMYK,
+            which are read as R, G, B. A frame of a video has neither.
         turned: What the picture has another setting of than the photograph: EXIF is kept without that.
     """
     if not path.is_file():
         return PhotographMetadata(None, None)
     if path.suffix.lower() in RAW_SUFFIXES:
-        return PhotographMetadata(None, _raw_exif(path, turned))
-    from PIL import Image, UnidentifiedImageError
+        with path.open("rb") as file:
+            return PhotographMetadata(None, _kept(file, turned))
+    from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(path) as photograph:
-            return PhotographMetadata(photograph.info.get("icc_profile"), _kept(photograph.getexif(), turned))
+        with open_with_pillow(path) as photograph:
+            profile = photograph.info.get("icc_profile")
+            exif_file = getattr(photograph.getexif(), "fp", None)  # what Pillow reads EXIF from, if there is any
+            return PhotographMetadata(
+                profile if profile and is_rgb_profile(profile) else None,
+                None if exif_file is None else _kept(exif_file, turned),
+            )
     except UnidentifiedImageError:  # a float TIFF, for one: its pixels are read by another library
         return PhotographMetadata(None, None)
 
 
-def _raw_exif(path: Path, turned: Collection[TurnedDial]) -> Image.Exif | None:
-    from PIL import Image
-
-    exif = Image.Exif()
+def _kept(file: BinaryIO, turned: Collection[TurnedDial]) -> Exif | None:
+    dropped = DROPPED_EXIF_TAGS.keys() | {tag for dial in turned for tag in TAGS_OF_DIAL[dial]}
+    wanted = {EXIF_FOLDER: lambda tag: tag not in dropped, GPS_FOLDER: lambda tag: True}
     try:
-        with path.open("rb") as file:
-            exif.load_from_fp(file)
-            return _kept(exif, turned)
-    except (SyntaxError, OSError):  # not built like a TIFF
+        byte_order, start = read_header(file)
+    except ValueError:  # not built like a TIFF
         return None
-
-
-def _kept(exif: Image.Exif, turned: Collection[TurnedDial]) -> Image.Exif | None:
-    from PIL import Image
-
-    dropped_settings = {tag for dial in turned for tag in TAGS_OF_DIAL[dial]}
-    kept = Image.Exif()
-    kept.update({tag: exif[tag] for tag in KEPT_TAGS if tag in exif})
-    for folder, dropped in ((EXIF_FOLDER, DROPPED_EXIF_TAGS.keys() | dropped_settings), (GPS_FOLDER, ())):
-        if values := {tag: value for tag, value in exif.get_ifd(folder).items() if tag not in dropped}:
-            kept[folder] = values
-    if not kept:
+    main = read_folder(file, start, byte_order, lambda tag: tag in KEPT_TAGS or tag in wanted)
+    pointers = {tag: main.pop(tag) for tag in wanted if tag in main}
+    folders = {tag: read_pointed(file, pointer, byte_order, wanted[tag]) for tag, pointer in pointers.items()}
+    folders = {tag: folder for tag, folder in folders.items() if folder}
+    if not main and not folders:
         return None
-    kept[SOFTWARE_TAG] = SOFTWARE
-    return kept
+    return Exif(byte_order, main | {SOFTWARE_TAG: text_tag(SOFTWARE)}, folders)

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt
+from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.rendering.file_writing import unsupported, written_whole
+from neucam_nerfstudio.rendering.icc_profiles import conversion_to_srgb
 from neucam_nerfstudio.rendering.image_files import quantised, write_image
+from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata
 
 VideoFormat = Literal["mp4", "webm", "gif", "frames"]
 """H.264, VP9, an animated GIF of 256 colours, or a folder of PNG files."""
 
 Picture = Float[np.ndarray, "height width channels"]
 """Display values in [0, 1]; one channel (grey) or three (R, G, B)."""
+
+Rgb8 = UInt8[np.ndarray, "height width 3"]
 
 CODECS = {
     ".mp4": ("libx264", {"crf": "16", "preset": "medium"}),
@@ -53,12 +57,13 @@ def gif_frame_rate(frame_rate: float) -> float:
 
 
 @contextmanager
-def video_file(path: Path, frame_rate: float) -> Iterator[Callable[[Picture], None]]:
+def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
     """A video to add pictures to, one at a time; the file appears when all are added, or not at all.
 
     Args:
         path: `.mp4` (H.264) or `.webm` (VP9), both of even size, or `.gif` (repeats for ever).
         frame_rate: Pictures a second; a GIF takes the nearest that it can have.
+        icc_profile: What the pictures' R, G, B mean as colours; the video shows those in sRGB, which None is taken for.
 
     Yields:
         A function that adds a picture.
@@ -69,23 +74,22 @@ def video_file(path: Path, frame_rate: float) -> Iterator[Callable[[Picture], No
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         raise unsupported(path, "videos", VIDEO_SUFFIXES)
+    to_srgb = None if icc_profile is None else conversion_to_srgb(icc_profile)
     with written_whole(path) as temporary:
-        if suffix == ".gif":
-            with _gif(temporary, frame_rate) as add:
-                yield add
-        else:
-            with _stream(temporary, frame_rate, *CODECS[suffix]) as add:
-                yield add
+        kind = _gif(temporary, frame_rate) if suffix == ".gif" else _stream(temporary, frame_rate, *CODECS[suffix])
+        with kind as add:
+            yield lambda picture: add(_rgb8(picture) if to_srgb is None else to_srgb(_rgb8(picture)))
 
 
 @contextmanager
-def frame_folder(folder: Path) -> Iterator[Callable[[Picture], None]]:
+def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
     """A folder to add pictures to, `00000.png`, `00001.png`, ...; they appear in it when all are added.
 
     Frames of an earlier, longer sequence are taken away, so that the folder holds one sequence; other files stay.
 
     Args:
         folder: Made if missing.
+        icc_profile: What the pictures' R, G, B mean as colours, for the files to say.
 
     Yields:
         A function that adds a picture.
@@ -95,7 +99,7 @@ def frame_folder(folder: Path) -> Iterator[Callable[[Picture], None]]:
 
     def add(picture: Picture) -> None:
         names.append(f"{len(names):05d}.png")
-        write_image(unfinished / names[-1], picture)
+        write_image(unfinished / names[-1], picture, metadata=PhotographMetadata(icc_profile, None))
 
     try:
         yield add
@@ -110,7 +114,7 @@ def frame_folder(folder: Path) -> Iterator[Callable[[Picture], None]]:
 
 
 @contextmanager
-def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) -> Iterator[Callable[[Picture], None]]:
+def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) -> Iterator[Callable[[Rgb8], None]]:
     import av
     from av.video.reformatter import ColorRange
 
@@ -122,11 +126,11 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
         encoder.colorspace = encoder.color_primaries = BT709
         encoder.color_trc, encoder.color_range = SRGB_TRANSFER, ColorRange.MPEG
 
-        def add(picture: Picture) -> None:
+        def add(picture: Rgb8) -> None:
             height, width = even_size(*picture.shape[:2])
             if not encoder.is_open:
                 stream.height, stream.width = height, width
-            rgb = av.VideoFrame.from_ndarray(_rgb8(picture[:height, :width]), format="rgb24")
+            rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
             frame = rgb.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=ColorRange.MPEG)
             container.mux(stream.encode(frame))
 
@@ -135,13 +139,13 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
 
 
 @contextmanager
-def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Picture], None]]:
+def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
     from PIL import Image
 
     pictures: list[Image.Image] = []
 
-    def add(picture: Picture) -> None:
-        rgb = Image.fromarray(_rgb8(picture))
+    def add(picture: Rgb8) -> None:
+        rgb = Image.fromarray(picture)
         pictures.append(rgb.quantize(palette=rgb.quantize(), dither=Image.Dither.FLOYDSTEINBERG))
 
     yield add
@@ -150,5 +154,5 @@ def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Picture], None]]:
     first.save(path, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
 
 
-def _rgb8(picture: Picture) -> UInt[np.ndarray, "height width 3"]:
+def _rgb8(picture: Picture) -> Rgb8:
     return np.ascontiguousarray(np.broadcast_to(quantised(picture, bits=8), (*picture.shape[:2], 3)))

@@ -74,6 +74,15 @@ def test_float_tiff_outside_0_to_1_is_refused(tmp_path, worst):
         read_photograph(tmp_path / "a.tif")
 
 
+def test_a_jpeg_may_have_any_number_of_pixels(tmp_path, monkeypatch):
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "a.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 30 // 3)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(tmp_path / "a.jpg")
+    assert read_photograph(tmp_path / "a.jpg").shape == (30, 40, 3)
+    assert Image.MAX_IMAGE_PIXELS == 400  # other users of Pillow keep their limit
+
+
 def test_grey_becomes_three_equal_channels(tmp_path):
     grey = np.arange(20, dtype=np.uint16).reshape(4, 5) * 3000
     cv2.imwrite(str(tmp_path / "a.png"), grey)

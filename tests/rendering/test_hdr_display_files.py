@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neucam_nerfstudio.rendering.colour_primaries import BT2020
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
 from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light, write_hdr_picture
+
+from .test_colour_primaries import DISPLAY_P3, PROPHOTO
 
 
 @pytest.fixture
@@ -26,6 +29,24 @@ def test_pq_of_a_colour_is_of_bt2020_primaries():
     red, white = pq_from_light(np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
     assert white[0] == pytest.approx(white[1]) == pytest.approx(white[2])
     assert red[0] > red[1] > red[2] > 0  # Rec. 709 red lies inside BT.2020
+
+
+def test_pq_of_other_primaries():
+    """BT.2020 red is PQ's own; white of any primaries is white."""
+    of_bt2020 = pq_from_light(np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]), BT2020)
+    np.testing.assert_allclose(of_bt2020, [[0.5807, 0, 0], [0.5807] * 3], atol=2e-4)
+    of_prophoto = pq_from_light(np.ones((1, 3)), PROPHOTO)
+    np.testing.assert_allclose(of_prophoto, 0.5807, atol=2e-4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".avif"])
+def test_files_hold_colours_converted_from_their_primaries(tmp_path, suffix):
+    light = np.broadcast_to(np.float32([2.0, 0.5, 0.1]), (32, 48, 3))
+    write_hdr_picture(tmp_path / f"a{suffix}", light, DISPLAY_P3)
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        stored = next(container.decode(video=0)).to_ndarray(format="rgb48le") / 65535
+    expected = pq_from_light((DISPLAY_P3.to(BT2020) @ [2.0, 0.5, 0.1])[None], BT2020)[0]
+    np.testing.assert_allclose(stored[16, 24], expected, atol=0.01)
 
 
 def test_png_holds_pq_values_and_says_so(tmp_path, light):

@@ -4,7 +4,7 @@ import pytest
 import tifffile
 
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
-from neucam_nerfstudio.rendering.image_files import write_image
+from neucam_nerfstudio.rendering.image_files import quantised, write_image
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16)])
@@ -24,6 +24,15 @@ def test_tiff_keeps_every_value(tmp_path, bits, dtype, channels):
     stored = tifffile.imread(tmp_path / "picture.tiff")
     assert stored.dtype == dtype
     np.testing.assert_array_equal(stored.reshape(values.shape), np.rint(values * (2**bits - 1)))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.jpg"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_quantised_pictures_are_written_as_they_are(tmp_path, name, channels):
+    values = np.random.default_rng(0).random((7, 5, channels))
+    write_image(tmp_path / name, values)
+    write_image(tmp_path / "kept" / name, quantised(values, 8))
+    assert (tmp_path / "kept" / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
 def test_grey_png_has_one_channel(tmp_path):

@@ -1,5 +1,6 @@
 """Profile and EXIF of a photograph arrive in every kind of picture, and nothing that is only true of its own file."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
-from PIL.TiffImagePlugin import IFDRational
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from neucam_nerfstudio.capture.exif import read_exif
 from neucam_nerfstudio.rendering.image_files import write_image
-from neucam_nerfstudio.rendering.photograph_metadata import read_metadata
+from neucam_nerfstudio.rendering.photograph_metadata import Exif, read_metadata
+from neucam_nerfstudio.rendering.tag_folders import Tag, read_header, text_tag
 
 ORIENTATION, SOFTWARE, MAKE, EXPOSURE_TIME, F_NUMBER, ISO, MAKER_NOTE, EXIF, GPS = (
     *(274, 305, 271, 33434, 33437, 34855, 37500, 34665, 34853),
@@ -84,6 +86,66 @@ def test_a_turned_dial_leaves_out_what_it_makes_untrue(tmp_path, photograph, tur
         assert set(picture.getexif().get_ifd(EXIF)) & settings == settings - left_out
 
 
+def types_and_values(path: Path) -> dict[int, tuple[int, object]]:
+    """Type and value of each main, EXIF and GPS tag, as Pillow reads them."""
+    found = {}
+    with Image.open(path) as picture:
+        exif = picture.getexif()
+        for start in (read_header(exif.fp)[1], exif[EXIF], exif[GPS]):
+            folder = ImageFileDirectory_v2(exif.head)
+            exif.fp.seek(start)
+            folder.load(exif.fp)
+            found |= {tag: (folder.tagtype[tag], folder[tag]) for tag in folder}
+    return found
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff"])
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_tags_keep_their_types_and_every_letter(tmp_path, byte_order, name):
+    """Of a photograph in either byte order: a negative exposure bias, bytes, UTF-8, an unknown 0/0, and GPS."""
+    rational, signed_rational, undefined, byte = 5, 10, 7, 1
+    main = {271: text_tag("Maker"), 270: text_tag("Zürich"), 33432: text_tag("© 2024 Müller")}
+    lens = struct.pack(f"{byte_order}8I", 240, 10, 700, 10, 28, 10, 0, 0)
+    settings = {
+        EXPOSURE_BIAS: Tag(signed_rational, struct.pack(f"{byte_order}2i", -10, 30)),
+        37379: Tag(signed_rational, struct.pack(f"{byte_order}2i", 5, 2)),
+        41728: Tag(undefined, b"\3"),
+        37121: Tag(undefined, b"\1\2\3\0"),
+        42034: Tag(rational, lens),
+    }
+    place = {0: Tag(byte, b"\2\3\0\0"), 1: text_tag("N")}
+    block = b"Exif\0\0" + Exif(byte_order, main, {EXIF: settings, GPS: place}).block()
+    Image.new("RGB", (40, 30)).save(tmp_path / "IMG_1.jpg", exif=block)
+    write_image(tmp_path / name, np.full((12, 20, 3), 0.25), metadata=read_metadata(tmp_path / "IMG_1.jpg"))
+    before, after = types_and_values(tmp_path / "IMG_1.jpg"), types_and_values(tmp_path / name)
+    for tag in (*(main | settings | place),):
+        assert repr(after[tag]) == repr(before[tag])  # 0/0 is not equal to itself
+    assert (after[EXPOSURE_BIAS], after[41728]) == ((signed_rational, -1 / 3), (undefined, b"\3"))
+    assert after[33432][1].encode("latin1").decode() == "© 2024 Müller"
+    assert "© 2024 Müller".encode() in (tmp_path / name).read_bytes()
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / name)), np.uint8(64))
+
+
+def test_broken_exif_is_left_out(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff", icc_profile=PROFILE)
+    assert read_metadata(tmp_path / "a.jpg") == (PROFILE, None)
+
+
+@pytest.mark.parametrize("colour_space", [b"GRAY", b"CMYK", b"Lab "])
+def test_a_profile_of_other_than_rgb_is_left_out(tmp_path, colour_space):
+    """The photograph is read as R, G, B, in files of which a grey or CMYK profile is an error."""
+    profile = PROFILE[:16] + colour_space + PROFILE[20:]
+    Image.new("L", (40, 30)).save(tmp_path / "a.jpg", icc_profile=profile)
+    assert read_metadata(tmp_path / "a.jpg") == (None, None)
+
+
+def test_a_photograph_may_have_any_number_of_pixels(tmp_path, photograph, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 30 // 3)
+    assert read_metadata(photograph).icc_profile == PROFILE
+    with pytest.raises(Image.DecompressionBombError):  # other users of Pillow keep their limit
+        Image.open(photograph)
+
+
 @pytest.mark.parametrize(("name", "bits"), [("a.png", 16), ("a.tiff", 16), ("a.tiff", 8)])
 def test_the_pixels_stay_as_they_are(tmp_path, photograph, name, bits):
     values = np.random.default_rng(0).random((12, 21, 3))
@@ -103,7 +165,7 @@ def test_a_raw_file_tells_its_exif_but_no_profile(tmp_path):
     tiff = write_photograph(tmp_path / "IMG_1.tif")
     metadata = read_metadata(tiff.rename(tmp_path / "IMG_1.nef"))  # camera RAW files are mostly built like TIFF
     assert metadata.icc_profile is None
-    assert metadata.exif[MAKE] == "Maker"
+    assert metadata.exif.main[MAKE].content == b"Maker\0"
 
 
 @pytest.mark.parametrize("name", ["clip.mp4.frames/00003.png", "float.tif", "IMG_1.cr3", "plain.png"])

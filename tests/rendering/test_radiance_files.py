@@ -3,10 +3,15 @@ import numpy as np
 import OpenEXR
 import pytest
 import tifffile
+from PIL import Image
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.rendering import strips
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
+from neucam_nerfstudio.rendering.icc_profiles import linear_profile
 from neucam_nerfstudio.rendering.radiance_files import write_radiance
+
+from .test_colour_primaries import DISPLAY_P3
 
 
 @pytest.fixture
@@ -36,6 +41,38 @@ def test_tiff_is_linear_and_says_what_white_is(tmp_path, radiance):
     peak = float(description.rsplit("stands for ")[1].rstrip("."))
     assert peak == pytest.approx(radiance.max(), rel=1e-5)
     np.testing.assert_allclose(samples / 65535 * peak, radiance, atol=peak / 65535)
+
+
+def test_tiff_has_a_linear_profile_and_says_where_it_comes_from(tmp_path, radiance):
+    said = {"exposureReference": "Radiance at 0 stops; Müller.png has +0 stops.", "frameSettings": "[]"}
+    write_radiance(tmp_path / "scene.tiff", radiance, metadata=said, primaries=DISPLAY_P3)
+    with Image.open(tmp_path / "scene.tiff") as picture:
+        profile = picture.info["icc_profile"]
+        description = picture.getexif()[270].encode("latin1").decode()
+    assert profile == linear_profile(DISPLAY_P3)
+    assert description.splitlines() == [
+        f"Linear radiance: 65535 stands for {radiance.max():.6g}.",
+        "exposureReference: Radiance at 0 stops; Müller.png has +0 stops.",
+        "frameSettings: []",
+    ]
+
+
+def test_files_say_other_primaries(tmp_path, radiance):
+    for suffix in (".exr", ".hdr"):
+        write_radiance(tmp_path / f"scene{suffix}", radiance, primaries=DISPLAY_P3)
+    header = OpenEXR.File(str(tmp_path / "scene.exr"), header_only=True).header()
+    assert header["chromaticities"] == pytest.approx((0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.3290))
+    lines = (tmp_path / "scene.hdr").read_bytes().split(b"\n", 5)
+    assert lines[1] == b"PRIMARIES=0.6800 0.3200 0.2650 0.6900 0.1500 0.0600 0.3127 0.3290"
+    assert lines[:1] + lines[2:5] == [b"#?RADIANCE", b"FORMAT=32-bit_rle_rgbe", b"", b"-Y 12 +X 17"]
+
+
+@pytest.mark.parametrize("name", ["scene.hdr", "scene.tiff"])
+def test_strips_are_no_part_of_the_file(tmp_path, radiance, monkeypatch, name):
+    write_radiance(tmp_path / "whole" / name, radiance)
+    monkeypatch.setattr(strips, "PIXELS_PER_STRIP", 17 * 5)
+    write_radiance(tmp_path / name, radiance)
+    assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_exr_is_read_by_others_as_rgb(tmp_path, radiance, monkeypatch):

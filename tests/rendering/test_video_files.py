@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neucam_nerfstudio.rendering.colour_primaries import REC709
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
+from neucam_nerfstudio.rendering.icc_profiles import linear_profile
 from neucam_nerfstudio.rendering.video_files import even_size, frame_folder, gif_frame_rate, video_file
+
+from .test_colour_primaries import DISPLAY_P3
 
 COLOUR = np.array([0.8, 0.5, 0.2])
 BRIGHTNESS = (0.2, 0.5, 0.8, 1.0)
@@ -34,6 +38,27 @@ def test_videos_show_the_pictures_in_their_colours(tmp_path, name):
         shown = [frame.to_ndarray(format="rgb24") / 255 for frame in container.decode(video=0)]
     for level, frame in zip(BRIGHTNESS, shown, strict=True):
         np.testing.assert_allclose(frame.mean((0, 1)), level * COLOUR, atol=0.015)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif"])
+def test_videos_show_the_colours_of_a_profile_in_srgb(tmp_path, name):
+    """Linear Display P3 light of (0.5, 0.2, 0.1) is (0.574, 0.187, 0.075) of Rec. 709: (198, 120, 78) in sRGB."""
+    picture = np.broadcast_to([0.5, 0.2, 0.1], (32, 48, 3))
+    with video_file(tmp_path / name, 10, linear_profile(DISPLAY_P3)) as add:
+        add(picture)
+        add(picture)
+    with av.open(str(tmp_path / name)) as container:
+        shown = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    light = DISPLAY_P3.to(REC709) @ [0.5, 0.2, 0.1]
+    np.testing.assert_allclose(shown.mean((0, 1)), 255 * (1.055 * light ** (1 / 2.4) - 0.055), atol=4)
+
+
+def test_frames_of_a_folder_keep_a_profile(tmp_path):
+    profile = linear_profile(DISPLAY_P3)
+    with frame_folder(tmp_path / "frames", profile) as add:
+        add(pictures()[0])
+    with Image.open(tmp_path / "frames" / "00000.png") as frame:
+        assert frame.info["icc_profile"] == profile and frame.getpixel((0, 0)) == (41, 26, 10)
 
 
 def test_odd_sizes_lose_a_row_and_a_column(tmp_path):

@@ -55,8 +55,12 @@ class Preview(NamedTuple):
     operator: DisplayOperator
 
     def show(self, radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-        """Display values in [0, 1]."""
-        return tonemap(radiance, self.operator, self.anchors)
+        """Display values in [0, 1]; strip by strip, for tone mapping takes a few times the memory of what it shows."""
+        shown = torch.empty_like(radiance)
+        rows = max(1, RAYS_PER_STRIP // math.prod(radiance.shape[1:-1]))
+        for top in range(0, len(radiance), rows):
+            shown[top : top + rows] = tonemap(radiance[top : top + rows], self.operator, self.anchors)
+        return shown
 
 
 class Edit(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.rendering.colour_primaries import ColourPrimaries
 from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
 from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
 from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
@@ -21,6 +22,7 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
     tell_if_cut,
 )
+from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
 from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, ExportError, TrainedRun, load_run
 
@@ -35,13 +37,17 @@ Picture = Float[np.ndarray, "height width channels"]
 
 @dataclass
 class ExportHdr(PictureCommand):
-    """Writes the all-in-focus scene as linear radiance: hdr.exr (Rec. 709 primaries), or for a bright display."""
+    """Writes the all-in-focus scene as linear radiance: hdr.exr, or for a bright display.
+
+    Colours are those of the reference photograph's colour profile, Rec. 709 without one: EXR, Radiance HDR and TIFF
+    say so, files for bright displays are converted to what these show.
+    """
 
     image_format: RadianceFormat = "exr"
     """exr: OpenEXR, with metadata and further channels. hdr: Radiance HDR (8 bits a colour and a shared exponent).
-    tiff: linear, 16 bits, 65535 for the largest radiance. For bright displays, scaled so that the scene's grey is shown
-    as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one; takes pip install
-    'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
+    tiff: linear, 16 bits, 65535 for the largest radiance, with a colour profile. For bright displays, scaled so that
+    the scene's grey is shown as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one;
+    takes pip install 'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
     precision: Precision | None = None
     """Size of an EXR sample: half is 16 bits, float 32. Default: half."""
     channels: tuple[str, ...] = ()
@@ -61,13 +67,15 @@ class ExportHdr(PictureCommand):
         if self.image_format == "avif":
             tell_if_cut(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
+        primaries = photograph_primaries(run.capture)
         with progress("Rendering radiance", len(moments) * len(run.strips)) as advance:
             for moment in moments:
                 shot = moment.shot._replace(aperture=self.aperture)
                 if self.focus_position is not None:
                     shot = shot._replace(focus_position=self.focus_position)
                 pictures = run.render((self._radiance_name, *self.channels), shot, advance)
-                self._write(run, moment, {name: reduced(picture, self.width_px) for name, picture in pictures.items()})
+                pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
+                self._write(run, moment, pictures, primaries)
 
     @property
     def _radiance_name(self) -> str:
@@ -88,22 +96,21 @@ class ExportHdr(PictureCommand):
             if name not in outputs:
                 raise ExportError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
-    def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture]) -> None:
+    def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
         suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
         radiance = pictures.pop(self._radiance_name)
         with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
             if self.image_format in FOR_BRIGHT_DISPLAYS:
-                write_hdr_picture(path, self._light_for_display(run, radiance))
+                # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
+                radiance *= MIDDLE_GREY / float(run.model.anchors().key) * 2.0**self.display_exposure_stops
+                write_hdr_picture(path, radiance, primaries)
             else:
-                write_radiance(path, radiance, self.precision or "half", exr_attributes(run), pictures)
-
-    def _light_for_display(self, run: TrainedRun, radiance: Picture) -> Picture:
-        """Light with the scene's grey at middle grey of a diffuse white of 1."""
-        return radiance * (MIDDLE_GREY / float(run.model.anchors().key) * 2.0**self.display_exposure_stops)
+                attributes = radiance_attributes(run)
+                write_radiance(path, radiance, self.precision or "half", attributes, pictures, primaries)
 
 
-def exr_attributes(run: TrainedRun) -> dict[str, str]:
-    """What an EXR file's header says of where its radiance comes from; `frameSettings` is JSON."""
+def radiance_attributes(run: TrainedRun) -> dict[str, str]:
+    """What a file says of where its radiance comes from; `frameSettings` is JSON."""
     frames = [
         {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
         for frame in run.frame_settings()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.image_files import NOTHING_KEPT, BitDepth, write_image
+from neucam_nerfstudio.rendering.image_files import NOTHING_KEPT, BitDepth, quantised, write_image
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
@@ -18,14 +21,12 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
     set_tone_mapping,
 )
+from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
-
-PHOTOGRAPHS = ("all_in_focus_hdr", "rgb", "all_in_focus", "background", "foreground")
-"""Outputs in the colours of the photographs; the others are maps."""
 
 
 @dataclass
@@ -63,9 +64,10 @@ class ExportImages(PictureCommand):
         moments = chosen_moments(run, self.frames, self.time)
         metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
         set_tone_mapping(run, self.tone_mapping)
+        as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
         with progress("Rendering pictures", len(moments) * len(run.strips)) as advance:
             for moment, of_photograph in zip(moments, metadata, strict=True):
-                pictures = run.render(self.rendered_output_names, self._dialled(moment.shot), advance)
+                pictures = run.render(self.rendered_output_names, self._dialled(moment.shot), advance, as_kept)
                 for name, picture in pictures.items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     kept = of_photograph if name in PHOTOGRAPHS else NOTHING_KEPT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neucam_nerfstudio.rendering.colour_primaries import ColourPrimaries
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.rendering.image_files import BitDepth, write_image
 from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
@@ -15,8 +16,9 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     shared_picture,
     shared_pictures,
 )
-from neucam_nerfstudio.scripts.export.hdr import exr_attributes
+from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
+from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
 
@@ -46,21 +48,23 @@ class ExportLayers(ExportCommand):
         moments = chosen_moments(run, self.frames, None) if isinstance(run.model.scene, LayeredField) else []
         pictures_a_moment = 1 if "foreground" in shared else 2
         num_pictures = len(shared) + len(moments) * pictures_a_moment
+        primaries = photograph_primaries(run.capture)
         with progress("Rendering layers", num_pictures * len(run.strips)) as advance:
             for name, layer in shared.items():
-                self._write_layer(run, name, shared_picture(layer, run, advance))
+                self._write_layer(run, name, shared_picture(layer, run, advance), primaries)
             for moment in moments:
                 if "foreground" not in shared:
                     time = run.model.reference_time if moment.shot.time is None else moment.shot.time
                     radiance = radiance_of(run.model.scene.foreground, run, time, advance)
-                    self._write_layer(run, f"foreground{moment.suffix}", radiance)
+                    self._write_layer(run, f"foreground{moment.suffix}", radiance, primaries)
                 opacity = run.render(("opacity",), moment.shot, advance)["opacity"]
                 with announced(self.output_path / f"opacity{moment.suffix}.png") as path:
                     write_image(path, opacity, self.bits)
 
-    def _write_layer(self, run: TrainedRun, name: str, radiance: Picture) -> None:
-        preview = Preview(run.model.anchors(), self.tone_mapping).show(radiance)
+    def _write_layer(self, run: TrainedRun, name: str, radiance: Picture, primaries: ColourPrimaries) -> None:
         with announced(self.output_path / f"{name}.exr") as path:
-            write_radiance(path, radiance.cpu().numpy(), self.precision, exr_attributes(run))
+            attributes = radiance_attributes(run)
+            write_radiance(path, radiance.cpu().numpy(), self.precision, attributes, primaries=primaries)
+        preview = Preview(run.model.anchors(), self.tone_mapping)
         with announced(self.output_path / f"{name}.png") as path:
-            write_image(path, preview.cpu().numpy(), self.bits)
+            write_image(path, preview.show(radiance).cpu().numpy(), self.bits)

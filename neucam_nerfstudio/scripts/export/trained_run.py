@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 
@@ -24,6 +23,9 @@ RAYS_PER_STRIP = 1 << 17
 
 NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
 """Sources of exposures that are none, and what was done instead."""
+
+Rows = Float[np.ndarray, "rows width channels"]
+"""A strip of an output."""
 
 
 class ExportError(ValueError):
@@ -116,29 +118,36 @@ class TrainedRun(NamedTuple):
         return {name: values.shape[-1] for name, values in first_row.items()}
 
     def render(
-        self, names: Sequence[str], shot: Shot, advance: Callable[[], None]
-    ) -> dict[str, Float[np.ndarray, "height width channels"]]:
+        self,
+        names: Sequence[str],
+        shot: Shot,
+        advance: Callable[[], None],
+        as_kept: Callable[[Rows], Shaped[np.ndarray, "rows width channels"]] = np.asarray,
+    ) -> dict[str, Shaped[np.ndarray, "height width channels"]]:
         """Takes a picture at the photographs' size.
 
         Args:
             names: The outputs of the model to keep.
             shot: When and with which settings.
             advance: Called after each strip.
+            as_kept: What is kept of each strip, so that pictures need no more memory than what becomes of them; all of
+                it, as float32, unless told.
 
         Raises:
             ExportError: A setting lies beyond its dial's ends.
         """
         frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
         shot.turn(self.model.dials, self.model.settings_of_frame(frame_index))
-        height, width = self.capture.height, self.capture.width
+        height = self.capture.height
         pictures: dict[str, np.ndarray] = {}
         for top in self.strips:
             rows = min(self._rows_per_strip, height - top)
             outputs = self.model.get_outputs_for_camera(strip_of_rows(self.camera, top, rows, shot.time))
             for name in names:
-                strip = _as_numpy(outputs[name])
-                picture = pictures.setdefault(name, np.empty((height, width, strip.shape[-1]), np.float32))
-                picture[top : top + rows] = strip
+                strip = as_kept(outputs[name].cpu().numpy())
+                if name not in pictures:
+                    pictures[name] = np.empty((height, *strip.shape[1:]), strip.dtype)
+                pictures[name][top : top + rows] = strip
             advance()
         return pictures
 
@@ -201,7 +210,3 @@ def strip_of_rows(camera: Cameras, top: int, rows: int, time: float | None) -> C
         camera_type=camera.camera_type,
         times=None if time is None else camera.fx.new_full((1, 1), time),
     )
-
-
-def _as_numpy(values: Tensor) -> Float[np.ndarray, "rows width channels"]:
-    return values.cpu().numpy()

@@ -24,6 +24,7 @@ from neucam_nerfstudio.scripts.export.options import (
     set_tone_mapping,
     tell_if_cut,
 )
+from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, photograph_profile
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
 
@@ -39,7 +40,7 @@ class VideoCommand(ExportCommand):
     """Outputs to show, one video each, such as rgb, all_in_focus_hdr or defocus."""
     video_format: VideoFormat = "mp4"
     """mp4 (H.264) plays everywhere, webm (VP9) in browsers, gif in messages; frames is a folder of PNG files. No ffmpeg
-    needs to be installed."""
+    needs to be installed. Frames keep the colour profile of the photographs, the others show its colours in sRGB."""
     frame_rate: float | None = None
     """Pictures a second. Default: the captured video's, else 24."""
     width_px: int | None = None
@@ -76,21 +77,26 @@ def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], 
     check_display_outputs(run, command.rendered_output_names)
     set_tone_mapping(run, command.tone_mapping)
     _tell_what_differs(command, run.capture, frame_rate)
-    names = command.rendered_output_names
+    names, profile = command.rendered_output_names, photograph_profile(run.capture)
+    colours = {name: profile if name in PHOTOGRAPHS else None for name in names}
     with ExitStack() as files:
         advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * len(run.strips)))
-        videos = {name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate)) for name in names}
+        videos = {
+            name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
+        }
         for shot in shots:
             for name, picture in run.render(names, shot, advance).items():
                 videos[name](reduced(picture, command.width_px))
 
 
 @contextmanager
-def _video(command: VideoCommand, name: str, frame_rate: float) -> Iterator[Callable[[Picture], None]]:
+def _video(
+    command: VideoCommand, name: str, frame_rate: float, icc_profile: bytes | None
+) -> Iterator[Callable[[Picture], None]]:
     is_folder = command.video_format == "frames"
     file_name = name if is_folder else f"{name}.{command.video_format}"
     with announced(command.output_path / file_name) as path:
-        with frame_folder(path) if is_folder else video_file(path, frame_rate) as add:
+        with frame_folder(path, icc_profile) if is_folder else video_file(path, frame_rate, icc_profile) as add:
             yield add
 
 

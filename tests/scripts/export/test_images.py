@@ -3,7 +3,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
 from neucam_nerfstudio.scripts.export.images import ExportImages
@@ -61,6 +61,7 @@ def test_formats(tmp_path, image_format, suffix, bits):
 
 
 MAKE, EXIF_FOLDER, EXPOSURE_TIME = 271, 34665, 33434
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def photographs_with_metadata(still_run, desk, opened, tmp_path):
         exif[MAKE], exif[EXIF_FOLDER] = "Maker", {EXPOSURE_TIME: IFDRational(index + 1)}
         path = tmp_path / "frames" / frame.path.name
         path.parent.mkdir(exist_ok=True)
-        Image.open(frame.path).save(path, exif=exif, icc_profile=b"a profile")
+        Image.open(frame.path).save(path, exif=exif, icc_profile=PROFILE)
         frames.append(dataclasses.replace(frame, path=path))
     opened(still_run._replace(capture=dataclasses.replace(desk, frames=tuple(frames))))
 
@@ -86,7 +87,7 @@ def test_photographs_keep_profile_and_exif_and_maps_do_not(photographs_with_meta
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), width_px=30).main()
     assert said[0] == "Keeping the colour profile and EXIF of F1E1.png."
     with Image.open(tmp_path / "rgb.png") as photograph, Image.open(tmp_path / "defocus.png") as map_:
-        assert photograph.info["icc_profile"] == b"a profile" and photograph.getexif()[MAKE] == "Maker"
+        assert photograph.info["icc_profile"] == PROFILE and photograph.getexif()[MAKE] == "Maker"
         assert photograph.size == map_.size == (30, 20)
         assert not map_.info
     assert exposure_time_s(tmp_path / "rgb.png") == 5

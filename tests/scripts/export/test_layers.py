@@ -1,8 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
+from neucam_nerfstudio.scripts.export import canonical_pictures
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
 
@@ -43,6 +46,23 @@ def test_a_deformed_picture_without_layers_is_all_background(opened, deformed_ru
     ExportLayers(CONFIG, tmp_path, bits=16).main()
     assert names(tmp_path) == ["background.exr", "background.png"]
     assert cv2.imread(str(tmp_path / "background.png"), cv2.IMREAD_UNCHANGED).dtype == np.uint16
+
+
+def test_previews_are_tone_mapped_in_strips(monkeypatch):
+    """Tone mapping takes several times the memory of what it is given."""
+    given = []
+
+    def recorded(radiance, *args):
+        given.append(tuple(radiance.shape))
+        return tonemap(radiance, *args)
+
+    monkeypatch.setattr(canonical_pictures, "tonemap", recorded)
+    monkeypatch.setattr(canonical_pictures, "RAYS_PER_STRIP", 25)
+    preview = canonical_pictures.Preview(DisplayAnchors(torch.tensor(0.2), torch.tensor(3.0)), "reinhard")
+    radiance = torch.linspace(0, 4, 5 * 10 * 3).reshape(5, 10, 3)
+    torch.testing.assert_close(preview.show(radiance), tonemap(radiance, "reinhard", preview.anchors))
+    assert given == [(2, 10, 3), (2, 10, 3), (1, 10, 3)]
+    assert preview.show(torch.ones(60, 3)).shape == (60, 3) and given[3:] == [(25, 3), (25, 3), (10, 3)]
 
 
 def test_a_still_scene_says_what_writes_its_picture(opened, still_run, tmp_path):

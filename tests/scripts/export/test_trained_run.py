@@ -18,6 +18,17 @@ def test_strips_of_rows_make_the_whole_picture(still_run, monkeypatch):
         np.testing.assert_allclose(picture, whole[name].numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_no_more_of_a_strip_is_kept_than_told(still_run, monkeypatch):
+    whole = still_run.render(("rgb", "defocus"), Shot(), lambda: None)
+    monkeypatch.setattr(trained_run, "RAYS_PER_STRIP", 90 * 7)
+    kept = still_run.render(
+        ("rgb", "defocus"), Shot(), lambda: None, lambda strip: np.rint(strip * 255).astype(np.uint8)
+    )
+    for name, picture in kept.items():
+        assert picture.dtype == np.uint8
+        np.testing.assert_allclose(picture, whole[name] * 255, atol=0.51)
+
+
 def test_a_shot_has_the_dials_and_the_time_it_names(still_run, moving_run):
     def red(run, shot):
         return run.render(("rgb",), shot, lambda: None)["rgb"][30, 45, 0]
