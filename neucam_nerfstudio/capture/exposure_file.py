@@ -104,7 +104,7 @@ def _check_agree(values: Sequence[float], exposure_numbers: Sequence[int], path:
             raise CaptureError(
                 f"{path}: one value a frame, but value {earlier + 1} ({values[earlier]:+g}) and value {place + 1}"
                 f" ({values[place]:+g}) both belong to E{number} in name order. Frames of one E<j> have one exposure:"
-                " correct the values, or the names."
+                f" correct the values, or write {len(set(exposure_numbers))} instead, one for each E<j> there is."
             )
 
 

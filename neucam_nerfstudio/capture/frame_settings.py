@@ -21,7 +21,8 @@ from neucam_nerfstudio.capture.settings import (
     middle_frame,
     resolve_exposure_mode,
     resolve_focus_mode,
-    separate_settings,
+    separate_exposures,
+    separate_focus,
     untrained_focus_note,
 )
 from neucam_nerfstudio.capture.still_pictures import StillPictures
@@ -108,7 +109,7 @@ def _settings_of_a_still(
     assigned_focus = assign_focus(*known, pictures, is_focus_stack=choice.frames == "focus-stack")
     known_focus = assigned_focus.indices
     if choice.settings_per_frame:
-        *_, assigned_focus = separate_settings(evidence.stops, len(paths))
+        assigned_focus = separate_focus(len(paths))
     focus_indices, positions, focus_source, focus_note = assigned_focus
     check_settings_differ(*([values[index] for index in train] for values in (focus_indices, levels.numbers, paths)))
     middle = middle_frame(train, focus_indices, evidence.stops or pictures.brightness)
@@ -161,7 +162,7 @@ def _exposures_of_frames(
     mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels, evidence.notes)
     indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
     if choice.settings_per_frame:
-        indices, stops, _ = separate_settings(evidence.stops, num_frames)
+        indices, stops = separate_exposures(evidence.stops, num_frames)
     return indices, ExposureSettings(stops, evidence.stops_source, mode, evidence.dealt)
 
 

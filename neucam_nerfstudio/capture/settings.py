@@ -136,19 +136,9 @@ def _determines(numbers: Sequence[int], stops: Sequence[float] | None) -> bool:
     return stops is None or len(set(zip(numbers, stops, strict=True))) == len(set(numbers))
 
 
-def separate_settings(
-    stops: Sequence[float] | None, num_frames: int
-) -> tuple[list[int], tuple[float, ...], FocusAssignment]:
-    """Each frame with an exposure and a focus setting of its own, numbered in name order, whatever frames share.
-
-    Args:
-        stops: Exposure of each frame, if known.
-        num_frames: Number of frames.
-
-    Returns:
-        Exposure indices, stops of the exposure settings (0 where unknown), and the focus settings.
-    """
-    return list(range(num_frames)), tuple(stops or [0.0] * num_frames), separate_focus(num_frames)
+def separate_exposures(stops: Sequence[float] | None, num_frames: int) -> tuple[list[int], tuple[float, ...]]:
+    """Each frame with an exposure setting of its own, in name order: indices, and stops (0 where unknown)."""
+    return list(range(num_frames)), tuple(stops or [0.0] * num_frames)
 
 
 def separate_focus(num_frames: int) -> FocusAssignment:
@@ -175,15 +165,9 @@ def resolve_exposure_mode(
     if choice == "auto":
         return "fix" if known else "learn"
     if not known and choice != "learn" and max(levels.numbers) > 0:
-        raise CaptureError(
-            " ".join(
-                (
-                    f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}.",
-                    *notes,
-                    "Write them into exposure.txt (stops, one a line), or choose learn.",
-                )
-            )
-        )
+        found = f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}."
+        advice = "Write them into exposure.txt (stops, one a line), or choose learn."
+        raise CaptureError(" ".join((found, *notes, advice)))
     return choice
 
 

@@ -16,7 +16,8 @@ from neucam_nerfstudio.capture.settings import (
     ranks,
     resolve_exposure_mode,
     resolve_focus_mode,
-    separate_settings,
+    separate_exposures,
+    separate_focus,
     spread_evenly,
     untrained_focus_note,
 )
@@ -68,9 +69,8 @@ def test_frames_share_exposure_settings(numbers, stops, indices, setting_stops):
 
 @pytest.mark.parametrize(("stops", "setting_stops"), [([2.0, -1.0, 2.0], (2.0, -1.0, 2.0)), (None, (0.0, 0.0, 0.0))])
 def test_settings_of_each_frame_s_own(stops, setting_stops):
-    exposure_indices, stops_of_settings, focus = separate_settings(stops, 3)
-    assert (exposure_indices, stops_of_settings) == ([0, 1, 2], setting_stops)
-    assert focus == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
+    assert separate_exposures(stops, 3) == ([0, 1, 2], setting_stops)
+    assert separate_focus(3) == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
 
 
 @pytest.mark.parametrize(
