@@ -144,7 +144,8 @@ def focus_by_order(levels: ExposureLevels, pictures: StillPictures) -> tuple[lis
     else:
         finding = f"Some exposures are missing: frames that share most detail make {max(indices) + 1} focus settings."
     if levels.told_by == "brightness":
-        finding += " Judged by brightness alone; neucam-multifocus takes each frame as a focus setting."
+        otherwise = "; neucam-multifocus takes each frame as a focus setting" if max(indices) == 0 else ""
+        finding += f" Judged by brightness alone{otherwise}."
     return indices, f"{finding} {RENAME}."
 
 

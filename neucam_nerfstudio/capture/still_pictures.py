@@ -30,8 +30,9 @@ LEAST_TELLING_SHARE = 0.1
 CELL_PX, NEIGHBOURHOOD_CELLS = 8, 2.0
 """Strength of detail is its mean power in square cells, averaged over a Gaussian of this many."""
 CHANGED_SHARE, LEAST_STRENGTH_CHANGE = 0.05, 0.15
-"""Two pictures differ in focus if this share of them gains or loses this much (log2) of its detail's power. Noise of
-well exposed photographs stays below; a blur of a Gaussian of 0.7 pixels exceeds it."""
+"""Two pictures differ in focus if this share of them gains or loses this much (log2) of its detail's power: noise of up
+to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take one focus for two costs less than the
+reverse."""
 
 
 class StillPictures:
@@ -71,7 +72,7 @@ class StillPictures:
         return median_change(self._blocks(frame), self._blocks(other))
 
     def differ(self, frame: int, other: int) -> bool:
-        """Whether of two frames of one exposure each or one is sharper somewhere, beyond noise."""
+        """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise."""
         return strength_change(self._strength(frame), self._strength(other)) > LEAST_STRENGTH_CHANGE
 
     def disagreement(self, frame: int, other: int) -> float:

@@ -132,6 +132,7 @@ def test_one_focus_setting_comes_from_no_order():
 def test_choice_made_by_brightness_is_said():
     note = focus_by_order(ExposureLevels([0, 1], "brightness"), ALIKE)[1]
     assert "Judged by brightness alone; neucam-multifocus takes each frame as a focus setting." in note
+    assert "Judged by brightness alone. Name" in focus_by_order(ExposureLevels([0, 0], "brightness"), ALIKE)[1]
 
 
 SET_BY_FOCUS = [(focus, level) for focus in range(3) for level in range(3)]
