@@ -17,6 +17,7 @@ from benchmarks.commands import FinishedRun, Measurement, Training, run_measured
 from benchmarks.compare_classical import Photographs
 from benchmarks.moving_classical import eight_bit
 from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.evaluation.alignment import Alignment
@@ -24,7 +25,11 @@ from neucam_nerfstudio.models.frame_settings import exposures_differ
 from neucam_nerfstudio.rendering.image_files import write_image
 
 Method = Literal["neucam", "neucam-multifocus", "neucam-hdr", "neucam-deblur", "neucam-hdr-video"]
-MOVING_METHODS = ("neucam-hdr", "neucam-deblur", "neucam-hdr-video")
+FRAME_KINDS: dict[str, FrameKind] = {
+    "neucam-multifocus": "focus-stack",
+    **dict.fromkeys(("neucam-hdr", "neucam-deblur", "neucam-hdr-video"), "moments"),
+}
+"""What methods take frames for, other than settings of a still scene."""
 
 ENFUSE_FOCUS = ("--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask")
 """How enfuse's manual fuses a focus stack."""
@@ -109,7 +114,7 @@ def open_subject(data: Path, method: Method | None) -> Subject:
     Raises:
         CaptureError: The capture cannot be used.
     """
-    capture = load_capture(data.resolve(), frames="moments" if method in MOVING_METHODS else "settings")
+    capture = load_capture(data.resolve(), frames=FRAME_KINDS.get(method, "settings"))
     if method is None:
         method = "neucam" if len(capture.exposures.stops) > 1 else "neucam-multifocus"
     return Subject(capture, method)

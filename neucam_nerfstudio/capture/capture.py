@@ -20,6 +20,7 @@ from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_referen
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
 from neucam_nerfstudio.capture.split_pixels import SplitPixels, read_pixels
+from neucam_nerfstudio.capture.still_pictures import StillPictures
 
 
 @dataclass(frozen=True)
@@ -145,15 +146,18 @@ def load_capture(
 ) -> Capture:
     """Reads the frames of a capture and finds out their settings.
 
-    Exposure comes from `exposure.txt`, else from EXIF; else it is one for all frames of one `E<j>` or, without such
-    names, one brightness; else it is unknown. Focus settings come from `F<i>` in the names, else from EXIF focus
-    distances, else from the order of the files; of a scene that moves each frame has its own.
+    Exposure comes from `exposure.txt`, else from EXIF unless names or pictures contradict; else it is one for all
+    frames of one `E<j>` or, without such names, one brightness; else it is unknown. Focus settings come from `F<i>` in
+    the names, else from EXIF focus distances unless pictures contradict; else each frame of a focus stack has its own,
+    and others are told by their order, or by the detail they share where exposures are missing. Of a scene that moves
+    each frame has its own.
 
     Args:
         data: A folder of photographs of one view, a video file, a `.npy` file with the array of frames, or a folder
             with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or as `*.hdr`,
             `mask/`, `depth/` and `flow/`.
-        frames: Whether frames are settings of one still scene, or moments of a scene or camera that moves.
+        frames: Whether frames are settings of one still scene, in particular of a focus stack, or moments of a scene or
+            camera that moves.
         train_frames: Name patterns of the frames to train on; the others are held out.
         eval_frames: Name patterns of the frames to hold out; the others train. With both, exactly those are used.
         eval_every: Hold out frames k, 2k, ... counted from 0.
@@ -173,7 +177,8 @@ def load_capture(
     source = open_source(data)
     if len(source.paths) < 2:
         raise CaptureError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
-    evidence = gather_evidence(source)
+    moves = frames == "moments"
+    evidence = gather_evidence(source, moves)
     which = FrameChoice(train_frames, eval_frames, eval_every, frame_range, frame_stride)
     kept, split, selection_note = selection = select_frames(source.paths, which)
     factor = 1 if downscale_factor is None else downscale_factor
@@ -182,8 +187,9 @@ def load_capture(
 
     paths = [source.paths[index] for index in kept]
     choice = SettingsChoice(frames, exposures, focus, settings_per_frame, reference)
-    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pixels.brightness(split), choice)
-    moves = frames == "moments"
+    shown = dict(pixels.by_frame(split))
+    pictures = StillPictures([shown[index] for index in range(len(paths))], pixels.brightness(split))
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     if not moves:
         check_not_identical(pixels.train, data)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)

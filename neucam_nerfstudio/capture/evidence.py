@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres
+from neucam_nerfstudio.capture.exif_check import contradiction_by_names, contradiction_by_pictures
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
 from neucam_nerfstudio.capture.frame_source import FrameSource
 from neucam_nerfstudio.capture.settings import ExposureLevels, ExposureSource, LearnChoice
+from neucam_nerfstudio.capture.still_pictures import StillPictures
 
 Value = TypeVar("Value")
 
@@ -23,7 +25,8 @@ class SettingsEvidence(NamedTuple):
         stops: Exposures, +1 is twice the light.
         stops_source: What told the exposures.
         dioptres: Focus distances in 1/m.
-        note: What was found and not used, in a sentence.
+        notes: What was found and not used, a sentence each.
+        dealt: How the values of `exposure.txt` were dealt out, in words.
     """
 
     focus_numbers: list[int] | None
@@ -31,7 +34,8 @@ class SettingsEvidence(NamedTuple):
     stops: list[float] | None
     stops_source: ExposureSource
     dioptres: list[float] | None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
+    dealt: str | None = None
 
     def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
         """The evidence for some of the frames."""
@@ -46,6 +50,25 @@ class SettingsEvidence(NamedTuple):
             dioptres=pick(self.dioptres),
         )
 
+    def with_checked_exif(self, names: Sequence[str], pictures: StillPictures | None) -> SettingsEvidence:
+        """Without EXIF exposures that cannot be true.
+
+        Args:
+            names: Of the frames.
+            pictures: Of the frames of a still scene; None for one that moves, where brightness changes with the view.
+        """
+        if self.stops is None or self.stops_source != "EXIF":
+            return self
+        wrong = None
+        if self.exposure_numbers is not None:
+            wrong = contradiction_by_names(self.stops, self.exposure_numbers, names)
+        if wrong is None and pictures is not None:
+            wrong = contradiction_by_pictures(self.stops, pictures, names)
+        if wrong is None:
+            return self
+        note = f"EXIF exposures are not used: {wrong}. Write exposure.txt if you know the exposures."
+        return self._replace(stops=None, stops_source="unknown", notes=(*self.notes, note))
+
     def with_equal_exposures(self, levels: ExposureLevels, choice: LearnChoice) -> SettingsEvidence:
         """Unknown exposures that do not differ as one of 0 stops, unless they are to be learned or refined a frame."""
         if self.stops is not None or choice in ("learn", "refine") or max(levels.numbers) > 0:
@@ -53,32 +76,36 @@ class SettingsEvidence(NamedTuple):
         stops = [0.0] * len(levels.numbers)
         if levels.told_by == "names":
             return self._replace(stops=stops, stops_source="names")
-        taken = "Frames are equally bright: taken as one exposure. Give --exposures learn if they are not."
-        note = taken if self.note is None else f"{self.note} {taken}"
-        return self._replace(stops=stops, stops_source="brightness", note=note)
+        note = "Frames are equally bright: taken as one exposure. Give --exposures learn if they are not."
+        return self._replace(stops=stops, stops_source="brightness", notes=(*self.notes, note))
 
 
-def gather_evidence(frames: FrameSource) -> SettingsEvidence:
+def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
     """Reads names, `exposure.txt` and, for what these leave open, EXIF.
 
     Args:
         frames: All of them, in order; the values of `exposure.txt` are counted off over them.
+        moves: Whether they are moments of a scene that moves.
 
     Raises:
         CaptureError: Names are inconsistent, or `exposure.txt` is unusable.
     """
-    focus_numbers, exposure_numbers = settings_from_names(frames.paths)
+    focus_numbers, exposure_numbers, names_note = settings_from_names(frames.paths)
     exposure_file = frames.folder / EXPOSURE_FILE_NAME
+    dealt = None
     if exposure_file.exists():
-        values = read_exposure_values(exposure_file)
-        stops, source = stops_of_frames(values, exposure_numbers, len(frames.paths), exposure_file), "exposure.txt"
+        values, is_video = read_exposure_values(exposure_file), frames.data != frames.folder
+        dealing = (values, exposure_numbers, len(frames.paths), exposure_file)
+        (stops, dealt), source = stops_of_frames(*dealing, may_break_off=moves or is_video), "exposure.txt"
         exif = frames.exif() if focus_numbers is None else []
     else:
         exif = frames.exif()
         stops, source = exposure_stops(exif), "EXIF"
     dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
-    if stops is not None:
-        return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres)
-    some_told = any(settings.exposure_time_s is not None for settings in exif)
-    note = "EXIF tells the exposure of some frames only, so it is not used." if some_told else None
-    return SettingsEvidence(focus_numbers, exposure_numbers, None, "unknown", dioptres, note)
+    partly_note = None
+    if stops is None:
+        source = "unknown"
+        if any(settings.exposure_time_s is not None for settings in exif):
+            partly_note = "EXIF tells the exposure of some frames only, so it is not used."
+    notes = tuple(filter(None, (names_note, partly_note)))
+    return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres, notes, dealt)

@@ -38,8 +38,19 @@ def parse_settings(stem: str) -> NamedSettings:
     return NamedSettings(focus, exposure)
 
 
-def settings_from_names(paths: Sequence[Path]) -> tuple[list[int] | None, list[int] | None]:
-    """Focus and exposure numbers of all files; None for a kind that no name carries.
+class NamedFrames(NamedTuple):
+    """Setting numbers of all files, None for a kind that the names do not tell; and what was found and not used."""
+
+    focuses: list[int] | None
+    exposures: list[int] | None
+    note: str | None = None
+
+
+def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
+    """Focus and exposure numbers of all files.
+
+    One number that all files share, alone in their names, tells no frame from another: it is taken for no setting, as
+    the aperture in `macro_f8_001`.
 
     Raises:
         CaptureError: Some names carry a number and others don't.
@@ -47,7 +58,10 @@ def settings_from_names(paths: Sequence[Path]) -> tuple[list[int] | None, list[i
     named = [parse_settings(path.stem) for path in paths]
     focuses = _all_or_none([settings.focus for settings in named], paths, "F")
     exposures = _all_or_none([settings.exposure for settings in named], paths, "E")
-    return focuses, exposures
+    for letter, numbers, others in (("F", focuses, exposures), ("E", exposures, focuses)):
+        if numbers is not None and others is None and len(set(numbers)) == 1:
+            return NamedFrames(None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting.")
+    return NamedFrames(focuses, exposures)
 
 
 def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: str) -> list[int] | None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import SettingsEvidence
+from neucam_nerfstudio.capture.focus_assignment import assign_focus
 from neucam_nerfstudio.capture.frame_selection import listed_names
 from neucam_nerfstudio.capture.settings import (
     ExposureLevels,
@@ -15,18 +16,20 @@ from neucam_nerfstudio.capture.settings import (
     FocusSettings,
     LearnChoice,
     assign_exposures,
-    assign_focus,
     check_settings_differ,
     exposure_levels,
     middle_frame,
     resolve_exposure_mode,
     resolve_focus_mode,
-    separate_settings,
+    separate_exposures,
+    separate_focus,
     untrained_focus_note,
 )
+from neucam_nerfstudio.capture.still_pictures import StillPictures
 
-FrameKind = Literal["settings", "moments"]
-"""Whether frames are settings of one still scene, or moments of a scene or camera that moves."""
+FrameKind = Literal["settings", "focus-stack", "moments"]
+"""Whether frames are settings of one still scene - each a focus of its own, in a focus stack, where nothing tells
+otherwise - or moments of a scene or camera that moves."""
 
 
 class SettingsChoice(NamedTuple):
@@ -67,7 +70,7 @@ def assign_settings(
     paths: Sequence[Path],
     train: Sequence[int],
     evidence: SettingsEvidence,
-    brightness: Sequence[float],
+    pictures: StillPictures,
     choice: SettingsChoice,
 ) -> FrameSettings:
     """Finds the settings of each frame.
@@ -76,17 +79,20 @@ def assign_settings(
         paths: All frames.
         train: Indices of those trained on.
         evidence: What is known of each frame.
-        brightness: Mean pixel value of each frame in [0, 1].
+        pictures: Of the frames.
         choice: What the user says.
 
     Raises:
         CaptureError: The training frames do not tell enough, or a choice contradicts what is known.
     """
+    moves = choice.frames == "moments"
+    evidence = evidence.with_checked_exif([path.stem for path in paths], None if moves else pictures)
+    brightness = pictures.mean_brightness if moves else pictures.brightness
     levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
     evidence = evidence.with_equal_exposures(levels, choice.exposures)
-    if choice.frames == "moments":
+    if moves:
         return _settings_of_moments(paths, train, evidence, levels, choice)
-    return _settings_of_a_still(paths, train, evidence, levels, brightness, choice)
+    return _settings_of_a_still(paths, train, evidence, levels, pictures, choice)
 
 
 def _settings_of_a_still(
@@ -94,25 +100,26 @@ def _settings_of_a_still(
     train: Sequence[int],
     evidence: SettingsEvidence,
     levels: ExposureLevels,
-    brightness: Sequence[float],
+    pictures: StillPictures,
     choice: SettingsChoice,
 ) -> FrameSettings:
     """Frames share focus and exposure as names, files or order tell; the reference is in the middle of both."""
     exposure_indices, exposures = _exposures_of_frames(evidence, levels, len(paths), choice)
-    assigned_focus = assign_focus(evidence.focus_numbers, evidence.dioptres, levels)
+    known = (evidence.focus_numbers, evidence.dioptres, levels)
+    assigned_focus = assign_focus(*known, pictures, is_focus_stack=choice.frames == "focus-stack")
     known_focus = assigned_focus.indices
     if choice.settings_per_frame:
-        *_, assigned_focus = separate_settings(evidence.stops, len(paths))
+        assigned_focus = separate_focus(len(paths))
     focus_indices, positions, focus_source, focus_note = assigned_focus
     check_settings_differ(*([values[index] for index in train] for values in (focus_indices, levels.numbers, paths)))
-    middle = middle_frame(train, focus_indices, evidence.stops or brightness)
+    middle = middle_frame(train, focus_indices, evidence.stops or pictures.brightness)
     return FrameSettings(
         focus_indices,
         exposure_indices,
         exposures,
         FocusSettings(positions, focus_source, resolve_focus_mode(choice.focus)),
         middle if choice.reference is None else named_reference(choice.reference, paths, train),
-        (evidence.note, focus_note, untrained_focus_note(focus_indices, train, paths)),
+        (*evidence.notes, focus_note, untrained_focus_note(focus_indices, train, paths)),
         known_focus,
         levels.numbers,
     )
@@ -142,7 +149,7 @@ def _settings_of_moments(
         exposures,
         FocusSettings((0.0,) * len(paths), "moments", resolve_focus_mode(choice.focus)),
         reference,
-        (evidence.note, reference_note),
+        (*evidence.notes, reference_note),
         list(range(len(paths))),
         levels.numbers,
     )
@@ -152,11 +159,11 @@ def _exposures_of_frames(
     evidence: SettingsEvidence, levels: ExposureLevels, num_frames: int, choice: SettingsChoice
 ) -> tuple[list[int], ExposureSettings]:
     """Exposure index of each frame, and the exposure settings."""
-    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels)
+    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels, evidence.notes)
     indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
     if choice.settings_per_frame:
-        indices, stops, _ = separate_settings(evidence.stops, num_frames)
-    return indices, ExposureSettings(stops, evidence.stops_source, mode)
+        indices, stops = separate_exposures(evidence.stops, num_frames)
+    return indices, ExposureSettings(stops, evidence.stops_source, mode, evidence.dealt)
 
 
 def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> int:

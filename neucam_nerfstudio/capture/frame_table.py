@@ -38,7 +38,8 @@ def _title(capture: Capture) -> str:
 def _how_settings_are_treated(capture: Capture) -> str:
     words = {"fix": "fixed", "refine": "refined", "learn": "learned"}
     focus = "" if capture.focuses.source == "single" else f", focus positions are {words[capture.focuses.mode]}"
-    return f"exposures are {words[capture.exposures.mode]}{focus}"
+    dealt = "" if capture.exposures.dealt is None else f"\nexposure.txt: {capture.exposures.dealt}"
+    return f"exposures are {words[capture.exposures.mode]}{focus}{dealt}"
 
 
 def _focus_cell(capture: Capture, index: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -19,7 +19,7 @@ FocusSource = Literal["names", "EXIF", "order", "single", "moments"]
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""
 BRIGHTNESS_STEP = 0.1
-"""Frames whose mean pixel values differ by more than this factor of two (log2) were exposed differently."""
+"""Frames whose pixel values differ by more than this factor of two (log2) were exposed differently."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -32,11 +32,13 @@ class ExposureSettings:
         stops: Of each setting, +1 is twice the light; all 0 where unknown.
         source: What told them; names and brightness only tell that they do not differ.
         mode: Whether they are held fixed, refined from these values, or learned from scratch.
+        dealt: How the values of `exposure.txt` were dealt out to the frames, in words; None if it told nothing.
     """
 
     stops: tuple[float, ...]
     source: ExposureSource
     mode: LearnMode
+    dealt: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ def ranks(keys: Sequence[Key]) -> list[int]:
     return [order[key] for key in keys]
 
 
+def gap_ranks(values: Sequence[float], least_gap: float) -> list[int]:
+    """Numbers values by their order: those with smaller gaps between them share a number, the smallest has 0."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    numbers, number = [0] * len(values), 0
+    for smaller, larger in pairwise(order):
+        number += values[larger] - values[smaller] >= least_gap
+        numbers[larger] = number
+    return numbers
+
+
 def spread_evenly(count: int) -> tuple[float, ...]:
     """`count` positions evenly over [-1, 1]; 0 for one."""
     return tuple(2 * index / (count - 1) - 1 for index in range(count)) if count > 1 else (0.0,)
@@ -91,23 +103,14 @@ def exposure_levels(
     Args:
         exposure_numbers: `E<j>` of each frame, if names carry it.
         stops: Exposure of each frame, if known.
-        brightness: Mean pixel value of each frame, [0, 1].
+        brightness: Of each frame's pixel values.
     """
     if stops is not None:
-        return ExposureLevels(_levels(stops, SMALLEST_BRACKET_STOPS), "stops")
+        return ExposureLevels(gap_ranks(stops, SMALLEST_BRACKET_STOPS), "stops")
     if exposure_numbers is not None:
         return ExposureLevels(ranks(exposure_numbers), "names")
     log2_brightness = [math.log2(max(value, 1e-6)) for value in brightness]
-    return ExposureLevels(_levels(log2_brightness, BRIGHTNESS_STEP), "brightness")
-
-
-def _levels(values: Sequence[float], smallest_step: float) -> list[int]:
-    order = sorted(range(len(values)), key=lambda index: values[index])
-    levels, level = [0] * len(values), 0
-    for darker, brighter in zip(order, order[1:], strict=False):
-        level += values[brighter] - values[darker] >= smallest_step
-        levels[brighter] = level
-    return levels
+    return ExposureLevels(gap_ranks(log2_brightness, BRIGHTNESS_STEP), "brightness")
 
 
 def assign_exposures(
@@ -133,76 +136,27 @@ def _determines(numbers: Sequence[int], stops: Sequence[float] | None) -> bool:
     return stops is None or len(set(zip(numbers, stops, strict=True))) == len(set(numbers))
 
 
-def assign_focus(
-    focus_numbers: Sequence[int] | None, dioptres: Sequence[float] | None, levels: ExposureLevels
-) -> FocusAssignment:
-    """Focus setting of each frame: by `F<i>` names, by EXIF focus distances if they differ, or else by order.
-
-    Args:
-        focus_numbers: `F<i>` of each frame, if names carry it.
-        dioptres: Focus distance of each frame in 1/m, if known.
-        levels: Which frames are exposed alike.
-    """
-    if focus_numbers is not None:
-        indices = ranks(focus_numbers)
-        return FocusAssignment(indices, spread_evenly(max(indices) + 1), "names", None)
-    if dioptres is not None and len(set(dioptres)) > 1:
-        return FocusAssignment(ranks([-dioptre for dioptre in dioptres]), positions_by_dioptre(dioptres), "EXIF", None)
-    indices, note = focus_by_order(levels)
-    source: FocusSource = "order" if max(indices) > 0 else "single"
-    return FocusAssignment(indices, spread_evenly(max(indices) + 1), source, note)
+def separate_exposures(stops: Sequence[float] | None, num_frames: int) -> tuple[list[int], tuple[float, ...]]:
+    """Each frame with an exposure setting of its own, in name order: indices, and stops (0 where unknown)."""
+    return list(range(num_frames)), tuple(stops or [0.0] * num_frames)
 
 
-def positions_by_dioptre(dioptres: Sequence[float]) -> tuple[float, ...]:
-    """Positions of the distinct focus distances, linear in dioptres, from -1 (nearest) to 1 (farthest)."""
-    distinct = sorted(set(dioptres), reverse=True)
-    nearest, farthest = distinct[0], distinct[-1]
-    return tuple(2 * (nearest - dioptre) / (nearest - farthest) - 1 for dioptre in distinct)
+def separate_focus(num_frames: int) -> FocusAssignment:
+    """Each frame with a focus setting of its own, in name order."""
+    source: FocusSource = "order" if num_frames > 1 else "single"
+    return FocusAssignment(list(range(num_frames)), spread_evenly(num_frames), source, None)
 
 
-def focus_by_order(levels: ExposureLevels) -> tuple[list[int], str]:
-    """Focus setting of each frame from its exposure and its place in name order, and that choice in words.
-
-    The k-th frame of an exposure belongs to the k-th pass through the exposures, and so to the k-th focus setting:
-    frames exposed alike are a focus stack, exposures that occur once are a bracket. With exposures that occur unequally
-    often passes make no sense: a bracket.
-    """
-    seen: Counter[int] = Counter()
-    passes = []
-    for number in levels.numbers:
-        passes.append(seen[number])
-        seen[number] += 1
-    if len(set(seen.values())) > 1:
-        passes = [0] * len(passes)
-    if len(seen) == 1:
-        finding = "Equal exposures: taken as a focus stack in name order."
-    elif max(passes) == 0:
-        finding = "Different exposures: taken as a bracket with one focus setting."
-    else:
-        finding = f"Each exposure occurs {max(passes) + 1} times: each time is taken as a focus setting."
-    judged = "Judged by brightness alone. " if levels.told_by == "brightness" else ""
-    return passes, f"{finding} {judged}Name the files F<i>E<j> if that is wrong."
-
-
-def separate_settings(
-    stops: Sequence[float] | None, num_frames: int
-) -> tuple[list[int], tuple[float, ...], FocusAssignment]:
-    """Each frame with an exposure and a focus setting of its own, numbered in name order, whatever frames share.
-
-    Args:
-        stops: Exposure of each frame, if known.
-        num_frames: Number of frames.
-
-    Returns:
-        Exposure indices, stops of the exposure settings (0 where unknown), and the focus settings.
-    """
-    own = list(range(num_frames))
-    focus = FocusAssignment(own, spread_evenly(num_frames), "order" if num_frames > 1 else "single", None)
-    return own, tuple(stops or [0.0] * num_frames), focus
-
-
-def resolve_exposure_mode(choice: LearnChoice, source: ExposureSource, levels: ExposureLevels) -> LearnMode:
+def resolve_exposure_mode(
+    choice: LearnChoice, source: ExposureSource, levels: ExposureLevels, notes: Sequence[str] = ()
+) -> LearnMode:
     """What `auto` means for exposures: fix known ones, learn unknown ones.
+
+    Args:
+        choice: What the user says.
+        source: What told the exposures.
+        levels: Which frames are exposed alike.
+        notes: What was found and not used, for the message.
 
     Raises:
         CaptureError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
@@ -211,10 +165,9 @@ def resolve_exposure_mode(choice: LearnChoice, source: ExposureSource, levels: E
     if choice == "auto":
         return "fix" if known else "learn"
     if not known and choice != "learn" and max(levels.numbers) > 0:
-        raise CaptureError(
-            f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}. Write them into"
-            " exposure.txt (stops, one a line), or choose learn."
-        )
+        found = f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}."
+        advice = "Write them into exposure.txt (stops, one a line), or choose learn."
+        raise CaptureError(" ".join((found, *notes, advice)))
     return choice
 
 

@@ -57,8 +57,8 @@ class NeucamDataParserConfig(DataParserConfig):
     """Align photographs of a still scene to the reference frame where focusing moves the picture (lenses "breathe");
     off leaves them. Methods for scenes that move find the motion themselves."""
     frames: tyro.conf.Suppress[FrameKind] = "settings"
-    """Whether frames are settings of one still scene or moments of one that moves. The method decides, through its
-    data manager, which sets this: so it is no option of the command line."""
+    """Whether frames are settings of one still scene, a focus stack, or moments of a scene that moves. The method
+    decides, through its data manager, which sets this: so it is no option of the command line."""
 
 
 class NeucamDataParser(DataParser):

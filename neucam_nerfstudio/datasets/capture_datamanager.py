@@ -30,7 +30,8 @@ class CaptureDataManagerConfig(VanillaDataManagerConfig):
     _target: type = field(default_factory=lambda: CaptureDataManager)
     """The data manager."""
     frames: tyro.conf.Suppress[FrameKind] = "settings"
-    """Whether the method takes frames for settings of one still scene, or for moments of one that moves."""
+    """Whether the method takes frames for settings of one still scene, for a focus stack, or for moments of one that
+    moves."""
     develop_all_exposures: bool = True
     """Trace a ray once and compare it with all exposures of its focus setting; else every frame has its own rays."""
     camera_res_scale_factor: float = 1.0

@@ -53,7 +53,7 @@ def make_method(
         num_steps: Training steps.
         rays_per_step: Rays a step.
         develop_all_exposures: Whether a ray serves all exposures of its focus setting.
-        frames: Whether frames are settings of a still scene or moments of one that moves.
+        frames: Whether frames are settings of a still scene, a focus stack, or moments of a scene that moves.
     """
     return MethodSpecification(
         config=NeucamTrainerConfig(
@@ -98,7 +98,7 @@ def _ours(
         num_steps=600,
         rays_per_step=8192,
         frames=frames,
-        develop_all_exposures=frames == "settings",
+        develop_all_exposures=frames != "moments",
     )
 
 
@@ -145,7 +145,10 @@ def _response_freezing() -> dict[str, Any]:
 
 neucam = _ours("neucam", "All-in-focus HDR from a focus stack, an exposure bracket or both, from a tripod.")
 neucam_multifocus = _ours(
-    "neucam-multifocus", "All-in-focus picture from a focus stack at one exposure.", response="srgb"
+    "neucam-multifocus",
+    "All-in-focus picture from a focus stack at one exposure.",
+    frames="focus-stack",
+    response="srgb",
 )
 neucam_hdr = _ours_moving(
     "neucam-hdr",
@@ -176,6 +179,7 @@ neucam_multifocus_paper = _published(
     "NeuCam as published (CVPR 2023) for all-in-focus pictures.",
     num_steps=100_000,
     pixels_per_step=8_100,
+    frames="focus-stack",
 )
 neucam_hdr_paper = _published(
     "neucam-hdr-paper",

@@ -72,6 +72,7 @@ def test_a_classical_way_runs_in_a_process_of_its_own(judge, tmp_path):
 def test_photographs_of_one_exposure_make_a_photograph(tiny_capture, tmp_path, fake_commands, exposures, kind):
     for path in set(tiny_capture.glob("F*.png")) - set(tiny_capture.glob(f"F*{exposures}.png")):
         path.unlink()
+    (tiny_capture / "exposure.txt").write_text("-3 0 3" if exposures == "E*" else "0")
     truth = str(tiny_capture / "gt/all_in_focus_hdr.exr")
     photograph = str(next(tiny_capture.glob("F0*.png")))
     fake_commands({"neucam-export": FAKE_EXPORT}, KIND=kind, TRUTH=truth, PHOTOGRAPH=photograph)

@@ -26,19 +26,23 @@ def write_grey(tmp_path: Path) -> Writer:
 
 @pytest.fixture
 def write_jpeg_with_exif(tmp_path: Path) -> Writer:
-    """Writes a JPEG as a camera does: `write_jpeg_with_exif("a.jpg", 100, time_s="1/8", f_number=8, iso=100)`."""
+    """Writes a JPEG as a camera does: `write_jpeg_with_exif("a.jpg", 100, time_s="1/8", f_number=8, iso=100)`.
+
+    Instead of an even grey it can be a picture, `[height, width, 3]` uint8.
+    """
     from PIL import Image
     from PIL.TiffImagePlugin import IFDRational
 
     exposure_ifd, tag_of = 0x8769, {"time_s": 0x829A, "f_number": 0x829D, "iso": 0x8827, "distance_m": 0x9206}
 
-    def write(name: str, value: int = 100, **settings: object) -> Path:
+    def write(name: str, value: int | np.ndarray = 100, **settings: object) -> Path:
         exif = Image.Exif()
         for setting, amount in settings.items():
             exact = Fraction(str(amount))
             rational = IFDRational(exact.numerator, exact.denominator)
             exif.get_ifd(exposure_ifd)[tag_of[setting]] = int(exact) if setting == "iso" else rational
-        Image.fromarray(np.full((6, 8, 3), value, np.uint8)).save(tmp_path / name, exif=exif)
+        pixels = value if isinstance(value, np.ndarray) else np.full((6, 8, 3), value, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name, exif=exif, quality=95)
         return tmp_path / name
 
     return write

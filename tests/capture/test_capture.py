@@ -252,6 +252,7 @@ def copy_one_over_all(folder: Path) -> None:
 
 
 def keep_one_setting(folder: Path) -> None:
+    (folder / "exposure.txt").unlink()
     for path in folder.glob("F*.png"):
         path.rename(folder / f"F0E0_{path.name[1:]}")
 
@@ -276,7 +277,10 @@ def resize_ground_truth(folder: Path) -> None:
         (lambda folder: (folder / "exposure.txt").write_text("-3\nzero\n3"), r"exposure\.txt, line 2: 'zero'"),
         (lambda folder: (folder / "exposure.txt").write_text("-3\n0\nnan"), r"exposure\.txt, line 3: 'nan'"),
         (lambda folder: (folder / "exposure.txt").write_text("1\n" * 10), r"exposure\.txt: 10 values for 9 frames"),
-        (lambda folder: (folder / "exposure.txt").write_text("-3\n0"), r"exposure\.txt: 2 values, .* up to E2"),
+        (
+            lambda folder: (folder / "exposure.txt").write_text("-3\n0"),
+            r"exposure\.txt: 2 values for 9 .* E0 to E2",
+        ),
         (copy_one_over_all, "all 9 training frames are the same picture, so neither focus nor exposure differs"),
         (keep_one_setting, "neither focus nor exposure differs between the 9 training frames"),
         (spoil_ground_truth, r"all_in_focus_hdr\.exr: unreadable ground truth"),

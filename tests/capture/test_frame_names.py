@@ -46,11 +46,28 @@ def test_written_settings_are_read_back(focus, exposure, separator, prefix):
 
 def test_settings_of_all_names():
     paths = [Path("F0_a.png"), Path("F2_b.png")]
-    assert settings_from_names(paths) == ([0, 2], None)
+    assert settings_from_names(paths) == ([0, 2], None, None)
 
 
 def test_names_that_tell_nothing():
-    assert settings_from_names([Path("a.png"), Path("b.png")]) == (None, None)
+    assert settings_from_names([Path("a.png"), Path("b.png")]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("stem", "said"), [("macro_f8_00{}", "F8"), ("F0_{}", "F0"), ("e2-{}", "E2")], ids=["aperture", "focus", "exposure"]
+)
+def test_one_number_that_all_names_share_is_no_setting(stem, said):
+    focuses, exposures, note = settings_from_names([Path(stem.format(letter) + ".png") for letter in "abc"])
+    assert (focuses, exposures) == (None, None) and note == f"All names say {said}, which is taken for no setting."
+
+
+def test_one_focus_at_several_exposures_is_one_setting():
+    paths = [Path("F8E0.png"), Path("F8E1.png")]
+    assert settings_from_names(paths) == ([8, 8], [0, 1], None)
+
+
+def test_names_of_one_setting_say_that_there_is_one():
+    assert settings_from_names([Path("F1E2_a.png"), Path("F1E2_b.png")]) == ([1, 1], [2, 2], None)
 
 
 def test_name_that_tells_less_than_the_others_is_refused():

@@ -35,6 +35,13 @@ def test_known_settings_say_where_they_come_from(tiny_desk):
     text = printed(capture)
     assert "TinyDesk: 9 frames (6 held out), 90x60, uint8" in text
     assert "exposures are fixed, focus positions are learned" in text
+    assert "exposure.txt: E0 -3, E1 +0, E2 +3" in text
+
+
+def test_values_that_cycle_say_so(write_video):
+    path = write_video("clip.mp4", num_frames=5)
+    (path.parent / "exposure.txt").write_text("-2 2")
+    assert "exposure.txt: 2 values, again from the first" in printed(load_capture(path, frames="moments"))
 
 
 def test_unknown_exposure_and_single_focus(tmp_path: Path, write_grey):

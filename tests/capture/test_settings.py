@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import (
     ExposureLevels,
     assign_exposures,
-    assign_focus,
     check_settings_differ,
     exposure_levels,
-    focus_by_order,
     middle_frame,
-    positions_by_dioptre,
     ranks,
     resolve_exposure_mode,
     resolve_focus_mode,
-    separate_settings,
+    separate_exposures,
+    separate_focus,
     spread_evenly,
     untrained_focus_note,
 )
@@ -40,17 +36,6 @@ def test_ranks():
 @pytest.mark.parametrize(("count", "positions"), [(1, (0.0,)), (2, (-1.0, 1.0)), (3, (-1.0, 0.0, 1.0))])
 def test_positions_are_spread_evenly(count, positions):
     assert spread_evenly(count) == positions
-
-
-def test_positions_are_linear_in_dioptres_from_near_to_far():
-    assert positions_by_dioptre([0.0, 2.0, 0.5, 2.0]) == (-1.0, 0.5, 1.0)
-
-
-@given(st.lists(st.floats(0, 20), min_size=2).filter(lambda dioptres: len(set(dioptres)) > 1))
-def test_positions_ascend_from_minus_one_to_one(dioptres):
-    positions = positions_by_dioptre(dioptres)
-    assert (positions[0], positions[-1]) == (-1.0, 1.0)
-    assert list(positions) == sorted(positions)
 
 
 def test_known_stops_tell_who_is_exposed_alike():
@@ -82,47 +67,10 @@ def test_frames_share_exposure_settings(numbers, stops, indices, setting_stops):
     assert assign_exposures(numbers, stops, len(indices)) == (indices, setting_stops)
 
 
-def test_focus_from_names():
-    assert assign_focus([0, 2, 0], [1.0, 2.0, 3.0], by_stops(0, 0, 1)) == ([0, 1, 0], (-1.0, 1.0), "names", None)
-
-
-def test_focus_from_exif_numbers_settings_from_near_to_far():
-    assert assign_focus(None, [0.5, 2.0, 0.5], by_stops(0, 0, 1)) == ([1, 0, 1], (-1.0, 1.0), "EXIF", None)
-
-
-def test_equal_exif_distances_leave_focus_to_the_order():
-    assert assign_focus(None, [2.0, 2.0, 2.0], by_stops(0, 0, 0)).source == "order"
-
-
-@pytest.mark.parametrize(
-    ("levels", "indices", "words"),
-    [
-        ([0, 0, 0], [0, 1, 2], "taken as a focus stack in name order"),
-        ([2, 0, 1], [0, 0, 0], "taken as a bracket with one focus setting"),
-        ([0, 1, 0, 1], [0, 0, 1, 1], "Each exposure occurs 2 times"),
-        ([0, 0, 1, 1], [0, 1, 0, 1], "Each exposure occurs 2 times"),
-        ([0, 1, 1, 2], [0, 0, 0, 0], "taken as a bracket with one focus setting"),
-    ],
-)
-def test_focus_by_order(levels, indices, words):
-    found, note = focus_by_order(by_stops(*levels))
-    assert found == indices
-    assert words in note and "brightness" not in note and "Name the files F<i>E<j>" in note
-
-
-def test_one_focus_setting_comes_from_no_order():
-    assert assign_focus(None, None, by_stops(0, 1))[:3] == ([0, 0], (0.0,), "single")
-
-
-def test_choice_made_by_brightness_is_said():
-    assert "Judged by brightness alone" in focus_by_order(ExposureLevels([0, 0], "brightness"))[1]
-
-
 @pytest.mark.parametrize(("stops", "setting_stops"), [([2.0, -1.0, 2.0], (2.0, -1.0, 2.0)), (None, (0.0, 0.0, 0.0))])
 def test_settings_of_each_frame_s_own(stops, setting_stops):
-    exposure_indices, stops_of_settings, focus = separate_settings(stops, 3)
-    assert (exposure_indices, stops_of_settings) == ([0, 1, 2], setting_stops)
-    assert focus == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
+    assert separate_exposures(stops, 3) == ([0, 1, 2], setting_stops)
+    assert separate_focus(3) == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 import yaml
@@ -90,6 +92,14 @@ def test_method_of_moments_makes_its_dataparser_one(tiny_desk):
 
 def test_method_of_settings_makes_its_dataparser_one(tiny_desk):
     assert not datamanager(tiny_desk).includes_time
+
+
+def test_method_of_focus_stacks_makes_its_dataparser_one(tmp_path, tiny_desk):
+    for name in ("F0E0", "F1E1"):
+        shutil.copy(tiny_desk / f"{name}.png", tmp_path / f"{name[1]}.png")
+    assert datamanager(tmp_path).dataparser.capture.focuses.positions == (0.0,)
+    manager = datamanager(tmp_path, frames="focus-stack")
+    assert not manager.includes_time and manager.dataparser.capture.focuses.positions == (-1.0, 1.0)
 
 
 def test_choice_of_the_method_survives_the_yaml_file_of_a_run(tiny_desk):

@@ -77,13 +77,20 @@ def test_names():
     }
 
 
-def test_multifocus_differs_from_neucam_in_the_response_alone():
-    assert differences("neucam", "neucam-multifocus") == {"method_name", "pipeline.model.response"}
+def test_multifocus_differs_from_neucam_in_the_response_and_what_frames_are_alone():
+    differing = {"method_name", "pipeline.model.response", "pipeline.datamanager.frames"}
+    assert differences("neucam", "neucam-multifocus") == differing
 
 
-def test_paper_twins_differ_in_length_and_shadows_alone():
+@pytest.mark.parametrize("twin", ["", "-paper"])
+def test_frames_of_multifocus_are_a_focus_stack(twin):
+    assert METHODS[f"neucam{twin}"].pipeline.datamanager.frames == "settings"
+    assert METHODS[f"neucam-multifocus{twin}"].pipeline.datamanager.frames == "focus-stack"
+
+
+def test_paper_twins_differ_in_length_shadows_and_what_frames_are_alone():
     assert differences("neucam-paper", "neucam-multifocus-paper") == {
-        *("method_name", "max_num_iterations"),
+        *("method_name", "max_num_iterations", "pipeline.datamanager.frames"),
         *("pipeline.datamanager.train_num_rays_per_batch", "pipeline.model.losses.random_mu_law"),
     }
 
@@ -115,7 +122,7 @@ def test_paper_twins_have_the_published_settings(name):
     ("name", "scene", "blur", "steps", "pixels", "frames"),
     [
         ("neucam-paper", "siren", "neural-kernel-9", 150_000, 14_175, "settings"),
-        ("neucam-multifocus-paper", "siren", "neural-kernel-9", 100_000, 8_100, "settings"),
+        ("neucam-multifocus-paper", "siren", "neural-kernel-9", 100_000, 8_100, "focus-stack"),
         ("neucam-hdr-paper", "deformed-siren", "none", 150_000, 54_835, "moments"),
         ("neucam-deblur-paper", "layered-siren", "neural-kernel-9", 800_000, 18_432, "moments"),
         ("neucam-hdr-video-paper", "layered-siren", "none", 800_000, 18_432, "moments"),
