@@ -28,7 +28,7 @@ class ArrayFile:
     """
 
     frame_rate = None
-    note = None
+    notes = ()
     holds_sensor_values = True
 
     def __init__(self, path: Path) -> None:

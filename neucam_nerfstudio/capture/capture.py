@@ -191,7 +191,7 @@ def load_capture(
     align_note = None
     if not moves and align == "auto":
         align_note = _align_photographs(paths, pixels, split, settings, truth)
-    notes = (source.note, selection_note, pixels.note, *settings.notes, align_note, *truth.notes)
+    notes = (*source.notes, selection_note, pixels.note, *settings.notes, align_note, *truth.notes)
     return Capture(
         data=source.data,
         folder=source.folder,

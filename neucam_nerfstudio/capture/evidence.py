@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres
+from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, unread_note
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
 from neucam_nerfstudio.capture.frame_source import FrameSource
@@ -80,5 +80,6 @@ def gather_evidence(frames: FrameSource) -> SettingsEvidence:
     if stops is not None:
         return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres)
     some_told = any(settings.exposure_time_s is not None for settings in exif)
-    note = "EXIF tells the exposure of some frames only, so it is not used." if some_told else None
+    partly = "EXIF tells the exposure of some frames only, so it is not used."
+    note = partly if some_told else unread_note(frames.paths, exif)
     return SettingsEvidence(focus_numbers, exposure_numbers, None, "unknown", dioptres, note)

@@ -36,7 +36,7 @@ class VideoFile:
         CaptureError: It cannot be opened, or holds no frame.
     """
 
-    note = None
+    notes = ()
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:

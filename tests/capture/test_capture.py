@@ -196,6 +196,29 @@ def test_frames_that_are_all_evaluated_too_are_scaled_once(tmp_path):
     assert capture.train_pixels[:, 0, 0, 0].tolist() == [4000, 65535]  # 1000 * 65535 / 16383 = 4000.2
 
 
+def test_raw_bracket_has_one_white_balance(tmp_path, write_dng):
+    for index, (value, neutral) in enumerate(((200, (0.5, 1, 0.8)), (800, (0.6, 1, 0.6)), (3200, (0.8, 1, 0.5)))):
+        write_dng(f"IMG_{index}.dng", np.full((64, 96), value), neutral=neutral)
+    (tmp_path / "exposure.txt").write_text("-2 0 2")
+    capture = load_capture(tmp_path)
+    colours = capture.train_pixels[:, 16:48, 16:80].mean((1, 2))
+    np.testing.assert_allclose(colours[1:] / colours[:-1], 4, rtol=2e-3)
+    assert "The camera changed its white balance: all RAW files are developed with IMG_0's." in capture.notes
+
+
+def test_bracket_of_raw_files_that_are_no_tiff_has_its_exposures(tmp_path, write_raf):
+    for index in range(2):
+        write_raf(f"DSCF{index}.RAF", np.full((64, 96), 1000 + 2000 * index))
+    capture = load_capture(tmp_path, frames="moments")
+    assert frame_stops(capture) == [0, 0] and capture.exposures.source == "EXIF"
+
+
+def test_raw_files_whose_exif_cannot_be_read_are_named(tmp_path, write_dng):
+    for index in range(2):
+        write_dng(f"F{index}.dng", np.full((64, 96), 1000 + 10 * index))
+    assert "EXIF of .dng files cannot be read." in load_capture(tmp_path).notes[0]
+
+
 def test_dark_raw_files_stay_dark(tmp_path, write_dng):
     for index, value in enumerate((500, 1000)):
         write_dng(f"F{index}.dng", np.full((64, 96), value))

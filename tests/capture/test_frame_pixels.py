@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_pixels import (
@@ -30,6 +31,14 @@ def test_other_size_is_refused(write_grey):
         CaptureError, match=r"b\.png: the frame is 9x6 pixels, others are 8x6.*crop or export them alike"
     ):
         read_frames(paths)
+
+
+def test_size_that_differs_by_exif_orientation_alone_says_so(tmp_path, write_grey):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (8, 6)).save(tmp_path / "b.jpg", exif=exif)
+    with pytest.raises(CaptureError, match=r"6x8 pixels, others are 8x6.* \(orientation 8 of b\.jpg, 1 of a\.png\)\."):
+        read_frames([write_grey("a.png"), tmp_path / "b.jpg"])
 
 
 def test_other_bit_depth_is_refused(tmp_path, write_grey):
