@@ -22,9 +22,6 @@ THUMBNAIL_SIDE = 64
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
-SENSOR_BIT_DEPTHS = (10, 12, 14)
-"""Bits that cameras measure with, and that files of 16 bits may hold as they are."""
-
 
 def read_frames(
     paths: Sequence[Path], downscale_factor: int = 1, white_balance: WhiteBalance | None = None
@@ -94,14 +91,6 @@ def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray, referenc
             f"{path}: pixels are {pixels.dtype}, those of others are {reference.dtype}. Frames that were developed"
             " differently do not share one camera response: export all in one format."
         )
-
-
-def held_bit_depth(pixels: Shaped[np.ndarray, "frames height width 3"]) -> int | None:
-    """Bits that all pixel values of a 16-bit capture fit into, if they are fewer than 16; None otherwise."""
-    if pixels.dtype != np.uint16:
-        return None
-    largest = int(pixels.max())
-    return next((bits for bits in SENSOR_BIT_DEPTHS if largest < 2**bits), None)
 
 
 def scale_to_16_bits(pixels: Shaped[np.ndarray, "frames height width 3"], white: int) -> None:

@@ -179,11 +179,11 @@ def test_16_bit_frames_stay_16_bit(tmp_path):
     assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
 
 
-def test_16_bit_files_of_12_bits_are_scaled_to_white_as_the_training_frames_tell(tmp_path):
-    for index, value in enumerate((1000, 4095, 500, 5000)):
+def test_16_bit_files_of_12_bits_are_scaled_to_white_as_all_frames_tell(tmp_path):
+    for index, value in enumerate((1000, 1500, 500, 4095)):
         cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
     capture = load_capture(tmp_path, train_frames=("F0", "F1"))
-    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 65535]  # 1000 * 65535 / 4095 = 16003.7
+    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 24005]  # 1000 * 65535 / 4095 = 16003.7
     assert capture.eval_pixels[:, 0, 0, 0].tolist() == [8002, 65535]
     assert "The 16-bit files hold values of 12 bits: white is taken to be 4095, not 65535." in capture.notes
 
