@@ -35,6 +35,7 @@ class ArrayFile:
         self.data, self.folder = path, path.parent
         self._frames = _map_array(path)
         self.paths = frame_paths(path, len(self._frames))
+        self.moments = range(len(self.paths))
 
     def exif(self) -> list[ExifSettings]:
         """Nothing: an array does not tell."""

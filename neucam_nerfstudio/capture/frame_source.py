@@ -33,6 +33,7 @@ class FrameSource(Protocol):
         folder: Where `exposure.txt` and ground truth lie.
         paths: One for each frame, which names it.
         frame_rate: Frames a second, on average; None where nothing tells.
+        moments: When each was taken, counted in frames from the first.
         notes: What was chosen for the user, a sentence each; all of them are known once the frames are read.
     """
 
@@ -40,6 +41,7 @@ class FrameSource(Protocol):
     folder: Path
     paths: tuple[Path, ...]
     frame_rate: float | None
+    moments: Sequence[float]
     notes: Sequence[str]
 
     @property
@@ -74,6 +76,7 @@ class PhotographFolder:
         found = find_photographs(folder)
         paths, raw_note = one_file_per_frame(found)
         self.paths = tuple(paths)
+        self.moments = range(len(paths))
         self.notes = list(filter(None, (raw_note, _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found))))
 
     @property
