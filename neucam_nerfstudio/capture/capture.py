@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped
 from neucam_nerfstudio.capture.breathing import AlignChoice, StillFrames, align_photographs, alignment_note
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
+from neucam_nerfstudio.capture.exif import orientation_hint
 from neucam_nerfstudio.capture.frame_pixels import check_not_identical
 from neucam_nerfstudio.capture.frame_selection import FrameChoice, FrameSplit, select_frames
 from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, SettingsChoice, assign_settings
@@ -239,4 +240,5 @@ def _align_photographs(
     if alignment is None:
         return None
     check_of_reference(truth, paths, [indices[frame] for frame in alignment.frames], reference)
-    return alignment_note(alignment, [paths[index].stem for index in indices], paths[reference].stem)
+    note = alignment_note(alignment, [paths[index].stem for index in indices], paths[reference].stem)
+    return note + "".join(orientation_hint(paths[indices[frame]], paths[reference]) for frame in alignment.untold)
