@@ -155,8 +155,8 @@ def load_capture(
 
     Args:
         data: A folder of photographs of one view, a video file, a `.npy` file with the array of frames, or a folder
-            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or as `*.hdr`,
-            `mask/`, `depth/` and `flow/`.
+            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or under a name that
+            says so (see `find_radiance`), `mask/`, `depth/` and `flow/`.
         frames: Whether frames are settings of one still scene, or moments of a scene or camera that moves.
         train_frames: Name patterns of the frames to train on; the others are held out.
         eval_frames: Name patterns of the frames to hold out; the others train. With both, exactly those are used.

@@ -230,8 +230,13 @@ def test_dark_raw_files_stay_dark(tmp_path, write_dng):
 def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_capture):
     shutil.rmtree(tiny_capture / "gt")
     cv2.imwrite(str(tiny_capture / "truth.hdr"), np.ones((60, 90, 3), np.float32))
+    cv2.imwrite(str(tiny_capture / "my_previous_result.hdr"), np.zeros((60, 90, 3), np.float32))
     capture = load_capture(tiny_capture)
     assert capture.radiance_truth == (tiny_capture / "truth.hdr",) * 9
+    assert capture.notes == (
+        "Ground truth, by name: truth.hdr beside the frames.",
+        "Not ground truth, by name: my_previous_result.hdr. Put it into gt/ if it is.",
+    )
 
 
 def test_radiance_files_that_fit_no_frame_are_not_scored(tiny_capture):
