@@ -28,13 +28,14 @@ class ArrayFile:
     """
 
     frame_rate = None
-    note = None
+    notes = ()
     holds_sensor_values = True
 
     def __init__(self, path: Path) -> None:
         self.data, self.folder = path, path.parent
         self._frames = _map_array(path)
         self.paths = frame_paths(path, len(self._frames))
+        self.moments = range(len(self.paths))
 
     def exif(self) -> list[ExifSettings]:
         """Nothing: an array does not tell."""

@@ -24,6 +24,7 @@ from neucam_nerfstudio.capture.registration import (
     detail_picture,
     disagreement,
     estimate_similarity,
+    shows_detail,
 )
 
 AlignChoice = Literal["auto", "off"]
@@ -66,8 +67,8 @@ class Breathing(NamedTuple):
 
     Attributes:
         maps: For each focus setting but the reference's, where it shows what the reference shows.
-        untold: Focus settings that share too little detail with their neighbour towards the reference to tell: their
-            map, and of those behind them, takes them for unmoved against it.
+        untold: Focus settings that show detail, but share too little of it with their neighbour towards the reference
+            to tell: their map, and of those behind them, takes them for unmoved against it.
     """
 
     maps: dict[int, PixelMap]
@@ -81,7 +82,7 @@ class Alignment(NamedTuple):
         frames: Numbers of the photographs that were changed.
         scale_change: The largest change of scale; 0.02 is 2 %.
         shift_px: How far a corner was off, at most.
-        untold: Photographs that do not tell how they moved, one a focus setting.
+        untold: The photographs that were compared and do not tell how they moved, one a focus setting.
     """
 
     frames: tuple[int, ...]
@@ -94,14 +95,15 @@ def align_photographs(frames: StillFrames) -> Alignment | None:
     """Aligns photographs, in place, to the reference if focusing has moved the picture.
 
     Returns:
-        What was done; None if nothing was.
+        What was done; None if nothing was, and all tell that nothing had to be.
     """
     maps, untold = find_breathing(frames)
     height, width, _ = frames.pixels[0].shape
     shifts_px = {focus: corner_shift_px(pixel_map, height, width) for focus, pixel_map in maps.items()}
     moved = {focus: pixel_map for focus, pixel_map in maps.items() if shifts_px[focus] >= LEAST_SHIFT_PX}
-    if not moved:
+    if not moved and not untold:
         return None
+    compared = representatives(frames)
     for outward in _chains(frames):
         for place, focus in enumerate(outward):
             if focus in moved:
@@ -109,9 +111,9 @@ def align_photographs(frames: StillFrames) -> Alignment | None:
     scales = [np.sqrt(np.linalg.det(pixel_map[:2, :2])) for pixel_map in moved.values()]
     return Alignment(
         tuple(frame for frame, focus in enumerate(frames.focus) if focus in moved),
-        float(max(abs(scale - 1) for scale in scales)),
-        max(shifts_px.values()),
-        tuple(frames.of_focus(focus)[0] for focus in untold),
+        float(max((abs(scale - 1) for scale in scales), default=0)),
+        max((shifts_px[focus] for focus in moved), default=0.0),
+        tuple(compared[focus] for focus in untold),
     )
 
 
@@ -129,7 +131,7 @@ def find_breathing(frames: StillFrames) -> Breathing:
         for nearer, focus in zip(chain, chain[1:], strict=False):
             link = estimate_similarity(details[nearer], details[focus])
             if link is None:
-                untold.append(focus)
+                untold += [focus] if shows_detail(details[focus]) else []
             elif (gain := _gain(details[nearer], details[focus], link)) > 0:
                 pixel_map = link @ pixel_map
                 gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
@@ -159,6 +161,11 @@ def representatives(frames: StillFrames) -> dict[int, int]:
 def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: str) -> str:
     """What was done, for the user; `names` are those of all photographs."""
     untold = ", ".join(names[frame] for frame in alignment.untold)
+    if not alignment.frames:
+        return (
+            f"Left as they are, for too little of their detail is found in the next focus setting: {untold}. Take out"
+            " what shows another view, or is turned."
+        )
     return (
         f"Focusing changes the picture's scale by up to {100 * alignment.scale_change:.1f} % and moves its corners by"
         f" up to {alignment.shift_px:.1f} px (breathing): photographs are aligned to {reference_name}; --align off"

@@ -12,10 +12,12 @@ from jaxtyping import Float, Shaped
 from neucam_nerfstudio.capture.breathing import AlignChoice, StillFrames, align_photographs, alignment_note
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
+from neucam_nerfstudio.capture.exif import orientation_hint
 from neucam_nerfstudio.capture.frame_pixels import check_not_identical
 from neucam_nerfstudio.capture.frame_selection import FrameChoice, FrameSplit, select_frames
 from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.frame_source import open_source
+from neucam_nerfstudio.capture.frame_times import mean_rate, spread_times, uneven_note
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
@@ -55,8 +57,10 @@ class Capture:
         reference_index: The training frame that others are seen from: the middle exposure of the middle focus, or the
             middle one of a scene that moves, unless the user names it.
         moves: Whether frames are moments of a scene or camera that moves; else settings of one still scene.
-        times: Of each frame: 0 for the first, 1 for the last, evenly between; all 0 for a still scene.
-        frame_rate: Frames a second of the file that the frames come from; None for photographs.
+        times: Of each frame, from 0, the first, to 1, the last: i / (N - 1) where they are evenly spaced; all 0 for a
+            still scene.
+        frame_rate: Frames a second, on average: of these frames where the scene moves, else of the file that they come
+            from; None for photographs.
         radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
         sharp_truth: Of each frame, the photograph without blur; None where there is none.
         side_maps: Masks, depth and optical flow that lie beside the frames.
@@ -154,8 +158,8 @@ def load_capture(
 
     Args:
         data: A folder of photographs of one view, a video file, a `.npy` file with the array of frames, or a folder
-            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or as `*.hdr`,
-            `mask/`, `depth/` and `flow/`.
+            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or under a name that
+            says so (see `find_radiance`), `mask/`, `depth/` and `flow/`.
         frames: Whether frames are settings of one still scene, in particular of a focus stack, or moments of a scene or
             camera that moves.
         train_frames: Name patterns of the frames to train on; the others are held out.
@@ -197,7 +201,9 @@ def load_capture(
     align_note = None
     if not moves and align == "auto":
         align_note = _align_photographs(paths, pixels, split, settings, truth)
-    notes = (source.note, selection_note, pixels.note, *settings.notes, align_note, *truth.notes)
+    moments = [source.moments[index] for index in kept]
+    time_note = uneven_note(moments) if moves else None
+    notes = (*source.notes, selection_note, pixels.note, *settings.notes, time_note, align_note, *truth.notes)
     return Capture(
         data=source.data,
         folder=source.folder,
@@ -211,8 +217,8 @@ def load_capture(
         downscale_factor=factor,
         reference_index=settings.reference_index,
         moves=moves,
-        times=spread_times(len(paths)) if moves else (0.0,) * len(paths),
-        frame_rate=source.frame_rate,
+        times=spread_times(moments) if moves else (0.0,) * len(paths),
+        frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
@@ -240,9 +246,5 @@ def _align_photographs(
     if alignment is None:
         return None
     check_of_reference(truth, paths, [indices[frame] for frame in alignment.frames], reference)
-    return alignment_note(alignment, [paths[index].stem for index in indices], paths[reference].stem)
-
-
-def spread_times(num_frames: int) -> tuple[float, ...]:
-    """Times i / (N - 1) of N frames, at least two."""
-    return tuple(index / (num_frames - 1) for index in range(num_frames))
+    note = alignment_note(alignment, [paths[index].stem for index in indices], paths[reference].stem)
+    return note + "".join(orientation_hint(paths[indices[frame]], paths[reference]) for frame in alignment.untold)

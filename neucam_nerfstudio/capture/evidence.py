@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres
+from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, unread_note
 from neucam_nerfstudio.capture.exif_check import contradiction_by_names, contradiction_by_pictures
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
@@ -102,10 +102,11 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
         exif = frames.exif()
         stops, source = exposure_stops(exif), "EXIF"
     dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
-    partly_note = None
+    exif_note = None
     if stops is None:
         source = "unknown"
-        if any(settings.exposure_time_s is not None for settings in exif):
-            partly_note = "EXIF tells the exposure of some frames only, so it is not used."
-    notes = tuple(filter(None, (names_note, partly_note)))
+        some_told = any(settings.exposure_time_s is not None for settings in exif)
+        partly = "EXIF tells the exposure of some frames only, so it is not used."
+        exif_note = partly if some_told else unread_note(frames.paths, exif)
+    notes = tuple(filter(None, (names_note, exif_note)))
     return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres, notes, dealt)

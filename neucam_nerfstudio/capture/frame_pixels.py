@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.exif import orientation_hint
 from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, read_photograph
+from neucam_nerfstudio.capture.raw_file import WhiteBalance
+
+Item, Value = TypeVar("Item"), TypeVar("Value")
 
 THUMBNAIL_SIDE = 64
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
-SENSOR_BIT_DEPTHS = (10, 12, 14)
-"""Bits that cameras measure with, and that files of 16 bits may hold as they are."""
 
-
-def read_frames(paths: Sequence[Path], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
+def read_frames(
+    paths: Sequence[Path], downscale_factor: int = 1, white_balance: WhiteBalance | None = None
+) -> Shaped[np.ndarray, "frames height width 3"]:
     """Decodes photographs into one array of their own number type (uint8, uint16 or float32).
 
     Args:
         paths: The photographs, at least one.
         downscale_factor: Size divisor, see `read_photograph`.
+        white_balance: That RAW files are developed with; None for each one's own.
 
     Raises:
         CaptureError: A file is broken, or differs from the first in size or number type.
     """
     stack = FrameStack(len(paths))
-    stack.place(read_photograph(paths[0], downscale_factor), paths[0], [0])
 
     def place(index: int) -> None:
-        stack.place(read_photograph(paths[index], downscale_factor), paths[index], [index])
+        stack.place(read_photograph(paths[index], downscale_factor, white_balance), paths[index], [index])
 
-    with ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1)) as pool:
-        list(pool.map(place, range(1, len(paths))))
+    place(0)
+    in_parallel(place, range(1, len(paths)))
     return stack.pixels
+
+
+def in_parallel(read: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
+    """Answers of a function that reads files, in the order of the items."""
+    with ThreadPoolExecutor(min(MAX_DECODERS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(read, items))
 
 
 class FrameStack:
@@ -52,6 +62,7 @@ class FrameStack:
     def __init__(self, num_frames: int) -> None:
         self.num_frames = num_frames
         self.pixels: Shaped[np.ndarray, "frames height width 3"] | None = None
+        self._first: Path | None = None
 
     def place(self, pixels: Shaped[np.ndarray, "height width 3"], path: Path, places: Sequence[int]) -> None:
         """Copies a frame to its places.
@@ -60,33 +71,26 @@ class FrameStack:
             CaptureError: It differs from the first in size or number type.
         """
         if self.pixels is None:
-            self.pixels = np.empty((self.num_frames, *pixels.shape), pixels.dtype)
-        _check_alike(pixels, path, self.pixels[0])
+            self.pixels, self._first = np.empty((self.num_frames, *pixels.shape), pixels.dtype), path
+        _check_alike(pixels, path, self.pixels[0], self._first)
         for place in places:
             self.pixels[place] = pixels
 
 
-def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray) -> None:
+def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray, reference_path: Path) -> None:
     if pixels.shape != reference.shape:
         height, width, _ = pixels.shape
         expected_height, expected_width, _ = reference.shape
         raise CaptureError(
             f"{path}: the frame is {width}x{height} pixels, others are {expected_width}x{expected_height}. All frames"
             " of a capture must have one size: crop or export them alike, or take this one out."
+            + orientation_hint(path, reference_path)
         )
     if pixels.dtype != reference.dtype:
         raise CaptureError(
             f"{path}: pixels are {pixels.dtype}, those of others are {reference.dtype}. Frames that were developed"
             " differently do not share one camera response: export all in one format."
         )
-
-
-def held_bit_depth(pixels: Shaped[np.ndarray, "frames height width 3"]) -> int | None:
-    """Bits that all pixel values of a 16-bit capture fit into, if they are fewer than 16; None otherwise."""
-    if pixels.dtype != np.uint16:
-        return None
-    largest = int(pixels.max())
-    return next((bits for bits in SENSOR_BIT_DEPTHS if largest < 2**bits), None)
 
 
 def scale_to_16_bits(pixels: Shaped[np.ndarray, "frames height width 3"], white: int) -> None:

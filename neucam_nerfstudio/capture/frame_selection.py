@@ -121,9 +121,18 @@ def split_frames(
 
 def listed_names(paths: Sequence[Path]) -> str:
     """Frame names, the first dozen of them, for messages."""
-    names = ", ".join(path.stem for path in paths[:MAX_LISTED_NAMES])
-    num_more = len(paths) - MAX_LISTED_NAMES
-    return f"{names} and {num_more} more" if num_more > 0 else names
+    return _listed([path.stem for path in paths])
+
+
+def listed_files(paths: Sequence[Path]) -> str:
+    """File names, the first dozen of them, for messages."""
+    return _listed([path.name for path in paths])
+
+
+def _listed(names: Sequence[str]) -> str:
+    num_more = len(names) - MAX_LISTED_NAMES
+    first = ", ".join(names[:MAX_LISTED_NAMES])
+    return f"{first} and {num_more} more" if num_more > 0 else first
 
 
 def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> FrameSplit:

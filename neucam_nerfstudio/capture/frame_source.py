@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,17 +13,16 @@ from jaxtyping import Shaped
 from neucam_nerfstudio.capture.array_file import ArrayFile
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.exif import ExifSettings, read_exif
-from neucam_nerfstudio.capture.frame_pixels import read_frames
-from neucam_nerfstudio.capture.photographs import (
-    RAW_SUFFIXES,
-    files_with_suffix,
-    find_photographs,
-    one_file_per_frame,
-)
+from neucam_nerfstudio.capture.frame_pixels import in_parallel, read_frames
+from neucam_nerfstudio.capture.frame_selection import listed_files
+from neucam_nerfstudio.capture.photographs import files_with_suffix, find_photographs, one_file_per_frame
+from neucam_nerfstudio.capture.raw_file import WhiteBalance, differ, is_raw, read_raw_header
 from neucam_nerfstudio.capture.video import VideoFile
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
+UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
+"""Of pictures that are not read as photographs."""
 
 
 class FrameSource(Protocol):
@@ -32,15 +32,17 @@ class FrameSource(Protocol):
         data: The folder of photographs, or the file with the frames.
         folder: Where `exposure.txt` and ground truth lie.
         paths: One for each frame, which names it.
-        frame_rate: Frames a second; None where nothing tells.
-        note: What was chosen for the user, in a sentence.
+        frame_rate: Frames a second, on average; None where nothing tells.
+        moments: When each was taken, counted in frames from the first.
+        notes: What was chosen for the user, a sentence each; all of them are known once the frames are read.
     """
 
     data: Path
     folder: Path
     paths: tuple[Path, ...]
     frame_rate: float | None
-    note: str | None
+    moments: Sequence[float]
+    notes: Sequence[str]
 
     @property
     def holds_sensor_values(self) -> bool:
@@ -64,28 +66,46 @@ class PhotographFolder:
         folder: The folder, which holds photographs.
 
     Raises:
-        CaptureError: Two of them have the same name.
+        CaptureError: Two of them have the same name, or a picture that is not read is one of them by its name.
     """
 
     frame_rate = None
 
     def __init__(self, folder: Path) -> None:
         self.data = self.folder = folder
-        paths, self.note = one_file_per_frame(find_photographs(folder))
+        found = find_photographs(folder)
+        paths, raw_note = one_file_per_frame(found)
         self.paths = tuple(paths)
+        self.moments = range(len(paths))
+        self.notes = list(filter(None, (raw_note, _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found))))
 
     @property
     def holds_sensor_values(self) -> bool:
         """Not where there are RAW files: those are developed to full scale, so small values are dark light."""
-        return not any(path.suffix.lower() in RAW_SUFFIXES for path in self.paths)
+        return not any(map(is_raw, self.paths))
 
     def exif(self) -> list[ExifSettings]:
         """Camera settings of each photograph."""
-        return [read_exif(path) for path in self.paths]
+        return in_parallel(read_exif, self.paths)
 
     def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
         """Decodes photographs, several at a time."""
-        return read_frames([self.paths[index] for index in indices], downscale_factor)
+        paths = [self.paths[index] for index in indices]
+        return read_frames(paths, downscale_factor, self._white_balance(list(filter(is_raw, paths))))
+
+    def _white_balance(self, raw_paths: Sequence[Path]) -> WhiteBalance | None:
+        """One for all RAW files, as cameras set to automatic choose another for each picture: that of the first."""
+        if not raw_paths:
+            return None
+        told = ((path, read_raw_header(path).white_balance) for path in filter(is_raw, self.paths))
+        first, chosen = next(((path, gains) for path, gains in told if gains is not None), (None, None))
+        if chosen is None:
+            self.notes.append("The RAW files tell no white balance: developed for daylight.")
+            return None
+        others = (header.white_balance for header in in_parallel(read_raw_header, raw_paths))
+        if any(other is not None and differ(other, chosen) for other in others):
+            self.notes.append(f"The camera changed its white balance: all RAW files are developed with {first.stem}'s.")
+        return chosen
 
 
 def open_source(data: Path) -> FrameSource:
@@ -131,6 +151,29 @@ def _open_file(path: Path) -> FrameSource:
         f"{path}: this file is not read as frames. Give --data the folder that holds the photographs, a video"
         f" ({', '.join(sorted(VIDEO_SUFFIXES))}) or a .npy file."
     )
+
+
+def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | None:
+    """Names the pictures beside photographs that are not read, in a sentence.
+
+    Raises:
+        CaptureError: One is named like the photographs but for its numbers: without it, exposures would be counted off
+            wrongly.
+    """
+    names = {path.stem.lower() for path in photographs}
+    patterns = {_without_numbers(path): path for path in photographs}
+    for path in unread:
+        alike = patterns.get(_without_numbers(path))
+        if alike is not None and path.stem.lower() not in names:
+            raise CaptureError(
+                f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
+                " TIFF or JPEG, or take it out of the folder."
+            )
+    return f"Not read as photographs: {listed_files(unread)}." if unread else None
+
+
+def _without_numbers(path: Path) -> str:
+    return re.sub(r"\d+", "#", path.stem.lower())
 
 
 def _no_frames_message(folder: Path) -> str:

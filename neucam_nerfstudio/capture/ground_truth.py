@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.frame_selection import listed_files
 from neucam_nerfstudio.capture.photographs import (
     LOSSLESS_SUFFIXES,
     WHITE_LEVEL,
@@ -24,6 +25,9 @@ from neucam_nerfstudio.capture.photographs import (
 GROUND_TRUTH_FOLDER = "gt"
 RADIANCE_SUFFIXES = frozenset({".exr", ".hdr"})
 RADIANCE_PREFIX, SHARP_PREFIX = "hdr_", "sharp_"
+TELLING_NAME = re.compile(r"^hdr_|^hdrimg$|(?<![a-z])gt(?![a-z])|truth", re.IGNORECASE)
+"""Names under which radiance files beside the photographs are ground truth; others may be somebody's results.
+`HDRImg` is that of published hand-held brackets (Kalantari and Ramamoorthi 2017)."""
 
 
 class GroundTruth(NamedTuple):
@@ -32,7 +36,7 @@ class GroundTruth(NamedTuple):
     Attributes:
         radiance: File of the scene's linear radiance at each frame; None where there is none.
         sharp: File of the photograph without blur at each frame; None where there is none.
-        notes: What is not scored, a sentence each.
+        notes: What was taken for ground truth beside the frames and what is not scored, a sentence each.
     """
 
     radiance: tuple[Path | None, ...]
@@ -40,16 +44,30 @@ class GroundTruth(NamedTuple):
     notes: tuple[str, ...]
 
 
-def find_radiance(folder: Path) -> list[Path]:
-    """Radiance files (EXR, Radiance HDR) of a capture: those in its `gt` folder, else those beside the photographs.
+def find_radiance(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """Radiance files (EXR, Radiance HDR) of a capture: those in its `gt` folder, else some beside the photographs.
 
+    Beside them only those whose names say so: `hdr_*`, `gt` as a word, `truth` anywhere, `HDRImg`, or a frame's own.
     Where some are named `hdr_*`, the others are something else.
+
+    Args:
+        folder: Where `gt/` lies.
+        paths: All frames of the capture.
+
+    Returns:
+        The files in name order, and what to say of those beside the photographs, a sentence each.
     """
-    for place in (folder / GROUND_TRUTH_FOLDER, folder):
-        found = _visible_files(place, RADIANCE_SUFFIXES)
-        if found:
-            return _with_prefix(found, RADIANCE_PREFIX) or found
-    return []
+    if found := _visible_files(folder / GROUND_TRUTH_FOLDER, RADIANCE_SUFFIXES):
+        return _with_prefix(found, RADIANCE_PREFIX) or found, ()
+    beside, frame_names = _visible_files(folder, RADIANCE_SUFFIXES), {path.stem for path in paths}
+    telling = [path for path in beside if TELLING_NAME.search(path.stem) or path.stem in frame_names]
+    taken = _with_prefix(telling, RADIANCE_PREFIX) or telling
+    notes = []
+    if taken:
+        notes.append(f"Ground truth, by name: {listed_files(taken)} beside the frames.")
+    if left := [path for path in beside if path not in taken]:
+        notes.append(f"Not ground truth, by name: {listed_files(left)}. Put it into {GROUND_TRUTH_FOLDER}/ if it is.")
+    return taken, tuple(notes)
 
 
 def find_sharp(folder: Path) -> list[Path]:
@@ -69,13 +87,14 @@ def find_ground_truth(
         reference: In a capture that moves, the frame (of all) that a single file without a frame's number belongs to.
             None for a still scene: there a single file is the truth of every frame.
     """
-    found = {"radiance": find_radiance(folder), "sharp": find_sharp(folder)}
+    radiance, beside_notes = find_radiance(folder, paths)
+    found = {"radiance": radiance, "sharp": find_sharp(folder)}
     of_frames = {kind: match_to_frames(files, paths, reference) for kind, files in found.items()}
     kept_truth = {kind: tuple(truth[index] for index in kept) for kind, truth in of_frames.items()}
     notes = tuple(
         _coverage_note(kind, files, of_frames[kind], kept_truth[kind]) for kind, files in found.items() if files
     )
-    return GroundTruth(**kept_truth, notes=tuple(filter(None, notes)))
+    return GroundTruth(**kept_truth, notes=(*filter(None, notes), *beside_notes))
 
 
 def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int | None = None) -> list[Path | None]:

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.capture.errors import CaptureError, broken_file_message
+from neucam_nerfstudio.capture.raw_file import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
+from neucam_nerfstudio.capture.tiff_file import read_unusual_tiff
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
-RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dng .erf .fff .iiq .kdc .mef .mos"
-    " .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
-)
 PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
 
 WHITE_LEVEL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
@@ -29,6 +27,22 @@ WHITE_LEVEL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.
 
 PILLOW_LIMIT = threading.Lock()
 """Held while Pillow's limit is lifted: it is one for all threads, and photographs are read by several."""
+
+JPEG_SIGNATURE, TIFF_SIGNATURES = b"\xff\xd8\xff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+UNREAD_SIGNATURES = {
+    "WebP": rb"RIFF....WEBP",
+    "AVIF": rb"....ftypavi[fs]",
+    "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
+    "JPEG XL": rb"\xff\x0a|....JXL ",
+    "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
+    "GIF": rb"GIF8",
+    "BMP": rb"BM",
+    "Photoshop": rb"8BPS",
+    "OpenEXR": rb"\x76\x2f\x31\x01",
+    "Radiance HDR": rb"#\?RA",
+    "PDF": rb"%PDF",
+}
+"""What files that are not read as photographs begin with, whatever they are named."""
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
@@ -57,7 +71,7 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     Raises:
         CaptureError: Two other files share a name, so a frame's name would not tell which is meant.
     """
-    raw_names = {path.stem.lower() for path in paths if path.suffix.lower() in RAW_SUFFIXES}
+    raw_names = {path.stem.lower() for path in paths if is_raw(path)}
     kept = [path for path in paths if path.suffix.lower() not in JPEG_SUFFIXES or path.stem.lower() not in raw_names]
     by_name: dict[str, Path] = {}
     for path in kept:
@@ -68,25 +82,29 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
 
 
-def read_photograph(path: Path, downscale_factor: int = 1) -> Shaped[np.ndarray, "height width 3"]:
+def read_photograph(
+    path: Path, downscale_factor: int = 1, white_balance: WhiteBalance | None = None
+) -> Shaped[np.ndarray, "height width 3"]:
     """Reads one photograph, upright as its EXIF orientation says.
 
-    Grey becomes three equal channels and an alpha channel is dropped. RAW files are developed to linear 16 bit with the
-    camera's white balance and no automatic brightness.
+    Grey becomes three equal channels and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
+    automatic brightness. JPEG, PNG and TIFF are told by what the file holds, whatever its suffix.
 
     Args:
         path: A PNG, JPEG, TIFF or camera RAW file.
         downscale_factor: Size divisor, by area averaging; 1 keeps every pixel.
+        white_balance: That RAW files are developed with; None for the file's own.
 
     Returns:
-        RGB pixels in the file's own number type: uint8, uint16, or float32 in [0, 1].
+        RGB pixels in the file's own number type: uint8, uint16, or float32 in [0, 1] (also of floats of other sizes).
 
     Raises:
         CaptureError: The file cannot be decoded, or its pixels are not of one of these types.
     """
-    suffix = path.suffix.lower()
-    decode = _decode_jpeg if suffix in JPEG_SUFFIXES else _decode_raw if suffix in RAW_SUFFIXES else _decode_lossless
-    return downscale(check_pixels(decode(path), path), downscale_factor, path)
+    pixels = develop_raw(path, white_balance) if is_raw(path) else _decode(path)
+    if pixels.dtype in (np.float16, np.float64):
+        pixels = pixels.astype(np.float32)
+    return downscale(check_pixels(pixels, path), downscale_factor, path)
 
 
 def downscale(
@@ -149,10 +167,24 @@ def open_with_pillow(path: Path, formats: tuple[str, ...] | None = None) -> Imag
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def broken_file_message(path: Path, detail: object) -> str:
-    """One line for a file that cannot be decoded, with the decoder's reason if it gave one."""
-    reason = f" ({detail})" if str(detail).strip() else ""
-    return f"{path}: broken or unreadable file{reason}. Copy it again from the camera, or take it out of the folder."
+def _decode(path: Path) -> np.ndarray:
+    """Decodes a file that is not camera RAW by the library that reads what it holds.
+
+    Raises:
+        CaptureError: It is broken, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise CaptureError(broken_file_message(path, error.strerror)) from error
+    unread = next((kind for kind, sign in UNREAD_SIGNATURES.items() if re.match(sign, start, re.DOTALL)), None)
+    if unread is not None:
+        raise CaptureError(f"{path}: the file holds {unread} data, which is not read. Convert it to PNG, TIFF or JPEG.")
+    if start.startswith(JPEG_SIGNATURE):
+        return _decode_jpeg(path)
+    pixels = read_unusual_tiff(path) if start.startswith(TIFF_SIGNATURES) else None
+    return _decode_by_opencv(path) if pixels is None else pixels
 
 
 def _decode_jpeg(path: Path) -> np.ndarray:
@@ -167,7 +199,7 @@ def _decode_jpeg(path: Path) -> np.ndarray:
         raise CaptureError(broken_file_message(path, error)) from error
 
 
-def _decode_lossless(path: Path) -> np.ndarray:
+def _decode_by_opencv(path: Path) -> np.ndarray:
     import cv2
 
     # With these flags OpenCV keeps the bit depth, makes grey three channels, drops alpha and applies the orientation.
@@ -177,21 +209,5 @@ def _decode_lossless(path: Path) -> np.ndarray:
     except (OSError, cv2.error) as error:
         raise CaptureError(broken_file_message(path, "the file is empty or not readable")) from error
     if pixels is None:
-        raise CaptureError(broken_file_message(path, "not a complete PNG or TIFF file"))
-    if pixels.dtype == np.float64:
-        pixels = pixels.astype(np.float32)
+        raise CaptureError(broken_file_message(path, "not a complete PNG, TIFF or JPEG file"))
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-
-
-def _decode_raw(path: Path) -> np.ndarray:
-    import rawpy
-
-    try:
-        with rawpy.imread(str(path)) as raw:
-            # LibRaw by default stretches a frame to its own brightest pixel: a threshold of 0 keeps one gain for all.
-            return raw.postprocess(
-                gamma=(1, 1), no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16, use_camera_wb=True
-            )
-    except (rawpy.LibRawError, OSError) as error:
-        detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
-        raise CaptureError(broken_file_message(path, detail)) from error

@@ -50,6 +50,12 @@ def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.nda
     return np.clip(np.rint(NO_DETAIL + GREY_LEVELS_PER_CONTRAST * detail / contrast), 0, 255).astype(np.uint8)
 
 
+def shows_detail(detail: UInt8[np.ndarray, "height width"]) -> bool:
+    """Whether a detail picture has enough corners to be compared by: an even wall has none."""
+    corners = _corners(detail)
+    return corners is not None and len(corners) >= MIN_CORNERS
+
+
 def estimate_similarity(
     fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"]
 ) -> PixelMap | None:
@@ -69,6 +75,10 @@ def estimate_similarity(
     return pixel_map if corner_shift_px(pixel_map, *fixed.shape) <= MAX_MOVED_SHARE * max(fixed.shape) else None
 
 
+def _corners(detail: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corners 1 2"] | None:
+    return cv2.goodFeaturesToTrack(detail, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX, blockSize=7)
+
+
 def _track_similarity(
     fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"]
 ) -> PixelMap | None:
@@ -76,7 +86,7 @@ def _track_similarity(
 
     Both are OpenCV's and deterministic.
     """
-    corners = cv2.goodFeaturesToTrack(fixed, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX, blockSize=7)
+    corners = _corners(fixed)
     if corners is None:
         return None
     moved, found, _ = cv2.calcOpticalFlowPyrLK(fixed, moving, corners, None, **TRACKING)

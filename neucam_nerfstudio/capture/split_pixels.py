@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.frame_pixels import held_bit_depth, mean_brightness, scale_to_16_bits
+from neucam_nerfstudio.capture.frame_pixels import mean_brightness
 from neucam_nerfstudio.capture.frame_selection import FrameSelection, FrameSplit
 from neucam_nerfstudio.capture.frame_source import FrameSource
+from neucam_nerfstudio.capture.white_level import scale_to_white
 
 
 class SplitPixels(NamedTuple):
@@ -18,7 +19,7 @@ class SplitPixels(NamedTuple):
     Attributes:
         train: Of the frames trained on.
         evaluation: Of the held-out frames; the very same array as `train` when none is held out.
-        note: How white was found, in a sentence, if not by the number type.
+        note: Which value was taken for white, in a sentence, where the number type does not tell.
     """
 
     train: Shaped[np.ndarray, "train height width 3"]
@@ -52,16 +53,6 @@ def read_pixels(source: FrameSource, selection: FrameSelection, downscale_factor
     shared = held_out in ((), train)
     wanted = train if shared else (*train, *held_out)
     pixels = source.read([selection.kept[index] for index in wanted], downscale_factor)
+    note = scale_to_white(pixels, source)
     train_pixels = pixels[: len(train)]
-    note = _scale_to_white(pixels, train_pixels) if source.holds_sensor_values else None
     return SplitPixels(train_pixels, train_pixels if shared else pixels[len(train) :], note)
-
-
-def _scale_to_white(pixels: np.ndarray, train_pixels: np.ndarray) -> str | None:
-    """Scales, in place, 16-bit values that are a sensor's fewer bits to full scale, as training frames tell."""
-    held_bits = held_bit_depth(train_pixels)
-    if held_bits is None:
-        return None
-    white = 2**held_bits - 1
-    scale_to_16_bits(pixels, white)
-    return f"The 16-bit files hold values of {held_bits} bits: white is taken to be {white}, not 65535."

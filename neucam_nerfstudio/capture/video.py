@@ -36,7 +36,6 @@ class VideoFile:
         CaptureError: It cannot be opened, or holds no frame.
     """
 
-    note = None
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:
@@ -44,6 +43,10 @@ class VideoFile:
         self._index: VideoIndex = read_index(path)
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
+        self.moments, self.notes = self._index.moments, []
+        if self.moments is None:
+            self.moments = range(self._index.num_frames)
+            self.notes.append(f"{path.name} does not tell when each frame is shown: taken as evenly spaced.")
 
     def exif(self) -> list[ExifSettings]:
         """Nothing: a video does not tell the exposure of its frames."""

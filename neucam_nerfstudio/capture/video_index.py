@@ -1,7 +1,9 @@
-"""How many frames a video file has, and how many of them are there: from its packets, without decoding."""
+"""How many frames a video file has, how many of them are there and when they are shown: from its packets, without
+decoding."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -20,11 +22,14 @@ class VideoIndex(NamedTuple):
         num_frames: Frames that are shown, as the file says, whether they can be read or not.
         num_intact: Frames from the first on that can be read; fewer if the file is cut off.
         frame_rate: Frames a second, on average; None if the file does not tell.
+        moments: When each frame is shown, counted in frames of that rate from the first: frame i at i, exactly, where
+            they are evenly spaced. None if the file does not tell.
     """
 
     num_frames: int
     num_intact: int
     frame_rate: float | None
+    moments: tuple[float, ...] | None
 
 
 class _Packet(NamedTuple):
@@ -72,6 +77,7 @@ def read_index(path: Path) -> VideoIndex:
         ]
         num_missing = _count_missing(path, container, stream, packets)
         frame_rate = float(stream.average_rate) if stream.average_rate else None
+        tick_s = float(stream.time_base)
     num_frames = sum(packet.is_shown for packet in packets) + num_missing
     num_intact = _count_intact(packets, num_missing)
     if num_frames == 0:
@@ -80,7 +86,34 @@ def read_index(path: Path) -> VideoIndex:
         raise CaptureError(
             f"{path}: the file is cut off: none of its {num_frames} frames can be read. Copy it again from the camera."
         )
-    return VideoIndex(num_frames, num_intact, frame_rate)
+    shown_at = sorted(packet.shown_at for packet in packets if packet.is_shown)[:num_intact]
+    moments = count_in_frames(shown_at)
+    if moments is not None:
+        if moments != tuple(range(num_intact)):
+            frame_rate = (num_intact - 1) / ((shown_at[-1] - shown_at[0]) * tick_s)
+        moments += tuple(moments[-1] + 1 + index for index in range(num_frames - num_intact))
+    return VideoIndex(num_frames, num_intact, frame_rate, moments)
+
+
+def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:
+    """When frames are shown, counted in their mean interval.
+
+    Frame i at i where all are where evenly spaced ones would be, but for the file's rounding to whole ticks.
+
+    Args:
+        shown_at: Of each frame, in ticks, sorted.
+
+    Returns:
+        None if two frames have the same time: that is how files look which do not tell times.
+    """
+    if any(later == earlier for earlier, later in zip(shown_at, shown_at[1:], strict=False)):
+        return None
+    last, span = len(shown_at) - 1, shown_at[-1] - shown_at[0]
+    off_even = (abs((ticks - shown_at[0]) * last - index * span) for index, ticks in enumerate(shown_at))
+    # A tick may be as long as a frame (AVI); one that is left out is at least a third of a frame off somewhere.
+    if max(off_even) <= min(last, span / 4):
+        return tuple(range(len(shown_at)))
+    return tuple((ticks - shown_at[0]) * last / span for ticks in shown_at)
 
 
 def _is_shown(packet: Packet, codec: str) -> bool:

@@ -24,7 +24,7 @@ class FlowToNeighbour(NamedTuple):
 
     flow_px: Float[Tensor, "rays 2"]
     is_valid: Bool[Tensor, " rays"]
-    frame_step: float
+    frame_step: Float[Tensor, " rays"]
 
 
 class MaskAndFlow(nn.Module):
@@ -41,12 +41,13 @@ class MaskAndFlow(nn.Module):
 
     def __init__(self, capture: Capture, use_mask: bool, use_flow: bool) -> None:
         super().__init__()
-        self.frame_step = 2 / max(len(capture.frames) - 1, 1)
         mask = _needed(capture, "mask", capture.side_maps.mask) if use_mask else None
         flow_px, is_valid = _flow_of_train_frames(capture) if use_flow else (None, None)
+        frame_steps = _steps_of_train_frames(capture) if use_flow else None
         self.register_buffer("mask", _as_tensor(mask), persistent=False)
         self.register_buffer("flow_px", _as_tensor(flow_px), persistent=False)
         self.register_buffer("flow_is_valid", _as_tensor(is_valid), persistent=False)
+        self.register_buffer("frame_steps", _as_tensor(frame_steps), persistent=False)
 
     def mask_at(self, uv: Float[Tensor, "rays 2"], frame_index: Int[Tensor, " rays"]) -> Float[Tensor, "rays 1"]:
         """The mask at pixels (u, v) in [0, 1] of training frames, [0, 1]."""
@@ -56,10 +57,8 @@ class MaskAndFlow(nn.Module):
         """Flow from pixels (u, v) in [0, 1] of training frames to the next frame and to the one before."""
         place = (frame_index, *pixels_at(uv, *self.flow_px.shape[2:4]))
         return tuple(
-            FlowToNeighbour(flow_px[place], is_valid[place], frame_step)
-            for flow_px, is_valid, frame_step in zip(
-                self.flow_px, self.flow_is_valid, (self.frame_step, -self.frame_step), strict=True
-            )
+            FlowToNeighbour(flow_px[place], is_valid[place], frame_steps[frame_index])
+            for flow_px, is_valid, frame_steps in zip(self.flow_px, self.flow_is_valid, self.frame_steps, strict=True)
         )
 
 
@@ -87,6 +86,13 @@ def _flow_of_train_frames(
         for values, end in zip((flow.forward_valid, flow.backward_valid), ends, strict=True)
     ]
     return np.stack(flow_px), np.stack(is_valid)
+
+
+def _steps_of_train_frames(capture: Capture) -> Float[np.ndarray, "2 train"]:
+    """Published t of the next frame and of the one before, minus a frame's own; of no use where there is none."""
+    steps = 2 * np.diff(np.array(capture.times, np.float32))
+    to_next, to_previous = (np.pad(steps, end, mode="edge") for end in ((0, 1), (1, 0)))
+    return np.stack([to_next, -to_previous])[:, list(capture.train_indices)]
 
 
 def _needed(capture: Capture, folder: str, maps):

@@ -79,7 +79,8 @@ def start_from_moving_estimate(
     is_blurred = isinstance(camera.blur, MotionBlur)
     offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
     if is_blurred:
-        offset_px = moments_from_means(offset_px, float(camera.blur.open_share.detach()))
+        times = [capture.times[index] for index in capture.train_indices]
+        offset_px = moments_from_means(offset_px, times, float(camera.blur.open_share.detach()))
         opacity = np.full_like(opacity, BLURRED_START_OPACITY)
     scene.motion.start_from(tensor(offset_px))
     scene.opacity.start_from(tensor(opacity))

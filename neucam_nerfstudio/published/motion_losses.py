@@ -67,7 +67,7 @@ def flow_error(
     deformation: NeuralDeformation,
     tyx: Float[Tensor, "*batch 3"],
     flow_px: Float[Tensor, "*batch 2"],
-    frame_step: float,
+    frame_step: Float[Tensor, "*batch"] | float,
 ) -> Float[Tensor, "*batch"]:
     """How far apart in the canonical picture a pixel is from where optical flow takes it in a neighbouring frame.
 
@@ -77,12 +77,12 @@ def flow_error(
         deformation: The deformation.
         tyx: Published coordinates of the pixels.
         flow_px: Flow to the neighbour, pixels to the right and down; zeros for aligned stacks.
-        frame_step: t of that neighbour minus t of the frame: 2 / (N - 1) or its negative.
+        frame_step: t of that neighbour minus t of the frame; of evenly spaced frames 2 / (N - 1) or its negative.
 
     Returns:
         Squared distance.
     """
     step_y, step_x = deformation.coordinates.pixel_step_yx
     right, down = flow_px.unbind(-1)
-    along_the_flow = torch.stack([torch.full_like(right, frame_step), step_y * down, step_x * right], -1)
+    along_the_flow = torch.stack([torch.zeros_like(right) + frame_step, step_y * down, step_x * right], -1)
     return (deformation.canonical_yx(tyx) - deformation.canonical_yx(tyx + along_the_flow)).square().sum(-1)

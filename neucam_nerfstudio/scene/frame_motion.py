@@ -46,5 +46,6 @@ class FrameMotion(Deformation):
         self.offset_px.start_from(torch.cat([offset_px[:1], offset_px, offset_px[-1:]]))
 
     def largest_step_px(self) -> Float[Tensor, ""]:
-        """The farthest that anything moves from one frame to the next."""
-        return self.offset_px.images().diff(dim=0).norm(dim=1).amax()
+        """The farthest that anything moves within the shortest time from one frame to the next."""
+        share_of_step = self.frame_interval / self.moment_times.diff()
+        return (self.offset_px.images().diff(dim=0).norm(dim=1) * share_of_step[:, None, None]).amax()

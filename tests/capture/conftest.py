@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,20 +50,25 @@ def write_jpeg_with_exif(tmp_path: Path) -> Writer:
 
 @pytest.fixture
 def write_dng(tmp_path: Path) -> Writer:
-    """Writes an RGGB Bayer mosaic of 14 bits as a DNG: the smallest RAW file that LibRaw develops."""
+    """Writes an RGGB Bayer mosaic of 14 bits as a DNG: the smallest RAW file that LibRaw develops.
+
+    `neutral` are the shares of R, G and B that a grey thing gives, of which the white balance is the inverse.
+    """
     import tifffile
 
     def ratios(values: list[float]) -> list[int]:
         return [part for value in values for part in (round(value * 1000), 1000)]
 
-    def write(name: str, mosaic: np.ndarray, orientation: int = 1) -> Path:
+    def write(
+        name: str, mosaic: np.ndarray, orientation: int = 1, neutral: tuple[float, float, float] | None = (1, 1, 1)
+    ) -> Path:
         tags = [
             (50706, "B", 4, (1, 4, 0, 0), True),  # DNGVersion
             (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
             (33422, "B", 4, (0, 1, 1, 2), True),  # CFAPattern: RGGB
             (50708, "s", 0, "Test Camera", True),  # UniqueCameraModel
             (50721, "2i", 9, ratios([1, 0, 0, 0, 1, 0, 0, 0, 1]), True),  # ColorMatrix1
-            (50728, "2I", 3, ratios([1, 1, 1]), True),  # AsShotNeutral
+            *([(50728, "2I", 3, ratios(neutral), True)] if neutral else []),  # AsShotNeutral
             (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
             (50714, "H", 1, 0, True),  # BlackLevel
             (50717, "I", 1, 16383, True),  # WhiteLevel
@@ -77,10 +82,53 @@ def write_dng(tmp_path: Path) -> Writer:
 
 
 @pytest.fixture
+def write_raf(tmp_path: Path) -> Writer:
+    """Writes a Bayer mosaic of 12 bits as Fujifilm's cameras do, with EXIF in its preview, where LibRaw finds it.
+
+    Shutter time 1/8 s, f/5.6, ISO 200.
+    """
+    import io
+    import struct
+
+    from PIL import Image
+    from PIL.TiffImagePlugin import IFDRational
+
+    def preview() -> bytes:
+        exif = Image.Exif()
+        exif[271], exif[272] = "FUJIFILM", "X-Test"
+        exif.get_ifd(0x8769).update({0x829A: IFDRational(1, 8), 0x829D: IFDRational(28, 5), 0x8827: 200})
+        file = io.BytesIO()
+        Image.new("RGB", (16, 16)).save(file, "jpeg", exif=exif)
+        return b"\xff\xd8" + file.getvalue()[file.getvalue().index(b"\xff\xe1") :]
+
+    def write(name: str, mosaic: np.ndarray) -> Path:
+        size = struct.pack(">2H", *mosaic.shape)
+        fields = {
+            0x100: size,
+            0x121: size,
+            0x2FF0: struct.pack(">4H", 1024, 2048, 1024, 1536),
+        }  # white balance: G R G B
+        fields_part = struct.pack(">I", len(fields)) + b"".join(
+            struct.pack(">2H", tag, len(value)) + value for tag, value in fields.items()
+        )
+        parts = [preview(), fields_part, mosaic.astype(">u2").tobytes() + bytes(64)]
+        header = bytearray(b"FUJIFILMCCD-RAW 0201FF383501X-Test".ljust(60, b"\0") + b"0100".ljust(88, b"\0"))
+        offset = len(header)
+        for place, part in zip((84, 92, 100), parts, strict=True):
+            struct.pack_into(">2I", header, place, offset, len(part))
+            offset += len(part)
+        (tmp_path / name).write_bytes(bytes(header) + b"".join(parts))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
 def write_video(tmp_path: Path) -> Writer:
     """Writes a video: `write_video("clip.webm", codec="libvpx-vp9", num_frames=12, fps=30)`.
 
-    The square at the upper left of frame i has the value 20 + 15 i, the rest of the picture is a grey ramp.
+    The square at the upper left of frame i has the value 20 + 15 i, the rest of the picture is a grey ramp. It is shown
+    at `shown_at[i]` / fps seconds, by default at i / fps.
     """
     import av
 
@@ -98,13 +146,17 @@ def write_video(tmp_path: Path) -> Writer:
         fps: int = 30,
         options: dict[str, str] | None = None,
         muxer: dict[str, str] | None = None,
+        shown_at: Sequence[int] | None = None,
     ) -> Path:
         with av.open(str(tmp_path / name), "w", options=muxer or {}) as container:
             stream = container.add_stream(codec, rate=fps, options=options or {})
             (stream.height, stream.width), stream.pix_fmt = size, pixel_format
             container.start_encoding()
             for index in range(num_frames):
-                container.mux(stream.encode(picture(index, *size)))
+                frame = picture(index, *size)
+                if shown_at is not None:
+                    frame.pts, frame.time_base = shown_at[index], Fraction(1, fps)
+                container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return tmp_path / name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.errors import CaptureError
@@ -109,6 +110,20 @@ def test_settings_of_each_frame_s_own_are_aligned_by_the_focus_that_is_known(bre
 def test_unknown_exposures_are_aligned_too(breathing_capture):
     (breathing_capture / "exposure.txt").unlink()
     assert load_capture(breathing_capture).notes[0].endswith("aligned to F1E1; --align off leaves them.")
+
+
+def test_photograph_that_is_turned_is_named_with_its_orientation(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for index, options in enumerate(({}, {}, {"exif": exif})):
+        pixels = photograph("F1", 0)
+        pixels[0, 0] = index  # no two photographs are the same
+        Image.fromarray(pixels).save(tmp_path / f"F{index}.png", **options)
+    (note,) = (note for note in load_capture(tmp_path).notes if "detail" in note)
+    assert note == (
+        "Left as they are, for too little of their detail is found in the next focus setting: F2. Take out what shows"
+        " another view, or is turned. EXIF turns them differently (orientation 3 of F2.png, 1 of F1.png)."
+    )
 
 
 def test_moments_are_never_aligned(breathing_capture):

@@ -119,6 +119,19 @@ def test_photograph_that_shares_no_detail_is_left_alone():
     np.testing.assert_array_equal(frames.pixels[2], other)
 
 
+@pytest.mark.parametrize("other", ["another view", "upside down"])
+def test_photograph_that_shows_something_else_is_told_where_nothing_is_aligned(other):
+    frames = stack(breathing((1, 1, 1)), (-1.0, 0.0))
+    for index in (4, 5):
+        seen = frames.pixels[index][::-1, ::-1] if other == "upside down" else texture(HEIGHT, WIDTH, seed=1)
+        frames.pixels[index][:] = seen.copy()
+    before = copies(frames)
+    alignment = align_photographs(frames)
+    assert alignment.frames == () and alignment.shift_px == alignment.scale_change == 0
+    assert alignment.untold in ((4,), (5,)), "the better exposed one"
+    np.testing.assert_array_equal(frames.pixels, before)
+
+
 def test_one_focus_setting_has_nothing_to_align():
     frames = stack(breathing((1.02, 1, 0.985)))._replace(focus=[0, 0, 0])
     assert align_photographs(frames) is None
@@ -176,4 +189,11 @@ def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
     assert note == (
         "Focusing changes the picture's scale by up to 1.8 % and moves its corners by up to 31.2 px (breathing):"
         f" photographs are aligned to pcb_004; --align off leaves them.{more}"
+    )
+
+
+def test_note_names_what_may_show_something_else():
+    assert alignment_note(Alignment((), 0.0, 0.0, (0, 2)), ["a", "b", "c"], "b") == (
+        "Left as they are, for too little of their detail is found in the next focus setting: a, c. Take out what shows"
+        " another view, or is turned."
     )

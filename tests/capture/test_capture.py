@@ -179,11 +179,11 @@ def test_16_bit_frames_stay_16_bit(tmp_path):
     assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
 
 
-def test_16_bit_files_of_12_bits_are_scaled_to_white_as_the_training_frames_tell(tmp_path):
-    for index, value in enumerate((1000, 4095, 500, 5000)):
+def test_16_bit_files_of_12_bits_are_scaled_to_white_as_all_frames_tell(tmp_path):
+    for index, value in enumerate((1000, 1500, 500, 4095)):
         cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
     capture = load_capture(tmp_path, train_frames=("F0", "F1"))
-    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 65535]  # 1000 * 65535 / 4095 = 16003.7
+    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 24005]  # 1000 * 65535 / 4095 = 16003.7
     assert capture.eval_pixels[:, 0, 0, 0].tolist() == [8002, 65535]
     assert "The 16-bit files hold values of 12 bits: white is taken to be 4095, not 65535." in capture.notes
 
@@ -194,6 +194,29 @@ def test_frames_that_are_all_evaluated_too_are_scaled_once(tmp_path):
     capture = load_capture(tmp_path)
     assert capture.eval_pixels is capture.train_pixels
     assert capture.train_pixels[:, 0, 0, 0].tolist() == [4000, 65535]  # 1000 * 65535 / 16383 = 4000.2
+
+
+def test_raw_bracket_has_one_white_balance(tmp_path, write_dng):
+    for index, (value, neutral) in enumerate(((200, (0.5, 1, 0.8)), (800, (0.6, 1, 0.6)), (3200, (0.8, 1, 0.5)))):
+        write_dng(f"IMG_{index}.dng", np.full((64, 96), value), neutral=neutral)
+    (tmp_path / "exposure.txt").write_text("-2 0 2")
+    capture = load_capture(tmp_path)
+    colours = capture.train_pixels[:, 16:48, 16:80].mean((1, 2))
+    np.testing.assert_allclose(colours[1:] / colours[:-1], 4, rtol=2e-3)
+    assert "The camera changed its white balance: all RAW files are developed with IMG_0's." in capture.notes
+
+
+def test_bracket_of_raw_files_that_are_no_tiff_has_its_exposures(tmp_path, write_raf):
+    for index in range(2):
+        write_raf(f"DSCF{index}.RAF", np.full((64, 96), 1000 + 2000 * index))
+    capture = load_capture(tmp_path, frames="moments")
+    assert frame_stops(capture) == [0, 0] and capture.exposures.source == "EXIF"
+
+
+def test_raw_files_whose_exif_cannot_be_read_are_named(tmp_path, write_dng):
+    for index in range(2):
+        write_dng(f"F{index}.dng", np.full((64, 96), 1000 + 10 * index))
+    assert "EXIF of .dng files cannot be read." in load_capture(tmp_path).notes[0]
 
 
 def test_dark_raw_files_stay_dark(tmp_path, write_dng):
@@ -207,8 +230,13 @@ def test_dark_raw_files_stay_dark(tmp_path, write_dng):
 def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_capture):
     shutil.rmtree(tiny_capture / "gt")
     cv2.imwrite(str(tiny_capture / "truth.hdr"), np.ones((60, 90, 3), np.float32))
+    cv2.imwrite(str(tiny_capture / "my_previous_result.hdr"), np.zeros((60, 90, 3), np.float32))
     capture = load_capture(tiny_capture)
     assert capture.radiance_truth == (tiny_capture / "truth.hdr",) * 9
+    assert capture.notes == (
+        "Ground truth, by name: truth.hdr beside the frames.",
+        "Not ground truth, by name: my_previous_result.hdr. Put it into gt/ if it is.",
+    )
 
 
 def test_radiance_files_that_fit_no_frame_are_not_scored(tiny_capture):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import exifread
+import numpy as np
 import pytest
+from PIL import Image
 
-from neucam_nerfstudio.capture.exif import ExifSettings, exposure_stops, focus_dioptres, read_exif
+from neucam_nerfstudio.capture.exif import (
+    ExifSettings,
+    exposure_stops,
+    focus_dioptres,
+    orientation_hint,
+    read_exif,
+    unread_note,
+)
 
 
 def test_settings_are_read(write_jpeg_with_exif):
@@ -28,6 +38,29 @@ def test_file_without_exif_tells_nothing_and_prints_nothing(write_grey, capfd):
 def test_broken_file_tells_nothing(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe1\x00\x10Exif\x00\x00MM\x00*")
     assert read_exif(tmp_path / "a.jpg") == ExifSettings()
+
+
+def test_raw_files_that_are_no_tiff_tell_their_settings(write_raf):
+    settings = read_exif(write_raf("a.raf", np.full((64, 96), 2000)))
+    assert settings == ExifSettings(exposure_time_s=0.125, f_number=pytest.approx(5.6), iso=200)
+
+
+def test_raw_files_that_tell_nothing_are_named():
+    told, nothing = ExifSettings(exposure_time_s=1.0), ExifSettings()
+    paths = [Path("a.CR3"), Path("b.raf"), Path("c.jpg")]
+    assert unread_note(paths, [nothing, told, nothing]) == "EXIF of .cr3 files cannot be read."
+    assert unread_note(paths, [nothing, nothing, told]) == "EXIF of .cr3, .raf files cannot be read."
+    assert unread_note(paths, [told, told, nothing]) is None
+
+
+def test_orientations_are_named_where_they_differ(tmp_path, write_grey):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "turned.jpg", exif=exif)
+    turned, upright = tmp_path / "turned.jpg", write_grey("upright.jpg")
+    hint = " EXIF turns them differently (orientation 6 of turned.jpg, 1 of upright.jpg)."
+    assert orientation_hint(turned, upright) == hint
+    assert orientation_hint(turned, turned) == orientation_hint(upright, tmp_path / "clip.mp4.frames/00001.png") == ""
 
 
 def test_infinite_focus_distance(write_jpeg_with_exif):

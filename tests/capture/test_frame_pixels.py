@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_pixels import (
     check_not_identical,
-    held_bit_depth,
     mean_brightness,
     read_frames,
     scale_to_16_bits,
@@ -32,6 +32,14 @@ def test_other_size_is_refused(write_grey):
         read_frames(paths)
 
 
+def test_size_that_differs_by_exif_orientation_alone_says_so(tmp_path, write_grey):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (8, 6)).save(tmp_path / "b.jpg", exif=exif)
+    with pytest.raises(CaptureError, match=r"6x8 pixels, others are 8x6.* \(orientation 8 of b\.jpg, 1 of a\.png\)\."):
+        read_frames([write_grey("a.png"), tmp_path / "b.jpg"])
+
+
 def test_other_bit_depth_is_refused(tmp_path, write_grey):
     cv2.imwrite(str(tmp_path / "b.png"), np.zeros((6, 8, 3), np.uint16))
     with pytest.raises(CaptureError, match=r"b\.png: pixels are uint16, those of others are uint8.*in one format"):
@@ -43,20 +51,6 @@ def test_brightness_is_the_mean_share_of_white(number_type, white):
     pixels = np.zeros((2, 8, 8, 3), number_type)
     pixels[1, :4] = white
     np.testing.assert_allclose(mean_brightness(pixels), [0.0, 0.5])
-
-
-@pytest.mark.parametrize(
-    ("largest", "bits"), [(0, 10), (1023, 10), (1024, 12), (4095, 12), (4096, 14), (16383, 14), (16384, None)]
-)
-def test_held_bits_are_the_fewest_of_a_sensor_that_hold_all_values(largest, bits):
-    pixels = np.zeros((2, 4, 6, 3), np.uint16)
-    pixels[1, 2, 3, 0] = largest
-    assert held_bit_depth(pixels) == bits
-
-
-@pytest.mark.parametrize("number_type", [np.uint8, np.float32])
-def test_only_16_bit_files_hold_fewer_bits(number_type):
-    assert held_bit_depth(np.ones((2, 4, 6, 3), number_type)) is None
 
 
 def test_scaling_to_16_bits_is_in_place_and_clips():

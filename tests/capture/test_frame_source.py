@@ -20,6 +20,53 @@ def test_folder_of_photographs(tmp_path, write_grey):
     assert source.read([1, 0, 1])[:, 0, 0, 0].tolist() == [20, 10, 20]
 
 
+def test_raw_files_share_the_first_one_s_white_balance_and_a_note_says_so(tmp_path, write_dng):
+    for name, neutral in (("a", (0.5, 1, 0.8)), ("b", (0.8, 1, 0.5)), ("c", (0.5, 1, 0.8))):
+        write_dng(f"{name}.dng", np.full((64, 96), 2000), neutral=neutral)
+    source = open_source(tmp_path)
+    pixels = source.read([1, 2])
+    np.testing.assert_array_equal(pixels[0], pixels[1])
+    assert source.notes == ["The camera changed its white balance: all RAW files are developed with a's."]
+
+
+@pytest.mark.parametrize("neutral", [(0.5, 1, 0.8), (1, 1, 1)])
+def test_one_white_balance_is_not_worth_a_note(tmp_path, write_dng, neutral):
+    for name in "ab":
+        write_dng(f"{name}.dng", np.full((64, 96), 2000), neutral=neutral)
+    source = open_source(tmp_path)
+    source.read([0, 1])
+    assert source.notes == []
+
+
+def test_raw_files_without_white_balance_are_developed_for_daylight(tmp_path, write_dng):
+    write_dng("a.dng", np.full((64, 96), 2000), neutral=None)
+    source = open_source(tmp_path)
+    source.read([0])
+    assert source.notes == ["The RAW files tell no white balance: developed for daylight."]
+
+
+def test_broken_raw_file_that_is_not_used_does_no_harm(tmp_path, write_dng):
+    (tmp_path / "a.dng").write_bytes(b"cut off")
+    write_dng("b.dng", np.full((64, 96), 2000))
+    assert open_source(tmp_path).read([1]).shape == (1, 64, 96, 3)
+
+
+@pytest.mark.parametrize("name", ["preview.webp", "IMG_2 edited.HEIC", "IMG_1.heic"])
+def test_pictures_that_are_not_read_are_named(tmp_path, write_grey, name):
+    write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
+    source = open_source(tmp_path)
+    assert [path.name for path in source.paths] == ["IMG_1.png", "IMG_3.png"]
+    assert source.notes == [f"Not read as photographs: {name}."]
+
+
+@pytest.mark.parametrize("name", ["IMG_2.heic", "img_12.HEIC", "IMG_2.webp", "IMG_2.avif"])
+def test_picture_that_is_not_read_but_continues_the_numbering_is_refused(tmp_path, write_grey, name):
+    write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
+    message = rf"{name}: named as a frame like IMG_\d\.png, but \.{name[-4:]} files are not read\. Convert it to PNG"
+    with pytest.raises(CaptureError, match=message):
+        open_source(tmp_path)
+
+
 def test_video_by_its_own_name_or_by_its_folder(tmp_path, write_video):
     video = write_video("clip.mp4")
     for data in (video, tmp_path):

@@ -22,6 +22,7 @@ from neucam_nerfstudio.capture.ground_truth import (
     read_sharp,
 )
 
+FRAMES = [Path(f"frame_{number:03d}.png") for number in (3, 4, 5)]
 RADIANCE = np.linspace(0, 40, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)
 
 
@@ -57,15 +58,56 @@ def test_light_is_averaged_when_downscaling(tmp_path):
     np.testing.assert_allclose(radiance, RADIANCE.reshape(2, 2, 3, 2, 3).mean((1, 3)), rtol=1e-6)
 
 
+def radiance_names(folder: Path) -> list[str]:
+    return [path.name for path in find_radiance(folder, FRAMES)[0]]
+
+
 def test_folder_gt_comes_before_files_beside_the_photographs(tmp_path):
-    (tmp_path / "beside.hdr").touch()
-    assert [path.name for path in find_radiance(tmp_path)] == ["beside.hdr"]
+    (tmp_path / "truth.hdr").touch()
+    assert radiance_names(tmp_path) == ["truth.hdr"]
     (tmp_path / "gt").mkdir()
     (tmp_path / "gt" / "optics.json").touch()
-    assert [path.name for path in find_radiance(tmp_path)] == ["beside.hdr"]
+    assert radiance_names(tmp_path) == ["truth.hdr"]
     for name in ("hdr_10.EXR", "hdr_9.exr", "depth.exr"):
         (tmp_path / "gt" / name).touch()
-    assert [path.name for path in find_radiance(tmp_path)] == ["hdr_9.exr", "hdr_10.EXR"]
+    assert find_radiance(tmp_path, FRAMES) == ([tmp_path / "gt/hdr_9.exr", tmp_path / "gt/hdr_10.EXR"], ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hdr_000.hdr",
+        "HDRImg.hdr",
+        "gt.exr",
+        "desk_gt_1.hdr",
+        "GT-desk.hdr",
+        "ground_truth.exr",
+        "Truth.HDR",
+        "frame_004.exr",
+    ],
+)
+def test_file_beside_the_photographs_is_ground_truth_if_its_name_says_so(tmp_path, name):
+    (tmp_path / name).touch()
+    taken, notes = find_radiance(tmp_path, FRAMES)
+    assert taken == [tmp_path / name] and notes == (f"Ground truth, by name: {name} beside the frames.",)
+
+
+@pytest.mark.parametrize("name", ["my_previous_result.exr", "hdr.exr", "length.hdr", "merged_hdr.exr", "frame_9.exr"])
+def test_any_other_file_beside_the_photographs_is_not(tmp_path, name):
+    (tmp_path / name).touch()
+    taken, notes = find_radiance(tmp_path, FRAMES)
+    assert taken == [] and notes == (f"Not ground truth, by name: {name}. Put it into gt/ if it is.",)
+
+
+def test_files_beside_the_photographs_are_told_apart(tmp_path):
+    for name in ("frame_003.exr", "hdr_3.exr", "hdr_4.exr", "result.exr"):
+        (tmp_path / name).touch()
+    taken, notes = find_radiance(tmp_path, FRAMES)
+    assert taken == [tmp_path / "hdr_3.exr", tmp_path / "hdr_4.exr"]
+    assert notes == (
+        "Ground truth, by name: hdr_3.exr, hdr_4.exr beside the frames.",
+        "Not ground truth, by name: frame_003.exr, result.exr. Put it into gt/ if it is.",
+    )
 
 
 def test_sharp_photographs_are_those_with_the_prefix(tmp_path, write_grey):
@@ -79,9 +121,6 @@ def test_sharp_photographs_are_read_as_shares_of_white(tmp_path):
     ramp = np.arange(4 * 6 * 3, dtype=np.uint16).reshape(4, 6, 3) * 900
     cv2.imwrite(str(tmp_path / "sharp_0.png"), ramp[..., ::-1])
     np.testing.assert_allclose(read_sharp(tmp_path / "sharp_0.png"), ramp / 65535, rtol=1e-6)
-
-
-FRAMES = [Path(f"frame_{number:03d}.png") for number in (3, 4, 5)]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,43 @@ def test_exposures_are_counted_off_before_frames_are_selected(write_video):
     assert capture.train_pixels.shape == (4, 24, 32, 3)
 
 
+def test_skipped_frames_make_the_rate_lower(write_video):
+    path = write_video("clip.mp4", fps=24)
+    assert load(path, frame_stride=3).frame_rate == 8.0
+    assert load(path, frame_range=(2, 12), frame_stride=2).frame_rate == 12.0
+    assert load(path, train_frames=("00000", "00006"), eval_frames=("00003",)).frame_rate == 8.0
+    assert load(path, frame_range=(0, 5)).frame_rate == load(path, eval_every=3).frame_rate == 24.0
+
+
+def test_frames_of_a_video_with_gaps_keep_their_times(write_video):
+    path = write_video("clip.mp4", shown_at=(0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15))
+    capture = load(path)
+    assert capture.times[3:7] == pytest.approx([3 / 15, 4 / 15, 9 / 15, 10 / 15])
+    assert capture.times[0] == 0 and capture.times[-1] == 1 and capture.frame_rate == pytest.approx(22)
+    assert any(note.startswith("Frames are not evenly spaced in time: each keeps its own") for note in capture.notes)
+    without_gap = load(path, frame_range=(5, 10))
+    assert without_gap.times == pytest.approx([0, 1 / 4, 2 / 4, 3 / 4, 1]) and without_gap.frame_rate == pytest.approx(
+        30
+    )
+    assert not any("evenly" in note for note in without_gap.notes)
+
+
+def test_video_that_tells_no_times_is_taken_as_even_and_says_so(write_video, monkeypatch):
+    monkeypatch.setattr("neucam_nerfstudio.capture.video_index.count_in_frames", lambda shown_at: None)
+    capture = load(write_video("clip.mp4", num_frames=3))
+    assert capture.times == (0.0, 0.5, 1.0)
+    assert capture.notes[0] == "clip.mp4 does not tell when each frame is shown: taken as evenly spaced."
+
+
+def test_frames_that_patterns_leave_out_leave_their_time(tmp_path, write_grey):
+    for index in range(6):
+        write_grey(f"{index}.png", 90 + 20 * index)
+    capture = load(tmp_path, train_frames=("0", "1", "5"))
+    assert capture.times == (0, 0.2, 0.4, 0.6, 0.8, 1), "the others are held out"
+    capture = load(tmp_path, train_frames=("0", "1"), eval_frames=("5",))
+    assert capture.times == (0, 0.2, 1) and any("not evenly spaced" in note for note in capture.notes)
+
+
 def test_every_kth_frame_is_held_out_in_its_own_time(write_video):
     capture = load(write_video("clip.mkv", "ffv1", "bgr0", num_frames=9), eval_every=4)
     assert capture.eval_indices == (4, 8) and capture.train_indices == (0, 1, 2, 3, 5, 6, 7) and capture.held_out

@@ -137,6 +137,40 @@ def test_downscale_factor_that_leaves_no_pixels_is_refused(write_grey):
         read_photograph(write_grey("a.png", size=(6, 8)), 7)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jpg", "png"), ("a.png", "jpeg"), ("a.jpg", "tiff"), ("a.tif", "png"), ("a.JPEG", "jpeg")]
+)
+def test_what_a_file_holds_counts_not_its_suffix(tmp_path, name, kind):
+    Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(tmp_path / name, format=kind)
+    np.testing.assert_array_equal(read_photograph(tmp_path / name), np.full((8, 8, 3), 77))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
+@pytest.mark.parametrize(
+    ("kind", "called"), [("webp", "WebP"), ("avif", "AVIF"), ("gif", "GIF"), ("bmp", "BMP"), ("jpeg2000", "JPEG 2000")]
+)
+def test_what_is_not_read_is_named_whatever_its_suffix(tmp_path, name, kind, called):
+    Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(tmp_path / name, format=kind)
+    message = rf"{name}: the file holds {called} data, which is not read\. Convert it to PNG, TIFF or JPEG\."
+    with pytest.raises(CaptureError, match=message):
+        read_photograph(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("start", "called"),
+    [
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1", "HEIC"),
+        (b"#?RADIANCE\n", "Radiance HDR"),
+        (b"8BPS", "Photoshop"),
+    ],
+)
+def test_what_cannot_be_written_here_is_named_by_its_start(tmp_path, start, called):
+    (tmp_path / "a.jpg").write_bytes(start + bytes(100))
+    with pytest.raises(CaptureError, match=rf"a\.jpg: the file holds {called} data"):
+        read_photograph(tmp_path / "a.jpg")
+
+
 def test_integer_types_of_more_than_16_bits_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5, 3), np.uint32), photometric="rgb")
     with pytest.raises(CaptureError, match=r"a\.tif"):

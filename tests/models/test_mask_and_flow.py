@@ -48,6 +48,15 @@ def test_flow_goes_to_the_next_frame_and_to_the_one_before(desk_with_frames):
     assert there.frame_step == pytest.approx(2 / 3) and back.frame_step == pytest.approx(-2 / 3)
 
 
+def test_flow_of_uneven_frames_takes_their_own_steps_in_time(desk_with_frames):
+    still = np.zeros((3, 60, 90, 2), np.float32)
+    flow = FrameFlow(still, still, *(np.ones((3, 60, 90), bool),) * 2)
+    capture = dataclasses.replace(given(desk_with_frames(4), flow=flow), times=(0.0, 0.1, 0.7, 1.0))
+    there, back = MaskAndFlow(capture, use_mask=False, use_flow=True).flows_at(torch.rand(4, 2), torch.arange(4))
+    assert there.frame_step[:3].tolist() == pytest.approx([0.2, 1.2, 0.6])
+    assert back.frame_step[1:].tolist() == pytest.approx([-0.2, -1.2, -0.6])
+
+
 @pytest.mark.parametrize(("kind", "folder"), [("use_mask", "mask/"), ("use_flow", "flow/")])
 def test_what_training_needs_must_be_there(desk, kind, folder):
     needed = {"use_mask": False, "use_flow": False, kind: True}

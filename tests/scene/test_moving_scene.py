@@ -48,8 +48,11 @@ def test_fastest_step(motion):
     assert motion.frame_interval == pytest.approx(0.5)
 
 
-def test_uneven_frames_have_the_shortest_interval():
-    assert FrameMotion(torch.tensor([0.0, 0.2, 1.0]), HEIGHT, WIDTH).frame_interval == pytest.approx(0.2)
+def test_uneven_frames_have_the_shortest_interval_and_the_farthest_step_within_it():
+    motion = FrameMotion(torch.tensor([0.0, 0.2, 1.0]), HEIGHT, WIDTH)
+    motion.start_from(even_offsets(0.0, 1.0, 9.0))
+    assert motion.frame_interval == pytest.approx(0.2)
+    assert motion.largest_step_px().item() == pytest.approx(2.0), "8 px in four times 0.2"
 
 
 def test_opacity_starts_where_told_but_never_decided():

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+
+from neucam_nerfstudio.capture.errors import CaptureError
 
 LARGEST_SIDE = 1600
 """Flow is searched on pictures of at most this longer side."""
 
 FINEST_SCALE, ROUGH_SCALE = 0, 2
 """Halvings of the picture at which the search ends: none for flow that is used, two for flow to start from."""
+
+PATCH_SIDE, LEAST_SIDE = 8, 12
+"""Patches that flow is searched with, and the shortest side of a picture that is searched."""
 
 FEATURE_SIDE = 480
 MOST_FEATURES = 800
@@ -98,9 +105,17 @@ def dense_flow(
         other: The picture that it ends in.
         start: Flow that is nearly right; None to start from the camera's motion.
         finest_scale: Halvings of the picture at which the search ends.
+
+    Raises:
+        CaptureError: The pictures are too small to be searched.
     """
     height, width = guide.shape
     factor = max(1.0, max(height, width) / LARGEST_SIDE)
+    if min(height, width) < LEAST_SIDE * factor:
+        raise CaptureError(
+            f"Frames of {width}x{height} pixels: too small to find motion in. Expected at least"
+            f" {math.ceil(LEAST_SIDE * factor)} pixels on either side: lower --downscale-factor, or give larger frames."
+        )
     if factor > 1:
         size = (round(width / factor), round(height / factor))
         small = [cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)]
@@ -139,5 +154,7 @@ def continue_beyond(flow: Flow) -> Flow:
 
 def _search(guide, other, finest_scale):
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    search.setFinestScale(finest_scale)
+    # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
+    holds_a_patch = min(guide.shape) >= PATCH_SIDE * 2**finest_scale
+    search.setFinestScale(finest_scale if holds_a_patch else 0)
     return search.calc(guide, other, None)

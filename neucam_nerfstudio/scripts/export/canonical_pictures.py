@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.response.srgb_curve import decode_srgb
+from neucam_nerfstudio.capture.errors import broken_file_message
 from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, broken_file_message
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
     DisplayAnchors,

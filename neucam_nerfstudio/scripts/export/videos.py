@@ -42,7 +42,7 @@ class VideoCommand(ExportCommand):
     """mp4 (H.264) plays everywhere, webm (VP9) in browsers, gif in messages; frames is a folder of PNG files. No ffmpeg
     needs to be installed. Frames keep the colour profile of the photographs, the others show its colours in sRGB."""
     frame_rate: float | None = None
-    """Pictures a second. Default: the captured video's, else 24."""
+    """Pictures a second. Default: that of the captured frames, else 24."""
     width_px: int | None = None
     """Width in pixels, at most the photographs' own, by area averaging; the height follows. MP4 and WebM need even
     sizes: an odd last row or column is cut."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.classical.motion.moving_start import flows_to_anchor, moving_estimate, sharpest_frame
 
 
@@ -61,3 +62,10 @@ def test_flow_to_a_far_anchor_goes_from_frame_to_frame(view):
     assert not flows[0].any()
     for index, flow in enumerate(flows):
         assert np.median(flow[:, 40:-40, 0]) == pytest.approx(-4 * index, abs=0.2)
+
+
+@pytest.mark.parametrize("stops", [[-2, 0, 2], [0, 0, 0], None])
+def test_frames_too_small_to_find_motion_in_are_refused(stops):
+    frames = list(np.random.default_rng(0).integers(0, 255, (3, 11, 30, 3), np.uint8))
+    with pytest.raises(CaptureError, match="Frames of 30x11 pixels: too small to find motion in"):
+        moving_estimate(frames, stops)

@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.classical.motion.optical_flow import (
+    FINEST_SCALE,
+    ROUGH_SCALE,
     camera_motion,
     chain,
     continue_beyond,
@@ -93,6 +96,23 @@ def test_large_pictures_are_searched_at_a_smaller_size(texture):
     flow = dense_flow(large, moved(large, np.array([[1, 0, 30.0], [0, 1, 0], [0, 0, 1]])))
     assert flow.shape == (1800, 2400, 2)
     assert np.abs(np.median(flow[300:-300, 300:-300], axis=(0, 1)) - [30, 0]).max() < 0.5
+
+
+@pytest.mark.parametrize(("height", "width", "least"), [(11, 60, 12), (60, 11, 12), (5, 4, 12), (20, 3200, 24)])
+def test_pictures_too_small_to_be_searched_are_refused(height, width, least):
+    message = (
+        f"Frames of {width}x{height} pixels: too small .* at least {least} pixels on either side: lower --downscale"
+    )
+    with pytest.raises(CaptureError, match=message):
+        dense_flow(*np.zeros((2, height, width), np.uint8))
+
+
+@pytest.mark.parametrize("size", [(12, 12), (12, 100), (31, 700), (100, 12)])
+@pytest.mark.parametrize("finest_scale", [FINEST_SCALE, ROUGH_SCALE])
+def test_narrow_pictures_are_searched(texture, size, finest_scale):
+    guide = cv2.resize(texture, size[::-1])
+    flow = dense_flow(guide, guide, np.zeros((*size, 2), np.float32), finest_scale)
+    np.testing.assert_allclose(flow, 0, atol=0.1)
 
 
 def test_places_count_right_then_down():
