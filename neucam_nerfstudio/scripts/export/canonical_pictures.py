@@ -21,12 +21,13 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     DisplayOperator,
     tonemap,
 )
+from neucam_nerfstudio.rendering.image_plane import pixel_lattice
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredField
 from neucam_nerfstudio.scene.scene_field import SceneField
-from neucam_nerfstudio.scripts.export.trained_run import RAYS_PER_STRIP, ExportError, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
 
 Picture = Float[Tensor, "height width 3"]
 
@@ -126,11 +127,10 @@ def radiance_of(field: SceneField, run: TrainedRun, time: float, advance: Callab
         advance: Called after each strip of rows.
     """
     height, width = run.capture.height, run.capture.width
-    device = run.model.device
-    u, v = ((torch.arange(size, device=device) + 0.5) / size for size in (width, height))
     strips = []
-    for rows in v.split(max(1, RAYS_PER_STRIP // width)):
-        uv = torch.stack(torch.meshgrid(u, rows, indexing="xy"), -1)
+    for top in run.strips:
+        rows = slice(top, top + run.strips.step)
+        uv = pixel_lattice(height, width, run.model.device, rows)
         strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
         advance()
     return torch.cat(strips)
