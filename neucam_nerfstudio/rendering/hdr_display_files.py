@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt
 
 from neucam_nerfstudio.rendering.file_writing import PictureFileError, unsupported, written_whole
 from neucam_nerfstudio.rendering.image_files import quantised, write_png
-from neucam_nerfstudio.rendering.video_files import even_size
+from neucam_nerfstudio.rendering.size_limits import even_size
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
@@ -26,8 +26,9 @@ BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, BT2020_MATRIX, FULL_RANGE = 9, 16, 0, 
 REC709_TO_BT2020 = ((0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956))
 """Linear R, G, B (ITU-R BT.2087, section 2)."""
 
-AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1"}
-"""Of SVT-AV1: losses stay below what a display shows."""
+AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1:lp=1"}
+"""Of SVT-AV1: losses stay below what a display shows. With several threads (`lp`) it never ends on thin pictures: of
+fewer than 26 rows or columns, and more than 64 of the other."""
 
 
 def write_hdr_picture(path: Path, light: Float[np.ndarray, "height width 3"]) -> None:
@@ -78,7 +79,7 @@ def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"]) -> 
             " pip install 'neucam-nerfstudio[ultrahdr]', or write PNG or AVIF."
         ) from error
     picture = pyvips.Image.new_from_array(np.ascontiguousarray(light, np.float32)).copy(interpretation="scrgb")
-    with written_whole(path) as temporary:
+    with written_whole(path, pyvips.Error) as temporary:
         picture.uhdrsave(str(temporary), Q=95)
 
 

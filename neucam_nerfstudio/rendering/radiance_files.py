@@ -76,7 +76,7 @@ def _write_exr(
         planes |= {f"{name}{letter}": np.ascontiguousarray(samples[..., i]) for i, letter in enumerate(letters)}
     kind = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     header = {**kind, "chromaticities": REC709_CHROMATICITIES, **metadata}
-    with written_whole(path) as temporary, OpenEXR.File(header, planes) as exr:
+    with written_whole(path, RuntimeError) as temporary, OpenEXR.File(header, planes) as exr:
         exr.write(str(temporary))
 
 
