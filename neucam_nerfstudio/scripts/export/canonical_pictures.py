@@ -110,10 +110,15 @@ def shared_picture(layer: DeformedScene, run: TrainedRun, advance: Callable[[], 
     Args:
         layer: One of `shared_pictures`.
         run: Whose layer it is.
-        advance: Called after each strip of rows that has to be rendered.
+        advance: Called as often as `strips_of_shared` says.
     """
     canonical = layer.canonical
     return canonical.picture() if isinstance(canonical, GridScene) else radiance_of(canonical, run, 0.0, advance)
+
+
+def strips_of_shared(layer: DeformedScene, run: TrainedRun) -> int:
+    """In how many strips of rows the picture that the frames share is rendered; that of a grid is there already."""
+    return 0 if isinstance(layer.canonical, GridScene) else len(run.strips)
 
 
 @torch.no_grad()

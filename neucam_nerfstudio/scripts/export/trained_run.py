@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from neucam_nerfstudio.models.neucam_model import NeucamModel
     from neucam_nerfstudio.viewer.dials import Dials
 
+EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
+
 RAYS_PER_STRIP = 1 << 17
 """Rays whose outputs, all of them, are held at a time: about 20 MB."""
 
@@ -127,13 +129,18 @@ class TrainedRun(NamedTuple):
 
     def frame_settings(self) -> list[FrameSettings]:
         """What has been learned of each frame."""
-        camera = self.model.camera
-        has_focus = camera.blur is not None and not isinstance(camera.blur, MotionBlur)
+        camera, has_focus = self.model.camera, self.has_focus
         stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
         return [
             FrameSettings(frame.name, stops[frame.exposure_index], positions[frame.focus_index] if has_focus else None)
             for frame in self.capture.frames
         ]
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether the camera has a blur that depends on focus: that of motion does not."""
+        blur = self.model.camera.blur
+        return blur is not None and not isinstance(blur, MotionBlur)
 
 
 def load_run(load_config: Path) -> TrainedRun:
@@ -143,15 +150,38 @@ def load_run(load_config: Path) -> TrainedRun:
         load_config: The `config.yml` that `ns-train` wrote.
 
     Raises:
-        ExportError: If there is no such file.
+        ExportError: If there is no such file, or it is not that of a run of one of our methods.
     """
     if not load_config.is_file():
-        raise ExportError(f"{load_config}: no such file. Give the config.yml in the output folder of an ns-train run.")
+        raise ExportError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
     from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
+    check_config(load_config)
     _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
     photographs = pipeline.datamanager.train_dataparser_outputs
     return TrainedRun(pipeline.model, photographs.metadata["capture"], without_settings(photographs.cameras))
+
+
+def check_config(load_config: Path) -> None:
+    """Checks that a file is the config of a run of one of our methods.
+
+    Raises:
+        ExportError: It is not.
+    """
+    import yaml
+    from nerfstudio.engine.trainer import TrainerConfig
+
+    from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
+
+    try:
+        config = yaml.load(load_config.read_text(), Loader=yaml.Loader)  # builds objects, as nerfstudio has it
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ExportError(f"{load_config}: cannot be read as a config ({reason}). {EXPECTED_CONFIG}") from error
+    if not isinstance(config, TrainerConfig):
+        raise ExportError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
+    if not isinstance(config.pipeline.model, NeucamModelConfig):
+        raise ExportError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
 
 
 def without_settings(cameras: Cameras) -> Cameras:
