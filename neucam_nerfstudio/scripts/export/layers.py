@@ -47,8 +47,8 @@ class ExportLayers(ExportCommand):
         has_opacity = isinstance(run.model.scene, LayeredField)
         if self.frames and not has_opacity:
             raise ExportError(
-                f"--frames {' '.join(self.frames)}: this scene has one layer, so no opacity and no picture of its own "
-                "for a frame. Leave it out."
+                f"--frames {' '.join(self.frames)}: this scene has one layer, which all frames share, and no opacity. "
+                "Leave it out."
             )
         moments = chosen_moments(run, self.frames, None) if has_opacity else []
         pictures_a_moment = 1 if "foreground" in shared else 2

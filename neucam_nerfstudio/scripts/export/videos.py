@@ -29,6 +29,9 @@ from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, Trai
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
 
+FRAME_RATES = (0.01, 1000.0)
+"""Pictures a second, between which every video format keeps the time."""
+
 
 @dataclass
 class VideoCommand(ExportCommand):
@@ -64,10 +67,11 @@ class VideoCommand(ExportCommand):
         """Pictures a second.
 
         Raises:
-            ExportError: The option is not above 0, or not finite.
+            ExportError: The option lies beyond `FRAME_RATES`.
         """
-        if self.frame_rate is not None and not 0 < self.frame_rate < math.inf:
-            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0, and finite.")
+        least, most = FRAME_RATES
+        if self.frame_rate is not None and not least <= self.frame_rate <= most:
+            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0, from {least:g} to {most:g}.")
         return self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
 
 

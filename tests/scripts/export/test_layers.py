@@ -47,7 +47,7 @@ def test_a_deformed_picture_without_layers_is_all_background(opened, deformed_ru
 
 def test_frames_of_a_scene_without_layers_are_refused(opened, deformed_run, tmp_path):
     opened(deformed_run)
-    with pytest.raises(ExportError, match=r"--frames nosuchframe: this scene has one layer, so no opacity .* Leave it"):
+    with pytest.raises(ExportError, match=r"--frames nosuchframe: this scene has one layer, which .* Leave it"):
         ExportLayers(CONFIG, tmp_path / "out", frames=("nosuchframe",)).main()
     assert not (tmp_path / "out").exists()
 

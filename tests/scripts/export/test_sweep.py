@@ -107,7 +107,10 @@ def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
         ({"aperture": (0.0, 2.0), "rendered_output_names": ("defocus",)}, "--aperture 0 2: aperture changes rgb"),
         ({"dials": ("focus",), "rendered_output_names": ()}, "--rendered-output-names: names no output"),
         ({"dials": ("focus",), "width_px": 1}, "mp4: holds pictures from 2x2"),
-        ({"dials": ("focus",), "frame_rate": float("inf")}, "--frame-rate inf: expected more than 0, and finite"),
+        (
+            {"dials": ("focus",), "frame_rate": float("inf")},
+            "--frame-rate inf: expected more than 0, from 0.01 to 1000",
+        ),
     ],
 )
 def test_what_cannot_be_given_is_said_and_nothing_rendered(opened, still_run, tmp_path, monkeypatch, options, message):
