@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.rendering.image_plane import ImagePlane, pixel_lattice
 from neucam_nerfstudio.rendering.local_tonemapping import LOCAL_LONGER_SIDE, LocalCurves, curves_at, local_curves
 from neucam_nerfstudio.scene.scene_field import MovingField, SceneField
 
@@ -43,11 +43,6 @@ class LocalDisplay:
     def _curves_of_picture(self) -> Float[Tensor, "1 2 height width"]:
         height, width = self._size
         # Means of two places each way: a single one may fall on a glint.
-        uv = _places(2 * height, 2 * width, next(self._scene.parameters()).device)
+        uv = pixel_lattice(2 * height, 2 * width, next(self._scene.parameters()).device)
         radiance = self._scene.radiance(uv, torch.full_like(uv[..., :1], self._reference_time))
         return local_curves(F.avg_pool2d(radiance.permute(2, 0, 1), 2).permute(1, 2, 0))
-
-
-def _places(height: int, width: int, device: torch.device) -> Float[Tensor, "height width 2"]:
-    v, u = ((torch.arange(size, device=device) + 0.5) / size for size in (height, width))
-    return torch.stack(torch.meshgrid(u, v, indexing="xy"), -1)

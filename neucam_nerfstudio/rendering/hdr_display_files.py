@@ -12,9 +12,9 @@ from jaxtyping import Float, UInt16
 from neucam_nerfstudio.rendering.colour_primaries import BT2020, REC709, ColourPrimaries
 from neucam_nerfstudio.rendering.file_writing import unsupported, written_whole
 from neucam_nerfstudio.rendering.image_files import quantised, write_png
+from neucam_nerfstudio.rendering.size_limits import even_size
 from neucam_nerfstudio.rendering.strips import in_strips, strips_of_rows
 from neucam_nerfstudio.rendering.ultra_hdr_files import PQ_PEAK_NITS, WHITE_NITS, write_ultra_hdr
-from neucam_nerfstudio.rendering.video_files import even_size
 
 if TYPE_CHECKING:
     import av
@@ -24,8 +24,9 @@ HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, BT2020_MATRIX, FULL_RANGE = 9, 16, 0, 9, 1
 """Code points of ITU-T H.273, which PNG, AVIF and video streams share."""
 
-AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1"}
-"""Of SVT-AV1: losses stay below what a display shows."""
+AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1:lp=1"}
+"""Of SVT-AV1: losses stay below what a display shows. With several threads (`lp`) it never ends on thin pictures: of
+fewer than 26 rows or columns, and more than 64 of the other."""
 
 
 def write_hdr_picture(

@@ -70,7 +70,14 @@ class ImagePlane:
         return uv, distance, inside
 
 
+def pixel_lattice(
+    height: int, width: int, device: torch.device | str = "cpu", rows: slice = slice(None)
+) -> Float[Tensor, "rows width 2"]:
+    """(u, v) of the pixel centres of a picture of this size, or of some of its rows."""
+    v, u = ((torch.arange(size, device=device) + 0.5) / size for size in (height, width))
+    return torch.stack(torch.meshgrid(u, v[rows], indexing="xy"), -1)
+
+
 def picture_lattice(places_per_side: int, device: torch.device | str = "cpu") -> Float[Tensor, "places 2"]:
     """(u, v) of as many places each way, spread evenly over the picture, row by row."""
-    steps = (torch.arange(places_per_side, device=device) + 0.5) / places_per_side
-    return torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
+    return pixel_lattice(places_per_side, places_per_side, device).reshape(-1, 2)

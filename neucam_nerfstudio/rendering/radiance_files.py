@@ -78,7 +78,7 @@ def _write_exr(
         samples = _samples(path, name, values, precision)
         planes[name] = samples[..., 0] if samples.shape[-1] == 1 else samples
     kind = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    with written_whole(path) as temporary, OpenEXR.File({**kind, **metadata}, planes) as exr:
+    with written_whole(path, RuntimeError) as temporary, OpenEXR.File({**kind, **metadata}, planes) as exr:
         exr.write(str(temporary))
 
 

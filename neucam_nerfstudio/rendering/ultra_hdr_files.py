@@ -79,7 +79,7 @@ def write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], prim
     base, gain_map, boost = base_and_gain_map(light, primaries)
     picture = pyvips.Image.new_from_array(base, interpretation="srgb")
     _set_gain_map(picture, pyvips.Image.new_from_array(gain_map, interpretation="b-w"), boost)
-    with written_whole(path) as temporary:
+    with written_whole(path, pyvips.Error) as temporary:
         picture.uhdrsave(str(temporary), Q=JPEG_QUALITY)
 
 

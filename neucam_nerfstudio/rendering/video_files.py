@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from neucam_nerfstudio.rendering.file_writing import unsupported, written_whole
+from neucam_nerfstudio.rendering.file_writing import PictureFileError, unfinished_name, unsupported, written_whole
 from neucam_nerfstudio.rendering.icc_profiles import conversion_to_srgb
 from neucam_nerfstudio.rendering.image_files import quantised, write_image
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.rendering.size_limits import even_size
+
+if TYPE_CHECKING:
+    import av
 
 VideoFormat = Literal["mp4", "webm", "gif", "frames"]
 """H.264, VP9, an animated GIF of 256 colours, or a folder of PNG files."""
@@ -44,11 +49,6 @@ GIF_HUNDREDTHS_LEAST = 2
 """Viewers show shorter pictures of a GIF for a tenth of a second."""
 
 FRAME_NAME = re.compile(r"\d{5}\.png")
-
-
-def even_size(height: int, width: int) -> tuple[int, int]:
-    """The size that is left when an odd last row and column are cut, which colour at half resolution cannot hold."""
-    return height - height % 2, width - width % 2
 
 
 def gif_frame_rate(frame_rate: float) -> float:
@@ -83,9 +83,9 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
 
 @contextmanager
 def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
-    """A folder to add pictures to, `00000.png`, `00001.png`, ...; they appear in it when all are added.
+    """A folder to add pictures to, `00000.png`, `00001.png`, ...; they appear in it when all are added, at once.
 
-    Frames of an earlier, longer sequence are taken away, so that the folder holds one sequence; other files stay.
+    Frames of an earlier sequence are taken away, so that the folder holds one sequence; other files stay.
 
     Args:
         folder: Made if missing.
@@ -93,24 +93,49 @@ def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Cal
 
     Yields:
         A function that adds a picture.
+
+    Raises:
+        PictureFileError: It is a file.
     """
-    unfinished = folder.with_name(f".{os.getpid()}-{folder.name}")
-    names: list[str] = []
+    folder = folder.resolve()  # a link stays one
+    if folder.exists() and not folder.is_dir():
+        raise PictureFileError(f"{folder}: is a file; expected a folder for the frames. Move it away.")
+    unfinished = unfinished_name(folder)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    count = 0
 
     def add(picture: Picture) -> None:
-        names.append(f"{len(names):05d}.png")
-        write_image(unfinished / names[-1], picture, metadata=PhotographMetadata(icc_profile, None))
+        nonlocal count
+        write_image(unfinished / f"{count:05d}.png", picture, metadata=PhotographMetadata(icc_profile, None))
+        count += 1
 
     try:
         yield add
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            if FRAME_NAME.fullmatch(old.name) and old.name not in names:
-                old.unlink()
-        for name in names:
-            os.replace(unfinished / name, folder / name)
+        _put_in_place(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> None:
+    """Gives a folder of frames its name, and what a folder of that name holds besides frames to it.
+
+    That folder lies aside meanwhile, and comes back if the new one does not take its place.
+    """
+    aside = folder.with_name(f"{unfinished.name}-before")
+    try:
+        if folder.exists():
+            shutil.copymode(folder, unfinished)
+            os.replace(folder, aside)
+        os.replace(unfinished, folder)
+    finally:
+        if aside.exists() and not folder.exists():
+            os.replace(aside, folder)
+        if aside.exists():
+            for other in aside.iterdir():
+                if not FRAME_NAME.fullmatch(other.name):
+                    os.replace(other, folder / other.name)
+            shutil.rmtree(aside)
 
 
 @contextmanager
@@ -140,18 +165,57 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
 
 @contextmanager
 def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
-    from PIL import Image
+    import av
 
-    pictures: list[Image.Image] = []
+    interval = Fraction(round(100 / gif_frame_rate(frame_rate)), 100)
+    count = itertools.count()
+    with av.open(str(path), "w", format="gif") as container:
+        stream = container.add_stream("gif", rate=1 / interval)
+        stream.pix_fmt = "pal8"
+        reduction: av.filter.Graph | None = None
 
-    def add(picture: Rgb8) -> None:
-        rgb = Image.fromarray(picture)
-        pictures.append(rgb.quantize(palette=rgb.quantize(), dither=Image.Dither.FLOYDSTEINBERG))
+        def add(picture: Rgb8) -> None:
+            nonlocal reduction
+            if reduction is None:
+                stream.height, stream.width = picture.shape[:2]
+                reduction = _reduction_to_256_colours(stream.height, stream.width, interval)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = next(count), interval
+            reduction.push(frame)
+            encode()
 
-    yield add
-    milliseconds = round(1000 / gif_frame_rate(frame_rate))
-    first, *others = pictures
-    first.save(path, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+        def encode() -> None:
+            with suppress(BlockingIOError, EOFError):  # the graph has no more for now, or at all
+                while True:
+                    container.mux(stream.encode(reduction.pull()))
+
+        yield add
+        reduction.push(None)
+        encode()
+        container.mux(stream.encode(None))
+
+
+def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> av.filter.Graph:
+    """Gives each picture the 256 colours that suit it, and dithers it to them, one picture at a time.
+
+    Args:
+        height: Of the pictures in pixels.
+        width: Of the pictures in pixels.
+        interval: Time base of the pictures in seconds.
+    """
+    import av
+
+    graph = av.filter.Graph()
+    rgb = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=interval)
+    twice, palette = graph.add("split"), graph.add("palettegen", "stats_mode=single")
+    dither, reduced = graph.add("paletteuse", "new=1:dither=floyd_steinberg"), graph.add("buffersink")
+    rgb.link_to(twice)
+    twice.link_to(palette, 0, 0)
+    twice.link_to(dither, 1, 0)
+    palette.link_to(dither, 0, 1)
+    dither.link_to(reduced)
+    graph.configure()
+    return graph
 
 
 def _rgb8(picture: Picture) -> Rgb8:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.published.checkpoint import CheckpointError, PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
+from neucam_nerfstudio.scripts.run_command import run_command
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
@@ -100,6 +100,8 @@ class ImportCommand:
         # Other frames have no settings in the checkpoint, so none are held out for evaluation.
         dataparser.train_frames = dataparser.eval_frames = self.train_frames
         dataparser.settings_per_frame = True
+        # The released code reads photographs as they are: moved, they would no longer lie on what the checkpoint shows.
+        dataparser.align = "off"
         model.blur, model.network_sizes = blur_kind(checkpoint), network_sizes(checkpoint)
         model.blur_by_depth = checkpoint.has("blur") and checkpoint.network_shape("blur").num_inputs == 2
         # The checkpoint knows the exposures, and each frame shows what the released code computes for it.
@@ -172,6 +174,9 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
 
     Returns:
         Its `config.yml`.
+
+    Raises:
+        OSError: It cannot be written.
     """
     run = config.get_base_dir()
     run.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +185,11 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
         models = unfinished / config.relative_model_dir
         models.mkdir(parents=True)
         state = {"step": 0, "pipeline": pipeline.state_dict(), "optimizers": {}, "schedulers": {}, "scalers": {}}
-        torch.save(state, models / "step-000000000.ckpt")
+        try:
+            torch.save(state, models / "step-000000000.ckpt")
+        except RuntimeError as error:  # which is what torch makes of a full disk
+            reason = " ".join(str(error).split())
+            raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
         (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
         unfinished.rename(run)
     return run / "config.yml"
@@ -201,14 +210,8 @@ def tell(capture: Capture, task: PublishedTask, config: Path) -> None:
 
 
 def entrypoint() -> None:
-    """Runs `neucam-import`; what a user can put right is said in one line, exit code 1."""
-    tyro.extras.set_accent_color("bright_yellow")
-    command = tyro.cli(ImportCommand)
-    try:
-        command.main()
-    except (CheckpointError, CaptureError) as error:
-        CONSOLE.print(str(error), style="bold red", markup=False)
-        sys.exit(1)
+    """Runs `neucam-import`."""
+    run_command(ImportCommand, (CheckpointError, CaptureError))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nerfstudio.cameras.cameras import Cameras
 
-from neucam_nerfstudio.rendering.image_plane import CAMERA_DISTANCE, ImagePlane
+from neucam_nerfstudio.rendering.image_plane import CAMERA_DISTANCE, ImagePlane, picture_lattice, pixel_lattice
 
 SIZES = st.tuples(st.integers(1, 60), st.integers(1, 60))
 
@@ -80,3 +80,11 @@ def test_rays_that_miss_are_told_and_finite(origin, direction):
     uv, distance, inside = ImagePlane(50, 100).intersect(torch.tensor([origin]), torch.tensor([direction]))
     assert not inside.item()
     assert uv.isfinite().all() and distance.isfinite().all()
+
+
+def test_lattices_are_of_pixel_centres_row_by_row():
+    lattice = pixel_lattice(2, 4)
+    assert lattice.shape == (2, 4, 2)
+    assert lattice[0, 0].tolist() == [0.125, 0.25] and lattice[1, 3].tolist() == [0.875, 0.75]
+    assert pixel_lattice(2, 4, rows=slice(1, 2)).equal(lattice[1:])
+    assert picture_lattice(2).tolist() == [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neucam_nerfstudio.rendering import video_files
 from neucam_nerfstudio.rendering.colour_primaries import REC709
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
 from neucam_nerfstudio.rendering.icc_profiles import linear_profile
-from neucam_nerfstudio.rendering.video_files import even_size, frame_folder, gif_frame_rate, video_file
+from neucam_nerfstudio.rendering.size_limits import even_size
+from neucam_nerfstudio.rendering.video_files import frame_folder, gif_frame_rate, video_file
 
 from .test_colour_primaries import DISPLAY_P3
 
@@ -83,6 +85,30 @@ def test_gif_repeats_and_shows_every_picture(tmp_path):
             np.testing.assert_allclose(np.asarray(gif.convert("RGB")).mean((0, 1)) / 255, level * COLOUR, atol=0.01)
 
 
+def test_a_gif_shows_a_picture_of_many_colours(tmp_path):
+    """256 colours dithered: wrong pixel by pixel, right to the eye, which sees a few of them at once."""
+    across, down = np.meshgrid(np.linspace(0, 1, 120), np.linspace(0, 1, 80))
+    picture = np.stack([across, down, 1 - across * down], -1)
+    write(tmp_path / "a.gif", [picture, picture[::-1]], 100 / 3)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.info["duration"] == 30
+        for expected in (picture, picture[::-1]):
+            shown = np.asarray(gif.convert("RGB")) / 255
+            assert np.abs(cv2.blur(shown, (5, 5)) - cv2.blur(expected, (5, 5)))[3:-3, 3:-3].mean() < 0.01
+            gif.seek(1)
+
+
+def test_a_gif_is_written_while_pictures_are_added(tmp_path):
+    """So that it keeps none of them."""
+    noise = np.random.default_rng(0).random((256, 256, 3))
+    with video_file(tmp_path / "a.gif", 25) as add:
+        for shift in range(12):
+            add(np.roll(noise, shift, 1))
+        (unfinished,) = tmp_path.iterdir()
+        size_before_the_end = unfinished.stat().st_size
+    assert size_before_the_end > 0.7 * (tmp_path / "a.gif").stat().st_size
+
+
 @pytest.mark.parametrize(("asked", "given"), [(24, 25), (25, 25), (30, 100 / 3), (120, 50), (1, 1)])
 def test_gif_rates_are_whole_hundredths_of_a_second(asked, given):
     assert gif_frame_rate(asked) == pytest.approx(given)
@@ -116,6 +142,60 @@ def test_a_folder_that_is_interrupted_leaves_the_old_frames(tmp_path):
         add(pictures()[0])
         raise KeyboardInterrupt
     assert [path.name for path in tmp_path.rglob("*")] == ["frames", "00007.png"]
+
+
+class Interrupted(BaseException):
+    """Ctrl+C, or what a signal raises."""
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("call", range(3))
+def test_a_folder_holds_the_old_frames_or_the_new_whenever_it_is_interrupted(tmp_path, monkeypatch, call, before):
+    """Interrupted just before or after each change of a name, of which the last moves what is no frame."""
+    folder = tmp_path / "frames"
+    folder.mkdir(mode=0o700)
+    for name in ("00000.png", "00001.png", "00002.png", "notes.txt"):
+        (folder / name).write_text("old")
+    calls, replace = [], video_files.os.replace
+
+    def interrupted(source, target):
+        calls.append(source)
+        if before and len(calls) == call + 1:
+            raise Interrupted
+        replace(source, target)
+        if not before and len(calls) == call + 1:
+            raise Interrupted
+
+    with pytest.raises(Interrupted), frame_folder(folder) as add:
+        for picture in pictures()[:2]:
+            add(picture)
+        monkeypatch.setattr(video_files.os, "replace", interrupted)
+    monkeypatch.undo()
+    frames = sorted(folder.glob("*.png"))
+    is_old = [frame.read_bytes() == b"old" for frame in frames]
+    assert is_old in ([True] * 3, [False] * 2)
+    (notes,) = tmp_path.rglob("notes.txt")
+    assert notes.read_text() == "old"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_keeps_folders_and_links(tmp_path):
+    (tmp_path / "elsewhere" / "sounds").mkdir(parents=True)
+    (tmp_path / "frames").symlink_to(tmp_path / "elsewhere")
+    with frame_folder(tmp_path / "frames") as add:
+        add(pictures()[0])
+    assert (tmp_path / "frames").is_symlink()
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["00000.png", "sounds"]
+
+
+def test_frames_do_not_take_the_place_of_a_file(tmp_path):
+    (tmp_path / "frames").write_text("a file")
+    with (
+        pytest.raises(PictureFileError, match=r"frames: is a file; expected a folder"),
+        frame_folder(tmp_path / "frames"),
+    ):
+        raise AssertionError("nothing is rendered")
+    assert (tmp_path / "frames").read_text() == "a file"
 
 
 def test_another_suffix_lists_the_supported_ones(tmp_path):

@@ -14,6 +14,8 @@ from neucam_nerfstudio.published.checkpoint import CheckpointError
 from neucam_nerfstudio.scripts import import_checkpoint
 from neucam_nerfstudio.scripts.import_checkpoint import ImportCommand, places_by_name
 
+from ..capture.still_scene import place, similarity, texture
+
 OFFICIAL = Path(__file__).parents[1] / "data" / "official_parity"
 STILL_SCENE = OFFICIAL / "mfme.pth"
 VIDEO = tuple(f"{number:03d}" for number in range(8))
@@ -132,6 +134,39 @@ def test_nothing_is_left_of_a_run_that_cannot_be_written(photographs, tmp_path, 
     with pytest.raises(OSError, match="No space left"):
         ImportCommand(STILL_SCENE, photographs, tmp_path / "runs", train_frames=("F0*",)).main()
     assert list((tmp_path / "runs" / "Desk" / "neucam-paper").iterdir()) == []
+
+
+def test_a_full_disk_is_said_in_one_line(photographs, tmp_path, monkeypatch, capsys):
+    def full_disk(*_):
+        raise RuntimeError("[enforce fail at inline_container.cc:672]")
+
+    monkeypatch.setattr(import_checkpoint.torch, "save", full_disk)
+    arguments = f"{STILL_SCENE} --data {photographs} --output-dir {tmp_path / 'runs'} --train-frames F0*"
+    monkeypatch.setattr(sys, "argv", ["neucam-import", *arguments.split()])
+    with pytest.raises(SystemExit) as stop:
+        import_checkpoint.entrypoint()
+    assert stop.value.code == 1
+    assert "cannot be written; is there room for it? ([enforce fail" in " ".join(capsys.readouterr().out.split())
+    assert list((tmp_path / "runs" / "Desk" / "neucam-paper").iterdir()) == []
+
+
+def test_photographs_of_a_lens_that_breathes_stay_where_the_checkpoint_shows_them(tmp_path):
+    """The released code aligns nothing."""
+    height, width = 180, 260
+    data = tmp_path / "Breathing"
+    data.mkdir()
+    for name, scale in {"F0E0": 0.98, "F1E0": 1.0, "F2E0": 1.02}.items():
+        picture = place(texture(height, width), similarity(scale, (0, 0), height, width))
+        Image.fromarray(picture).save(data / f"{name}.png")
+    ImportCommand(STILL_SCENE, data, tmp_path / "runs").main()
+    from nerfstudio.utils.eval_utils import eval_setup
+
+    (config,) = tmp_path.glob("runs/Breathing/neucam-paper/*/config.yml")
+    _, pipeline, _, _ = eval_setup(config, test_mode="inference")
+    capture = pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
+    on_disk = [np.asarray(Image.open(frame.path)) for frame in capture.frames]
+    np.testing.assert_array_equal(capture.train_pixels, on_disk)
+    assert not any("breathing" in note for note in capture.notes)
 
 
 def test_photographs_for_all_frames_and_no_others_are_needed(photographs, tmp_path):

@@ -22,6 +22,7 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     DisplayOperator,
     tonemap,
 )
+from neucam_nerfstudio.rendering.image_plane import pixel_lattice
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -114,10 +115,15 @@ def shared_picture(layer: DeformedScene, run: TrainedRun, advance: Callable[[], 
     Args:
         layer: One of `shared_pictures`.
         run: Whose layer it is.
-        advance: Called after each strip of rows that has to be rendered.
+        advance: Called as often as `strips_of_shared` says.
     """
     canonical = layer.canonical
     return canonical.picture() if isinstance(canonical, GridScene) else radiance_of(canonical, run, 0.0, advance)
+
+
+def strips_of_shared(layer: DeformedScene, run: TrainedRun) -> int:
+    """In how many strips of rows the picture that the frames share is rendered; that of a grid is there already."""
+    return 0 if isinstance(layer.canonical, GridScene) else len(run.strips)
 
 
 @torch.no_grad()
@@ -131,11 +137,10 @@ def radiance_of(field: SceneField, run: TrainedRun, time: float, advance: Callab
         advance: Called after each strip of rows.
     """
     height, width = run.capture.height, run.capture.width
-    device = run.model.device
-    u, v = ((torch.arange(size, device=device) + 0.5) / size for size in (width, height))
     strips = []
-    for rows in v.split(max(1, RAYS_PER_STRIP // width)):
-        uv = torch.stack(torch.meshgrid(u, rows, indexing="xy"), -1)
+    for top in run.strips:
+        rows = slice(top, top + run.strips.step)
+        uv = pixel_lattice(height, width, run.model.device, rows)
         strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
         advance()
     return torch.cat(strips)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from typing import Annotated
 
 import tyro
-from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.rendering.file_writing import PictureFileError
@@ -18,9 +15,7 @@ from neucam_nerfstudio.scripts.export.rerender import ExportRerender
 from neucam_nerfstudio.scripts.export.response import ExportResponse
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
 from neucam_nerfstudio.scripts.export.trained_run import ExportError
-
-INTERRUPTED = 130
-"""Exit code of a command that Ctrl+C ends."""
+from neucam_nerfstudio.scripts.run_command import run_command
 
 Command = tyro.conf.FlagConversionOff[
     Annotated[ExportHdr, tyro.conf.subcommand(name="hdr")]
@@ -33,18 +28,8 @@ Command = tyro.conf.FlagConversionOff[
 
 
 def entrypoint() -> None:
-    """Runs `neucam-export`; what a user can put right is said in one line, exit code 1."""
-    tyro.extras.set_accent_color("bright_yellow")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that unfinished files are removed
-    command = tyro.cli(Command, description=__doc__)
-    try:
-        command.main()
-    except (ExportError, CaptureError, PictureFileError) as error:
-        CONSOLE.print(str(error), style="bold red", markup=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        CONSOLE.print("Interrupted. What is written is whole; what was being written is not there.")
-        sys.exit(INTERRUPTED)
+    """Runs `neucam-export`."""
+    run_command(Command, (ExportError, CaptureError, PictureFileError), description=__doc__)
 
 
 if __name__ == "__main__":

@@ -14,17 +14,11 @@ from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
 from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
 from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
 from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
-from neucam_nerfstudio.scripts.export.options import (
-    Moment,
-    PictureCommand,
-    check_width,
-    chosen_moments,
-    reduced,
-    tell_if_cut,
-)
+from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
+from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, ExportError, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, ExportError, TrainedRun
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -61,12 +55,12 @@ class ExportHdr(PictureCommand):
 
     def main(self) -> None:
         """Renders and writes the files."""
-        run = load_run(self.load_config)
-        check_width(run.capture, self.width_px)
-        self._check_exr_options(run)
-        if self.image_format == "avif":
-            tell_if_cut(run.capture, self.width_px, self.image_format)
+        run = self.open_run()
+        self._check_format_options(run)
+        settings = {"aperture": self.aperture or None, "focus": self.focus_position}
+        check_picture_dials(run, (self._radiance_name, *self.channels), settings, self.aperture, self.frames)
         moments = chosen_moments(run, self.frames, self.time)
+        check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
         with progress("Rendering radiance", len(moments) * len(run.strips)) as advance:
             for moment in moments:
@@ -81,18 +75,27 @@ class ExportHdr(PictureCommand):
     def _radiance_name(self) -> str:
         return "hdr" if self.aperture == 0 else "hdr_defocused"
 
-    def _check_exr_options(self, run: TrainedRun) -> None:
+    def _check_format_options(self, run: TrainedRun) -> None:
         """Before anything is rendered.
 
         Raises:
-            ExportError: The format has no channels or no precision to choose, or the model no such output.
+            ExportError: The format has no channels, precision or display exposure to choose, or the model no such
+                output.
         """
         if self.precision is not None and self.image_format != "exr":
             raise ExportError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
         if self.channels and self.image_format != "exr":
             raise ExportError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
+        stops = self.display_exposure_stops
+        if stops != 0 and self.image_format not in FOR_BRIGHT_DISPLAYS:
+            formats = ", ".join(FOR_BRIGHT_DISPLAYS)
+            raise ExportError(
+                f"--display-exposure-stops {stops:g}: {self.image_format} holds radiance as it is. Use {formats}."
+            )
         outputs = run.output_channels()
         for name in self.channels:
+            if name == self._radiance_name:
+                raise ExportError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
             if name not in outputs:
                 raise ExportError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 

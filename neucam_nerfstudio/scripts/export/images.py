@@ -13,17 +13,18 @@ import numpy as np
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.rendering.image_files import NOTHING_KEPT, BitDepth, quantised, write_image
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
+from neucam_nerfstudio.scripts.export.dial_options import SETTINGS, check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
     check_display_outputs,
-    check_width,
+    check_size,
     chosen_moments,
     reduced,
     set_tone_mapping,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -58,9 +59,12 @@ class ExportImages(PictureCommand):
     def main(self) -> None:
         """Turns the dials, renders and writes the files."""
         self._check_format()
-        run = load_run(self.load_config)
-        check_width(run.capture, self.width_px)
+        run = self.open_run()
         check_display_outputs(run, self.rendered_output_names)
+        settings = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
+        aperture = 1.0 if self.aperture is None else self.aperture
+        check_picture_dials(run, self.rendered_output_names, settings, aperture, self.frames)
+        check_size(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
         metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
         set_tone_mapping(run, self.tone_mapping)
@@ -90,8 +94,8 @@ class ExportImages(PictureCommand):
 
     def _dialled(self, shot: Shot) -> Shot:
         """The shot with the dials that the user has turned."""
-        dials = {dial: getattr(self, dial) for dial in ("focus_position", "aperture", "exposure_stops")}
-        return shot._replace(**{dial: setting for dial, setting in dials.items() if setting is not None})
+        dials = {setting: getattr(self, setting) for setting in SETTINGS.values()}
+        return shot._replace(**{setting: value for setting, value in dials.items() if value is not None})
 
     @property
     def _turned(self) -> list[TurnedDial]:

@@ -15,12 +15,13 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     radiance_of,
     shared_picture,
     shared_pictures,
+    strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
 
 
 @dataclass
@@ -43,13 +44,19 @@ class ExportLayers(ExportCommand):
 
     def main(self) -> None:
         """Writes the files."""
-        run = load_run(self.load_config)
+        run = self.open_run()
         shared = shared_pictures(run)
-        moments = chosen_moments(run, self.frames, None) if isinstance(run.model.scene, LayeredField) else []
+        has_opacity = isinstance(run.model.scene, LayeredField)
+        if self.frames and not has_opacity:
+            raise ExportError(
+                f"--frames {' '.join(self.frames)}: this scene has one layer, which all frames share, and no opacity. "
+                "Leave it out."
+            )
+        moments = chosen_moments(run, self.frames, None) if has_opacity else []
         pictures_a_moment = 1 if "foreground" in shared else 2
-        num_pictures = len(shared) + len(moments) * pictures_a_moment
         primaries = photograph_primaries(run.capture)
-        with progress("Rendering layers", num_pictures * len(run.strips)) as advance:
+        num_strips = sum(strips_of_shared(layer, run) for layer in shared.values())
+        with progress("Rendering layers", num_strips + len(moments) * pictures_a_moment * len(run.strips)) as advance:
             for name, layer in shared.items():
                 self._write_layer(run, name, shared_picture(layer, run, advance), primaries)
             for moment in moments:

@@ -14,9 +14,10 @@ from jaxtyping import Float
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.frame_selection import listed_names
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.video_files import even_size
+from neucam_nerfstudio.rendering.file_writing import check_folder_takes_files
+from neucam_nerfstudio.rendering.size_limits import SIZE_LIMITS
 from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
@@ -30,6 +31,22 @@ class ExportCommand:
     """The config.yml that ns-train wrote."""
     output_path: Path
     """Folder to write to; it is made if missing, and files of the same name are replaced."""
+
+    def open_run(self) -> TrainedRun:
+        """Loads the run, if what is rendered of it can be written.
+
+        Raises:
+            ExportError: The output path takes no files, or there is no such run of ours.
+        """
+        try:
+            check_folder_takes_files(self.output_path)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ExportError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
+        except OSError as error:
+            raise ExportError(
+                f"--output-path {self.output_path}: takes no files ({error.strerror}). Give a folder that does."
+            ) from error
+        return load_run(self.load_config)
 
 
 @dataclass
@@ -126,12 +143,14 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
 
 
 def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
-    """Checks that the model has these outputs, and that they can be shown as they are.
+    """Checks that the user names outputs, that the model has them, and that they can be shown as they are.
 
     Raises:
-        ExportError: One of them is missing, or without upper end.
+        ExportError: There are none, or one of them is missing or without upper end.
     """
     displayable = [name for name in run.output_channels() if name not in OUTPUTS_NOT_FOR_DISPLAY]
+    if not names:
+        raise ExportError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
     for name in names:
         if name in OUTPUTS_NOT_FOR_DISPLAY:
             raise ExportError(
@@ -142,17 +161,9 @@ def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
 
 
 def set_tone_mapping(run: TrainedRun, tone_mapping: ToneMapping | None) -> None:
-    """Turns the dial of the tone mapping; None leaves it.
-
-    Raises:
-        ExportError: The dial has no such tone mapping.
-    """
-    if tone_mapping is None:
-        return
-    try:
+    """Turns the dial of the tone mapping; None leaves it."""
+    if tone_mapping is not None:
         run.model.dials.tone_mapping = tone_mapping
-    except ValueError as error:
-        raise ExportError(f"--tone-mapping: {error}") from error
 
 
 def check_width(capture: Capture, width_px: int | None) -> None:
@@ -165,12 +176,24 @@ def check_width(capture: Capture, width_px: int | None) -> None:
         raise ExportError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
 
 
-def tell_if_cut(capture: Capture, width_px: int | None, file_type: str) -> None:
-    """Says if pictures of this width lose an odd row or column to a file type of even sizes."""
-    size = reduced_size(capture.height, capture.width, width_px)
-    height, width = even_size(*size)
-    if (height, width) != size:
-        say(f"Cut to {width}x{height} pixels: {file_type} needs even numbers.")
+def check_size(capture: Capture, width_px: int | None, file_format: str) -> None:
+    """Checks that pictures can be reduced to a width, and that a file format holds them then; says if it cuts them.
+
+    Raises:
+        ExportError: They can't, or it does not.
+    """
+    check_width(capture, width_px)
+    if (limits := SIZE_LIMITS.get(file_format)) is None:
+        return
+    size = height, width = reduced_size(capture.height, capture.width, width_px)
+    in_file = limits.size_in_file(height, width)
+    if in_file is None:
+        raise ExportError(
+            f"{file_format}: holds pictures from {limits.least}x{limits.least} to {limits.most_width}x"
+            f"{limits.most_height} pixels, and these have {width}x{height}. Give another --width-px or format."
+        )
+    if in_file != size:
+        say(f"Cut to {in_file[1]}x{in_file[0]} pixels: {file_format} needs even numbers.")
 
 
 def reduced_size(height: int, width: int, width_px: int | None) -> tuple[int, int]:

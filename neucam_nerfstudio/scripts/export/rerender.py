@@ -12,9 +12,10 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     put_in,
     shared_picture,
     shared_pictures,
+    strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.saying import progress, say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 
@@ -46,7 +47,7 @@ class ExportRerender(VideoCommand):
         given = {name: path for name, path in edits.items() if path is not None}
         if not given:
             raise ExportError("Nothing is edited: give --background or --foreground an edited layer.")
-        run = load_run(self.load_config)
+        run = self.open_run()
         for name, path in given.items():
             self._edit(run, name, path)
         shots = [Shot(time) for time in run.capture.times]
@@ -58,7 +59,7 @@ class ExportRerender(VideoCommand):
             raise ExportError(f"--{name}: the frames of this run share no {name}, only the {', '.join(shared)}.")
         layer = shared[name]
         preview = Preview(run.model.anchors(), self.preview_tone_mapping)
-        with progress(f"Reading the {name}", len(run.strips)) as advance:
+        with progress(f"Reading the {name}", strips_of_shared(layer, run)) as advance:
             edited = edited_pixels(path, shared_picture(layer, run, advance), preview)
         put_in(run, layer, edited)
         run.model.anchors = lambda: preview.anchors  # so that an edit does not change how the rest is shown

@@ -23,7 +23,7 @@ from neucam_nerfstudio.rendering.image_plane import picture_lattice
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
 from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0
 """Between which the published code writes its curves; a captured range that goes beyond them widens the table."""
@@ -54,7 +54,7 @@ class ExportResponse(ExportCommand):
 
     def main(self) -> None:
         """Tabulates and writes the files, and prints the settings."""
-        run = load_run(self.load_config)
+        run = self.open_run()
         table = response_table(run)
         with announced(self.output_path / "response.csv") as path:
             write_csv(path, response_rows(table))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from neucam_nerfstudio.scripts.export.dial_options import SETTINGS, Dial, check_dials, typed
 from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
-
-Dial = Literal["focus", "aperture", "exposure"]
 
 SWEEP_SECONDS = 3.0
 """How long a video of a still scene is, unless told."""
@@ -58,33 +56,46 @@ class ExportSweep(VideoCommand):
 
     def main(self) -> None:
         """Renders the sweep and writes a video of each output."""
-        run = load_run(self.load_config)
+        run = self.open_run()
         frame_rate = self.frame_rate_of(run.capture)
         shots = self._shots(run, frame_rate)
         write_videos(self, run, shots, frame_rate, prefix="sweep_")
 
     def _shots(self, run: TrainedRun, frame_rate: float) -> list[Shot]:
         way_points = self._way_points(run)
-        if not any(len(points) > 1 for points in way_points.values()):
-            raise ExportError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+        self._check(run, way_points)
         count = self._num_pictures(run, frame_rate)
         paths = [along(points, count) for points in way_points.values()]
         return [Shot(**dict(zip(way_points, settings, strict=True))) for settings in zip(*paths, strict=True)]
 
     def _way_points(self, run: TrainedRun) -> dict[str, Sequence[float]]:
         """What each setting passes, by its name in a `Shot`; settings that are left alone are left out."""
-        captured = {
-            "focus": ("focus_position", captured_focus),
-            "aperture": ("aperture", lambda run: (0.0, 1.0)),
-            "exposure": ("exposure_stops", captured_exposures),
-        }
-        passed = {name: getattr(self, name) for name in ("focus_position", "aperture", "exposure_stops")}
-        for name, through_captured in (captured[dial] for dial in self.dials):
-            passed[name] = passed[name] or through_captured(run)
+        through_captured = {"focus": captured_focus, "aperture": lambda run: (0.0, 1.0), "exposure": captured_exposures}
+        passed = {setting: getattr(self, setting) for setting in SETTINGS.values()}
+        for dial in self.dials:
+            passed[SETTINGS[dial]] = passed[SETTINGS[dial]] or through_captured[dial](run)
         passed["time"] = tuple(checked_time(run.capture, time) for time in self.time)
         if run.capture.moves:
             passed["time"] = passed["time"] or FIRST_TO_LAST
         return {name: points for name, points in passed.items() if points}
+
+    def _check(self, run: TrainedRun, way_points: dict[str, Sequence[float]]) -> None:
+        """Before anything is rendered.
+
+        Raises:
+            ExportError: Nothing changes, a dial that is turned changes none of the outputs, or it does not go so far.
+        """
+        if not any(len(points) > 1 for points in way_points.values()):
+            raise ExportError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+        options = {
+            dial: typed(dial, *getattr(self, setting)) if getattr(self, setting) else f"--dials {dial}"
+            for dial, setting in SETTINGS.items()
+            if setting in way_points
+        }
+        check_dials(run, self.rendered_output_names, options, way_points.get("aperture", (1.0,)))
+        for setting in SETTINGS.values():
+            for point in way_points.get(setting, ()):
+                run.set_dials(Shot(**{setting: point}))
 
     def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:
@@ -107,7 +118,7 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
     """
     positions = {frame.focus_position for frame in run.frame_settings()}
     if len(positions) < 2:
-        raise ExportError("--dials focus: the frames have one focus setting. Turn aperture or exposure.")
+        raise ExportError("--dials focus: the frames have one focus setting. Turn another dial.")
     return min(positions), max(positions)
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from neucam_nerfstudio.capture.capture import Capture
     from neucam_nerfstudio.models.neucam_model import NeucamModel
-    from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+
+EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
 
 RAYS_PER_STRIP = 1 << 17
 """Rays whose outputs, all of them, are held at a time: about 20 MB."""
@@ -48,26 +49,6 @@ class Shot(NamedTuple):
     aperture: float | None = None
     exposure_stops: float | None = None
     frame_index: int | None = None
-
-    def turn(self, dials: Dials, frame: OwnSettings) -> None:
-        """Sets the dials, wherever an earlier shot has left them.
-
-        Args:
-            dials: The model's.
-            frame: Settings of the frame that they stand at.
-
-        Raises:
-            ExportError: A setting lies beyond its dial's ends.
-        """
-        dials.stand_at(frame)
-        for dial in ("focus_position", "aperture", "exposure_stops"):
-            setting = getattr(self, dial)
-            if setting is None:
-                continue
-            try:
-                setattr(dials, dial, setting)
-            except ValueError as error:
-                raise ExportError(f"--{dial.replace('_', '-')} {setting:g}: {error}") from error
 
 
 class FrameSettings(NamedTuple):
@@ -117,6 +98,24 @@ class TrainedRun(NamedTuple):
         first_row = self.model.get_outputs_for_camera(strip_of_rows(self.camera, 0, 1, None))
         return {name: values.shape[-1] for name, values in first_row.items()}
 
+    def set_dials(self, shot: Shot) -> None:
+        """Turns the model's dials to a shot's settings, wherever an earlier shot has left them.
+
+        Raises:
+            ExportError: A setting lies beyond its dial's ends.
+        """
+        dials = self.model.dials
+        frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
+        dials.stand_at(self.model.settings_of_frame(frame_index))
+        for dial in ("focus_position", "aperture", "exposure_stops"):
+            setting = getattr(shot, dial)
+            if setting is None:
+                continue
+            try:
+                setattr(dials, dial, setting)
+            except ValueError as error:
+                raise ExportError(f"--{dial.replace('_', '-')} {setting:g}: {error}") from error
+
     def render(
         self,
         names: Sequence[str],
@@ -136,8 +135,7 @@ class TrainedRun(NamedTuple):
         Raises:
             ExportError: A setting lies beyond its dial's ends.
         """
-        frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
-        shot.turn(self.model.dials, self.model.settings_of_frame(frame_index))
+        self.set_dials(shot)
         height = self.capture.height
         pictures: dict[str, np.ndarray] = {}
         for top in self.strips:
@@ -170,15 +168,38 @@ def load_run(load_config: Path) -> TrainedRun:
         load_config: The `config.yml` that `ns-train` wrote.
 
     Raises:
-        ExportError: If there is no such file.
+        ExportError: If there is no such file, or it is not that of a run of one of our methods.
     """
     if not load_config.is_file():
-        raise ExportError(f"{load_config}: no such file. Give the config.yml in the output folder of an ns-train run.")
+        raise ExportError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
     from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
+    check_config(load_config)
     _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
     photographs = pipeline.datamanager.train_dataparser_outputs
     return TrainedRun(pipeline.model, photographs.metadata["capture"], without_settings(photographs.cameras))
+
+
+def check_config(load_config: Path) -> None:
+    """Checks that a file is the config of a run of one of our methods.
+
+    Raises:
+        ExportError: It is not.
+    """
+    import yaml
+    from nerfstudio.engine.trainer import TrainerConfig
+
+    from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
+
+    try:
+        config = yaml.load(load_config.read_text(), Loader=yaml.Loader)  # builds objects, as nerfstudio has it
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ExportError(f"{load_config}: cannot be read as a config ({reason}). {EXPECTED_CONFIG}") from error
+    if not isinstance(config, TrainerConfig):
+        raise ExportError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
+    if not isinstance(config.pipeline.model, NeucamModelConfig):
+        raise ExportError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
 
 
 def without_settings(cameras: Cameras) -> Cameras:

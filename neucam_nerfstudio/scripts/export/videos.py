@@ -19,10 +19,9 @@ from neucam_nerfstudio.rendering.video_files import (
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
-    check_width,
+    check_size,
     reduced,
     set_tone_mapping,
-    tell_if_cut,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, photograph_profile
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
@@ -30,6 +29,9 @@ from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, Trai
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
+
+FRAME_RATES = (0.01, 1000.0)
+"""Pictures a second, between which every video format keeps the time."""
 
 
 @dataclass
@@ -49,14 +51,28 @@ class VideoCommand(ExportCommand):
     tone_mapping: ToneMapping | None = None
     """How HDR outputs are brought to the display. Default: reinhard."""
 
+    def open_run(self) -> TrainedRun:
+        """Loads the run, if videos can be made of it as they are asked for, and turns the dial of the tone mapping.
+
+        Raises:
+            ExportError: The output path takes no files, there is no such run of ours, or an output or the size is not
+                to be had.
+        """
+        run = super().open_run()
+        check_display_outputs(run, self.rendered_output_names)
+        check_size(run.capture, self.width_px, self.video_format)
+        set_tone_mapping(run, self.tone_mapping)
+        return run
+
     def frame_rate_of(self, capture: Capture) -> float:
         """Pictures a second.
 
         Raises:
-            ExportError: The option is not above 0.
+            ExportError: The option lies beyond `FRAME_RATES`.
         """
-        if self.frame_rate is not None and self.frame_rate <= 0:
-            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0.")
+        least, most = FRAME_RATES
+        if self.frame_rate is not None and not least <= self.frame_rate <= most:
+            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0, from {least:g} to {most:g}.")
         return self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
 
 
@@ -71,13 +87,12 @@ def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], 
         prefix: Of the files' names, before the output's.
 
     Raises:
-        ExportError: An output, the width or a dial's setting is not to be had.
+        ExportError: A dial's setting is not to be had.
     """
-    check_width(run.capture, command.width_px)
-    check_display_outputs(run, command.rendered_output_names)
-    set_tone_mapping(run, command.tone_mapping)
-    _tell_what_differs(command, run.capture, frame_rate)
-    names, profile = command.rendered_output_names, photograph_profile(run.capture)
+    if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
+        say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
+    names = tuple(dict.fromkeys(command.rendered_output_names))
+    profile = photograph_profile(run.capture)
     colours = {name: profile if name in PHOTOGRAPHS else None for name in names}
     with ExitStack() as files:
         advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * len(run.strips)))
@@ -98,11 +113,3 @@ def _video(
     with announced(command.output_path / file_name) as path:
         with frame_folder(path, icc_profile) if is_folder else video_file(path, frame_rate, icc_profile) as add:
             yield add
-
-
-def _tell_what_differs(command: VideoCommand, capture: Capture, frame_rate: float) -> None:
-    """Says what the file format makes of the frame rate and the size."""
-    if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
-        say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
-    if command.video_format in ("mp4", "webm"):
-        tell_if_cut(capture, command.width_px, command.video_format)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +14,13 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
-from neucam_nerfstudio.scripts.export import trained_run
+from neucam_nerfstudio.scripts.export import options, saying
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, without_settings
 
 SMALL = MotionNetworkSizes(layer_width=8)
 SMALL_NETWORKS = NetworkSizes(
     atlas_width=8, blur_width=8, response_width=8, deformation=SMALL, foreground_deformation=SMALL, opacity=SMALL
 )
-
-KINDS = ("hdr", "images", "sweep", "response", "layers", "rerender")
 
 CONFIG = Path("config.yml")
 """Where the runs of these tests are said to be."""
@@ -115,21 +112,29 @@ def deformed_run(walk: Capture) -> TrainedRun:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[TrainedRun], None]:
     """Makes every kind of export open this run instead of loading one: `opened(still_run)`."""
+    return lambda run: monkeypatch.setattr(options, "load_run", lambda load_config: run)
 
-    def make(run: TrainedRun) -> None:
-        for kind in KINDS:
-            module = sys.modules[f"{trained_run.__package__}.{kind}"]
-            monkeypatch.setattr(module, "load_run", lambda load_config: run)
 
-    __import__(f"{trained_run.__package__}.command_line")
-    return make
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Of each bar that is shown: how many steps it has, and how many are done."""
+    bars: list[list[int]] = []
+
+    class CountedSteps(saying.Progress):
+        def add_task(self, description: str, total: int) -> int:
+            bars.append([total, 0])
+            return super().add_task(description, total=total)
+
+        def advance(self, task: int) -> None:
+            bars[-1][1] += 1
+
+    monkeypatch.setattr(saying, "Progress", CountedSteps)
+    return bars
 
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The lines that exports print."""
     lines: list[str] = []
-    from neucam_nerfstudio.scripts.export.saying import CONSOLE
-
-    monkeypatch.setattr(CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
+    monkeypatch.setattr(saying.CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
     yield lines

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.scripts import run_command
 from neucam_nerfstudio.scripts.export import command_line
 from neucam_nerfstudio.scripts.export.images import ExportImages
 
@@ -12,7 +13,7 @@ from neucam_nerfstudio.scripts.export.images import ExportImages
 def signal_handlers(monkeypatch) -> dict:
     """The handlers that are asked for, and not set in this process."""
     handlers = {}
-    monkeypatch.setattr(command_line.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(run_command.signal, "signal", handlers.__setitem__)
     return handlers
 
 

@@ -78,6 +78,13 @@ def test_each_frame_of_a_moving_scene_has_its_file(opened, moving_run, tmp_path)
     np.testing.assert_array_equal(read_radiance(tmp_path / "hdr_F1E0.exr"), rendered(moving_run, "hdr", Shot(1.0)))
 
 
+def test_frames_of_a_still_scene_differ_in_what_depends_on_focus_or_exposure(still_run, tmp_path):
+    ExportHdr(CONFIG, tmp_path, precision="float", frames=("F0E1", "F2E1"), aperture=1.0).main()
+    assert np.abs(read_radiance(tmp_path / "hdr_F0E1.exr") - read_radiance(tmp_path / "hdr_F2E1.exr")).max() > 0.1
+    ExportHdr(CONFIG, tmp_path, frames=("F1E0",), channels=("rgb",)).main()
+    ExportHdr(CONFIG, tmp_path, focus_position=0.5, channels=("defocus", "hdr_defocused")).main()
+
+
 @pytest.mark.parametrize(("image_format", "suffix"), [("hdr", "hdr"), ("tiff", "tiff"), ("avif", "avif")])
 def test_other_formats(tmp_path, image_format, suffix):
     ExportHdr(CONFIG, tmp_path, image_format=image_format).main()
@@ -113,6 +120,13 @@ def test_ultra_hdr_is_a_jpeg(tmp_path):
         ({"precision": "half", "image_format": "tiff"}, r"--precision half: tiff has a precision of its own. Use exr"),
         ({"aperture": 4.0}, r"--aperture 4: Aperture .* goes from 0 to 3"),
         ({"width_px": 900}, r"--width-px 900"),
+        ({"width_px": 3, "image_format": "avif"}, "avif: holds pictures from 4x4"),
+        ({"channels": ("hdr",)}, r"--channels hdr: is what the file's R, G and B are"),
+        ({"channels": ("hdr_defocused",), "aperture": 1.0}, "--channels hdr_defocused: is what the file's R, G and B"),
+        ({"display_exposure_stops": 1.0}, "--display-exposure-stops 1: exr holds radiance as it is. Use ultrahdr, png"),
+        ({"focus_position": 0.5}, r"--focus-position 0\.5: all is in focus at aperture 0"),
+        ({"frames": ("all",)}, "--frames all: frames of a still scene .* all files would be the same. Leave it out"),
+        ({"frames": ("0",), "channels": ("accumulation",)}, "--frames 0: frames of a still scene"),
     ],
 )
 def test_what_cannot_be_given_is_said_and_nothing_written(tmp_path, options, message):

@@ -9,7 +9,7 @@ from PIL.TiffImagePlugin import IFDRational
 from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
 
-from .conftest import CONFIG
+from .conftest import CONFIG, build_run
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,21 @@ def test_a_turned_dial_leaves_out_what_it_makes_untrue(photographs_with_metadata
     assert [line for line in said if line.startswith("Keeping")] == [f"{kept}: aperture.", f"{kept}: exposure."]
 
 
+@pytest.mark.parametrize(("option", "setting"), [("aperture", 2.0), ("focus_position", 0.5)])
+def test_dials_that_a_camera_without_blur_does_not_have(opened, moving_run, tmp_path, option, setting):
+    opened(moving_run)
+    name = option.replace("_", "-")
+    with pytest.raises(ExportError, match=f"--{name} {setting:g}: the camera of this run has no blur.* Leave it out"):
+        ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), **{option: setting}).main()
+
+
+def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
+    opened(build_run(walk, scene="moving-grid", blur="motion"))
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), aperture=0.0).main()
+    with pytest.raises(ExportError, match=r"--focus-position 0\.5: the camera .* no blur that depends on focus"):
+        ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.5).main()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -117,6 +132,20 @@ def test_a_turned_dial_leaves_out_what_it_makes_untrue(photographs_with_metadata
         ({"exposure_stops": 90.0}, r"--exposure-stops 90: Exposure \(stops\) goes from"),
         ({"jpeg_quality": 80}, "--jpeg-quality 80: png loses nothing. Use --image-format jpeg"),
         ({"jpeg_quality": 0, "image_format": "jpeg"}, "--jpeg-quality 0: expected from 1 to 100"),
+        ({"rendered_output_names": ()}, "--rendered-output-names: names no output"),
+        (
+            {"rendered_output_names": ("all_in_focus",), "aperture": 2.0},
+            "--aperture 2: aperture changes rgb, hdr_defocused, and not all_",
+        ),
+        (
+            {"rendered_output_names": ("rgb",), "aperture": 0.0, "focus_position": 0.5},
+            "--focus-position 0.5: all is in",
+        ),
+        (
+            {"rendered_output_names": ("defocus",), "exposure_stops": 1.0},
+            "--exposure-stops 1: exposure changes rgb, all_",
+        ),
+        ({"rendered_output_names": ("accumulation",), "frames": ("F0E0",)}, "--frames F0E0: frames of a still scene"),
         ({"bits": 16, "image_format": "jpeg"}, "--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff"),
     ],
 )

@@ -65,6 +65,23 @@ def test_previews_are_tone_mapped_in_strips(monkeypatch):
     assert preview.show(torch.ones(60, 3)).shape == (60, 3) and given[3:] == [(25, 3), (25, 3), (10, 3)]
 
 
+def test_frames_of_a_scene_without_layers_are_refused(opened, deformed_run, tmp_path):
+    opened(deformed_run)
+    with pytest.raises(ExportError, match=r"--frames nosuchframe: this scene has one layer, which .* Leave it"):
+        ExportLayers(CONFIG, tmp_path / "out", frames=("nosuchframe",)).main()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["moving_run", "layered_run", "deformed_run"])
+def test_the_bar_is_full_when_the_work_is_done(request, opened, tmp_path, steps, kind):
+    """A picture that is there already takes no steps; others as many as they have strips."""
+    run = request.getfixturevalue(kind)
+    opened(run)
+    ExportLayers(CONFIG, tmp_path, frames=() if kind == "deformed_run" else ("0", "2")).main()
+    expected = {"moving_run": 2 * 2, "layered_run": 2 + 2, "deformed_run": 1}[kind] * len(run.strips)
+    assert steps == [[expected, expected]]
+
+
 def test_a_still_scene_says_what_writes_its_picture(opened, still_run, tmp_path):
     opened(still_run)
     with pytest.raises(ExportError, match="does not move, so it has no layers: .* `neucam-export hdr`"):

@@ -1,16 +1,22 @@
 import dataclasses
+import errno
 
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.scripts.export import options
 from neucam_nerfstudio.scripts.export.options import (
+    ExportCommand,
     check_display_outputs,
+    check_size,
     check_width,
     chosen_moments,
     frame_numbers,
     reduced,
 )
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+
+from .conftest import CONFIG
 
 
 @pytest.mark.parametrize(
@@ -72,12 +78,55 @@ def test_outputs_that_cannot_be_shown_say_what_keeps_them(still_run):
         check_display_outputs(still_run, ("rgb", "hdr"))
     with pytest.raises(ExportError, match="no output 'opacity'; it has all_in_focus_hdr, rgb"):
         check_display_outputs(still_run, ("opacity",))
+    with pytest.raises(
+        ExportError, match="--rendered-output-names: names no output. Choose from all_in_focus_hdr, rgb"
+    ):
+        check_display_outputs(still_run, ())
 
 
 @pytest.mark.parametrize("width", [0, 91])
 def test_a_width_beyond_the_photographs_own(desk, width):
     with pytest.raises(ExportError, match=rf"--width-px {width}: expected from 1 to the photographs' own 90 pixels"):
         check_width(desk, width)
+
+
+@pytest.mark.parametrize(
+    ("width", "file_format", "message"),
+    [
+        (1, "mp4", "mp4: holds pictures from 2x2 to 16384x16384 pixels, and these have 1x1"),
+        (3, "avif", "avif: holds pictures from 4x4 to 16384x8704 pixels, and these have 3x2"),
+        (11, "ultrahdr", "ultrahdr: holds pictures from 8x8 to 65500x65500 pixels, and these have 11x7"),
+        (91, "mp4", "--width-px 91: expected from 1"),
+    ],
+)
+def test_a_size_that_a_format_cannot_hold(desk, width, file_format, message):
+    with pytest.raises(ExportError, match=message):
+        check_size(desk, width, file_format)
+
+
+def test_photographs_that_a_format_cannot_hold(desk):
+    panorama = dataclasses.replace(desk, width=20_000, height=9000)
+    with pytest.raises(ExportError, match=r"avif: .* these have 20000x9000. Give another --width-px or format"):
+        check_size(panorama, None, "avif")
+    check_size(panorama, 16384, "avif")
+    check_size(panorama, None, "exr")
+
+
+@pytest.mark.parametrize("path", ["file", "file/below"])
+def test_an_output_path_that_is_no_folder_is_refused_before_the_run_is_opened(monkeypatch, tmp_path, path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(options, "load_run", lambda load_config: pytest.fail("opened"))
+    with pytest.raises(ExportError, match=rf"--output-path .*{path}: is a file, or lies in one\. Give a folder"):
+        ExportCommand(CONFIG, tmp_path / path).open_run()
+
+
+def test_an_output_path_without_room_is_refused(monkeypatch, tmp_path):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(options, "check_folder_takes_files", full)
+    with pytest.raises(ExportError, match=r"takes no files \(No space left on device\)\. Give a folder that does"):
+        ExportCommand(CONFIG, tmp_path).open_run()
 
 
 def test_reducing_keeps_light_and_proportions():

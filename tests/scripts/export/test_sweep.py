@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep, along
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
 
 from .conftest import CONFIG
 
@@ -97,13 +97,48 @@ def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
         ({"dials": ("focus",), "frame_rate": 0.0}, "--frame-rate 0: expected more than 0"),
         ({"dials": ("focus",), "rendered_output_names": ("hdr",)}, "hdr has no upper end"),
         ({"exposure_stops": (0.0, 90.0), "num_pictures": 2}, "--exposure-stops 90: "),
+        ({"exposure_stops": (-2.0, 40.0)}, r"--exposure-stops 40: Exposure \(stops\) goes from .*, not to 40"),
+        ({"dials": ("focus",), "aperture": (1.0, 7.0)}, "--aperture 7: "),
+        ({"dials": ("focus",), "aperture": (0.0,)}, "--dials focus: all is in focus at aperture 0"),
+        (
+            {"dials": ("aperture",), "rendered_output_names": ("all_in_focus",)},
+            "--dials aperture: aperture changes rgb",
+        ),
+        ({"aperture": (0.0, 2.0), "rendered_output_names": ("defocus",)}, "--aperture 0 2: aperture changes rgb"),
+        ({"dials": ("focus",), "rendered_output_names": ()}, "--rendered-output-names: names no output"),
+        ({"dials": ("focus",), "width_px": 1}, "mp4: holds pictures from 2x2"),
+        (
+            {"dials": ("focus",), "frame_rate": float("inf")},
+            "--frame-rate inf: expected more than 0, from 0.01 to 1000",
+        ),
     ],
 )
-def test_what_cannot_be_given_is_said_and_nothing_written(opened, still_run, tmp_path, options, message):
+def test_what_cannot_be_given_is_said_and_nothing_rendered(opened, still_run, tmp_path, monkeypatch, options, message):
     opened(still_run)
+    monkeypatch.setattr(TrainedRun, "render", lambda *_: pytest.fail("rendered"))
     with pytest.raises(ExportError, match=message):
         ExportSweep(CONFIG, tmp_path, **options).main()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_is_named_twice_is_one_video(opened, still_run, tmp_path, said):
+    opened(still_run)
+    options = {"dials": ("focus",), "num_pictures": 2, "rendered_output_names": ("rgb", "defocus", "rgb")}
+    ExportSweep(CONFIG, tmp_path, **options).main()
+    assert sorted(said) == [f"Wrote {tmp_path}/sweep_{name}.mp4" for name in ("defocus", "rgb")]
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"dials": ("aperture",)}, "--dials aperture"),
+        ({"aperture": (0.5,)}, "--aperture 0.5"),
+        ({"focus_position": (-1, 1)}, "--focus-position -1 1"),
+    ],
+)
+def test_a_camera_without_blur_has_no_dials_for_it(moving_run, options, option):
+    with pytest.raises(ExportError, match=f"{option}: the camera of this run has no blur"):
+        ExportSweep(CONFIG, CONFIG, **options)._shots(moving_run, 12.0)
 
 
 def test_one_focus_setting_is_no_sweep(moving_run):

@@ -1,11 +1,19 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 from nerfstudio.cameras.cameras import Cameras, CameraType
 
 from neucam_nerfstudio.scripts.export import trained_run
 from neucam_nerfstudio.scripts.export.options import chosen_moments
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run, strip_of_rows, without_settings
+
+
+def other_method() -> str:
+    """The config.yml of a run of nerfstudio's own."""
+    from nerfstudio.configs.method_configs import all_methods
+
+    return yaml.dump(all_methods["splatfacto"])
 
 
 def test_strips_of_rows_make_the_whole_picture(still_run, monkeypatch):
@@ -117,6 +125,21 @@ def test_the_camera_has_the_first_photograph_s_view_and_neither_settings_nor_tim
     torch.testing.assert_close(strip.directions, rays.directions[1:3])
     assert (strip.times == 0.5).all()
     assert cameras.metadata["exposure_stops"].shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (lambda: "[unfinished", r"cannot be read as a config \(.*line 1"),
+        (lambda: "!!python/object:neucam_nerfstudio.gone.Config {}", "cannot be read as a config"),
+        (lambda: "a: mapping", "is not the config of a run"),
+        (other_method, "is a run of splatfacto, not of NeuCam"),
+    ],
+)
+def test_what_is_no_run_of_ours_says_what_to_give(tmp_path, content, found):
+    (tmp_path / "config.yml").write_text(content())
+    with pytest.raises(ExportError, match=rf"config\.yml: {found}.* Give the config\.yml .* of this package\."):
+        load_run(tmp_path / "config.yml")
 
 
 def test_a_missing_run_says_what_to_give(tmp_path):

@@ -1,0 +1,87 @@
+"""Options that turn dials: one that would change nothing of what is written is refused, for nobody would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
+
+Dial = Literal["focus", "aperture", "exposure"]
+
+SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
+"""The setting of a `Shot` that each dial sets, which options are named after."""
+
+CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
+    "focus": ("rgb", "hdr_defocused", "defocus"),
+    "aperture": ("rgb", "hdr_defocused"),
+    "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
+}
+"""What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
+
+
+def typed(dial: Dial, *settings: float) -> str:
+    """The option that turns a dial, as it is typed."""
+    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
+
+
+def check_dials(
+    run: TrainedRun, outputs: Sequence[str], options: Mapping[Dial, str], apertures: Sequence[float]
+) -> None:
+    """Checks that every dial that the user turns changes one of the outputs.
+
+    Args:
+        run: Whose dials they are.
+        outputs: What is written.
+        options: The options that turn dials, as typed.
+        apertures: All that the pictures are taken with.
+
+    Raises:
+        ExportError: One changes nothing.
+    """
+    for dial, option in options.items():
+        if (reason := _why_idle(run, dial, outputs, apertures)) is not None:
+            raise ExportError(f"{option}: {reason}, so it would change nothing. Leave it out.")
+
+
+def check_picture_dials(
+    run: TrainedRun,
+    outputs: Sequence[str],
+    settings: Mapping[Dial, float | None],
+    aperture: float,
+    frames: Sequence[str],
+) -> None:
+    """Checks that every dial that is turned, and the choice of frames, changes one of the outputs of single pictures.
+
+    Args:
+        run: Whose dials they are.
+        outputs: What is written.
+        settings: What the user turns each dial to; None is left alone.
+        aperture: What the pictures are taken with.
+        frames: The option `frames`.
+
+    Raises:
+        ExportError: One changes nothing.
+    """
+    options = {dial: typed(dial, setting) for dial, setting in settings.items() if setting is not None}
+    check_dials(run, outputs, options, (aperture,))
+    reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
+    if frames and not run.capture.moves and None not in reasons:
+        raise ExportError(
+            f"--frames {' '.join(frames)}: frames of a still scene differ in focus and exposure. But {reasons[0]}, and "
+            f"{reasons[1]}, so all files would be the same. Leave it out."
+        )
+
+
+def _why_idle(run: TrainedRun, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
+    """Why a dial changes none of the outputs; None if it does change one."""
+    if dial == "aperture" and run.model.camera.blur is None:
+        return "the camera of this run has no blur"
+    if dial == "focus" and not run.model.camera.has_focus:
+        return "the camera of this run has no blur that depends on focus"
+    if dial == "focus" and not any(apertures) and "defocus" not in outputs:
+        return "all is in focus at aperture 0 (--aperture)"
+    if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
+        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.output_channels()]
+        return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
+    return None

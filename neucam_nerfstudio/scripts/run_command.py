@@ -1,0 +1,65 @@
+"""How our commands begin and end: what a user can put right is said in one line, and nothing is left unfinished."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import tyro
+from nerfstudio.utils.rich_utils import CONSOLE
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl+C ends."""
+
+WHAT_IS_LEFT = "What is written is whole; what was being written is not there."
+
+
+def run_command(kinds: Any, user_errors: tuple[type[Exception], ...], description: str | None = None) -> None:
+    """Runs what the command line asks for. What a user can put right is said in one line, exit code 1.
+
+    Args:
+        kinds: The command, or several of them, as `tyro.cli` takes them; each has a `main`.
+        user_errors: What says in its message what a user can put right; files that cannot be read or written do, too.
+        description: What the help says of the command; default: its docstring.
+    """
+    tyro.extras.set_accent_color("bright_yellow")
+    unwind_when_ended()
+    command = tyro.cli(kinds, description=description)
+    try:
+        command.main()
+    except user_errors as error:
+        _fail(str(error))
+    except OSError as error:
+        reason = str(error) if error.filename is None else f"{error.filename}: {error.strerror}."
+        _fail(f"{reason} {WHAT_IS_LEFT}")
+    except KeyboardInterrupt:
+        CONSOLE.print(f"Interrupted. {WHAT_IS_LEFT}")
+        sys.exit(INTERRUPTED)
+
+
+def unwind_when_ended() -> None:
+    """Lets this process unwind, and so remove unfinished files, when the system ends it or its terminal is closed.
+
+    What the caller has this process ignore, as `nohup` does, it still ignores.
+    """
+    for number in _ending_signals():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _unwind)
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Those there are: Windows has no SIGHUP."""
+    return [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _unwind(number: int, frame: FrameType | None) -> None:
+    for further in _ending_signals():  # a closed terminal sends more than one
+        signal.signal(further, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _fail(line: str) -> None:
+    CONSOLE.print(line, style="bold red", markup=False)
+    sys.exit(1)
