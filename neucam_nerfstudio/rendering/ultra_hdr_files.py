@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -69,18 +70,28 @@ def write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], prim
     Raises:
         PictureFileError: If pyvips is missing.
     """
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:  # the second without the library that it binds
-        raise PictureFileError(
-            f"{path}: Ultra HDR is written by pyvips, which is not installed. Install it with"
-            " pip install 'neucam-nerfstudio[ultrahdr]', or write PNG or AVIF."
-        ) from error
+    pyvips = import_pyvips()
     base, gain_map, boost = base_and_gain_map(light, primaries)
     picture = pyvips.Image.new_from_array(base, interpretation="srgb")
     _set_gain_map(picture, pyvips.Image.new_from_array(gain_map, interpretation="b-w"), boost)
     with written_whole(path, pyvips.Error) as temporary:
         picture.uhdrsave(str(temporary), Q=JPEG_QUALITY)
+
+
+def import_pyvips() -> ModuleType:
+    """The library that writes Ultra HDR, an optional one.
+
+    Raises:
+        PictureFileError: It is missing.
+    """
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:  # the second without the library that it binds
+        raise PictureFileError(
+            "Ultra HDR is written by pyvips, which is not installed. Install it with"
+            " pip install 'neucam-nerfstudio[ultrahdr]', or write PNG or AVIF."
+        ) from error
+    return pyvips
 
 
 def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> UltraHdr:

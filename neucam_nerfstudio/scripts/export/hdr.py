@@ -14,6 +14,7 @@ from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
 from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
 from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
 from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.rendering.ultra_hdr_files import import_pyvips
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
@@ -81,7 +82,10 @@ class ExportHdr(PictureCommand):
         Raises:
             ExportError: The format has no channels, precision or display exposure to choose, or the model no such
                 output.
+            PictureFileError: The library that writes the format is missing.
         """
+        if self.image_format == "ultrahdr":
+            import_pyvips()
         if self.precision is not None and self.image_format != "exr":
             raise ExportError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
         if self.channels and self.image_format != "exr":

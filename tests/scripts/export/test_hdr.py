@@ -6,6 +6,7 @@ import OpenEXR
 import pytest
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.rendering.file_writing import PictureFileError
 from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
@@ -110,6 +111,13 @@ def test_ultra_hdr_is_a_jpeg(tmp_path):
     pytest.importorskip("pyvips")
     ExportHdr(CONFIG, tmp_path, image_format="ultrahdr").main()
     assert (tmp_path / "hdr.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeypatch, steps):
+    monkeypatch.setitem(__import__("sys").modules, "pyvips", None)
+    with pytest.raises(PictureFileError, match=r"pip install 'neucam-nerfstudio\[ultrahdr\]'"):
+        ExportHdr(CONFIG, tmp_path / "out", image_format="ultrahdr").main()
+    assert steps == [] and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
