@@ -53,10 +53,22 @@ def stack_blur(stack: FocusStack) -> float:
     return estimate_blur(luminance(sharp), luminance_stack(stack))
 
 
-def fuse_stack(
-    stack: FocusStack, sigma_per_setting_px: float
-) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width"]]:
-    """All-in-focus log radiance, and the focus setting (fractional) at which each pixel is sharpest."""
+class FusedStack(NamedTuple):
+    """All of a focus stack in one picture.
+
+    Attributes:
+        log_radiance: Natural log radiance, all in focus.
+        sharpest_focus: The focus setting (fractional) at which each pixel is sharpest.
+        precision: 1 / variance of what that setting shows, least of the channels.
+    """
+
+    log_radiance: Float[np.ndarray, "height width 3"]
+    sharpest_focus: Float[np.ndarray, "height width"]
+    precision: Float[np.ndarray, "height width"]
+
+
+def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
+    """Fuses the focus settings of a stack, each where it is sharpest."""
     settings, height, width, _ = stack.log_radiance.shape
     depth = pyramid_depth(height, width, settings * sigma_per_setting_px)
     luminances = luminance_stack(stack)
@@ -66,7 +78,9 @@ def fuse_stack(
     sharp = fuse_by_focus(stack.log_radiance, noise, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    return sharp + (sharpened - fused)[..., None], focus
+    nearest_setting = np.rint(focus).astype(np.intp)[None]
+    precision = np.take_along_axis(stack.precision.min(-1), nearest_setting, axis=0)[0]
+    return FusedStack(sharp + (sharpened - fused)[..., None], focus, precision)
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack, complete_stack, fuse_stack, stack_blur
+from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, complete_stack, fuse_stack, stack_blur
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
@@ -41,12 +41,15 @@ class WarmStart(CameraEstimate):
     Attributes:
         log_radiance: All-in-focus radiance, natural log, median 0.
         sharpest_focus: At which focus setting a pixel is sharpest: 0 is the lowest focus index, 1 the next; fractional.
+        squared_slope: How strongly the photographs in which a pixel is sharpest tell its light: squared change of pixel
+            value a unit of log radiance, the least of the channels.
         blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
             of the disc that a lens makes); 0 with one setting.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
     sharpest_focus: Float[np.ndarray, "height width"]
+    squared_slope: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
 
 
@@ -76,7 +79,7 @@ def classical_estimate(
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     merger = _StackMerger(frames, focus_index, tables)
-    log_radiance, sharpest_focus, blur = _fuse(merger)
+    (log_radiance, sharpest_focus, precision), blur = _fuse(merger)
     median = np.median(log_radiance)
     log_radiance -= median
     response = response.shifted(-median)
@@ -86,6 +89,7 @@ def classical_estimate(
         response_values=response.ldr,
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
+        squared_slope=noise**2 * precision,
         blur_per_setting_px=blur,
     )
 
@@ -144,19 +148,21 @@ class _StackMerger:
 
 
 def _fuse(merger: _StackMerger):
-    """All-in-focus log radiance, sharpest focus setting and blur; strip by strip."""
+    """The picture of all focus settings, and the blur; strip by strip."""
     settings, height, width = merger.shape
-    log_radiance, focus = np.empty((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+    focus, precision = np.zeros((2, height, width), np.float32)
+    whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision)
     if settings == 1:
         for rows, _ in overlapping_strips(height, width):
-            log_radiance[rows] = merger.rows(rows).log_radiance[0]
-        return log_radiance, focus, 0.0
+            stack = merger.rows(rows)
+            whole.log_radiance[rows], precision[rows] = stack.log_radiance[0], stack.precision[0].min(-1)
+        return whole, 0.0
     blur = _stack_blur_px(merger)
     for rows, with_margin in overlapping_strips(height, width):
         inner = slice(rows.start - with_margin.start, rows.stop - with_margin.start)
-        sharp, sharpest = fuse_stack(merger.rows(with_margin), blur)
-        log_radiance[rows], focus[rows] = sharp[inner], sharpest[inner]
-    return log_radiance, focus, blur
+        for part, fused in zip(whole, fuse_stack(merger.rows(with_margin), blur), strict=True):
+            part[rows] = fused[inner]
+    return whole, blur
 
 
 def _stack_blur_px(merger: _StackMerger) -> float:

@@ -56,7 +56,7 @@ def start_from_estimate(scene: SceneField, camera: ImplicitCamera, capture: Capt
 
     start_camera(camera, capture, estimate, device)
     if isinstance(scene, GridScene):
-        scene.pyramid.start_from(tensor(estimate.log_radiance))
+        scene.start_from(tensor(estimate.log_radiance), tensor(estimate.squared_slope))
     if isinstance(camera.blur, LensBlur):
         positions = camera.focus.positions.detach()[sorted_focus_settings(capture)]
         if estimate.blur_per_setting_px > 0:

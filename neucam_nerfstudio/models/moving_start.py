@@ -74,7 +74,7 @@ def start_from_moving_estimate(
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
     start_camera(camera, capture, estimate, device)
-    scene.canonical.pyramid.start_from(tensor(estimate.canvas))
+    scene.canonical.start_from(tensor(estimate.canvas), tensor(estimate.squared_slope))
     scene.foreground.start_from(tensor(estimate.moments))
     is_blurred = isinstance(camera.blur, MotionBlur)
     offset_px, opacity = estimate.offset_px, 1 - estimate.agreement

@@ -14,6 +14,7 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.published.losses import draw_mu, falling_response, reconstruction_error, unit_exposure_error
 from neucam_nerfstudio.published.response_samples import draw_log_exposures
 from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import SceneField
 
 SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE = 10_000, 5.0
@@ -28,6 +29,8 @@ class LossWeights:
     """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
     scene_variation_mult: float = 3e-4
     """On differences of neighbouring log radiances: quiets what no photograph tells, such as blown highlights."""
+    start_mult: float = 0.3
+    """On the light's departure from the classical start, as a share of what the photographs that tell it weigh."""
     defocus_variation_mult: float = 3e-4
     """On differences of neighbouring defocus values."""
     exposure_prior_mult: float = 1e-4
@@ -63,6 +66,9 @@ def training_losses(
     losses = {"photographs": _photographic_loss(weights.random_mu_law, ldr, batch, ray_weights)}
     if weights.scene_variation_mult > 0 and isinstance(scene, GridScene):
         losses["scene_variation"] = weights.scene_variation_mult * scene.pyramid.total_variation()
+    shared = scene.canonical if isinstance(scene, MovingScene) else scene
+    if weights.start_mult > 0 and isinstance(shared, GridScene):
+        losses["start"] = weights.start_mult * shared.start_prior(shared.pyramid.learned())
     if weights.defocus_variation_mult > 0 and isinstance(camera.blur, LensBlur):
         losses["defocus_variation"] = weights.defocus_variation_mult * camera.blur.defocus.total_variation()
     if weights.exposure_prior_mult > 0 and isinstance(camera.exposures, SettingExposures):

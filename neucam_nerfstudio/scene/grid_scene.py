@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
+from neucam_nerfstudio.grids.start_prior import StartPrior
 from neucam_nerfstudio.scene.scene_field import SceneField
 
 MIN_LOG_RADIANCE, MAX_LOG_RADIANCE = -14.0, 11.0
@@ -30,9 +31,22 @@ class GridScene(SceneField):
     def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
         super().__init__()
         self.pyramid = PlanePyramid(3, height, width, most_learned_cells=most_learned_cells)
+        self.start_prior = StartPrior(3, *self.pyramid.grids[0].shape[-2:])
         # What is learned on coarser grids leaves the light of the detail as it is.
         finest = self.pyramid.grids if self.pyramid.detail is None else nn.ParameterList([self.pyramid.detail])
         self._finest_radiance = ParameterMemo(finest, lambda: bounded_exp(self.pyramid.finest()))
+
+    def start_from(
+        self, log_radiance: Float[Tensor, "height width 3"], squared_slope: Float[Tensor, "height width"]
+    ) -> None:
+        """Sets the picture, which is then held to it by `start_prior`.
+
+        Args:
+            log_radiance: Natural log radiance.
+            squared_slope: How strongly photographs tell it: squared change of pixel value a unit of log radiance.
+        """
+        self.pyramid.start_from(log_radiance)
+        self.start_prior.hold(self.pyramid.learned(), squared_slope)
 
     @torch.no_grad()
     def picture(self) -> Float[Tensor, "height width 3"]:

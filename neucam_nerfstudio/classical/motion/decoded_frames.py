@@ -65,6 +65,13 @@ class DecodedFrames:
         channels = [np.interp(log_exposure[..., c], knots, values[:, c]) for c in range(3)]
         return np.stack(channels, -1).astype(np.float32)
 
+    def squared_slope(self, log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+        """How strongly pixel values of all exposures together change with this light: squared change a unit of log
+        radiance, the least of the channels."""
+        light = log_radiance.reshape(-1, 3)
+        slopes = (self.response.slope(light + LN2 * stops) for stops in set(self.exposure_stops.tolist()))
+        return sum(slope**2 for slope in slopes).min(-1).reshape(log_radiance.shape[:2])
+
     def guides(self, index: int, other: int) -> tuple[UInt8[np.ndarray, "height width"], ...]:
         """Two frames as they can be compared: brightness between the darkest and brightest light that both tell."""
         told = [self.response.inverse(TELLING_LDR) - LN2 * self.exposure_stops[i] for i in (index, other)]

@@ -40,6 +40,8 @@ class MovingStart(CameraEstimate):
     Attributes:
         anchor: The frame that the shared picture is.
         canvas: Natural log radiance of the anchor's moment and a margin around it, as far as other frames see that.
+        squared_slope: How strongly photographs, of all exposures together, tell that light: squared change of pixel
+            value a unit of log radiance, the least of the channels.
         moments: HDR picture of each frame's moment, natural log radiance; the anchor's median is 0.
         offset_px: Steps (right, down) from each frame's pixels to their places in the anchor.
         agreement: How well the anchor explains each frame: 1 fully, 0 not at all.
@@ -47,6 +49,7 @@ class MovingStart(CameraEstimate):
 
     anchor: int
     canvas: Float[np.ndarray, "canvas_height canvas_width 3"]
+    squared_slope: Float[np.ndarray, "canvas_height canvas_width"]
     moments: Float[np.ndarray, "frames height width 3"]
     offset_px: Float[np.ndarray, "frames height width 2"]
     agreement: Float[np.ndarray, "frames height width"]
@@ -84,6 +87,7 @@ def moving_estimate(
     return MovingStart(
         anchor=anchor,
         canvas=canvas - median,
+        squared_slope=decoded.squared_slope(canvas),
         moments=moments,
         offset_px=np.stack(offset_px),
         agreement=np.stack(explained),
