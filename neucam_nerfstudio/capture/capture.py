@@ -17,6 +17,7 @@ from neucam_nerfstudio.capture.frame_selection import FrameChoice, FrameSplit, s
 from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.frame_source import open_source
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
+from neucam_nerfstudio.capture.photographs import hold_linear_light
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
 from neucam_nerfstudio.capture.split_pixels import SplitPixels, read_pixels
@@ -58,6 +59,7 @@ class Capture:
         frame_rate: Frames a second of the file that the frames come from; None for photographs.
         radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
         sharp_truth: Of each frame, the photograph without blur; None where there is none.
+        linear_light: Whether pixel values are known to be linear light, clipped at white; else a response made them.
         side_maps: Masks, depth and optical flow that lie beside the frames.
         notes: Choices made for the user, a sentence each.
         train_pixels: RGB of the training frames, in the files' own number type, white at its full scale.
@@ -80,6 +82,7 @@ class Capture:
     frame_rate: float | None
     radiance_truth: tuple[Path | None, ...]
     sharp_truth: tuple[Path | None, ...]
+    linear_light: bool
     side_maps: SideMaps
     notes: tuple[str, ...]
     train_pixels: Shaped[np.ndarray, "train height width 3"] = field(repr=False, compare=False)
@@ -209,6 +212,7 @@ def load_capture(
         frame_rate=source.frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
+        linear_light=hold_linear_light(paths),
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         notes=tuple(filter(None, notes)),
         train_pixels=pixels.train,
