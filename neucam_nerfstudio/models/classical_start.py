@@ -13,6 +13,7 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
 from neucam_nerfstudio.models.camera_start import known_response, said_of_exposures, start_camera
+from neucam_nerfstudio.models.held_out_exposures import start_held_out_exposures
 from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
@@ -27,7 +28,11 @@ def start_from_photographs(
     """Starts a still scene and its camera from the pixels of the training frames; tells what was found, in one line."""
     estimate = estimate_from(capture, pixels, known_response(camera, capture))
     start_from_estimate(scene, camera, capture, estimate)
-    return said_of_estimate(capture, estimate) + (said_of_detail(scene) if isinstance(scene, GridScene) else "")
+    held_out = start_held_out_exposures(
+        camera.exposures, capture, estimate.response, lambda index: estimate.log_radiance
+    )
+    detail = said_of_detail(scene) if isinstance(scene, GridScene) else ""
+    return said_of_estimate(capture, estimate) + held_out + detail
 
 
 def estimate_from(

@@ -14,6 +14,7 @@ from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.models.camera_start import known_response, said_of_exposures, start_camera
+from neucam_nerfstudio.models.held_out_exposures import start_held_out_exposures
 from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.canvas_scene import margin_px
 from neucam_nerfstudio.scene.moving_scene import MovingScene
@@ -33,7 +34,13 @@ def start_from_photographs(
     response = known_response(camera, capture)
     estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur), response)
     start_from_moving_estimate(scene, camera, capture, estimate)
-    return said_of_moving_estimate(capture, estimate) + said_of_detail(scene.canonical)
+
+    def nearest_moment(index: int) -> Float[np.ndarray, "height width 3"]:
+        nearest = capture.train_index_nearest(capture.times[index])
+        return estimate.moments[capture.train_indices.index(nearest)]
+
+    held_out = start_held_out_exposures(camera.exposures, capture, estimate.response, nearest_moment)
+    return said_of_moving_estimate(capture, estimate) + held_out + said_of_detail(scene.canonical)
 
 
 def moving_estimate_from(

@@ -10,6 +10,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.models.held_out_exposures import unlearned_exposures_note
 from neucam_nerfstudio.models.motion_losses import MotionTraining, deformations_of
 from neucam_nerfstudio.published.warm_up import warm_up_deformation, warm_up_response
 from neucam_nerfstudio.scene.scene_field import SceneField
@@ -33,6 +34,8 @@ def warm_up(scene: SceneField, camera: ImplicitCamera, motion: MotionTraining, c
         camera.response.set_white(math.log(2) * (_longest_stops(camera, capture) + STOPS_BELOW_WHITE))
     elif camera.response is not None:
         warm_up_response(camera.response)
+    if note := unlearned_exposures_note(camera.exposures, capture):
+        CONSOLE.print(note, markup=False)
     deformations = deformations_of(scene) if motion.warm_up_rounds > 0 else []
     num_frames = len(capture.frames)
     if deformations:
