@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.classical.motion.optical_flow import follow
 
 SMOOTHNESS = 10.0
@@ -51,8 +52,10 @@ def video_ways(frames: Frames, seconds: Sequence[float]) -> dict[str, Callable[[
 
 
 def eight_bit(pixels: Shaped[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """8- or 16-bit pixel values in the 8 bits that OpenCV's calibration and merge take."""
-    return np.rint(pixels / 257).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
+    """Pixel values (8 or 16 bit, or floats in [0, 1]) in the 8 bits that OpenCV's calibration and merge take."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.rint(pixels * (255 / WHITE_LEVEL[pixels.dtype])).astype(np.uint8)
 
 
 def calibrate(frames: Sequence[np.ndarray], seconds: Sequence[float], points: int = DEFAULT_POINTS) -> Response:

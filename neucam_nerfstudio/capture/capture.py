@@ -19,6 +19,7 @@ from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, S
 from neucam_nerfstudio.capture.frame_source import open_source
 from neucam_nerfstudio.capture.frame_times import mean_rate, spread_times, uneven_note
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
+from neucam_nerfstudio.capture.photographs import hold_linear_light
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
 from neucam_nerfstudio.capture.split_pixels import SplitPixels, read_pixels
@@ -63,6 +64,7 @@ class Capture:
             from; None for photographs.
         radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
         sharp_truth: Of each frame, the photograph without blur; None where there is none.
+        linear_light: Whether pixel values are known to be linear light, clipped at white; else a response made them.
         side_maps: Masks, depth and optical flow that lie beside the frames.
         notes: Choices made for the user, a sentence each.
         train_pixels: RGB of the training frames, in the files' own number type, white at its full scale.
@@ -85,6 +87,7 @@ class Capture:
     frame_rate: float | None
     radiance_truth: tuple[Path | None, ...]
     sharp_truth: tuple[Path | None, ...]
+    linear_light: bool
     side_maps: SideMaps
     notes: tuple[str, ...]
     train_pixels: Shaped[np.ndarray, "train height width 3"] = field(repr=False, compare=False)
@@ -221,6 +224,7 @@ def load_capture(
         frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
+        linear_light=hold_linear_light(paths),
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         notes=tuple(filter(None, notes)),
         train_pixels=pixels.train,

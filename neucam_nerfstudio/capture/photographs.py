@@ -82,6 +82,24 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
 
 
+def hold_linear_light(paths: Sequence[Path]) -> bool:
+    """Whether the pixel values of frames are known to be linear light, as those of RAW files are, developed here.
+
+    Nobody knows of other files: those of 16 bits and of floating point hold encoded values as often as linear ones.
+
+    Raises:
+        CaptureError: Some are RAW files and some are not.
+    """
+    raw = [path for path in paths if path.suffix.lower() in RAW_SUFFIXES]
+    if raw and len(raw) < len(paths):
+        other = next(path for path in paths if path not in raw)
+        raise CaptureError(
+            f"{other}: no RAW file, as {raw[0].name} is. RAW files are developed to linear light and share no camera"
+            " response with others: use those alone, or export all frames alike."
+        )
+    return bool(raw)
+
+
 def read_photograph(
     path: Path, downscale_factor: int = 1, white_balance: WhiteBalance | None = None
 ) -> Shaped[np.ndarray, "height width 3"]:

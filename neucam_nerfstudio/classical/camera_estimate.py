@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.classical.response_table import ResponseTable
+
 
 @dataclass(frozen=True)
 class CameraEstimate:
@@ -21,3 +23,8 @@ class CameraEstimate:
     log_exposure_knots: Float[np.ndarray, " knots"]
     response_values: Float[np.ndarray, "knots 3"]
     exposure_stops: Float[np.ndarray, " frames"]
+
+    @property
+    def response(self) -> ResponseTable:
+        """Of the camera."""
+        return ResponseTable(self.log_exposure_knots, self.response_values)

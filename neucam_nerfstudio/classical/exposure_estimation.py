@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 
-from neucam_nerfstudio.classical.response_estimation import estimate_response
-from neucam_nerfstudio.classical.response_samples import sample_frames
+from neucam_nerfstudio.classical.response_estimation import TIE_BREAK, estimate_response
+from neucam_nerfstudio.classical.response_samples import FrameSamples, reduce_frames, sample_frames
+from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
+from neucam_nerfstudio.classical.sample_squares import (
+    REWEIGHTINGS,
+    normal_equations,
+    trust_of,
+    usable,
+    weighted_mean,
+)
 
 SAME_EXPOSURE_STOPS = 0.1
 """Frames whose exposures come out within this of each other may share one exposure setting..."""
@@ -16,30 +25,100 @@ SAME_EXPOSURE_STOPS = 0.1
 OTHER_EXPOSURE_STOPS = 0.4
 """... if no other frame's is within this."""
 
+CLIPPED_WEIGHT = 1e-6
+"""Of a black or saturated pixel value, which bounds an exposure: it only counts where a photograph has no other."""
+
 
 def estimate_exposure_stops(
     small_ldr: Float[np.ndarray, "frames height width 3"],
     focus_index: np.ndarray,
     exposure_index: Sequence[int] | None,
+    response: ResponseTable | None = None,
 ) -> Float[np.ndarray, " frames"]:
     """Exposure of each frame in stops, the middle one 0.
 
-    Exposures and response are known up to a common factor on all stops; it is chosen such that the response has the
-    mid-tone contrast of the sRGB curve (see `estimate_response`).
+    Without a known response, exposures and response are known up to a common factor on all stops; it is chosen such
+    that the response has the mid-tone contrast of the sRGB curve (see `estimate_response`). Of many frames, some that
+    show all brightnesses tell the light, and the others are compared with that one by one.
 
     Args:
         small_ldr: Aligned photographs, pixel values in [0, 1].
         focus_index: Focus setting of each.
         exposure_index: Exposure setting of each where known. Settings that come out clearly equal are one.
+        response: Of the camera, if known.
     """
-    _, stops = estimate_response(*sample_frames(small_ldr, focus_index, None), None)
-    if exposure_index is not None:
-        stops = _tied(stops, np.asarray(exposure_index))
+    settings = np.arange(len(small_ldr)) if exposure_index is None else np.asarray(exposure_index)
+    samples = sample_frames(small_ldr, focus_index, None)
+    stops = np.empty(len(small_ldr))
+    if response is None:
+        response, told = estimate_response(samples.ldr, samples.comparable, None, settings[samples.frames])
+    else:
+        told = _stops_by_response(samples, settings[samples.frames], response)
+    stops[samples.frames] = told
+    log_radiance = _mean_log_radiance(samples, told, response)
+    for index in np.setdiff1d(np.arange(len(stops)), samples.frames):
+        ldr = small_ldr[index].reshape(-1, 3)[samples.places]
+        stops[index] = _stops_beside(ldr, log_radiance, response)
+    stops = _tied(stops, settings)
     stops = _tied(stops, equal_exposures(stops))
     return stops - np.sort(stops)[len(stops) // 2]
 
 
-def equal_exposures(exposure_stops: Float[np.ndarray, " frames"]) -> np.ndarray:
+def exposure_of_photograph(
+    pixels: Shaped[np.ndarray, "height width 3"],
+    log_radiance: Float[np.ndarray, "height width 3"],
+    response: ResponseTable,
+) -> float:
+    """Exposure in stops at which a photograph was taken of known light: nothing else is learned from it.
+
+    Args:
+        pixels: The photograph, 8 or 16 bit or floating point in [0, 1]; focused and aligned only roughly as the light.
+        log_radiance: Natural log radiance of what it shows.
+        response: Of the camera.
+    """
+    small_ldr = reduce_frames([pixels])[0]
+    small_light = cv2.resize(log_radiance, small_ldr.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return _stops_beside(small_ldr, small_light, response)
+
+
+def _stops_by_response(samples: FrameSamples, exposure_index, response):
+    """Least-squares exposure of each frame, with the samples' radiances eliminated, the response being known."""
+    settings = np.unique(exposure_index, return_inverse=True)[1]
+    log_exposure = response.decode(samples.ldr)
+    precision = _certainty(samples.ldr, log_exposure, response)
+    num_settings = settings.max() + 1
+    rows = np.broadcast_to(-LN2 * np.eye(num_settings)[settings], (*samples.ldr.shape[:2], num_settings))
+    trust = np.ones_like(log_exposure)
+    for _ in range(REWEIGHTINGS):
+        weights = precision * trust
+        equations = [normal_equations(rows, -log_exposure[..., c], weights[..., c]) for c in range(3)]
+        normal, right_side = (sum(parts) for parts in zip(*equations, strict=True))
+        stops = np.linalg.solve(normal + TIE_BREAK * np.eye(num_settings), right_side)[settings]
+        trust = trust_of(log_exposure - LN2 * stops[:, None], weights)
+    return stops
+
+
+def _mean_log_radiance(samples: FrameSamples, stops, response):
+    log_exposure = response.decode(samples.ldr)
+    weights = _certainty(samples.ldr, log_exposure, response)
+    return weighted_mean(log_exposure - LN2 * stops[:, None], weights)[:, 0]
+
+
+def _stops_beside(ldr, log_radiance, response):
+    """Median over pixel values [..., 3], weighted by how surely they tell light."""
+    log_exposure = response.decode(ldr)
+    weights = _certainty(ldr, log_exposure, response).ravel()
+    stops = ((log_exposure - log_radiance) / LN2).ravel()
+    order = np.argsort(stops)
+    summed = np.cumsum(weights[order])
+    return float(stops[order][np.searchsorted(summed, summed[-1] / 2)])
+
+
+def _certainty(ldr, log_exposure, response):
+    return usable(ldr) * response.slope(log_exposure) ** 2 + CLIPPED_WEIGHT
+
+
+def equal_exposures(exposure_stops: Float[np.ndarray, " frames"]) -> Int[np.ndarray, " frames"]:
     """Exposure setting of each frame: shared by frames that lie close together and far from all others."""
     order = np.argsort(exposure_stops, kind="stable")
     ascending = exposure_stops[order]

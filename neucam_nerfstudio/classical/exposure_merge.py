@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.classical.pixel_values import code_values, to_codes
-from neucam_nerfstudio.classical.response_estimation import LN2, ResponseTable
+from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
 
 BOUND_PRECISION = 1e-3
 """Precision given to a black or a saturated pixel at 0 stops: it only counts where no frame shows more."""

@@ -15,6 +15,8 @@ NOISE_BLOCK = 9
 LEAST_NOISE = 0.3 / 255
 """Rounding to 8 bit alone deviates by this much."""
 
+HALF_STEP_OF_8_BIT, HALF_STEP_OF_16_BIT = 1 / 512, 1 / 131072
+
 
 def to_codes(frame: np.ndarray) -> np.ndarray:
     """8 and 16 bit photographs as they are, floating point in [0, 1] as 16 bit."""
@@ -27,6 +29,11 @@ def code_values(dtype: np.dtype) -> Float[np.ndarray, " codes"]:
     """Pixel value in [0, 1] of each code that `to_codes` makes of frames of a type."""
     largest = 255 if dtype == np.uint8 else 65535
     return np.arange(largest + 1) / largest
+
+
+def half_step(dtype: np.dtype) -> float:
+    """Pixel value that black stands for in logarithms: half a step of the codes that `to_codes` makes of a type."""
+    return HALF_STEP_OF_8_BIT if dtype == np.uint8 else HALF_STEP_OF_16_BIT
 
 
 def estimate_pixel_noise(frames: Sequence[np.ndarray]) -> float:

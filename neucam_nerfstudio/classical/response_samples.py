@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from neucam_nerfstudio.classical.pixel_values import to_codes
 
 SAMPLES = 600
 """How many places are compared."""
+
+MOST_FRAMES = 24
+"""How many frames are compared at most."""
+
+SAME_LEVEL_STOPS = 0.3
+"""Of many frames, exposures that lie within this are one level, of which a few frames tell as much as all."""
 
 SMALL_SIDE = 256
 """Frames are averaged down to this many pixels on their longer side: less noise, and less difference by defocus."""
@@ -22,33 +29,75 @@ def reduce_frames(frames: Sequence[np.ndarray]) -> Float[np.ndarray, "frames hei
     return np.stack([_reduced(frame) for frame in frames])
 
 
+class FrameSamples(NamedTuple):
+    """Places compared, as some of the frames show them.
+
+    Attributes:
+        ldr: Pixel values in [0, 1].
+        comparable: Which frames show a place in the same light.
+        frames: Which frames they are.
+        places: Pixels of the small copies, counted row by row.
+    """
+
+    ldr: Float[np.ndarray, "samples chosen 3"]
+    comparable: Bool[np.ndarray, "samples chosen"]
+    frames: Int[np.ndarray, " chosen"]
+    places: Int[np.ndarray, " samples"]
+
+
 def sample_frames(
     small_ldr: Float[np.ndarray, "frames height width 3"],
-    focus_index: np.ndarray,
-    exposure_stops: np.ndarray | None,
-) -> tuple[Float[np.ndarray, "samples frames 3"], Bool[np.ndarray, "samples frames"]]:
+    focus_index: Int[np.ndarray, " frames"],
+    exposure_stops: Float[np.ndarray, " frames"] | None,
+    near: int | None = None,
+) -> FrameSamples:
     """Pixel values at places of all brightnesses where the picture is flat, and which frames show the same light there.
 
     Frames of one focus setting do. Where no focus setting was photographed at all the exposures, or the exposures are
-    not known, all frames are compared: flat places look the same at any focus.
+    not known, all frames are compared: flat places look the same at any focus. Of many frames, some are taken that show
+    all exposures, so that the cost does not grow with their number.
+
+    Args:
+        small_ldr: Aligned photographs, pixel values in [0, 1].
+        focus_index: Focus setting of each.
+        exposure_stops: Exposure of each, or None.
+        near: The frame around which frames are taken, where there are many; None for the middle one.
     """
-    groups = _comparable_groups(focus_index, exposure_stops)
-    samples, comparable = [], []
+    groups = _comparable_groups(small_ldr, focus_index, exposure_stops, near)
+    chosen = np.unique(np.concatenate(groups))
+    samples, comparable, places = [], [], []
     for group in groups:
-        places = _flat_places(small_ldr[group], SAMPLES // len(groups))
-        samples.append(small_ldr.reshape(len(small_ldr), -1, 3)[:, places].transpose(1, 0, 2))
-        comparable.append(np.repeat(np.isin(np.arange(len(small_ldr)), group)[None], len(places), axis=0))
-    return np.concatenate(samples), np.concatenate(comparable)
+        found = _flat_places(small_ldr[group], SAMPLES // len(groups))
+        samples.append(small_ldr.reshape(len(small_ldr), -1, 3)[chosen[:, None], found].transpose(1, 0, 2))
+        comparable.append(np.repeat(np.isin(chosen, group)[None], len(found), axis=0))
+        places.append(found)
+    return FrameSamples(np.concatenate(samples), np.concatenate(comparable), chosen, np.concatenate(places))
 
 
-def _comparable_groups(focus_index, exposure_stops):
-    everything = [np.arange(len(focus_index))]
+def _comparable_groups(small_ldr, focus_index, exposure_stops, near):
+    """Frames that show the same light, group by group; at most `MOST_FRAMES` in all."""
+    everything = np.arange(len(small_ldr))
     if exposure_stops is None:
-        return everything
+        log2_brightness = np.log2(np.maximum(small_ldr.mean((1, 2, 3)), 1e-6))
+        return [_some_of_each_level(everything, log2_brightness, near)]
     by_focus = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
     all_exposures = len(np.unique(exposure_stops))
     whole_brackets = [group for group in by_focus if len(np.unique(exposure_stops[group])) == all_exposures]
-    return whole_brackets or everything
+    groups = [_some_of_each_level(group, exposure_stops, near) for group in whole_brackets or [everything]]
+    most_groups = max(1, MOST_FRAMES // max(map(len, groups)))
+    spread = np.linspace(0, len(groups) - 1, min(most_groups, len(groups)))
+    return [groups[index] for index in np.rint(spread).astype(int)]
+
+
+def _some_of_each_level(group, levels, near):
+    """At most `MOST_FRAMES` frames of a group: of each level in turn the nearest one that is left."""
+    distance = np.abs(group - (group[len(group) // 2] if near is None else near))
+    step = max(SAME_LEVEL_STOPS, np.ptp(levels[group]) / (MOST_FRAMES // 2))
+    level = np.floor((levels[group] - levels[group].min()) / step)
+    turn = np.empty(len(group), int)
+    for members in (np.flatnonzero(level == one) for one in np.unique(level)):
+        turn[members[np.argsort(distance[members], kind="stable")]] = np.arange(len(members))
+    return np.sort(group[np.lexsort((distance, turn))[:MOST_FRAMES]])
 
 
 def _reduced(frame):

@@ -13,9 +13,10 @@ from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, com
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
-from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
-from neucam_nerfstudio.classical.response_estimation import ResponseTable, estimate_response, srgb_response
+from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, half_step, to_codes
+from neucam_nerfstudio.classical.response_estimation import estimate_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
+from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
 
 LEAST_STOPS_FOR_RESPONSE = 0.3
 """Exposures that differ by less tell nothing of the response."""
@@ -58,24 +59,27 @@ def classical_estimate(
     focus_index: Sequence[int],
     exposure_stops: Sequence[float] | None,
     exposure_index: Sequence[int] | None = None,
+    response: ResponseTable | None = None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
-    Without two different exposures the response cannot be told, and that of the sRGB standard is taken.
+    An unknown response cannot be told without two different exposures: that of the sRGB standard is taken then.
 
     Args:
         frames: Aligned photographs [height, width, 3], RGB, 8 or 16 bit or floating point in [0, 1].
         focus_index: Focus setting of each frame.
         exposure_stops: Exposure of each frame, or None to estimate it.
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
+        response: Of the camera, if known.
     """
     focus_index = np.asarray(focus_index)
     small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index)
+        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
     else:
         stops = np.asarray(exposure_stops, np.float64)
-    response = response_of_frames(small_ldr, focus_index, stops)
+    if response is None:
+        response = response_of_frames(small_ldr, focus_index, stops, frames[0].dtype)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     merger = _StackMerger(frames, focus_index, tables)
@@ -107,11 +111,23 @@ def response_of_frames(
     small_ldr: Float[np.ndarray, "frames height width 3"],
     focus_index: Int[np.ndarray, " frames"],
     stops: Float[np.ndarray, " frames"],
+    dtype: np.dtype,
+    near: int | None = None,
 ) -> ResponseTable:
-    """The response that aligned photographs tell; that of the sRGB standard if their exposures do not differ."""
+    """The response that aligned photographs tell; that of the sRGB standard if their exposures do not differ.
+
+    Args:
+        small_ldr: Small copies of the photographs, pixel values in [0, 1].
+        focus_index: Focus setting of each.
+        stops: Exposure of each.
+        dtype: Number type of the photographs themselves.
+        near: The photograph around which some are taken where there are many; None for the middle one.
+    """
     if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
-        return srgb_response()
-    return estimate_response(*sample_frames(small_ldr, focus_index, stops), stops)[0]
+        return srgb_response(half_step(dtype))
+    samples = sample_frames(small_ldr, focus_index, stops, near)
+    told_stops = stops[samples.frames]
+    return estimate_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ MEF_LARGEST_POWER = 10.0
 """Of contrast as a weight, where all photographs show the same structure: that is nearly the largest one alone."""
 MEF_LEVEL_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Of the scales, from fine to coarse, before they are made to sum to 1."""
+MEF_TILE_ROWS, MEF_TILE_COLUMNS = 32, 256
+"""Of the tiles whose patches are compared at a time: those of dozens of photographs fit into a processor's cache."""
 MEF_SMALLEST_SIDE_PX = MEF_WINDOW_PX * 2 ** (len(MEF_LEVEL_WEIGHTS) - 1)
 """Of pictures that have room for a patch on the coarsest scale."""
 
@@ -30,7 +33,11 @@ EDGE_STRENGTH_SIGMOID = (0.9994, -15.0, 0.5)
 EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
 """Gamma, kappa and sigma of Q_AB/F: height, steepness and middle of the curve from agreement to quality."""
 
+EDGE_STRIP_PIXELS = 1 << 17
+"""Edges are compared in strips of about this many pixels."""
+
 Grey = Float[np.ndarray, "height width"]
+"""Only rows of photographs are ever asked for, so that those of many can be made when they are."""
 
 
 def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarray, "*batch height width"]:
@@ -61,31 +68,79 @@ def mef_ssim(fused: Grey, photographs: Sequence[Grey]) -> float:
         raise ValueError(f"A picture of {fused.shape} is too small: three scales of 11 pixels take 44.")
     weights = np.array(MEF_LEVEL_WEIGHTS) / sum(MEF_LEVEL_WEIGHTS)
     score = 1.0
-    for weight in weights:
+    for level, weight in enumerate(weights):
+        if level > 0:
+            fused, photographs = _halved(fused), [_halved(photograph[:]) for photograph in photographs]
         # Below 0 the structure is inverted: no power of that is real.
         score *= max(float(mef_ssim_map(fused, photographs).mean()), 0.0) ** weight
-        fused, photographs = _halved(fused), [_halved(photograph) for photograph in photographs]
     return score
 
 
 def mef_ssim_map(fused: Grey, photographs: Sequence[Grey]) -> Float[np.ndarray, "height-10 width-10"]:
     """Similarity of each whole patch on one scale, in [-1, 1]; see `mef_ssim`.
 
-    Patches are never cut out: what should be there is a sum of the photographs' patches with weights that are the same
-    all over a patch, so that its statistics follow from the photographs' own.
+    Tile by tile: time grows in proportion to the number of photographs, and memory hardly.
     """
-    contrast = [
-        MEF_WINDOW_PX * np.sqrt(_variance([1.0], [photograph], _box_mean)) + MEF_SMALLEST_CONTRAST
-        for photograph in photographs
-    ]
-    structure = _structure_weights(photographs, contrast)
-    norm = MEF_WINDOW_PX * np.sqrt(_variance(structure, photographs, _box_mean))
-    gain = np.divide(np.max(contrast, axis=0), norm, out=np.zeros_like(norm), where=norm > 0)
+    height, width = (side - MEF_WINDOW_PX + 1 for side in fused.shape)
+    similarity = np.empty((height, width), np.float32)
+    for top in range(0, height, MEF_TILE_ROWS):
+        rows = slice(top, min(top + MEF_TILE_ROWS, height))
+        seen_rows = slice(rows.start, rows.stop + MEF_WINDOW_PX - 1)
+        strip = np.stack([photograph[seen_rows] for photograph in photographs])
+        for left in range(0, width, MEF_TILE_COLUMNS):
+            columns = slice(left, min(left + MEF_TILE_COLUMNS, width))
+            seen_columns = slice(columns.start, columns.stop + MEF_WINDOW_PX - 1)
+            similarity[rows, columns] = _patch_similarity(fused[seen_rows, seen_columns], strip[..., seen_columns])
+    return similarity
 
-    variance_wanted = gain**2 * _variance(structure, photographs, _gaussian_mean)
-    variance_found = _variance([1.0], [fused], _gaussian_mean)
-    shared = gain * sum(w * _covariance(p, fused, _gaussian_mean) for w, p in zip(structure, photographs, strict=True))
-    return (2 * shared + MEF_CONSTANT) / (variance_wanted + variance_found + MEF_CONSTANT)
+
+def _patch_similarity(
+    fused: Grey, photographs: Float[np.ndarray, "photographs height width"]
+) -> Float[np.ndarray, "height-10 width-10"]:
+    """Similarity of each patch of a tile."""
+    # Moments do not change, and are more exact, around the tile's means.
+    fused = fused - fused.mean()
+    photographs = photographs - photographs.mean((1, 2), keepdims=True)
+    contrast = MEF_WINDOW_PX * np.sqrt([_variance(photograph, _box_mean) for photograph in photographs])
+    contrast += MEF_SMALLEST_CONTRAST
+    structure = _moments_of_structure(photographs, _structure_weights(photographs.sum(0), contrast), fused)
+    norm = MEF_WINDOW_PX * np.sqrt(structure.box_variance)
+    gain = np.divide(np.max(contrast, axis=0), norm, out=np.zeros_like(norm), where=norm > 0)
+    variances = gain**2 * structure.variance + _variance(fused, _gaussian_mean)
+    return (2 * gain * structure.covariance + MEF_CONSTANT) / (variances + MEF_CONSTANT)
+
+
+class _Moments(NamedTuple):
+    """Of patches: their variance within a box, and with Gaussian weights that and the covariance with the fusion."""
+
+    box_variance: np.ndarray
+    variance: np.ndarray
+    covariance: np.ndarray
+
+
+def _moments_of_structure(
+    photographs: Float[np.ndarray, "photographs height width"],
+    weights: Float[np.ndarray, "photographs height-10 width-10"],
+    fused: Grey,
+) -> _Moments:
+    """Moments of the sum of the photographs' patches, whose weights are the same all over a patch.
+
+    Patches are never cut out: one place in all of them is summed after the other, and adds to the moments.
+    """
+    mean = sum(weight * _box_mean(photograph) for weight, photograph in zip(weights, photographs, strict=True))
+    photographs, weights, mean, fused = (part.astype(np.float32) for part in (photographs, weights, mean, fused))
+    gaussian = cv2.getGaussianKernel(MEF_WINDOW_PX, MEF_WINDOW_SIGMA_PX, cv2.CV_32F)[:, 0]
+    box_square, gaussian_mean, square, product = np.zeros((4, *mean.shape), np.float32)
+    for top, left in np.ndindex(MEF_WINDOW_PX, MEF_WINDOW_PX):
+        place = (slice(top, top + mean.shape[0]), slice(left, left + mean.shape[1]))
+        summed = np.einsum("nhw,nhw->hw", weights, photographs[(slice(None), *place)]) - mean
+        weighted = gaussian[top] * gaussian[left] * summed
+        box_square += summed * summed
+        gaussian_mean += weighted
+        square += weighted * summed
+        product += weighted * fused[place]
+    covariance = product - gaussian_mean * _gaussian_mean(fused)
+    return _Moments(box_square / MEF_WINDOW_PX**2, np.maximum(square - gaussian_mean**2, 0), covariance)
 
 
 def edge_preservation(fused: Grey, photographs: Sequence[Grey]) -> float:
@@ -105,15 +160,15 @@ def edge_preservation(fused: Grey, photographs: Sequence[Grey]) -> float:
         number of photographs and with L = 1. Orientations differ by at most 90 degrees: the paper's formula
         takes the two ends of its range, which are one orientation, for opposites.
     """
-    fused_strength, fused_orientation = _edges(fused)
     kept, total = 0.0, 0.0
-    for strength, orientation in map(_edges, photographs):
-        larger = np.maximum(strength, fused_strength)
-        agreement = np.divide(np.minimum(strength, fused_strength), larger, out=np.zeros_like(larger), where=larger > 0)
-        alignment = np.abs(1 - np.abs(orientation - fused_orientation) / (math.pi / 2))
-        quality = _sigmoid(agreement, *EDGE_STRENGTH_SIGMOID) * _sigmoid(alignment, *EDGE_ORIENTATION_SIGMOID)
-        kept += float((quality * strength).sum())
-        total += float(strength.sum())
+    rows_per_strip = max(1, EDGE_STRIP_PIXELS // fused.shape[1])
+    for top in range(0, fused.shape[0], rows_per_strip):
+        rows = slice(top, min(top + rows_per_strip, fused.shape[0]))
+        edges_of_fused = _edges(fused, rows)
+        for photograph in photographs:
+            quality, strength = _edge_quality(_edges(photograph, rows), edges_of_fused)
+            kept += float((quality * strength).sum())
+            total += float(strength.sum())
     if total == 0:
         raise ValueError("The photographs have no edges that a fusion could keep.")
     return kept / total
@@ -128,31 +183,22 @@ def tenengrad(picture: Grey) -> float:
     return float(np.mean(_sobel(picture, 1, 0) ** 2 + _sobel(picture, 0, 1) ** 2))
 
 
-def _structure_weights(photographs: Sequence[Grey], contrast: list[np.ndarray]) -> list[np.ndarray]:
-    """Weight of each photograph's patch, whose mean is taken off, in the sum that has the wanted structure."""
+def _structure_weights(
+    total: Grey, contrast: Float[np.ndarray, "photographs height-10 width-10"]
+) -> Float[np.ndarray, "photographs height-10 width-10"]:
+    """Weight of each photograph's patch in the sum that has the wanted structure; `total` is the photographs' sum."""
     smallest = np.finfo(float).eps
-    norm_of_sum = MEF_WINDOW_PX * np.sqrt(_variance([1.0], [sum(photographs)], _box_mean))
-    consistency = np.clip((norm_of_sum + smallest) / (sum(contrast) + smallest), 0, 1 - smallest)
+    norm_of_sum = MEF_WINDOW_PX * np.sqrt(_variance(total, _box_mean))
+    consistency = np.clip((norm_of_sum + smallest) / (contrast.sum(0) + smallest), 0, 1 - smallest)
     power = np.minimum(np.tan(math.pi / 2 * consistency), MEF_LARGEST_POWER)
     # In the authors' pixel values, to 255: else powers of faint contrasts would drown in what keeps the sum above 0.
-    weights = [(255 * c / MEF_WINDOW_PX) ** power + smallest for c in contrast]
-    return [weight / sum(weights) / c for weight, c in zip(weights, contrast, strict=True)]
+    weights = (255 * contrast / MEF_WINDOW_PX) ** power + smallest
+    return weights / weights.sum(0) / contrast
 
 
-def _variance(
-    weights: Sequence[float | np.ndarray], images: Sequence[Grey], mean: Callable[[Grey], np.ndarray]
-) -> np.ndarray:
-    """Variance, in each window, of the weighted sum of images whose weights are those of the window; at least 0."""
-    total = 0.0
-    for i, weight in enumerate(weights):
-        total = total + weight**2 * _covariance(images[i], images[i], mean)
-        for j in range(i):
-            total = total + 2 * weight * weights[j] * _covariance(images[i], images[j], mean)
-    return np.maximum(total, 0)
-
-
-def _covariance(a: Grey, b: Grey, mean: Callable[[Grey], np.ndarray]) -> np.ndarray:
-    return mean(a * b) - mean(a) * mean(b)
+def _variance(image: Grey, mean: Callable[[Grey], np.ndarray]) -> np.ndarray:
+    """Variance within each window; at least 0."""
+    return np.maximum(mean(image * image) - mean(image) ** 2, 0)
 
 
 def _box_mean(image: Grey) -> np.ndarray:
@@ -174,12 +220,32 @@ def _halved(image: Grey) -> Grey:
     return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def _edges(image: Grey) -> tuple[np.ndarray, np.ndarray]:
-    """Strength of each pixel's edge, and its orientation from -pi/2 to pi/2."""
-    horizontal, vertical = _sobel(image, 1, 0), _sobel(image, 0, 1)
+class _Edges(NamedTuple):
+    """Of each pixel: strength of its edge, and orientation from -pi/2 to pi/2."""
+
+    strength: np.ndarray
+    orientation: np.ndarray
+
+
+def _edges(image: Grey, rows: slice) -> _Edges:
+    """Edges within some rows of a picture."""
+    above = min(rows.start, 1)
+    part = image[rows.start - above : rows.stop + 1]
+    inner = slice(above, above + rows.stop - rows.start)
+    horizontal, vertical = _sobel(part, 1, 0)[inner], _sobel(part, 0, 1)[inner]
     # Not arctan2: an edge and its negative have one orientation.
     slope = np.divide(vertical, horizontal, out=np.full_like(vertical, np.inf), where=horizontal != 0)
-    return np.hypot(horizontal, vertical), np.arctan(slope)
+    return _Edges(np.hypot(horizontal, vertical), np.arctan(slope))
+
+
+def _edge_quality(edges: _Edges, edges_of_fused: _Edges) -> tuple[np.ndarray, np.ndarray]:
+    """How well a fusion keeps each edge of a photograph, and how strong that is."""
+    larger = np.maximum(edges.strength, edges_of_fused.strength)
+    smaller = np.minimum(edges.strength, edges_of_fused.strength)
+    agreement = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
+    alignment = np.abs(1 - np.abs(edges.orientation - edges_of_fused.orientation) / (math.pi / 2))
+    quality = _sigmoid(agreement, *EDGE_STRENGTH_SIGMOID) * _sigmoid(alignment, *EDGE_ORIENTATION_SIGMOID)
+    return quality, edges.strength
 
 
 def _sobel(image: Grey, dx: int, dy: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
@@ -27,18 +27,40 @@ Picture = Float[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
+class GreyPhotograph:
+    """Luma of a photograph, [0, 1], made of its pixels where it is looked at: many large ones would fill the memory.
+
+    Attributes:
+        pixels: RGB, white at the number type's full scale.
+    """
+
+    pixels: Shaped[np.ndarray, "height width 3"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[:2]
+
+    def __getitem__(self, rows: slice) -> Float[np.ndarray, "rows width"]:
+        return grey(self.pixels[rows] / WHITE_LEVEL[self.pixels.dtype])
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Float[np.ndarray, "height width"]:
+        return self[:].astype(dtype or np.float64)
+
+
+@dataclass(frozen=True)
 class Yardstick:
     """What pictures at a capture's reference frame are measured against.
 
     Attributes:
         radiance: True linear radiance, or None.
         sharp: True photograph without blur, display values in [0, 1], or None.
-        photographs: Luma, [0, 1], of what a fusion should keep.
+        photographs: What a fusion should keep.
     """
 
     radiance: Picture | None
     sharp: Picture | None
-    photographs: tuple[Float[np.ndarray, "height width"], ...]
+    photographs: tuple[GreyPhotograph, ...]
 
 
 def yardstick(capture: Capture) -> Yardstick:
@@ -57,7 +79,7 @@ def yardstick(capture: Capture) -> Yardstick:
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),
-        tuple(grey(photograph / WHITE_LEVEL[pixels.dtype]) for photograph in pixels),
+        tuple(GreyPhotograph(photograph) for photograph in pixels),
     )
 
 

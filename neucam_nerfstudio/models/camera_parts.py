@@ -17,6 +17,7 @@ from neucam_nerfstudio.camera.exposure.exposure_table import ExposureTable
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
@@ -87,8 +88,8 @@ def build_focus(capture: Capture) -> FocusPositions:
     return FocusPositions(capture.focuses.positions, learned=capture.focuses.mode != "fix")
 
 
-def build_response(kind: ResponseKind, sizes: NetworkSizes) -> CameraResponse | None:
-    """The camera response of this kind; None to leave it out. `sizes` are the published one's."""
+def build_response(kind: ResponseKind, sizes: NetworkSizes) -> CameraResponse:
+    """The camera response of this kind; `sizes` are the published one's."""
     if kind == "monotone":
         return MonotoneCurveResponse()
     if kind == "srgb":
@@ -96,5 +97,5 @@ def build_response(kind: ResponseKind, sizes: NetworkSizes) -> CameraResponse | 
     if kind == "neural-curve":
         return NeuralCurveResponse(sizes.response_width)
     if kind == "none":
-        return None
+        return LinearResponse()
     assert_never(kind)

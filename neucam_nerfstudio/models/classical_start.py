@@ -10,8 +10,10 @@ from torch import Tensor
 from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
-from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
+from neucam_nerfstudio.models.camera_start import known_response, said_of_exposures, start_camera
+from neucam_nerfstudio.models.held_out_exposures import start_held_out_exposures
 from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.scene_field import SceneField
@@ -24,13 +26,19 @@ def start_from_photographs(
     pixels: Shaped[np.ndarray, "frames height width 3"],
 ) -> str:
     """Starts a still scene and its camera from the pixels of the training frames; tells what was found, in one line."""
-    estimate = estimate_from(capture, pixels)
+    estimate = estimate_from(capture, pixels, known_response(camera, capture))
     start_from_estimate(scene, camera, capture, estimate)
-    return said_of_estimate(capture, estimate) + (said_of_detail(scene) if isinstance(scene, GridScene) else "")
+    held_out = start_held_out_exposures(
+        camera.exposures, capture, estimate.response, lambda index: estimate.log_radiance
+    )
+    detail = said_of_detail(scene) if isinstance(scene, GridScene) else ""
+    return said_of_estimate(capture, estimate) + held_out + detail
 
 
-def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"]) -> WarmStart:
-    """Classical estimate from the training frames of a capture."""
+def estimate_from(
+    capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"], response: ResponseTable | None = None
+) -> WarmStart:
+    """Classical estimate from the training frames of a capture, which tell the response if it is not given."""
     frames = [capture.frames[index] for index in capture.train_indices]
     known = capture.exposures.source != "unknown"
     return classical_estimate(
@@ -38,6 +46,7 @@ def estimate_from(capture: Capture, pixels: Shaped[np.ndarray, "frames height wi
         [frame.focus_index for frame in frames],
         [capture.exposure_stops(index) for index in capture.train_indices] if known else None,
         [frame.exposure_index for frame in frames],
+        response,
     )
 
 

@@ -12,7 +12,9 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
-from neucam_nerfstudio.models.camera_start import said_of_exposures, start_camera
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.models.camera_start import known_response, said_of_exposures, start_camera
+from neucam_nerfstudio.models.held_out_exposures import start_held_out_exposures
 from neucam_nerfstudio.models.scene_parts import said_of_detail
 from neucam_nerfstudio.scene.canvas_scene import margin_px
 from neucam_nerfstudio.scene.moving_scene import MovingScene
@@ -29,13 +31,23 @@ def start_from_photographs(
     pixels: Shaped[np.ndarray, "frames height width 3"],
 ) -> str:
     """Starts a moving scene and its camera from the pixels of the training frames; tells what was found in a line."""
-    estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur))
+    response = known_response(camera, capture)
+    estimate = moving_estimate_from(capture, pixels, isinstance(camera.blur, MotionBlur), response)
     start_from_moving_estimate(scene, camera, capture, estimate)
-    return said_of_moving_estimate(capture, estimate) + said_of_detail(scene.canonical)
+
+    def nearest_moment(index: int) -> Float[np.ndarray, "height width 3"]:
+        nearest = capture.train_index_nearest(capture.times[index])
+        return estimate.moments[capture.train_indices.index(nearest)]
+
+    held_out = start_held_out_exposures(camera.exposures, capture, estimate.response, nearest_moment)
+    return said_of_moving_estimate(capture, estimate) + held_out + said_of_detail(scene.canonical)
 
 
 def moving_estimate_from(
-    capture: Capture, pixels: Shaped[np.ndarray, "frames height width 3"], is_blurred: bool
+    capture: Capture,
+    pixels: Shaped[np.ndarray, "frames height width 3"],
+    is_blurred: bool,
+    response: ResponseTable | None = None,
 ) -> MovingStart:
     """Classical estimate from the training frames of a capture.
 
@@ -43,6 +55,7 @@ def moving_estimate_from(
         capture: What is known of the frames.
         pixels: Of the training frames.
         is_blurred: Whether motion blurs them: the shared picture is then the sharpest frame, else the reference frame.
+        response: Of the camera; None if the frames tell it.
     """
     known = capture.exposures.source != "unknown"
     return moving_estimate(
@@ -51,6 +64,7 @@ def moving_estimate_from(
         [capture.frames[index].exposure_index for index in capture.train_indices],
         None if is_blurred else capture.reference_position,
         margin_px(capture.height, capture.width),
+        response,
     )
 
 

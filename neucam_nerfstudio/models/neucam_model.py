@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from nerfstudio.cameras.rays import RayBundle
@@ -84,7 +85,8 @@ class NeucamModelConfig(ModelConfig):
     exposures: ExposureKind = "settings"
     """Exposures as the dataparser gives them, or the published ones: learned from 0 within 3 stops in any case."""
     response: ResponseKind = "monotone"
-    """Camera response: our rising curves, the sRGB standard, the published networks, or none (linear photographs)."""
+    """Camera response: our rising curves, the sRGB standard, the published networks, or none (linear photographs, as
+    which RAW files are developed: there the first two give way to it)."""
     start_from_classical: bool = True
     """Start from OpenCV-style estimates of radiance, response and focus; else from random weights, as published."""
     most_learned_cells: int = 600_000
@@ -150,11 +152,17 @@ class NeucamModel(Model):
         return own_settings(self.camera, self.capture, index)
 
     def _response_kind(self) -> ResponseKind:
-        """The configured response, unless it is to be learned from photographs that cannot tell it."""
-        if self.config.response == "monotone" and not exposures_differ(self.capture):
+        """The configured response, unless the photographs' own is known, or they cannot tell the one to be learned."""
+        kind = self.config.response
+        if kind in ("monotone", "srgb") and self.capture.linear_light:
+            CONSOLE.print("RAW files are developed to linear light: the camera has no response to learn.")
+            return "none"
+        if kind == "monotone" and not exposures_differ(self.capture):
             CONSOLE.print("All frames have one exposure, which tells no response: taking the sRGB standard's.")
-            return "srgb"
-        return self.config.response
+            kind = "srgb"
+        if kind == "srgb" and self.capture.train_pixels.dtype != np.uint8:
+            CONSOLE.print("Pixel values are read as sRGB; --pipeline.model.response none takes them for linear light.")
+        return kind
 
     @property
     def capture(self) -> Capture:

@@ -8,20 +8,21 @@ import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
+from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.models.held_out_exposures import unlearned_exposures_note
 from neucam_nerfstudio.models.motion_losses import MotionTraining, deformations_of
 from neucam_nerfstudio.published.warm_up import warm_up_deformation, warm_up_response
 from neucam_nerfstudio.scene.scene_field import SceneField
 
 STOPS_BELOW_WHITE = 2.0
-"""Where radiance 1 starts below sRGB's white at the longest exposure: what is clipped at the start learns nothing."""
+"""Where radiance 1 starts below a fixed response's white at the longest exposure: what is clipped learns nothing."""
 
 
 def warm_up(scene: SceneField, camera: ImplicitCamera, motion: MotionTraining, capture: Capture) -> None:
     """Fits response and deformations, in place, to where training starts; says so where that takes long.
 
-    sRGB's response has nothing to fit, and gets a white above all that the scene starts with.
+    A fixed response has nothing to fit, and gets a white above all that the scene starts with.
 
     Args:
         scene: The scene field; without a published deformation it is left as it is.
@@ -29,10 +30,12 @@ def warm_up(scene: SceneField, camera: ImplicitCamera, motion: MotionTraining, c
         motion: How deformations are warmed up.
         capture: Whose frames they are.
     """
-    if isinstance(camera.response, SrgbResponse):
+    if isinstance(camera.response, FixedResponse):
         camera.response.set_white(math.log(2) * (_longest_stops(camera, capture) + STOPS_BELOW_WHITE))
     elif camera.response is not None:
         warm_up_response(camera.response)
+    if note := unlearned_exposures_note(camera.exposures, capture):
+        CONSOLE.print(note, markup=False)
     deformations = deformations_of(scene) if motion.warm_up_rounds > 0 else []
     num_frames = len(capture.frames)
     if deformations:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
@@ -52,7 +53,7 @@ class CameraBack(ViewerControl):
             reference,
             has_focus=camera.has_focus,
             has_aperture=camera.blur is not None,
-            has_response=camera.response is not None,
+            has_response=not isinstance(camera.response, LinearResponse | None),
         )
         self.frame_dials = FrameDials(self.dials, capture, settings_of_frame)
         self._comparison = FrameComparison(capture)

@@ -19,6 +19,11 @@ def test_sixteen_bits_become_eight():
     assert classical.eight_bit(np.uint8([7])).tolist() == [7]
 
 
+def test_floats_become_eight_bits():
+    eight = classical.eight_bit(np.float32([0, 0.2, 0.5019, 0.9, 1]))
+    assert eight.dtype == np.uint8 and eight.tolist() == [0, 51, 128, 230, 255]
+
+
 @pytest.mark.parametrize(("gain", "value"), [(1, 59), (2, 119), (0.5, 29), (100, 255)])
 def test_another_exposure_by_hand(gain, value):
     frame = np.full((2, 2, 3), 59, np.uint8)  # exposure 60 / 128

@@ -177,6 +177,7 @@ def test_16_bit_frames_stay_16_bit(tmp_path):
         cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), 40001 + index, np.uint16))
     capture = load_capture(tmp_path)
     assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
+    assert not capture.linear_light
 
 
 def test_16_bit_files_of_12_bits_are_scaled_to_white_as_all_frames_tell(tmp_path):
@@ -223,7 +224,7 @@ def test_dark_raw_files_stay_dark(tmp_path, write_dng):
     for index, value in enumerate((500, 1000)):
         write_dng(f"F{index}.dng", np.full((64, 96), value))
     capture = load_capture(tmp_path)
-    assert capture.train_pixels.max() < 2**14
+    assert capture.train_pixels.max() < 2**14 and capture.linear_light
     assert not any("16-bit" in note for note in capture.notes)
 
 

@@ -11,7 +11,12 @@ import tifffile
 from PIL import Image
 
 from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.photographs import find_photographs, one_file_per_frame, read_photograph
+from neucam_nerfstudio.capture.photographs import (
+    find_photographs,
+    hold_linear_light,
+    one_file_per_frame,
+    read_photograph,
+)
 
 RED_8, RED_16 = np.uint8([[[200, 10, 30]]]), np.uint16([[[40001, 7, 65535]]])
 
@@ -210,3 +215,17 @@ def test_broken_raw_is_named(tmp_path, content):
     (tmp_path / "a.dng").write_bytes(content)
     with pytest.raises(CaptureError, match=r"a\.dng: broken or unreadable file \([A-Z][^']*\)\."):
         read_photograph(tmp_path / "a.dng")
+
+
+@pytest.mark.parametrize(
+    ("names", "linear"),
+    [(("a.dng", "b.NEF"), True), (("a.tif", "b.jpg"), False), (("clip.npy.frames/00000.png",), False)],
+)
+def test_only_raw_files_are_known_to_hold_linear_light(names, linear):
+    assert hold_linear_light([Path(name) for name in names]) == linear
+
+
+def test_raw_files_among_others_are_refused():
+    message = r"b\.tif: no RAW file, as a\.dng is\. .* share no camera response .* export all frames alike"
+    with pytest.raises(CaptureError, match=message):
+        hold_linear_light([Path("a.dng"), Path("b.tif")])

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.classical.exposure_estimation import equal_exposures, estimate_exposure_stops
+from neucam_nerfstudio.classical.exposure_estimation import (
+    equal_exposures,
+    estimate_exposure_stops,
+    exposure_of_photograph,
+)
+from neucam_nerfstudio.classical.pixel_values import half_step
+from neucam_nerfstudio.classical.response_table import linear_response, srgb_response
 
 
 def partition(settings):
@@ -38,3 +44,37 @@ def test_known_settings_tie_exposures(view):
     small = np.stack([view.photograph(view.radiance, s) for s in true_stops]) / np.float32(255)
     stops = estimate_exposure_stops(small, np.zeros(4, int), [0, 1, 2, 2])
     assert stops[2] == stops[3] == 0 and stops[1] < 0 and stops[0] < stops[1]
+
+
+def test_every_frame_of_a_long_capture_gets_its_exposure(view):
+    true_stops = np.tile([-2.0, 0.0, 2.0], 20)
+    small = np.stack([view.photograph(view.radiance, s, seed=i) for i, s in enumerate(true_stops)]) / np.float32(255)
+    stops = estimate_exposure_stops(small, np.zeros(60, int), None)
+    assert np.corrcoef(stops, true_stops)[0, 1] > 0.999 and len(np.unique(stops)) == 3
+
+
+def test_a_known_response_leaves_no_doubt_about_exposures(view):
+    """What a learned response leaves open, a common factor on all stops, a known one tells."""
+    true_stops = np.array([-2.0, 0.0, 1.5])
+    exposed = view.radiance / view.radiance.max() * np.exp2(true_stops)[:, None, None, None]
+    small = np.clip(exposed, 0, 1).astype(np.float32)
+    response = linear_response(half_step(small.dtype))
+    stops = estimate_exposure_stops(small, np.zeros(3, int), None, response)
+    np.testing.assert_allclose(stops, true_stops, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("true_stops", [-4.0, 0.0, 3.0])
+def test_exposure_of_one_photograph_of_known_light(true_stops, dtype):
+    """A ramp over eight stops, 0.2140 of white in its middle, where sRGB has 0.5."""
+    radiance = 0.2140 * np.exp2(np.linspace(-4, 4, 96))[None, :, None] * np.ones((64, 1, 3))
+    response = srgb_response(half_step(np.dtype(dtype)))
+    ldr = np.interp(np.log(radiance) + np.log(2) * true_stops, response.log_exposure, response.ldr[:, 0])
+    pixels = ldr.astype(dtype) if dtype == np.float32 else np.rint(ldr * np.iinfo(dtype).max).astype(dtype)
+    found = exposure_of_photograph(pixels, np.log(radiance).astype(np.float32), response)
+    assert found == pytest.approx(true_stops, abs=0.05)
+
+
+def test_a_black_photograph_is_no_error():
+    found = exposure_of_photograph(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.float32), srgb_response())
+    assert found < -8

@@ -5,7 +5,8 @@ import pytest
 
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical import warm_start
-from neucam_nerfstudio.classical.response_estimation import LN2
+from neucam_nerfstudio.classical.pixel_values import half_step
+from neucam_nerfstudio.classical.response_table import LN2, linear_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate, overlapping_strips
 
 STOPS = [-2.0, 0.0, 2.0]
@@ -63,6 +64,33 @@ def test_focus_stack_at_one_exposure_keeps_the_srgb_response(view, seen):
     developed = develop(estimate, estimate.log_radiance)
     truth = view.photograph(view.radiance, 0.0, noise=0) / 255
     assert np.abs(developed - truth).mean() < 0.5 * np.abs(frames[1] / 255 - truth).mean()
+
+
+def linear_photograph(radiance, exposure_stops, dtype):
+    ldr = np.clip(radiance * 2.0**exposure_stops, 0, 1)
+    return ldr.astype(dtype) if dtype == np.float32 else np.rint(ldr * np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_focus_stack_of_known_linear_light_at_one_exposure(dtype):
+    """Read as sRGB, 0.05, 0.2 and 0.8 of white would be 0.004, 0.03 and 0.6 of it."""
+    radiance = np.repeat(np.array([0.05, 0.2, 0.8]), 32)[None, :, None] * np.ones((48, 1, 3))
+    frames = [linear_photograph(radiance, 0.0, dtype)] * 2
+    estimate = classical_estimate(frames, [0, 1], [0.0, 0.0], response=linear_response(half_step(np.dtype(dtype))))
+    check_form(estimate, frames)
+    shares = np.exp(estimate.log_radiance - estimate.log_exposure_knots[-1])
+    np.testing.assert_allclose(np.median(shares[:, [10, 48, 86]], axis=0)[:, 1], [0.05, 0.2, 0.8], rtol=0.02)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_linear_shadows_of_16_bits_keep_their_light(is_known):
+    radiance = np.exp2(np.linspace(0.9, -10.6, 192))[None, :, None] * np.ones((64, 1, 3))
+    frames = [linear_photograph(radiance, stops, np.uint16) for stops in STOPS]
+    response = linear_response(half_step(np.dtype(np.uint16))) if is_known else None
+    estimate = classical_estimate(frames, [0, 0, 0], STOPS, response=response)
+    lifted_stops = (estimate.log_radiance - np.log(radiance))[32, :, 1] / LN2
+    lifted_stops -= np.median(lifted_stops)
+    assert np.abs(lifted_stops).max() < (0.01 if is_known else 0.15)
 
 
 def test_each_focus_at_another_exposure(view, seen):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.evaluation import fusion_metrics
 from neucam_nerfstudio.evaluation.fusion_metrics import (
     edge_preservation,
     grey,
@@ -72,6 +73,23 @@ def test_mef_ssim_patch_by_patch_as_the_paper_writes_it(texture):
     found = mef_ssim_map(fused, photographs)
     assert found.shape == (42, 51)
     assert found[np.ix_((0, 20), (0, 50))] == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_mef_ssim_does_not_show_where_tiles_meet(monkeypatch):
+    random = np.random.default_rng(3)
+    photographs = [random.random((70, 300)) for _ in range(3)]
+    fused = np.mean(photographs, axis=0)
+    in_tiles = mef_ssim_map(fused, photographs)
+    monkeypatch.setattr(fusion_metrics, "MEF_TILE_ROWS", 70)
+    monkeypatch.setattr(fusion_metrics, "MEF_TILE_COLUMNS", 300)
+    np.testing.assert_allclose(in_tiles, mef_ssim_map(fused, photographs), atol=1e-5)
+
+
+def test_flat_patches_beside_a_bright_edge_score_as_flat():
+    """Single precision holds: no structure is wanted and none is found, so only the constant is left."""
+    flat = np.full((44, 600), 0.2)
+    flat[:, 590:] = 1.0
+    assert mef_ssim_map(flat, [flat, 0.5 * flat])[:, :500] == pytest.approx(1, abs=1e-5)
 
 
 def _patch_score(fused: np.ndarray, patches: list[np.ndarray]) -> float:
@@ -146,6 +164,14 @@ def test_photographs_count_by_the_strength_of_their_edges():
     lost = 0.9994 / (1 + math.exp(-15 * (1 / 3 - 0.5))) * 0.9879 / (1 + math.exp(-22 * 0.2))
     expected = (3 * RAMP_KEPT + lost) / 4
     assert edge_preservation(ramp(0.3), [ramp(0.3), ramp(0.1)]) == pytest.approx(expected)
+
+
+def test_edges_are_the_same_in_strips(monkeypatch):
+    random = np.random.default_rng(4)
+    fused, photographs = random.random((40, 30)), [random.random((40, 30)) for _ in range(2)]
+    whole = edge_preservation(fused, photographs)
+    monkeypatch.setattr(fusion_metrics, "EDGE_STRIP_PIXELS", 210)
+    assert edge_preservation(fused, photographs) == pytest.approx(whole, rel=1e-12)
 
 
 def test_without_edges_there_is_nothing_to_keep():

@@ -92,3 +92,9 @@ def test_16_bit_photographs_are_measured_in_their_own_depth(tiny_capture):
         cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 256 + 100)
     capture = load_capture(tiny_capture)
     np.testing.assert_allclose(yardstick(capture).photographs[0], grey(capture.train_pixels[0] / 65535))
+
+
+def test_many_photographs_are_not_held_as_grey_pictures(capture, desk_yardstick):
+    for photograph, pixels in zip(desk_yardstick.photographs, capture.train_pixels, strict=True):
+        assert np.shares_memory(photograph.pixels, capture.train_pixels)
+        np.testing.assert_array_equal(photograph[10:20], grey(pixels[10:20] / 255))

@@ -41,12 +41,13 @@ def test_blur_generators_know_the_picture_s_size(desk_with_frames, kind):
 
 @pytest.mark.parametrize("kind", get_args(ResponseKind))
 def test_responses_give_pixel_values(kind):
-    response = build_response(kind, SIZES)
-    if kind == "none":
-        assert response is None
-        return
-    ldr = response(torch.randn(4, 2, 3))
+    ldr = build_response(kind, SIZES)(torch.randn(4, 2, 3))
     assert ldr.shape == (4, 2, 3) and (ldr >= 0).all() and (ldr <= 1).all()
+
+
+def test_no_response_is_linear():
+    light = torch.tensor([0.1, 0.5, 1.0])
+    torch.testing.assert_close(build_response("none", SIZES)(light.log()), light)
 
 
 @pytest.mark.parametrize("kind", get_args(ExposureKind))

@@ -25,6 +25,13 @@ def test_srgb_s_white_lies_two_stops_above_radiance_1(build_model, tiny_desk, fr
     torch.testing.assert_close(ldr, torch.full((1, 3), 0.537099), atol=1e-5, rtol=0)
 
 
+def test_so_does_the_white_of_linear_photographs(build_model, tiny_desk):
+    model = build_model(load_capture(tiny_desk), response="none", start_from_classical=False)
+    warm_up(model.scene, model.camera, MotionTraining(), model.capture)
+    ldr = model.camera.response(torch.full((1, 3), 3 * math.log(2)))
+    torch.testing.assert_close(ldr, torch.full((1, 3), 0.25))
+
+
 @pytest.mark.parametrize("train_frames", ["*", "*E0", "*E1", "*E2"])
 def test_our_still_scene_learns_from_there(build_model, tiny_desk, train_frames):
     manager = datamanager(tiny_desk, train_frames=(train_frames,))

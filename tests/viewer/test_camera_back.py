@@ -12,6 +12,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.camera_back import CameraBack
@@ -82,6 +83,11 @@ def test_viewer_shows_the_dials_that_the_camera_has(desk, viewer, has_lens):
     labels = shown_labels(viewer)
     assert DIALS <= labels
     assert labels & (DIALS_OF_A_LENS | {"Response"}) == (DIALS_OF_A_LENS | {"Response"} if has_lens else set())
+
+
+def test_linear_photographs_have_no_response_to_be_dialled_off(desk, viewer):
+    camera_back(desk, response=LinearResponse())._setup(viewer)
+    assert "Response" not in shown_labels(viewer)
 
 
 def test_viewer_shows_shares_as_they_are_and_nothing_in_front_of_the_picture(desk, viewer):

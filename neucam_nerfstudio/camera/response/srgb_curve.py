@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 
 
 def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -21,19 +21,9 @@ def decode_srgb(encoded: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-class SrgbResponse(CameraResponse):
-    """sRGB, clipped at white. Learns nothing: photographs of one exposure tell nothing of the response."""
+class SrgbResponse(FixedResponse):
+    """sRGB, clipped at white: photographs of one exposure tell nothing of the response."""
 
-    log_white: Float[Tensor, ""]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("log_white", torch.zeros(()))
-
-    def forward(self, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-        """Pixel values in [0, 1] for log exposure = ln radiance + ln 2 * exposure_stops; `log_white` is white."""
-        return encode_srgb(torch.exp(log_exposure - self.log_white))
-
-    def set_white(self, log_exposure: float) -> None:
-        """Moves white to a log exposure: the scale of radiance is free."""
-        self.log_white.fill_(log_exposure)
+    def encode(self, linear: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """sRGB values of light, clipped to [0, 1]."""
+        return encode_srgb(linear)

@@ -24,6 +24,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     leads_inside,
 )
 from neucam_nerfstudio.classical.response_samples import reduce_frames
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
 
 FRAMES_FOR_RESPONSE = 7
@@ -61,10 +62,11 @@ def moving_estimate(
     exposure_index: Sequence[int] | None = None,
     anchor: int | None = None,
     margin_px: tuple[int, int] = (0, 0),
+    response: ResponseTable | None = None,
 ) -> MovingStart:
     """Estimates response and exposures, merges each frame with what its neighbours show, and relates all to one.
 
-    Without two different exposures the response cannot be told, and that of the sRGB standard is taken.
+    An unknown response cannot be told without two different exposures: that of the sRGB standard is taken then.
 
     Args:
         frames: Photographs [height, width, 3] in order of time, RGB, 8 or 16 bit or floating point in [0, 1].
@@ -72,9 +74,10 @@ def moving_estimate(
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
         anchor: The frame that the shared picture is; None for the sharpest.
         margin_px: Rows above and below, and columns left and right, of the margin around the shared picture.
+        response: Of the camera, if known.
     """
     anchor = sharpest_frame(frames) if anchor is None else anchor
-    decoded = _decode(frames, exposure_stops, exposure_index, anchor)
+    decoded = _decode(frames, exposure_stops, exposure_index, anchor, response)
     moments = np.empty((*np.shape(frames)[:3], 3), np.float32)
     for index, picture in enumerate(moment_pictures(decoded)):
         moments[index] = picture
@@ -83,7 +86,7 @@ def moving_estimate(
     canvas = shared_canvas(moments, offset_px, anchor, margin_px)
     explained = [_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)]
     moments -= median
-    response = decoded.response.shifted(-median)
+    shifted = decoded.response.shifted(-median)
     return MovingStart(
         anchor=anchor,
         canvas=canvas - median,
@@ -91,8 +94,8 @@ def moving_estimate(
         moments=moments,
         offset_px=np.stack(offset_px),
         agreement=np.stack(explained),
-        log_exposure_knots=response.log_exposure,
-        response_values=response.ldr,
+        log_exposure_knots=shifted.log_exposure,
+        response_values=shifted.ldr,
         exposure_stops=decoded.exposure_stops.astype(np.float32),
     )
 
@@ -107,20 +110,22 @@ def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
     return int(np.argmax([sharpness(frame) for frame in frames]))
 
 
-def _decode(frames, exposure_stops, exposure_index, anchor) -> DecodedFrames:
+def _decode(frames, exposure_stops, exposure_index, anchor, response) -> DecodedFrames:
     """Response and exposures: first as if nothing moved, then from frames brought to the anchor's moment."""
-    still = np.zeros(len(frames), int)
+    still, dtype = np.zeros(len(frames), int), frames[0].dtype
     small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, still, exposure_index)
+        stops = estimate_exposure_stops(small_ldr, still, exposure_index, response)
     else:
         stops = np.asarray(exposure_stops, np.float64)
-    decoded = DecodedFrames(frames, stops, response_of_frames(small_ldr, still, stops))
-    if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
-        return decoded
+    if response is not None:
+        return DecodedFrames(frames, stops, response)
+    decoded = DecodedFrames(frames, stops, response_of_frames(small_ldr, still, stops, dtype, anchor))
     near = _around(anchor, len(frames))
+    if np.ptp(stops[near]) < LEAST_STOPS_FOR_RESPONSE:
+        return decoded
     brought = reduce_frames([_bring(decoded, index, anchor) for index in near])
-    return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near]))
+    return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near], dtype))
 
 
 def _around(anchor, count):

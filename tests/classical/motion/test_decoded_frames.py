@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
-from neucam_nerfstudio.classical.response_estimation import srgb_response
+from neucam_nerfstudio.classical.response_table import srgb_response
 
 
 def ramp(dtype: type) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames
 from neucam_nerfstudio.classical.motion.lending import FlowPairs, agreement, lenders, merge_lent, moment_pictures
-from neucam_nerfstudio.classical.response_estimation import LDR_KNOTS, tabulate_response
+from neucam_nerfstudio.classical.response_table import LDR_KNOTS, tabulate_response
 
 RESPONSE = tabulate_response(np.log((LDR_KNOTS[:, None] + 1e-3) / (1 - LDR_KNOTS[:, None] + 1e-3)) * np.ones(3))
 """Of the synthetic view's camera: exposure / (exposure + 1)."""
