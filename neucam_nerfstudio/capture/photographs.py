@@ -90,7 +90,7 @@ def hold_linear_light(paths: Sequence[Path]) -> bool:
     Raises:
         CaptureError: Some are RAW files and some are not.
     """
-    raw = [path for path in paths if path.suffix.lower() in RAW_SUFFIXES]
+    raw = [path for path in paths if is_raw(path)]
     if raw and len(raw) < len(paths):
         other = next(path for path in paths if path not in raw)
         raise CaptureError(

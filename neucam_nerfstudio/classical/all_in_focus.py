@@ -78,7 +78,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     sharp = fuse_by_focus(stack.log_radiance, noise, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    nearest_setting = np.rint(focus).astype(np.intp)[None]
+    nearest_setting = np.rint(focus).clip(0, len(stack.precision) - 1).astype(np.intp)[None]
     precision = np.take_along_axis(stack.precision.min(-1), nearest_setting, axis=0)[0]
     return FusedStack(sharp + (sharpened - fused)[..., None], focus, precision)
 

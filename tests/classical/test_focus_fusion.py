@@ -81,9 +81,11 @@ def test_a_setting_that_shows_nothing_takes_the_light_of_the_others():
 
 def test_all_steps_together_find_radiance_and_focus(view):
     seen = view.seen(SIGMA)
-    sharp, focus = fuse_stack(complete_stack(np.log(seen), np.full_like(seen, 1e4)), SIGMA)
+    precision = np.broadcast_to(np.float32([1e4, 2e4, 3e4])[:, None, None, None], seen.shape)
+    sharp, focus, told = fuse_stack(complete_stack(np.log(seen), precision), SIGMA)
     assert view.log_error(sharp) < 0.5 * min(view.log_error(np.log(image)) for image in seen)
     assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
+    np.testing.assert_array_equal(told, 1e4 * (1 + np.rint(focus).clip(0, 2)))
 
 
 @pytest.mark.parametrize(("size", "blur", "depth"), [((300, 450), 3, 4), ((8, 8), 3, 0), ((4000, 6000), 500, 6)])

@@ -43,6 +43,7 @@ def test_bracket_at_one_focus(view, dtype):
     check_form(estimate, frames)
     assert view.log_error(estimate.log_radiance) < 0.05
     assert (estimate.sharpest_focus == 0).all() and estimate.blur_per_setting_px == 0
+    assert estimate.squared_slope.shape == estimate.sharpest_focus.shape and estimate.squared_slope.max() < 1
     for frame, stops in zip(frames, STOPS, strict=True):
         scale = 1 if dtype == np.float32 else np.iinfo(dtype).max
         predicted = develop(estimate, estimate.log_radiance + LN2 * stops)

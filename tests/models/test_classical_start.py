@@ -32,6 +32,7 @@ def estimate(**parts) -> WarmStart:
         response_values=np.stack([curve] * 3, -1),
         exposure_stops=np.tile(np.float32([-2.0, 0.0, 2.5]), 3),
         sharpest_focus=np.tile(np.linspace(0, 2, WIDTH, dtype=np.float32), (HEIGHT, 1)),
+        squared_slope=np.full((HEIGHT, WIDTH), 0.25, np.float32),
         blur_per_setting_px=1.5,
     )
     return dataclasses.replace(start, **parts)
@@ -46,6 +47,14 @@ def test_scene_and_response_start_as_estimated(build_model, desk):
     )
     grey = model.camera.response(torch.tensor([[0.0, math.log(3.0), -math.log(3.0)]]))
     torch.testing.assert_close(grey, torch.tensor([[0.5, 0.75, 0.25]]), atol=0.03, rtol=0)
+
+
+def test_the_scene_is_held_to_its_start(build_model, desk):
+    model = build_model()
+    start_from_estimate(model.scene, model.camera, desk, estimate())
+    prior, pyramid = model.scene.start_prior, model.scene.pyramid
+    assert prior(pyramid.learned()).item() == 0
+    assert prior(pyramid.learned() + 0.2).item() == pytest.approx(0.25 * 0.2**2, rel=1e-4)
 
 
 def test_lens_starts_with_the_defocus_and_the_blur_that_were_seen(build_model, desk):

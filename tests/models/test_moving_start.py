@@ -30,6 +30,7 @@ def estimate(frames: int = 3) -> MovingStart:
         exposure_stops=np.array([-2.0, 0.5, 2.5], np.float32)[:frames],
         anchor=1,
         canvas=np.ones((74, 112, 3), np.float32),
+        squared_slope=np.full((74, 112), 0.25, np.float32),
         moments=np.broadcast_to(levels, (frames, 60, 90, 3)).copy(),
         offset_px=offset_px,
         agreement=np.full((frames, 60, 90), 0.75, np.float32),

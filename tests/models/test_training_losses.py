@@ -15,6 +15,7 @@ from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.published.losses import unit_exposure_error
 from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 SIZE = (4, 6)
@@ -52,6 +53,23 @@ def test_padding_has_no_say():
     loss.backward()
     assert loss.item() == pytest.approx(2 * ERROR)
     assert ldr.grad[0, 0].tolist() == [0, 0, 0] and ldr.grad[0, 1, 2] > 0
+
+
+def test_departure_from_the_start_by_hand():
+    scene = GridScene(*SIZE)
+    scene.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
+    with torch.no_grad():
+        scene.pyramid.grids[0][:, 1] += 0.3
+    assert losses_of(weights(start_mult=2.0), scene)["start"] == pytest.approx(2 * 0.5 * 0.3**2 / 3)
+
+
+def test_what_frames_share_is_held_to_its_start():
+    scene = MovingScene(torch.tensor([0.0, 1.0]), 16, 24)
+    canvas = scene.canonical.picture()
+    scene.canonical.start_from(torch.zeros_like(canvas), torch.ones(canvas.shape[:2]))
+    with torch.no_grad():
+        scene.canonical.pyramid.grids[0] += 0.1
+    assert losses_of(weights(start_mult=1.0), scene)["start"] == pytest.approx(0.1**2)
 
 
 def test_random_mu_law_makes_shadows_weigh_more():
@@ -134,7 +152,7 @@ def test_every_term_is_there_where_all_parts_are_and_all_can_be_differentiated()
     parts = camera(LensBlur(*SIZE), "refine", NeuralCurveResponse())
     losses = training_losses(EVERYTHING, GridScene(*SIZE), parts, LDR.clone().requires_grad_(), BATCH)
     assert set(losses) == {
-        *("photographs", "scene_variation", "defocus_variation"),
+        *("photographs", "scene_variation", "start", "defocus_variation"),
         *("exposure_prior", "unit_exposure", "falling_response"),
     }
     sum(losses.values()).backward()

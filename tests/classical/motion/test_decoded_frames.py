@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
-from neucam_nerfstudio.classical.response_table import srgb_response
+from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
 
 
 def ramp(dtype: type) -> np.ndarray:
@@ -34,6 +34,17 @@ def test_clipped_light_weighs_next_to_nothing():
     weight = decoded.radiance(0)[1][0, :, 1]
     assert weight[-1] < 1e-3 * weight[32]
     assert weight[0] < 1e-2 * weight[32]
+
+
+def test_light_is_told_by_the_exposures_that_see_it_change():
+    """A response that rises by a quarter a unit between black and white; the second exposure sees twice the light."""
+    knots = np.linspace(-4, 4, 65)
+    response = ResponseTable(knots, np.repeat(np.clip(knots / 4 + 0.5, 0, 1)[:, None], 3, 1))
+    decoded = DecodedFrames([ramp(np.uint8)] * 3, np.array([0.0, 1.0, 1.0]), response)
+    light = np.array([-3.8, -2.3, 0.0, 1.7, 3.0])[None, :, None].repeat(3, -1)
+    np.testing.assert_allclose(decoded.squared_slope(light), np.array([[0, 1, 2, 1, 0]]) / 16, atol=1e-9)
+    light[0, 2, 1] = 3.0  # one channel is white
+    assert decoded.squared_slope(light)[0, 2] == 0
 
 
 def test_guides_show_the_same_light_alike():
