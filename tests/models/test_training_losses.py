@@ -139,7 +139,7 @@ def test_weights_of_rays_count_for_all_their_exposures():
     assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)
 
 
-EVERYTHING = LossWeights(False, 1.0, 1.0, 1.0, 1.0, 1.0)
+EVERYTHING = LossWeights(False, *[1.0] * 6)
 
 
 def test_terms_of_absent_parts_are_left_out():
