@@ -27,7 +27,7 @@ from benchmarks import moving_classical as classical
 from benchmarks.commands import FinishedRun, Training, measure_pace, read_raw_hdr
 from benchmarks.moving_rows import ROWS, LongRow, Row, write_long_video
 from benchmarks.moving_scores import capture_scores, photographs
-from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, score_column
+from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, score_column, start_alone
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.evaluation.alignment import Alignment
@@ -80,6 +80,8 @@ class MovingTable:
         capture = load_capture(folder, frames="moments")
         ours = learned_result(row, capture, Training(row.method, folder), "scale", scratch / row.name / "ours")
         yield ours
+        start = Training(row.method, folder, iterations=1)
+        yield start_alone(learned_result(row, capture, start, "scale", scratch / row.name / "start"))
         if self.paper:
             yield published_result(row, capture, ours.seconds, scratch / row.name)
         yield from classical_results(row, capture)

@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -40,6 +40,11 @@ class Result:
     steps: int | None = None
     asked: str = ""
     psnr_of_frames: tuple[float, ...] = ()
+
+
+def start_alone(result: Result) -> Result:
+    """The result of a run that was stopped after one step: what training has added is what it lacks."""
+    return replace(result, method=f"{result.method}, its start alone", asked="")
 
 
 class Column(NamedTuple):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from jaxtyping import Float
 from benchmarks.classical import classical_hdr, laplacian_fusion
 from benchmarks.commands import FinishedRun, Pace, Training, measure_pace
 from benchmarks.developed_truth import fit_response
-from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number
+from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, start_alone
 from benchmarks.still_rows import ROWS, Row, photographs_of
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance
@@ -71,6 +71,9 @@ class StillTable:
         ours = Training(row.method, photographs, row.train_frames, row.iterations)
         result = learned_result(row, ours, row.alignment, truth, scratch / row.name / "ours")
         yield result
+        if row.with_others:
+            start = replace(ours, iterations=1)
+            yield start_alone(learned_result(row, start, row.alignment, truth, scratch / row.name / "start"))
         if row.with_others and self.paper:
             pace = self._pace(f"{row.method}-paper", photographs, scratch)
             paper = Training(f"{row.method}-paper", photographs, row.train_frames, pace.steps_within(result.seconds))

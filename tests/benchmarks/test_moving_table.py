@@ -39,9 +39,10 @@ def table_of(fake_commands, data_root, tmp_path):
 
 
 def test_a_bracket_is_measured_beside_its_twin_and_the_classical_ways(table_of):
-    (ours, paper, *classical), text = table_of("bracket")
+    (ours, start, paper, *classical), text = table_of("bracket")
     assert ours["method"] == "neucam-hdr" and ours["scores"]["psnr_mu_scale"] > 60
     assert ours["asked"] and ours["peak_gigabytes"] > 0 and ours["steps"] is None
+    assert start["method"] == "neucam-hdr, its start alone" and start["steps"] == 1 and not start["asked"]
     assert paper["method"] == "neucam-hdr-paper" and paper["steps"] >= 1 and not paper["asked"]
     assert paper["scores"]["psnr_mu_affine"] > 60
     assert len(classical) == 3 and all(result["scores"]["psnr_mu_scale"] < 60 for result in classical)
@@ -56,7 +57,7 @@ def test_a_video_is_measured_frame_by_frame_with_its_flicker(table_of):
 
 
 def test_deblurring_is_measured_against_the_photographs_themselves(table_of):
-    (ours, photographs), _ = table_of("deblur", paper=False)
+    (ours, _, photographs), _ = table_of("deblur", paper=False)
     assert ours["method"] == "neucam-deblur" and ours["scores"]["worst_change"] >= 0
     assert photographs["scores"]["worst_change"] == 0 and len(photographs["psnr_of_frames"]) == 4
 

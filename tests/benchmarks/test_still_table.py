@@ -34,9 +34,10 @@ def fake_nerfstudio(fake_commands) -> None:
 
 def test_one_row_from_command_to_table(fake_nerfstudio, tmp_path):
     StillTable(DATA_ROOT, tmp_path / "results", rows=("desk-three",)).main()
-    ours, paper, classical = json.loads((tmp_path / "results/still_table.json").read_text())["results"]
+    ours, start, paper, classical = json.loads((tmp_path / "results/still_table.json").read_text())["results"]
     assert ours["method"] == "neucam" and ours["scores"]["psnr_mu_scale"] > 60
     assert ours["scores"]["psnr_held_out"] == 31.5 and ours["peak_gigabytes"] > 0
+    assert start["method"] == "neucam, its start alone" and start["steps"] == 1
     assert paper["method"] == "neucam-paper" and "psnr_mu_affine" in paper["scores"] and paper["steps"] >= 1
     assert classical["scores"]["psnr_mu_scale"] == pytest.approx(33.2, abs=0.3)
     assert "| Desk, 3 frames | neucam-paper |" in (tmp_path / "results/still_table.md").read_text()
