@@ -188,11 +188,12 @@ def load_capture(
     evidence = gather_evidence(source, moves)
     which = FrameChoice(train_frames, eval_frames, eval_every, frame_range, frame_stride)
     kept, split, selection_note = selection = select_frames(source.paths, which)
+    paths = [source.paths[index] for index in kept]
+    linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
     pixels = read_pixels(source, selection, factor)
     _, height, width, _ = pixels.train.shape
 
-    paths = [source.paths[index] for index in kept]
     choice = SettingsChoice(frames, exposures, focus, settings_per_frame, reference)
     shown = dict(pixels.by_frame(split))
     pictures = StillPictures([shown[index] for index in range(len(paths))], pixels.brightness(split))
@@ -224,7 +225,7 @@ def load_capture(
         frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
-        linear_light=hold_linear_light(paths),
+        linear_light=linear_light,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         notes=tuple(filter(None, notes)),
         train_pixels=pixels.train,

@@ -92,7 +92,7 @@ def hold_linear_light(paths: Sequence[Path]) -> bool:
     """
     raw = [path for path in paths if is_raw(path)]
     if raw and len(raw) < len(paths):
-        other = next(path for path in paths if path not in raw)
+        other = next(path for path in paths if not is_raw(path))
         raise CaptureError(
             f"{other}: no RAW file, as {raw[0].name} is. RAW files are developed to linear light and share no camera"
             " response with others: use those alone, or export all frames alike."

@@ -42,8 +42,8 @@ class WarmStart(CameraEstimate):
     Attributes:
         log_radiance: All-in-focus radiance, natural log, median 0.
         sharpest_focus: At which focus setting a pixel is sharpest: 0 is the lowest focus index, 1 the next; fractional.
-        squared_slope: How strongly the photographs in which a pixel is sharpest tell its light: squared change of pixel
-            value a unit of log radiance, the least of the channels.
+        squared_slope: How strongly a photograph in which a pixel is sharpest tells its light, on average over its focus
+            setting: squared change of pixel value a unit of log radiance, the least of the channels.
         blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
             of the disc that a lens makes); 0 with one setting.
     """
@@ -93,7 +93,7 @@ def classical_estimate(
         response_values=response.ldr,
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
-        squared_slope=noise**2 * precision,
+        squared_slope=noise**2 * precision * len(np.unique(focus_index)) / len(frames),
         blur_per_setting_px=blur,
     )
 

@@ -43,7 +43,8 @@ def start_held_out_exposures(
     settings = np.array([capture.frames[index].exposure_index for index in frames])
     for setting in np.unique(settings):
         exposures.start_stops[setting] = float(stops[settings == setting].mean())
-    found = ", ".join(f"{capture.frames[index].name} {one:+.2f}" for index, one in zip(frames, stops, strict=True))
+    names = (capture.frames[index].name for index in frames)
+    found = ", ".join(f"{name} {exposures.start_stops[i]:+.2f}" for name, i in zip(names, settings, strict=True))
     return f" Exposures of held-out frames, of each one number from its own photograph: {found}."
 
 

@@ -11,12 +11,15 @@ from torch import Tensor
 from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 from neucam_nerfstudio.published.losses import draw_mu, falling_response, reconstruction_error, unit_exposure_error
 from neucam_nerfstudio.published.response_samples import draw_log_exposures
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import SceneField
 
+SQUARED_RANGE = 4.0
+"""The photographic error is counted in [-1, 1], as published: four times the square of pixel values in [0, 1]."""
 SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE = 10_000, 5.0
 """Where the published method looks for a falling response."""
 
@@ -29,8 +32,8 @@ class LossWeights:
     """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
     scene_variation_mult: float = 3e-4
     """On differences of neighbouring log radiances: quiets what no photograph tells, such as blown highlights."""
-    start_mult: float = 0.3
-    """On the light's departure from the classical start, as a share of what the photographs that tell it weigh."""
+    start_mult: float = 0.2
+    """On the light's departure from the classical start, as a share of what a photograph that tells it weighs."""
     defocus_variation_mult: float = 3e-4
     """On differences of neighbouring defocus values."""
     exposure_prior_mult: float = 1e-4
@@ -68,14 +71,16 @@ def training_losses(
         losses["scene_variation"] = weights.scene_variation_mult * scene.pyramid.total_variation()
     shared = scene.canonical if isinstance(scene, MovingScene) else scene
     if weights.start_mult > 0 and isinstance(shared, GridScene):
-        losses["start"] = weights.start_mult * shared.start_prior(shared.pyramid.learned())
+        departure = shared.start_prior(shared.pyramid.learned())
+        losses["start"] = weights.start_mult * SQUARED_RANGE * departure
     if weights.defocus_variation_mult > 0 and isinstance(camera.blur, LensBlur):
         losses["defocus_variation"] = weights.defocus_variation_mult * camera.blur.defocus.total_variation()
     if weights.exposure_prior_mult > 0 and isinstance(camera.exposures, SettingExposures):
         losses["exposure_prior"] = weights.exposure_prior_mult * camera.exposures.prior()
-    if weights.unit_exposure_mult > 0 and camera.response is not None:
+    learns_response = not isinstance(camera.response, FixedResponse | None)
+    if weights.unit_exposure_mult > 0 and learns_response:
         losses["unit_exposure"] = weights.unit_exposure_mult * unit_exposure_error(camera.response).mean()
-    if weights.falling_response_mult > 0 and camera.response is not None:
+    if weights.falling_response_mult > 0 and learns_response:
         log_exposure = draw_log_exposures(SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE, ldr.device)
         losses["falling_response"] = weights.falling_response_mult * falling_response(camera.response, log_exposure)
     return losses

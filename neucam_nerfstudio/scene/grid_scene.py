@@ -43,7 +43,7 @@ class GridScene(SceneField):
 
         Args:
             log_radiance: Natural log radiance.
-            squared_slope: How strongly photographs tell it: squared change of pixel value a unit of log radiance.
+            squared_slope: How strongly a photograph tells it: squared change of pixel value a unit of log radiance.
         """
         self.pyramid.start_from(log_radiance)
         self.start_prior.hold(self.pyramid.learned(), squared_slope)

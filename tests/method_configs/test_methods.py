@@ -88,6 +88,13 @@ def test_frames_of_multifocus_are_a_focus_stack(twin):
     assert METHODS[f"neucam-multifocus{twin}"].pipeline.datamanager.frames == "focus-stack"
 
 
+def test_only_deblurring_is_not_held_to_its_start():
+    still, moving = (methods.neucam, methods.neucam_multifocus), (methods.neucam_hdr, methods.neucam_hdr_video)
+    held = (*still, *moving, methods.neucam_deblur)
+    weights = {method.config.method_name: method.config.pipeline.model.losses.start_mult for method in held}
+    assert [name for name, weight in weights.items() if weight == 0] == ["neucam-deblur"]
+
+
 def test_paper_twins_differ_in_length_shadows_and_what_frames_are_alone():
     assert differences("neucam-paper", "neucam-multifocus-paper") == {
         *("method_name", "max_num_iterations", "pipeline.datamanager.frames"),

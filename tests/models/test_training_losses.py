@@ -11,7 +11,9 @@ from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.published.losses import unit_exposure_error
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -60,7 +62,7 @@ def test_departure_from_the_start_by_hand():
     scene.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
     with torch.no_grad():
         scene.pyramid.grids[0][:, 1] += 0.3
-    assert losses_of(weights(start_mult=2.0), scene)["start"] == pytest.approx(2 * 0.5 * 0.3**2 / 3)
+    assert losses_of(weights(start_mult=2.0), scene)["start"] == pytest.approx(2 * 4 * 0.5 * 0.3**2 / 3)
 
 
 def test_what_frames_share_is_held_to_its_start():
@@ -69,7 +71,7 @@ def test_what_frames_share_is_held_to_its_start():
     scene.canonical.start_from(torch.zeros_like(canvas), torch.ones(canvas.shape[:2]))
     with torch.no_grad():
         scene.canonical.pyramid.grids[0] += 0.1
-    assert losses_of(weights(start_mult=1.0), scene)["start"] == pytest.approx(0.1**2)
+    assert losses_of(weights(start_mult=1.0), scene)["start"] == pytest.approx(4 * 0.1**2)
 
 
 def test_random_mu_law_makes_shadows_weigh_more():
@@ -139,7 +141,15 @@ def test_weights_of_rays_count_for_all_their_exposures():
     assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)
 
 
-EVERYTHING = LossWeights(False, *[1.0] * 6)
+EVERYTHING = dataclasses.replace(
+    LossWeights(**{f.name: type(f.default)(1) for f in dataclasses.fields(LossWeights)}), random_mu_law=False
+)
+
+
+@pytest.mark.parametrize("response", [LinearResponse(), SrgbResponse()])
+def test_a_response_that_learns_nothing_has_no_terms(response):
+    losses = losses_of(EVERYTHING, parts=camera(response=response))
+    assert not {"unit_exposure", "falling_response"} & set(losses)
 
 
 def test_terms_of_absent_parts_are_left_out():

@@ -16,6 +16,9 @@ from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
 TELLING_LDR = np.array([4 / 255, 250 / 255])
 """Pixel values between which a photograph tells light well enough to be compared with another."""
 
+LEVEL_DECIMALS = 1
+"""Exposures that differ by less than this tell light alike."""
+
 LEAST_COMMON_LOG_RADIANCE = 0.1
 """Photographs that tell no light in common are compared within this much."""
 
@@ -66,11 +69,13 @@ class DecodedFrames:
         return np.stack(channels, -1).astype(np.float32)
 
     def squared_slope(self, log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
-        """How strongly pixel values of all exposures together change with this light: squared change a unit of log
+        """How strongly pixel values change with this light, on average over the frames: squared change a unit of log
         radiance, the least of the channels."""
         light = log_radiance.reshape(-1, 3)
-        slopes = (self.response.slope(light + LN2 * stops) for stops in set(self.exposure_stops.tolist()))
-        return sum(slope**2 for slope in slopes).min(-1).reshape(log_radiance.shape[:2])
+        levels, frames = np.unique(self.exposure_stops.round(LEVEL_DECIMALS), return_counts=True)
+        slopes = (self.response.slope(light + LN2 * stops) for stops in levels)
+        total = sum(count * slope**2 for count, slope in zip(frames, slopes, strict=True))
+        return total.min(-1).reshape(log_radiance.shape[:2]) / frames.sum()
 
     def guides(self, index: int, other: int) -> tuple[UInt8[np.ndarray, "height width"], ...]:
         """Two frames as they can be compared: brightness between the darkest and brightest light that both tell."""

@@ -41,8 +41,8 @@ class MovingStart(CameraEstimate):
     Attributes:
         anchor: The frame that the shared picture is.
         canvas: Natural log radiance of the anchor's moment and a margin around it, as far as other frames see that.
-        squared_slope: How strongly photographs, of all exposures together, tell that light: squared change of pixel
-            value a unit of log radiance, the least of the channels.
+        squared_slope: How strongly a photograph tells that light, on average: squared change of pixel value a unit of
+            log radiance, the least of the channels.
         moments: HDR picture of each frame's moment, natural log radiance; the anchor's median is 0.
         offset_px: Steps (right, down) from each frame's pixels to their places in the anchor.
         agreement: How well the anchor explains each frame: 1 fully, 0 not at all.

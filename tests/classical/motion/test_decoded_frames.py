@@ -37,12 +37,12 @@ def test_clipped_light_weighs_next_to_nothing():
 
 
 def test_light_is_told_by_the_exposures_that_see_it_change():
-    """A response that rises by a quarter a unit between black and white; the second exposure sees twice the light."""
+    """A response that rises by a quarter a unit between black and white; two of three frames see twice the light."""
     knots = np.linspace(-4, 4, 65)
     response = ResponseTable(knots, np.repeat(np.clip(knots / 4 + 0.5, 0, 1)[:, None], 3, 1))
-    decoded = DecodedFrames([ramp(np.uint8)] * 3, np.array([0.0, 1.0, 1.0]), response)
+    decoded = DecodedFrames([ramp(np.uint8)] * 3, np.array([0.0, 1.0, 1.001]), response)
     light = np.array([-3.8, -2.3, 0.0, 1.7, 3.0])[None, :, None].repeat(3, -1)
-    np.testing.assert_allclose(decoded.squared_slope(light), np.array([[0, 1, 2, 1, 0]]) / 16, atol=1e-9)
+    np.testing.assert_allclose(decoded.squared_slope(light), np.array([[0, 2, 3, 1, 0]]) / 3 / 16, atol=1e-9)
     light[0, 2, 1] = 3.0  # one channel is white
     assert decoded.squared_slope(light)[0, 2] == 0
 
