@@ -18,9 +18,9 @@ from neucam_nerfstudio.capture.photographs import (
     WHITE_LEVEL,
     downscale,
     natural_order,
-    open_with_pillow,
     read_photograph,
 )
+from neucam_nerfstudio.capture.pillow_file import open_with_pillow
 
 GROUND_TRUTH_FOLDER = "gt"
 RADIANCE_SUFFIXES = frozenset({".exr", ".hdr"})

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.errors import CaptureError, broken_file_message
+from neucam_nerfstudio.capture.pillow_file import open_with_pillow
 from neucam_nerfstudio.capture.raw_file import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
 from neucam_nerfstudio.capture.tiff_file import read_unusual_tiff
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
@@ -24,9 +20,6 @@ PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
 
 WHITE_LEVEL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 """Pixel value of full white, by the file's own number type."""
-
-PILLOW_LIMIT = threading.Lock()
-"""Held while Pillow's limit is lifted: it is one for all threads, and photographs are read by several."""
 
 JPEG_SIGNATURE, TIFF_SIGNATURES = b"\xff\xd8\xff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 UNREAD_SIGNATURES = {
@@ -163,26 +156,6 @@ def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
             " from 0 (black) to 1 (saturated): scale or clip it."
         )
     return pixels
-
-
-def open_with_pillow(path: Path, formats: tuple[str, ...] | None = None) -> ImageFile:
-    """Opens a picture of any size, as `PIL.Image.open` does.
-
-    Pillow refuses pictures of more than 179 megapixels, to protect servers from files that strangers send; photographs
-    are the user's own, and panoramas and stitched scans are larger.
-
-    Args:
-        path: The picture.
-        formats: Names of the formats that it may have, as Pillow calls them; None is any.
-    """
-    from PIL import Image
-
-    with PILLOW_LIMIT:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(path, formats=formats)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _decode(path: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from neucam_nerfstudio.capture.errors import CaptureError, broken_file_message
+from neucam_nerfstudio.capture.pillow_file import pictures_of_any_size
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -108,7 +109,7 @@ def _samples_by_pillow(path: Path) -> UInt8[np.ndarray, "height width samples"]:
     """It reads all compressions, but only 8 bits, and what is not compressed it may turn wrongly (Pillow 13.0)."""
     from PIL import Image, ImageOps
 
-    with Image.open(path, formats=("TIFF",)) as image:
+    with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # it looks again at the size to decode
         return np.array(ImageOps.exif_transpose(image))
 
 

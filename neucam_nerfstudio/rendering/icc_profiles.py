@@ -1,4 +1,4 @@
-"""ICC profiles: what those of photographs say of their colours, and one for linear light."""
+"""ICC profiles: what those of photographs say of their colours, and some for pictures that are made of them."""
 
 from __future__ import annotations
 
@@ -68,21 +68,30 @@ def conversion_to_srgb(
 
 
 def linear_profile(primaries: ColourPrimaries) -> bytes:
-    """A profile of linear light (ICC.1:2022, display profile of three components and a matrix)."""
+    """A profile of linear light."""
+    return _matrix_profile("Linear RGB", primaries, LINEAR_CURVE)
+
+
+def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
+    """A profile of pixel values that are encoded as sRGB's are (IEC 61966-2-1), of whatever primaries."""
+    return _matrix_profile("RGB with the curve of sRGB", primaries, SRGB_CURVE)
+
+
+def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> bytes:
+    """ICC.1:2022, display profile of three components and a matrix."""
     to_d50 = white_adaptation(xyz_of(primaries.white), D50)
     red, green, blue = (to_d50 @ primaries.to_xyz()).T
-    linear = b"curv" + bytes(8)
     tags = {
-        b"desc": _text("Linear RGB"),
+        b"desc": _text(name),
         b"cprt": _text("No copyright"),
         b"wtpt": _numbers(b"XYZ ", D50),
         b"chad": _numbers(b"sf32", to_d50),
         b"rXYZ": _numbers(b"XYZ ", red),
         b"gXYZ": _numbers(b"XYZ ", green),
         b"bXYZ": _numbers(b"XYZ ", blue),
-        b"rTRC": linear,
-        b"gTRC": linear,
-        b"bTRC": linear,
+        b"rTRC": curve,
+        b"gTRC": curve,
+        b"bTRC": curve,
     }
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
@@ -111,3 +120,13 @@ def _numbers(kind: bytes, values: Float[np.ndarray, "*shape"]) -> bytes:
 def _text(text: str) -> bytes:
     encoded = text.encode("utf-16-be")
     return b"mluc" + struct.pack(">4xII4sII", 1, 12, b"enUS", len(encoded), 28) + encoded
+
+
+LINEAR_CURVE = b"curv" + bytes(8)
+SRGB_CURVE = (
+    b"para"
+    + bytes(4)
+    + struct.pack(">HH", 3, 0)
+    + _fixed(np.array([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045]))
+)
+"""Function type 3 of ICC.1:2022, 10.18."""

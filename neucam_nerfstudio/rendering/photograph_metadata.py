@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from neucam_nerfstudio import __version__
-from neucam_nerfstudio.capture.photographs import RAW_SUFFIXES, open_with_pillow
+from neucam_nerfstudio.capture.pillow_file import open_with_pillow
+from neucam_nerfstudio.capture.raw_file import is_raw
 from neucam_nerfstudio.rendering.icc_profiles import is_rgb_profile
 from neucam_nerfstudio.rendering.tag_folders import (
     HEADERS,
@@ -103,7 +104,7 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
     """
     if not path.is_file():
         return PhotographMetadata(None, None)
-    if path.suffix.lower() in RAW_SUFFIXES:
+    if is_raw(path):
         with path.open("rb") as file:
             return PhotographMetadata(None, _kept(file, turned))
     from PIL import UnidentifiedImageError

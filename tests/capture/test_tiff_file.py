@@ -138,3 +138,10 @@ def test_cut_off_file_is_named(tmp_path, compression, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(CaptureError, match=r"a\.tif: broken or unreadable file .*Copy it again"):
         read_photograph(path)
+
+
+def test_compressed_files_may_have_any_number_of_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    stored = to_8_bits(with_alpha(RGB))
+    Image.fromarray(stored).save(tmp_path / "a.tif", compression="tiff_lzw")
+    np.testing.assert_array_equal(read_photograph(tmp_path / "a.tif"), stored[..., :3])

@@ -14,6 +14,7 @@ from neucam_nerfstudio.rendering.icc_profiles import (
     linear_profile,
     primaries_of_profile,
     profile_name,
+    srgb_curve_profile,
 )
 
 from .test_colour_primaries import DISPLAY_P3, PROPHOTO
@@ -48,6 +49,15 @@ def test_a_linear_profile_says_its_primaries_and_that_it_is_linear(primaries):
     assert profile.profile_description == profile_name(content) == "Linear RGB"
     grey = conversion_to_srgb(content)(np.full((2, 3, 3), 55, np.uint8))
     np.testing.assert_array_equal(grey, 128)  # sRGB shows light of 55/255 as 128/255
+
+
+@pytest.mark.parametrize("primaries", [REC709, DISPLAY_P3])
+def test_a_profile_with_the_curve_of_srgb_changes_nothing_but_colours(primaries):
+    content = srgb_curve_profile(primaries)
+    np.testing.assert_allclose(primaries_of_profile(content), primaries, atol=5e-5)
+    greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)[None]
+    shown = conversion_to_srgb(content)(greys).astype(int)
+    assert np.abs(shown - greys).max() <= 1
 
 
 def test_a_profile_of_version_2_has_its_own_white_point_and_no_adaptation():

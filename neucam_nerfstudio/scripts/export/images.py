@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.image_files import NOTHING_KEPT, BitDepth, quantised, write_image
+from neucam_nerfstudio.rendering.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.scripts.export.dial_options import SETTINGS, check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
@@ -22,7 +22,7 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
     set_tone_mapping,
 )
-from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS
+from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
 
@@ -74,7 +74,8 @@ class ExportImages(PictureCommand):
                 pictures = run.render(self.rendered_output_names, self._dialled(moment.shot), advance, as_kept)
                 for name, picture in pictures.items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
-                    kept = of_photograph if name in PHOTOGRAPHS else NOTHING_KEPT
+                    profile = profile_of_output(run, name, of_photograph.icc_profile)
+                    kept = PhotographMetadata(profile, of_photograph.exif if name in PHOTOGRAPHS else None)
                     with announced(self.output_path / f"{name}{suffix}") as path:
                         write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality or 95, kept)
 

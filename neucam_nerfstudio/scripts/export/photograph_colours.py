@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.rendering.colour_primaries import REC709, ColourPrimaries
-from neucam_nerfstudio.rendering.icc_profiles import primaries_of_profile, profile_name
+from neucam_nerfstudio.rendering.icc_profiles import (
+    linear_profile,
+    primaries_of_profile,
+    profile_name,
+    srgb_curve_profile,
+)
 from neucam_nerfstudio.rendering.photograph_metadata import read_metadata
 from neucam_nerfstudio.scripts.export.saying import say
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
-PHOTOGRAPHS = ("all_in_focus_hdr", "rgb", "all_in_focus", "background", "foreground")
-"""Outputs in the colours of the photographs; the others are maps."""
+DEVELOPED = ("rgb", "all_in_focus")
+"""Outputs that are encoded as the photographs are."""
+TONE_MAPPED = ("all_in_focus_hdr", "background", "foreground")
+"""Outputs in the photographs' colours, but encoded as sRGB is."""
+PHOTOGRAPHS = (*DEVELOPED, *TONE_MAPPED)
+"""The others are maps."""
+
+
+def profile_of_output(run: TrainedRun, name: str, photograph: bytes | None) -> bytes | None:
+    """The colour profile of an output that is shown as it is; None is sRGB.
+
+    Args:
+        run: Whose output.
+        name: Of the output.
+        photograph: Profile of the photograph whose settings it has; None is sRGB's, or linear light.
+    """
+    if name in DEVELOPED:
+        is_linear = photograph is None and isinstance(run.model.camera.response, LinearResponse)
+        return linear_profile(REC709) if is_linear else photograph
+    if name not in TONE_MAPPED or photograph is None:
+        return None
+    primaries = primaries_of_profile(photograph)
+    return None if primaries is None else srgb_curve_profile(primaries)
 
 
 def photograph_profile(capture: Capture) -> bytes | None:

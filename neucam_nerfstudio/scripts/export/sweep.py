@@ -114,8 +114,10 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
     """The learned focus positions that lie farthest apart.
 
     Raises:
-        ExportError: There is one, or no blur at all.
+        ExportError: There is one, or focus makes no difference.
     """
+    if not run.model.camera.has_focus:
+        raise ExportError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
     positions = {frame.focus_position for frame in run.frame_settings()}
     if len(positions) < 2:
         raise ExportError("--dials focus: the frames have one focus setting. Turn another dial.")

@@ -23,7 +23,7 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
     set_tone_mapping,
 )
-from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, photograph_profile
+from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
 
@@ -68,12 +68,17 @@ class VideoCommand(ExportCommand):
         """Pictures a second.
 
         Raises:
-            ExportError: The option lies beyond `FRAME_RATES`.
+            ExportError: It lies beyond `FRAME_RATES`.
         """
         least, most = FRAME_RATES
         if self.frame_rate is not None and not least <= self.frame_rate <= most:
             raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0, from {least:g} to {most:g}.")
-        return self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
+        rate = self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
+        if self.video_format != "frames" and not least <= rate <= most:
+            raise ExportError(
+                f"The capture has {rate:g} frames a second: give --frame-rate, from {least:g} to {most:g}."
+            )
+        return rate
 
 
 def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], frame_rate: float, prefix: str) -> None:
@@ -93,7 +98,7 @@ def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], 
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
     names = tuple(dict.fromkeys(command.rendered_output_names))
     profile = photograph_profile(run.capture)
-    colours = {name: profile if name in PHOTOGRAPHS else None for name in names}
+    colours = {name: profile_of_output(run, name, profile) for name in names}
     with ExitStack() as files:
         advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * len(run.strips)))
         videos = {

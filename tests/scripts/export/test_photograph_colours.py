@@ -12,11 +12,18 @@ import pytest
 import tifffile
 from PIL import Image
 
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.rendering.colour_primaries import BT2020, REC709, ColourPrimaries
 from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light
-from neucam_nerfstudio.rendering.icc_profiles import conversion_to_srgb, linear_profile, primaries_of_profile
+from neucam_nerfstudio.rendering.icc_profiles import (
+    conversion_to_srgb,
+    linear_profile,
+    primaries_of_profile,
+    srgb_curve_profile,
+)
 from neucam_nerfstudio.rendering.image_files import quantised
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr
+from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries, photograph_profile
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
@@ -118,6 +125,23 @@ def test_frames_of_a_video_keep_the_profile_where_they_are_photographs(opened, s
     ExportSweep(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), **options).main()
     profiles = [Image.open(tmp_path / f"sweep_{name}/00001.png").info.get("icc_profile") for name in ("rgb", "defocus")]
     assert profiles == [PROFILE, None]
+
+
+def test_what_is_tone_mapped_has_the_photographs_primaries_and_the_curve_of_srgb(opened, still_run, in_p3, tmp_path):
+    opened(in_p3(still_run))
+    names = ("all_in_focus_hdr", "all_in_focus", "defocus")
+    ExportImages(CONFIG, tmp_path, rendered_output_names=names).main()
+    profiles = [Image.open(tmp_path / f"{name}.png").info.get("icc_profile") for name in names]
+    assert profiles == [srgb_curve_profile(primaries_of_profile(PROFILE)), PROFILE, None]
+
+
+def test_photographs_of_linear_light_say_so(opened, still_run, tmp_path):
+    still_run.model.camera.response = LinearResponse()
+    opened(still_run)
+    names = ("all_in_focus_hdr", "rgb")
+    ExportImages(CONFIG, tmp_path, rendered_output_names=names).main()
+    profiles = [Image.open(tmp_path / f"{name}.png").info.get("icc_profile") for name in names]
+    assert profiles == [None, linear_profile(REC709)]
 
 
 def test_layers_say_their_primaries(opened, moving_run, in_p3, tmp_path):

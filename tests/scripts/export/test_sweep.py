@@ -1,7 +1,10 @@
+import dataclasses
+
 import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep, along
 from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
@@ -141,6 +144,23 @@ def test_a_camera_without_blur_has_no_dials_for_it(moving_run, options, option):
         ExportSweep(CONFIG, CONFIG, **options)._shots(moving_run, 12.0)
 
 
-def test_one_focus_setting_is_no_sweep(moving_run):
+def test_one_focus_setting_is_no_sweep(still_run):
+    with torch.no_grad():
+        still_run.model.camera.focus.positions.fill_(0.5)
     with pytest.raises(ExportError, match="--dials focus: the frames have one focus setting"):
-        ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(moving_run, 24.0)
+        ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(still_run, 24.0)
+
+
+def test_a_camera_without_focus_says_so(opened, moving_run, tmp_path):
+    opened(moving_run)
+    with pytest.raises(ExportError, match="--dials focus: the camera of this run has no blur that depends on focus"):
+        ExportSweep(CONFIG, tmp_path / "out", dials=("focus",)).main()
+
+
+def test_a_capture_faster_than_videos_are_asks_for_a_rate(opened, moving_run, tmp_path):
+    fast = moving_run._replace(capture=dataclasses.replace(moving_run.capture, frame_rate=2000.0))
+    opened(fast)
+    with pytest.raises(ExportError, match="The capture has 2000 frames a second: give --frame-rate, from 0.01 to 1000"):
+        ExportSweep(CONFIG, tmp_path / "out").main()
+    ExportSweep(CONFIG, tmp_path, rendered_output_names=("rgb",), video_format="frames").main()
+    assert (tmp_path / "sweep_rgb/00003.png").exists()
