@@ -94,9 +94,11 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
     exposure_file = frames.folder / EXPOSURE_FILE_NAME
     dealt = None
     if exposure_file.exists():
-        values, is_video = read_exposure_values(exposure_file), frames.data != frames.folder
-        dealing = (values, exposure_numbers, len(frames.paths), exposure_file)
-        (stops, dealt), source = stops_of_frames(*dealing, may_break_off=moves or is_video), "exposure.txt"
+        values, source = read_exposure_values(exposure_file), "exposure.txt"
+        in_one_file = frames.data != frames.folder
+        stops, dealt = stops_of_frames(
+            values, exposure_numbers, len(frames.paths), exposure_file, may_break_off=moves or in_one_file
+        )
         exif = frames.exif() if focus_numbers is None else []
     else:
         exif = frames.exif()

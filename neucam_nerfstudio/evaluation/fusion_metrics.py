@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.rendering.strips import strips_of_rows
+
 MEF_WINDOW_PX = 11
 MEF_WINDOW_SIGMA_PX = 1.5
 MEF_CONSTANT = 0.03**2
@@ -32,9 +34,6 @@ MEF_SMALLEST_SIDE_PX = MEF_WINDOW_PX * 2 ** (len(MEF_LEVEL_WEIGHTS) - 1)
 EDGE_STRENGTH_SIGMOID = (0.9994, -15.0, 0.5)
 EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
 """Gamma, kappa and sigma of Q_AB/F: height, steepness and middle of the curve from agreement to quality."""
-
-EDGE_STRIP_PIXELS = 1 << 17
-"""Edges are compared in strips of about this many pixels."""
 
 Grey = Float[np.ndarray, "height width"]
 """Only rows of photographs are ever asked for, so that those of many can be made when they are."""
@@ -161,9 +160,7 @@ def edge_preservation(fused: Grey, photographs: Sequence[Grey]) -> float:
         takes the two ends of its range, which are one orientation, for opposites.
     """
     kept, total = 0.0, 0.0
-    rows_per_strip = max(1, EDGE_STRIP_PIXELS // fused.shape[1])
-    for top in range(0, fused.shape[0], rows_per_strip):
-        rows = slice(top, min(top + rows_per_strip, fused.shape[0]))
+    for rows in strips_of_rows(*fused.shape):
         edges_of_fused = _edges(fused, rows)
         for photograph in photographs:
             quality, strength = _edge_quality(_edges(photograph, rows), edges_of_fused)

@@ -25,6 +25,10 @@ PROFILE_VERSION = 0x04300000
 PROFILE_DATE = (2024, 1, 1, 0, 0, 0)
 """Equal pictures make equal files."""
 
+LINEAR_CURVE = b"curv" + bytes(8)
+SRGB_COEFFICIENTS = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+"""Of the parametric curve of type 3 (ICC.1:2022, 10.18)."""
+
 
 def is_rgb_profile(content: bytes) -> bool:
     """Whether this is a whole profile of R, G, B: in an RGB file, a grey or CMYK one is an error."""
@@ -74,7 +78,8 @@ def linear_profile(primaries: ColourPrimaries) -> bytes:
 
 def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
     """A profile of pixel values that are encoded as sRGB's are (IEC 61966-2-1), of whatever primaries."""
-    return _matrix_profile("RGB with the curve of sRGB", primaries, SRGB_CURVE)
+    curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(np.array(SRGB_COEFFICIENTS))
+    return _matrix_profile("RGB with the curve of sRGB", primaries, curve)
 
 
 def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> bytes:
@@ -95,8 +100,8 @@ def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> byte
     }
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
-    for name, content in tags.items():
-        table += struct.pack(">4sII", name, start + len(body), len(content))
+    for tag, content in tags.items():
+        table += struct.pack(">4sII", tag, start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
     what = (PROFILE_VERSION, b"mntr", b"RGB ", b"XYZ ", *PROFILE_DATE, b"acsp")
     header = struct.pack(">I4xI4s4s4s6H4s28x", start + len(body), *what) + _fixed(D50) + bytes(48)
@@ -120,13 +125,3 @@ def _numbers(kind: bytes, values: Float[np.ndarray, "*shape"]) -> bytes:
 def _text(text: str) -> bytes:
     encoded = text.encode("utf-16-be")
     return b"mluc" + struct.pack(">4xII4sII", 1, 12, b"enUS", len(encoded), 28) + encoded
-
-
-LINEAR_CURVE = b"curv" + bytes(8)
-SRGB_CURVE = (
-    b"para"
-    + bytes(4)
-    + struct.pack(">HH", 3, 0)
-    + _fixed(np.array([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045]))
-)
-"""Function type 3 of ICC.1:2022, 10.18."""

@@ -23,12 +23,13 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     tonemap,
 )
 from neucam_nerfstudio.rendering.image_plane import pixel_lattice
+from neucam_nerfstudio.rendering.strips import strips_of_rows
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredField
 from neucam_nerfstudio.scene.scene_field import SceneField
-from neucam_nerfstudio.scripts.export.trained_run import RAYS_PER_STRIP, ExportError, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
 
 Picture = Float[Tensor, "height width 3"]
 
@@ -59,9 +60,8 @@ class Preview(NamedTuple):
     def show(self, radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Display values in [0, 1]; strip by strip, for tone mapping takes a few times the memory of what it shows."""
         shown = torch.empty_like(radiance)
-        rows = max(1, RAYS_PER_STRIP // math.prod(radiance.shape[1:-1]))
-        for top in range(0, len(radiance), rows):
-            shown[top : top + rows] = tonemap(radiance[top : top + rows], self.operator, self.anchors)
+        for rows in strips_of_rows(len(radiance), math.prod(radiance.shape[1:-1])):
+            shown[rows] = tonemap(radiance[rows], self.operator, self.anchors)
         return shown
 
 

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
-
-Dial = Literal["focus", "aperture", "exposure"]
-
-SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
-"""The setting of a `Shot` that each dial sets, which options are named after."""
+from neucam_nerfstudio.scripts.export.trained_run import Dial, ExportError, TrainedRun, typed
 
 CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "focus": ("rgb", "hdr_defocused", "defocus"),
@@ -18,11 +12,6 @@ CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
 }
 """What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
-
-
-def typed(dial: Dial, *settings: float) -> str:
-    """The option that turns a dial, as it is typed."""
-    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
 def check_dials(

@@ -13,7 +13,7 @@ import numpy as np
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.rendering.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
-from neucam_nerfstudio.scripts.export.dial_options import SETTINGS, check_picture_dials
+from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
     check_display_outputs,
@@ -24,7 +24,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, ExportError, Shot
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neucam_nerfstudio.scripts.export.dial_options import SETTINGS, Dial, check_dials, typed
+from neucam_nerfstudio.scripts.export.dial_options import check_dials
 from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, ExportError, Shot, TrainedRun, typed
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 SWEEP_SECONDS = 3.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -29,6 +29,12 @@ Rows = Float[np.ndarray, "rows width channels"]
 """A strip of an output."""
 
 
+Dial = Literal["focus", "aperture", "exposure"]
+
+SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
+"""The setting of a `Shot` that each dial sets, which options are named after."""
+
+
 class ExportError(ValueError):
     """Something asked of `neucam-export` that this run cannot give. The message says what to ask instead."""
 
@@ -49,6 +55,11 @@ class Shot(NamedTuple):
     aperture: float | None = None
     exposure_stops: float | None = None
     frame_index: int | None = None
+
+
+def typed(dial: Dial, *settings: float) -> str:
+    """The option that turns a dial, as it is typed."""
+    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
 class FrameSettings(NamedTuple):
@@ -107,14 +118,14 @@ class TrainedRun(NamedTuple):
         dials = self.model.dials
         frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
         dials.stand_at(self.model.settings_of_frame(frame_index))
-        for dial in ("focus_position", "aperture", "exposure_stops"):
-            setting = getattr(shot, dial)
+        for dial, name in SETTINGS.items():
+            setting = getattr(shot, name)
             if setting is None:
                 continue
             try:
-                setattr(dials, dial, setting)
+                setattr(dials, name, setting)
             except ValueError as error:
-                raise ExportError(f"--{dial.replace('_', '-')} {setting:g}: {error}") from error
+                raise ExportError(f"{typed(dial, setting)}: {error}") from error
 
     def render(
         self,
