@@ -21,7 +21,8 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium (apt-get install chromium)"),
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium (apt-get install chromium-headless-shell, or chromium)"),
 ]
 
 

@@ -19,7 +19,10 @@ from PIL import Image
 
 from neucam_nerfstudio.viewer.facing_camera import MARGIN
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first is Chromium without what a desktop needs: half the processes, and none in the background."""
+
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 BROWSER_OPTIONS = [
     "--no-sandbox",  # root, as in a container, can't have one
     "--use-gl=angle",  # WebGL without a graphics card
@@ -29,7 +32,9 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_S = 300.0
+PATIENCE_S = 120.0
+ANSWER_S = 10.0
+END_S = 20.0
 CALM_FRAMES = """
 let drawings = new Map(), last = 0, time = performance.now();
 performance.now = () => time;
@@ -38,11 +43,11 @@ window.cancelAnimationFrame = id => drawings.delete(id);
 setInterval(() => {
     const due = drawings;
     drawings = new Map();
-    time += 25;
+    time += 50;
     for (const draw of due.values()) draw(time);
-}, 100);
+}, 200);
 """
-"""Draws ten times a second and takes that for forty. Without a graphics card, a page that draws as often as it can
+"""Draws five times a second and takes that for twenty. Without a graphics card, a page that draws as often as it can
 leaves the viewer no processor to render on, and one that finds itself slow draws coarser and coarser."""
 
 PICTURES_IN_TURN = """
@@ -111,8 +116,8 @@ class ViewerServer:
     def _answers(self) -> bool | None:
         assert self._process.poll() is None, f"{self._process.args[0]} ended:\n{self._log.read_text()}"
         try:
-            return urlopen(self._url).status == 200
-        except URLError:
+            return urlopen(self._url, timeout=ANSWER_S).status == 200
+        except (URLError, TimeoutError):
             return None
 
     def __enter__(self) -> ViewerServer:
@@ -120,7 +125,11 @@ class ViewerServer:
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @contextmanager
