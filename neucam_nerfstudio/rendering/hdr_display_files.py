@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,8 +93,27 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
         encoder = stream.codec_context
         encoder.color_primaries, encoder.color_trc = BT2020_PRIMARIES, PQ_TRANSFER
         encoder.colorspace, encoder.color_range = BT2020_MATRIX, ColorRange.MPEG
+        with _scheduled_as_before():
+            encoder.open()
         for frame in (picture, None):
             container.mux(stream.encode(frame))
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Takes back the real-time priority that SVT-AV1, run by root as in containers, gives its threads and the one that
+    opens it, which would hand it to every process it starts from then on: two busy ones stop a machine of two cores."""
+    if not hasattr(os, "sched_setscheduler"):  # Linux has it
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in map(int, os.listdir("/proc/self/task")):
+            with suppress(ProcessLookupError):  # it has ended
+                if os.sched_getscheduler(thread) == os.SCHED_FIFO:
+                    os.sched_setscheduler(thread, policy, parameters)
 
 
 def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> av.VideoFrame:

@@ -1,3 +1,5 @@
+import os
+
 import av
 import cv2
 import numpy as np
@@ -57,6 +59,14 @@ def test_png_holds_pq_values_and_says_so(tmp_path, light):
     header = (tmp_path / "hdr.png").read_bytes()[:80]
     assert header[header.index(b"cICP") + 4 :][:4] == bytes((9, 16, 0, 1))
     Image.open(tmp_path / "hdr.png").verify()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux schedules by policies")
+def test_avif_leaves_the_program_at_its_priority(tmp_path, light):
+    """SVT-AV1 raises the threads it finds itself in, and those it starts, to real time when root runs it."""
+    write_hdr_picture(tmp_path / "hdr.avif", light)
+    policies = {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    assert policies == {os.SCHED_OTHER}
 
 
 def test_avif_holds_pq_values_and_says_so(tmp_path, light):

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="the browser tests need Chromium (apt-get install chromium-headless-shell, or chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason="these need Chromium (apt-get install chromium-headless-shell)"),
 ]
 
 
