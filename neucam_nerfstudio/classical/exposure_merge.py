@@ -75,13 +75,15 @@ def merge_exposures(
     """Averages the log radiances that frames [height, width, 3] of one focus setting show, the surest most.
 
     Where a frame is saturated, those with more exposure are too, whatever their pixel values: JPEG compression leaves
-    white at a little less, which must not pass for light. They have no say there, channel by channel.
+    white at a little less, which must not pass for light. They have no say there, channel by channel. A channel that is
+    saturated in the darkest frame is at least as bright as the others: blown highlights are white, not of the colour of
+    the channel that saturates last.
 
     Returns:
         Natural log radiance, and its precision (1 / variance).
     """
     weighted_sum = weight_sum = precision_sum = np.float32(0)
-    unsaturated = np.True_
+    unsaturated, blown = np.True_, None
     darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
     for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
         has_say = unsaturated
@@ -92,7 +94,9 @@ def merge_exposures(
             weight_sum = weight_sum + trust * _look_up(table.weight, codes)
             precision_sum = precision_sum + has_say * _look_up(table.precision, codes)
             unsaturated = unsaturated & (codes < table.saturated_code)
-    return weighted_sum / weight_sum, precision_sum
+        blown = ~unsaturated if blown is None else blown
+    log_radiance = weighted_sum / weight_sum
+    return np.where(blown, log_radiance.max(-1, keepdims=True), log_radiance), precision_sum
 
 
 def look_up_radiance(

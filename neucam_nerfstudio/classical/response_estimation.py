@@ -18,6 +18,9 @@ TOE_LDR = 1 / 255
 SRGB_OFFSET = 0.055
 """From which the sRGB curve, above its straight toe, is a power of light."""
 
+GREATEST_CONTRAST = 2.0
+"""No response is steeper than the power of light with this exponent: what looks steeper is not known better."""
+
 SMOOTHNESS = 1e-3
 """Weight of the bends of a response beside the mean squared error of log radiance."""
 
@@ -28,6 +31,12 @@ CONTRAST_WEIGHT = 10.0
 FIRST_SHARES_WEIGHT = 1e-4
 """How firmly responses of unknown exposures are held to typical curves with a share from the first: with all of them
 free, stops shrink to hide what defocus and motion change."""
+
+LIKENESS = 0.3
+BRIGHTNESS_POWER = 8
+"""How firmly the channels' responses are held to one another, and the power of the pixel value with which that grows.
+Cameras let bright colours fade to white, so that the curve of the channel which is first at its end seems to bend more,
+and highlights would be of its colour."""
 
 TIE_BREAK = 1e-6
 """Weight that decides what neither pixels nor smoothness do: small corrections, small stops."""
@@ -75,15 +84,18 @@ def estimate_response(
     settings = np.arange(ldr.shape[1]) if exposure_index is None else np.unique(exposure_index, return_inverse=True)[1]
     curves = np.repeat(np.r_[np.zeros(NUM_CORRECTIONS), FIRST_SHARES][:, None], 3, axis=1)
     trust = np.ones_like(ldr)
-    for _ in range(REWEIGHTINGS):
+    least_slope = 1 / (GREATEST_CONTRAST * np.maximum(LDR_KNOTS, TOE_LDR)[:, None])
+    for iteration in range(REWEIGHTINGS):
         slope = np.gradient(_terms(LDR_KNOTS) @ curves, LDR_KNOTS, axis=0)
-        precision = 1 / np.maximum(slope, 0.1) ** 2
+        precision = 1 / np.maximum(slope, least_slope) ** 2
         weights = told * trust * np.einsum("mnck,kc->mnc", terms[..., :NUM_CORRECTIONS], precision)
         if exposure_stops is None:
-            curves, stops = _solve_both(terms, weights, settings)
+            solved, stops = _solve_both(terms, weights, settings)
         else:
             stops = np.asarray(exposure_stops, np.float64)
-            curves = _solve_curves(terms, weights, stops)
+            solved = _solve_curves(terms, weights, stops)
+        # All the way at first, then halfway: shadows that fit and shadows that are let go would take turns.
+        curves = solved if iteration == 0 else (curves + solved) / 2
         trust = trust_of(np.einsum("mnck,kc->mnc", terms, curves) - LN2 * stops[:, None], weights)
     return _tabulated(curves, half_step), stops
 
@@ -112,8 +124,12 @@ def _knot_shares(ldr):
 def _solve_curves(terms, weights, stops):
     """Shares of the terms, [terms, 3], for known exposures and fixed weights."""
     target = np.broadcast_to(LN2 * stops, weights.shape[:2])
-    equations = [normal_equations(terms[:, :, c], target, weights[..., c]) for c in range(3)]
-    return np.stack([np.linalg.solve(normal + _preferences(), right) for normal, right in equations], axis=-1)
+    normal, right_side = _preferences(), np.zeros(3 * NUM_TERMS)
+    for c in range(3):
+        curve = slice(c * NUM_TERMS, (c + 1) * NUM_TERMS)
+        of_channel, right_side[curve] = normal_equations(terms[:, :, c], target, weights[..., c])
+        normal[curve, curve] += of_channel
+    return np.linalg.solve(normal, right_side).reshape(3, NUM_TERMS).T
 
 
 def _solve_both(terms, weights, settings):
@@ -121,6 +137,7 @@ def _solve_both(terms, weights, settings):
     stops_rows = np.broadcast_to(-LN2 * np.eye(settings.max() + 1)[settings], (*weights.shape[:2], settings.max() + 1))
     unknowns = 3 * NUM_TERMS + stops_rows.shape[-1]
     normal, right_side = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+    normal[: 3 * NUM_TERMS, : 3 * NUM_TERMS] = _preferences()
     contrast = np.diff(_terms(np.array(MID_TONES)), axis=0)[0]
     others = NUM_CORRECTIONS + np.flatnonzero(np.equal(FIRST_SHARES, 0))
     for c in range(3):
@@ -128,7 +145,7 @@ def _solve_both(terms, weights, settings):
         columns = np.r_[curve, 3 * NUM_TERMS : unknowns]
         rows = np.concatenate([terms[:, :, c], stops_rows], axis=-1)
         normal[np.ix_(columns, columns)] += normal_equations(rows, np.zeros(rows.shape[:2]), weights[..., c])[0]
-        normal[np.ix_(curve, curve)] += _preferences() + CONTRAST_WEIGHT * np.outer(contrast, contrast)
+        normal[np.ix_(curve, curve)] += CONTRAST_WEIGHT * np.outer(contrast, contrast)
         normal[curve[others], curve[others]] += FIRST_SHARES_WEIGHT
         right_side[curve] = CONTRAST_WEIGHT * contrast * TYPICAL_GAMMA * np.log(MID_TONES[1] / MID_TONES[0])
     normal[3 * NUM_TERMS :, 3 * NUM_TERMS :] += TIE_BREAK * np.eye(stops_rows.shape[-1])
@@ -137,12 +154,17 @@ def _solve_both(terms, weights, settings):
 
 
 def _preferences():
-    """What is asked of an inverse response beside the pixels: a smooth correction, and middle grey at 0."""
+    """What is asked of inverse responses beside the pixels: a smooth correction, middle grey at 0, and channels that
+    resemble one another where they are bright; [3 terms, 3 terms]."""
     bend = np.diff(np.eye(NUM_CORRECTIONS), n=2, axis=0) * NUM_CORRECTIONS**1.5
-    preferences = TIE_BREAK * np.eye(NUM_TERMS)
-    preferences[:NUM_CORRECTIONS, :NUM_CORRECTIONS] += SMOOTHNESS * bend.T @ bend
+    of_channel = TIE_BREAK * np.eye(NUM_TERMS)
+    of_channel[:NUM_CORRECTIONS, :NUM_CORRECTIONS] += SMOOTHNESS * bend.T @ bend
     grey = _terms(np.array(0.5))
-    return preferences + np.outer(grey, grey)
+    of_channel += np.outer(grey, grey)
+    terms = _terms(LDR_KNOTS)
+    of_departure = LIKENESS * terms.T @ (terms * LDR_KNOTS[:, None] ** BRIGHTNESS_POWER) / len(LDR_KNOTS)
+    from_mean_of_channels = np.eye(3) - 1 / 3
+    return np.kron(np.eye(3), of_channel) + np.kron(from_mean_of_channels, of_departure)
 
 
 def _tabulated(curves, half_step):

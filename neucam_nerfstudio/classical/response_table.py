@@ -58,9 +58,14 @@ def tabulate_response(
     log_exposure_at_knots: Float[np.ndarray, "ldr_knots 3"],
     ldr_knots: Float[np.ndarray, " ldr_knots"] = LDR_KNOTS,
 ) -> ResponseTable:
-    """Turns log exposures at pixel values (made rising where they are not) into a table over log exposure."""
+    """Turns log exposures at pixel values into a table over log exposure, made rising where they are not.
+
+    Mid-tones keep their log exposures: what is made of the darkest knots, which are the least sure, shifts no others.
+    """
     steps = np.maximum(np.diff(log_exposure_at_knots, axis=0), LEAST_STEP)
-    rising = log_exposure_at_knots[:1] + np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    rising = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    middle = np.abs(ldr_knots - 0.5).argmin()
+    rising += log_exposure_at_knots[middle] - rising[middle]
     log_exposure = np.linspace(rising.min(), rising.max(), TABLE_SIZE)
     ldr = np.stack([np.interp(log_exposure, rising[:, c], ldr_knots) for c in range(3)], axis=-1)
     return ResponseTable(log_exposure.astype(np.float32), ldr.astype(np.float32))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-REWEIGHTINGS = 8
+REWEIGHTINGS = 12
 """How often samples are weighed anew by how well they agree."""
 
-ROBUST_DEVIATIONS = 3.0
+ROBUST_DEVIATIONS = 4.0
 """Samples farther off than this many typical deviations are let go."""
 
 USABLE_LDR = (1.5 / 255, 253 / 255)

@@ -28,6 +28,9 @@ SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE = 10_000, 5.0
 class LossWeights:
     """Weights of the terms of the training loss; a term of weight 0 is not computed."""
 
+    saturated_ldr: float = 252 / 255
+    """Photographs' pixel values from here on count as white, however bright the light: compression leaves white at a
+    little less, one channel more so than another (published: 1)."""
     random_mu_law: bool = False
     """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
     scene_variation_mult: float = 3e-4
@@ -66,7 +69,7 @@ def training_losses(
         batch: `image` like `ldr`, and `is_frame` where rays are padded with exposures that no frame has.
         ray_weights: On each ray's photographic error; None for 1.
     """
-    losses = {"photographs": _photographic_loss(weights.random_mu_law, ldr, batch, ray_weights)}
+    losses = {"photographs": _photographic_loss(weights, ldr, batch, ray_weights)}
     if weights.scene_variation_mult > 0 and isinstance(scene, GridScene):
         losses["scene_variation"] = weights.scene_variation_mult * scene.pyramid.total_variation()
     shared = scene.canonical if isinstance(scene, MovingScene) else scene
@@ -96,12 +99,15 @@ def reference_emphasis(
 
 
 def _photographic_loss(
-    random_mu_law: bool,
+    weights: LossWeights,
     ldr: Float[Tensor, "*rays 3"],
     batch: dict[str, Tensor],
     ray_weights: Float[Tensor, " rays"] | None,
 ) -> Float[Tensor, ""]:
-    error = reconstruction_error(ldr, batch["image"], draw_mu(ldr.device) if random_mu_law else None)
+    white, photographed = weights.saturated_ldr, batch["image"]
+    ldr = torch.where(photographed < white, ldr, ldr.clamp(max=white))
+    mu = draw_mu(ldr.device) if weights.random_mu_law else None
+    error = reconstruction_error(ldr, photographed.clamp(max=white), mu)
     if ray_weights is not None:
         error = error * ray_weights.reshape(-1, *[1] * (error.ndim - 1))
     if "is_frame" not in batch:

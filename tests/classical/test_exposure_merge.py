@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.exposure_merge import decoding_table, merge_exposures
-from neucam_nerfstudio.classical.response_table import LN2, srgb_response
+from neucam_nerfstudio.classical.response_table import LN2, srgb_response, tabulate_response
 
 GREY = np.log(0.2140)
 """Log exposure at which the sRGB response gives 0.5."""
@@ -46,6 +46,18 @@ def test_where_all_is_black_the_brightest_frame_bounds_radiance():
     dark, _ = merge([frame(0), frame(0)], [-3.0, 3.0])
     brightest, _ = merge([frame(0)], [3.0])
     assert dark == pytest.approx(float(brightest.mean()), abs=0.02)
+
+
+def test_a_channel_that_is_blown_in_the_darkest_frame_is_as_bright_as_the_others():
+    """Of a camera whose red is at its end two stops early: a blown sky would be green where green still tells."""
+    log_exposure = np.linspace(-8, 0, 512)
+    curves = np.stack([log_exposure - 2 * LN2, log_exposure, log_exposure], axis=-1)
+    early = tabulate_response(curves, np.linspace(0, 1, 512))
+    dark, bright = (decoding_table(np.dtype(np.uint8), stops, early, 1 / 255) for stops in (-3.0, 0.0))
+    red, green, blue = merge_exposures([frame((252, 240, 128))], [bright])[0][0, 0]
+    assert red == green > blue
+    red, green, _ = merge_exposures([frame((252, 240, 128)), frame((128, 160, 64))], [bright, dark])[0][0, 0]
+    assert red < green - LN2  # the darkest tells it
 
 
 def test_channels_keep_apart():

@@ -47,6 +47,18 @@ def test_samples_whose_light_changed_are_let_go():
     assert np.interp(LN2, table.log_exposure, table.ldr[:, 0]) == pytest.approx(2 / 3, abs=0.01)
 
 
+def test_bright_colours_that_fade_to_white_do_not_bend_a_channel():
+    """Of warm things, red is brightest, and fades first. Still, the three whitest values are of about equal light."""
+    random = np.random.default_rng(0)
+    radiance = np.exp(random.uniform(-4, 4, (400, 1, 1))) * np.array([1.0, 0.7, 0.4])
+    ldr = soft(radiance * 2.0 ** STOPS[:, None])
+    brightest, mean = ldr.max(-1, keepdims=True), ldr.mean(-1, keepdims=True)
+    fading = 0.8 * np.clip((brightest - 0.7) / 0.3, 0, 1) ** 2
+    faded = ldr + fading * (mean - ldr)
+    table, _ = estimate_response(faded, np.ones(faded.shape[:2], bool), STOPS)
+    assert np.ptp(table.inverse(np.array([0.98]))) < 0.15
+
+
 def test_frames_that_are_not_comparable_do_not_count():
     ldr, comparable = samples_of(soft, STOPS)
     ldr[:, 2] = 0.5

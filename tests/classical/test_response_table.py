@@ -22,6 +22,14 @@ def test_a_table_never_falls_and_spans_black_to_white(log_exposure_at_knots):
     assert np.allclose(table.ldr[0].min(), 0) and np.allclose(table.ldr[-1].max(), 1)
 
 
+def test_a_toe_that_falls_shifts_no_mid_tones():
+    log_exposure = np.linspace(-3, 3, len(LDR_KNOTS))[:, None].repeat(3, 1)
+    log_exposure[:4, 0] += [0, 8, 4, 0]
+    table = tabulate_response(log_exposure)
+    grey_and_light = LDR_KNOTS[[16, 24]]
+    np.testing.assert_allclose(table.inverse(grey_and_light), np.array([[0.0], [1.5]]).repeat(3, 1), atol=0.02)
+
+
 def test_srgb_response_at_hand_computed_values():
     table = srgb_response()
     for linear, ldr in ((0.2140, 0.5), (0.0331, 0.2), (1.0, 1.0)):
