@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, estimate_blur, estimate_sharpest_focus
+from neucam_nerfstudio.classical.exposure_merge import brightest_channel
 from neucam_nerfstudio.classical.focus_fusion import (
     channel_mean,
     fuse_by_contrast,
@@ -37,12 +38,21 @@ class FocusStack(NamedTuple):
     precision: Float[np.ndarray, "settings height width 3"]
 
 
-def complete_stack(log_radiance: np.ndarray, precision: np.ndarray) -> FocusStack:
-    """Fills what is black or saturated at one focus setting with the light that the other settings show there."""
+def complete_stack(
+    log_radiance: Float[np.ndarray, "settings height width 3"],
+    precision: Float[np.ndarray, "settings height width 3"],
+    blown: Bool[np.ndarray, "settings height width 3"],
+) -> FocusStack:
+    """Fills what is black or saturated at one focus setting with the light that the other settings show there.
+
+    A channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
+    channel that saturates last.
+    """
     everywhere = (log_radiance * precision).sum(0) / precision.sum(0)
     completed = np.empty_like(log_radiance)
-    for setting, own, own_precision in zip(completed, log_radiance, precision, strict=True):
+    for setting, own, own_precision, own_blown in zip(completed, log_radiance, precision, blown, strict=True):
         setting[:] = everywhere + _reliability(own_precision) * (own - everywhere)
+        np.copyto(setting, brightest_channel(setting)[..., None], where=own_blown)
     return FocusStack(completed, precision)
 
 

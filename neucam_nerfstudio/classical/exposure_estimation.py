@@ -94,7 +94,7 @@ def _stops_by_response(samples: FrameSamples, exposure_index, response):
         equations = [normal_equations(rows, -log_exposure[..., c], weights[..., c]) for c in range(3)]
         normal, right_side = (sum(parts) for parts in zip(*equations, strict=True))
         stops = np.linalg.solve(normal + TIE_BREAK * np.eye(num_settings), right_side)[settings]
-        trust = trust_of(log_exposure - LN2 * stops[:, None], weights)
+        trust = trust_of(log_exposure - LN2 * stops[:, None], precision, trust)
     return stops
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Shaped
 
-from neucam_nerfstudio.classical.pixel_values import code_values, to_codes
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
 
 BOUND_PRECISION = 1e-3
@@ -25,6 +25,20 @@ LEAST_TRUST = 0.03
 """Where other frames show more, pixel values this close to white give way to them down to the square of this trust: a
 response is least certain there. So do, down to this trust, the other channels of a pixel that is near white in one:
 cameras let colours fade to white, which no response by channel describes. Both would show as coloured rings."""
+
+
+class MergedExposures(NamedTuple):
+    """What the frames of one focus setting tell.
+
+    Attributes:
+        log_radiance: Natural log radiance.
+        precision: 1 / variance of it.
+        blown: Where the darkest frame is saturated: radiance is known from below alone.
+    """
+
+    log_radiance: Float[np.ndarray, "height width 3"]
+    precision: Float[np.ndarray, "height width 3"]
+    blown: Bool[np.ndarray, "height width 3"]
 
 
 class DecodingTable(NamedTuple):
@@ -66,21 +80,14 @@ def decoding_table(
     weight = precision * trust[:, None]
     weighted = weight * (log_exposure - LN2 * exposure_stops)
     tables = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
-    return DecodingTable(*tables, int(np.searchsorted(ldr, 1 - WHITE_MARGIN, side="right")), exposure_stops)
+    return DecodingTable(*tables, int(np.searchsorted(ldr, WHITE_LDR)), exposure_stops)
 
 
-def merge_exposures(
-    frames: Sequence[np.ndarray], tables: Sequence[DecodingTable]
-) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
+def merge_exposures(frames: Sequence[np.ndarray], tables: Sequence[DecodingTable]) -> MergedExposures:
     """Averages the log radiances that frames [height, width, 3] of one focus setting show, the surest most.
 
     Where a frame is saturated, those with more exposure are too, whatever their pixel values: JPEG compression leaves
-    white at a little less, which must not pass for light. They have no say there, channel by channel. A channel that is
-    saturated in the darkest frame is at least as bright as the others: blown highlights are white, not of the colour of
-    the channel that saturates last.
-
-    Returns:
-        Natural log radiance, and its precision (1 / variance).
+    white at a little less, which must not pass for light. They have no say there, channel by channel.
     """
     weighted_sum = weight_sum = precision_sum = np.float32(0)
     unsaturated, blown = np.True_, None
@@ -89,14 +96,14 @@ def merge_exposures(
         has_say = unsaturated
         for table, frame in equally_exposed:
             codes = to_codes(frame)
-            trust = has_say * _look_up(table.trust, _brightest_channel(codes))[..., None]
+            trust = has_say * _look_up(table.trust, brightest_channel(codes))[..., None]
             weighted_sum = weighted_sum + trust * _look_up(table.weighted_log_radiance, codes)
             weight_sum = weight_sum + trust * _look_up(table.weight, codes)
             precision_sum = precision_sum + has_say * _look_up(table.precision, codes)
             unsaturated = unsaturated & (codes < table.saturated_code)
         blown = ~unsaturated if blown is None else blown
-    log_radiance = weighted_sum / weight_sum
-    return np.where(blown, log_radiance.max(-1, keepdims=True), log_radiance), precision_sum
+    np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
+    return MergedExposures(weighted_sum / weight_sum, precision_sum, blown)
 
 
 def look_up_radiance(
@@ -105,15 +112,16 @@ def look_up_radiance(
     """Natural log radiance that one frame [height, width, 3] shows, and its weight beside other frames'."""
     codes = to_codes(frame)
     log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
-    return log_radiance, _look_up(table.weight, codes) * _look_up(table.trust, _brightest_channel(codes))[..., None]
+    return log_radiance, _look_up(table.weight, codes) * _look_up(table.trust, brightest_channel(codes))[..., None]
 
 
 def _exposure_stops(table_and_frame):
     return table_and_frame[0].exposure_stops
 
 
-def _brightest_channel(codes):
-    return np.maximum(np.maximum(codes[..., 0], codes[..., 1]), codes[..., 2])
+def brightest_channel(picture: Shaped[np.ndarray, "*size 3"]) -> Shaped[np.ndarray, "*size"]:
+    """The greatest of the channels; several times faster than a maximum over the last axis."""
+    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
 
 
 def _look_up(table, codes):

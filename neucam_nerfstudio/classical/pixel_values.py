@@ -15,6 +15,9 @@ NOISE_BLOCK = 9
 LEAST_NOISE = 0.3 / 255
 """Rounding to 8 bit alone deviates by this much."""
 
+WHITE_LDR = 251.5 / 255
+"""Pixel values from here on are white: compression leaves it a little short of 1, one channel more so than another."""
+
 HALF_STEP_OF_8_BIT, HALF_STEP_OF_16_BIT = 1 / 512, 1 / 131072
 
 

@@ -19,7 +19,7 @@ SRGB_OFFSET = 0.055
 """From which the sRGB curve, above its straight toe, is a power of light."""
 
 GREATEST_CONTRAST = 2.0
-"""No response is steeper than the power of light with this exponent: what looks steeper is not known better."""
+"""Pixel values count as if no response were steeper than light to this power: what looks so is not known better."""
 
 SMOOTHNESS = 1e-3
 """Weight of the bends of a response beside the mean squared error of log radiance."""
@@ -32,11 +32,12 @@ FIRST_SHARES_WEIGHT = 1e-4
 """How firmly responses of unknown exposures are held to typical curves with a share from the first: with all of them
 free, stops shrink to hide what defocus and motion change."""
 
-LIKENESS = 0.3
+LIKENESS = 0.1
+"""How firmly the channels' responses are held to one another at white. Cameras let bright colours fade to white, so the
+curve of the channel which is first at its end seems to bend more, and highlights would be of its colour."""
+
 BRIGHTNESS_POWER = 8
-"""How firmly the channels' responses are held to one another, and the power of the pixel value with which that grows.
-Cameras let bright colours fade to white, so that the curve of the channel which is first at its end seems to bend more,
-and highlights would be of its colour."""
+"""Of the pixel value, with which that grows."""
 
 TIE_BREAK = 1e-6
 """Weight that decides what neither pixels nor smoothness do: small corrections, small stops."""
@@ -85,18 +86,15 @@ def estimate_response(
     curves = np.repeat(np.r_[np.zeros(NUM_CORRECTIONS), FIRST_SHARES][:, None], 3, axis=1)
     trust = np.ones_like(ldr)
     least_slope = 1 / (GREATEST_CONTRAST * np.maximum(LDR_KNOTS, TOE_LDR)[:, None])
-    for iteration in range(REWEIGHTINGS):
-        slope = np.gradient(_terms(LDR_KNOTS) @ curves, LDR_KNOTS, axis=0)
-        precision = 1 / np.maximum(slope, least_slope) ** 2
-        weights = told * trust * np.einsum("mnck,kc->mnc", terms[..., :NUM_CORRECTIONS], precision)
+    for _ in range(REWEIGHTINGS):
+        slope = np.maximum(np.gradient(_terms(LDR_KNOTS) @ curves, LDR_KNOTS, axis=0), least_slope)
+        precision = told * np.einsum("mnck,kc->mnc", terms[..., :NUM_CORRECTIONS], 1 / slope**2)
         if exposure_stops is None:
-            solved, stops = _solve_both(terms, weights, settings)
+            curves, stops = _solve_both(terms, precision * trust, settings)
         else:
             stops = np.asarray(exposure_stops, np.float64)
-            solved = _solve_curves(terms, weights, stops)
-        # All the way at first, then halfway: shadows that fit and shadows that are let go would take turns.
-        curves = solved if iteration == 0 else (curves + solved) / 2
-        trust = trust_of(np.einsum("mnck,kc->mnc", terms, curves) - LN2 * stops[:, None], weights)
+            curves = _solve_curves(terms, precision * trust, stops)
+        trust = trust_of(np.einsum("mnck,kc->mnc", terms, curves) - LN2 * stops[:, None], precision, trust)
     return _tabulated(curves, half_step), stops
 
 

@@ -60,7 +60,7 @@ def tabulate_response(
 ) -> ResponseTable:
     """Turns log exposures at pixel values into a table over log exposure, made rising where they are not.
 
-    Mid-tones keep their log exposures: what is made of the darkest knots, which are the least sure, shifts no others.
+    Middle grey keeps its log exposure: what is made of the darkest knots, which are the least sure, shifts no others.
     """
     steps = np.maximum(np.diff(log_exposure_at_knots, axis=0), LEAST_STEP)
     rising = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])

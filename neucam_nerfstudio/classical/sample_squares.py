@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-REWEIGHTINGS = 12
+from neucam_nerfstudio.classical.pixel_values import LEAST_NOISE, WHITE_LDR
+
+REWEIGHTINGS = 8
 """How often samples are weighed anew by how well they agree."""
 
-ROBUST_DEVIATIONS = 4.0
+ROBUST_DEVIATIONS = 5.0
 """Samples farther off than this many typical deviations are let go."""
 
-USABLE_LDR = (1.5 / 255, 253 / 255)
+USABLE_LDR = (1.5 / 255, WHITE_LDR)
 """Pixel values outside are taken for black or saturated: they tell nothing of response and exposure."""
 
 
@@ -48,10 +50,19 @@ def weighted_mean(
 
 
 def trust_of(
-    log_radiance: Float[np.ndarray, "samples frames 3"], weights: Float[np.ndarray, "samples frames 3"]
+    log_radiance: Float[np.ndarray, "samples frames 3"],
+    precision: Float[np.ndarray, "samples frames 3"],
+    trust: Float[np.ndarray, "samples frames 3"],
 ) -> Float[np.ndarray, "samples frames 3"]:
-    """Geman-McClure weights: a sample that disagrees with the others by several deviations counts little."""
-    error = np.sqrt(weights) * (log_radiance - weighted_mean(log_radiance, weights))
-    used = np.abs(error[weights > 0])
-    deviation = 1.4826 * np.median(used) + 1e-6 if used.size else 1.0
+    """Geman-McClure weights: a sample that disagrees with the others by several deviations counts little.
+
+    Args:
+        log_radiance: What each frame shows of a sample, natural log.
+        precision: 1 / variance of that by noise alone, 0 where a frame tells nothing.
+        trust: As found before. It says whom the others are compared with; judged is each by its precision, or what was
+            let go would look good the next time.
+    """
+    error = np.sqrt(precision) * (log_radiance - weighted_mean(log_radiance, precision * trust))
+    used = np.abs(error[precision > 0])
+    deviation = max(1.4826 * np.median(used), LEAST_NOISE) if used.size else 1.0
     return 1 / (1 + (error / (ROBUST_DEVIATIONS * deviation)) ** 2) ** 2

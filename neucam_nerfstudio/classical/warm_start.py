@@ -159,8 +159,7 @@ class _StackMerger:
     def _merge(self, frames) -> FocusStack:
         settings = [np.flatnonzero(self.focus_index == index) for index in np.unique(self.focus_index)]
         merged = [merge_exposures([frames[i] for i in s], [self.tables[i] for i in s]) for s in settings]
-        log_radiance, precision = (np.stack(part) for part in zip(*merged, strict=True))
-        return complete_stack(log_radiance, precision)
+        return complete_stack(*(np.stack(part) for part in zip(*merged, strict=True)))
 
 
 def _fuse(merger: _StackMerger):

@@ -19,6 +19,7 @@ from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamCon
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
+# Responses start as the photographs tell them. Learning faster, they bend to errors that are not theirs.
 LEARNING_RATES = {
     **{"scene": 4e-3, "motion": 1e-1, "opacity": 5e-2},
     **{"blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 1e-3},
@@ -124,7 +125,7 @@ def _published(
         **{"scene": "siren", "blur": "neural-kernel-9", "mixing": "log-light"},
         **{"exposures": "bounded", "response": "neural-curve", "start_from_classical": False},
     }
-    weights = LossWeights(saturated_ldr=1.0, unit_exposure_mult=1.0, falling_response_mult=33.3, **(losses or {}))
+    weights = LossWeights(white_ldr=1.0, unit_exposure_mult=1.0, falling_response_mult=33.3, **(losses or {}))
     optimizers = {
         group: {"optimizer": AdamOptimizerConfig(lr=PUBLISHED_LEARNING_RATE), "scheduler": (schedules or {}).get(group)}
         for group in PUBLISHED_GROUPS

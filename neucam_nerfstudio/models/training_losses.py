@@ -12,6 +12,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.published.losses import draw_mu, falling_response, reconstruction_error, unit_exposure_error
 from neucam_nerfstudio.published.response_samples import draw_log_exposures
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -26,11 +27,11 @@ SLOPE_SAMPLES, SLOPE_MAX_LOG_RADIANCE = 10_000, 5.0
 
 @dataclass
 class LossWeights:
-    """Weights of the terms of the training loss; a term of weight 0 is not computed."""
+    """Weights of the terms of the training loss; a term of weight 0 is not computed. And what counts as white."""
 
-    saturated_ldr: float = 252 / 255
-    """Photographs' pixel values from here on count as white, however bright the light: compression leaves white at a
-    little less, one channel more so than another (published: 1)."""
+    white_ldr: float = WHITE_LDR
+    """Where photographs have this pixel value or more, any light that develops to as much explains them (published: 1,
+    which takes all pixel values as they are)."""
     random_mu_law: bool = False
     """Add a mu-law image with random mu to both sides of the photographic error, so that shadows weigh more."""
     scene_variation_mult: float = 3e-4
@@ -104,7 +105,7 @@ def _photographic_loss(
     batch: dict[str, Tensor],
     ray_weights: Float[Tensor, " rays"] | None,
 ) -> Float[Tensor, ""]:
-    white, photographed = weights.saturated_ldr, batch["image"]
+    white, photographed = weights.white_ldr, batch["image"]
     ldr = torch.where(photographed < white, ldr, ldr.clamp(max=white))
     mu = draw_mu(ldr.device) if weights.random_mu_law else None
     error = reconstruction_error(ldr, photographed.clamp(max=white), mu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,17 +94,17 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
         encoder = stream.codec_context
         encoder.color_primaries, encoder.color_trc = BT2020_PRIMARIES, PQ_TRANSFER
         encoder.colorspace, encoder.color_range = BT2020_MATRIX, ColorRange.MPEG
-        with _scheduled_as_before():
+        with scheduled_as_before():
             encoder.open()
         for frame in (picture, None):
             container.mux(stream.encode(frame))
 
 
 @contextmanager
-def _scheduled_as_before() -> Iterator[None]:
-    """Takes back the real-time priority that SVT-AV1, run by root as in containers, gives its threads and the one that
-    opens it, which would hand it to every process it starts from then on: two busy ones stop a machine of two cores."""
-    if not hasattr(os, "sched_setscheduler"):  # Linux has it
+def scheduled_as_before() -> Iterator[None]:
+    """Undoes SVT-AV1's real-time priority. As root, the encoder raises its threads and the one that opens it, and every
+    process started later inherits that: two busy ones stop a machine of two cores."""
+    if sys.platform != "linux":
         yield
         return
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)

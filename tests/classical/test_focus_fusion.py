@@ -75,14 +75,25 @@ def test_sharpening_leaves_noise_alone(view):
 def test_a_setting_that_shows_nothing_takes_the_light_of_the_others():
     log_radiance = np.stack([np.full((4, 4, 3), 7.0), np.full((4, 4, 3), 1.0)]).astype(np.float32)
     precision = np.stack([np.full((4, 4, 3), 1e-6), np.full((4, 4, 3), 1e4)]).astype(np.float32)
-    completed = complete_stack(log_radiance, precision)
+    completed = complete_stack(log_radiance, precision, np.zeros(precision.shape, bool))
     assert np.allclose(completed.log_radiance, 1.0, atol=0.02)
+
+
+def test_a_blown_channel_is_at_least_as_bright_as_the_others():
+    """Red is blown at the first of two focus settings, and dark at the other, which sees the place out of focus."""
+    log_radiance = np.float32([[2.0, 1.5, 1.0], [0.5, 1.5, 1.0]])[:, None, None]
+    precision = np.float32([[1e-3, 1e4, 1e4], [1e4, 1e4, 1e4]])[:, None, None]
+    blown = np.array([[True, False, False], [False, False, False]])[:, None, None]
+    completed = complete_stack(log_radiance, precision, blown)
+    assert np.allclose(completed.log_radiance[:, 0, 0], [[1.5, 1.5, 1.0], [0.5, 1.5, 1.0]], atol=0.01)
+    sure = complete_stack(log_radiance[:1], precision[:1], blown[:1])
+    assert np.allclose(sure.log_radiance, log_radiance[:1])
 
 
 def test_all_steps_together_find_radiance_and_focus(view):
     seen = view.seen(SIGMA)
     precision = np.broadcast_to(np.float32([1e4, 2e4, 3e4])[:, None, None, None], seen.shape)
-    sharp, focus, told = fuse_stack(complete_stack(np.log(seen), precision), SIGMA)
+    sharp, focus, told = fuse_stack(complete_stack(np.log(seen), precision, np.zeros(seen.shape, bool)), SIGMA)
     assert view.log_error(sharp) < 0.5 * min(view.log_error(np.log(image)) for image in seen)
     assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
     np.testing.assert_array_equal(told, 1e4 * (1 + np.rint(focus).clip(0, 2)))

@@ -121,6 +121,7 @@ def test_paper_twins_have_the_published_settings(name):
     assert (model.mixing, model.exposures, model.response) == ("log-light", "bounded", "neural-curve")
     assert not model.start_from_classical and not config.pipeline.datamanager.develop_all_exposures
     assert (model.losses.unit_exposure_mult, model.losses.falling_response_mult) == (1.0, 33.3)
+    assert model.losses.white_ldr == 1.0
     assert model.losses.random_mu_law == (name in ("neucam-paper", "neucam-hdr-paper"))
     assert {group["optimizer"].lr for group in config.optimizers.values()} == {1e-4}
 

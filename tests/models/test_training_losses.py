@@ -21,7 +21,7 @@ from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 SIZE = (4, 6)
-NONE = LossWeights(**{f.name: type(f.default)(f.name == "saturated_ldr") for f in dataclasses.fields(LossWeights)})
+NONE = LossWeights(**{f.name: type(f.default)(0) for f in dataclasses.fields(LossWeights)} | {"white_ldr": 1.0})
 BATCH = {"image": torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.6]])}
 LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
 ERROR = 4 * (0.1**2 + 0.3**2) / 6
@@ -61,7 +61,7 @@ def test_white_is_a_bound():
     """Photographs at 0.9 and more: light that gives 0.9 or more explains them, and less does not."""
     ldr = torch.tensor([[0.95, 1.0, 0.7], [0.95, 0.8, 0.8]]).requires_grad_()
     batch = {"image": torch.tensor([[0.9, 0.95, 0.95], [0.8, 0.8, 0.8]])}
-    loss = training_losses(weights(saturated_ldr=0.9), GridScene(*SIZE), camera(), ldr, batch)["photographs"]
+    loss = training_losses(weights(white_ldr=0.9), GridScene(*SIZE), camera(), ldr, batch)["photographs"]
     loss.backward()
     assert loss.item() == pytest.approx(4 * (0.2**2 + 0.15**2) / 6)
     assert ldr.grad.sign().tolist() == [[0, 0, -1], [1, 0, 0]]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
@@ -33,8 +32,11 @@ BROWSER_OPTIONS = [
     "--disable-sync",
 ]
 PATIENCE_S = 120.0
-ANSWER_S = 10.0
-END_S = 20.0
+"""For whatever is waited for, on a busy machine."""
+
+ANSWER_S, END_S = 10.0, 20.0
+"""For one answer of a server, and for its end before it is killed."""
+
 CALM_FRAMES = """
 let drawings = new Map(), last = 0, time = performance.now();
 performance.now = () => time;
@@ -117,7 +119,7 @@ class ViewerServer:
         assert self._process.poll() is None, f"{self._process.args[0]} ended:\n{self._log.read_text()}"
         try:
             return urlopen(self._url, timeout=ANSWER_S).status == 200
-        except (URLError, TimeoutError):
+        except OSError:  # nothing listens yet, or not well
             return None
 
     def __enter__(self) -> ViewerServer:
