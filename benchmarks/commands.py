@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.capture.photographs import natural_order
+from neucam_nerfstudio.imaging.photographs import natural_order
 
 RUN = "run"
 """Stands where nerfstudio puts a time stamp in the path of a run."""

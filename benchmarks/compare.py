@@ -39,7 +39,7 @@ from benchmarks.compare_contenders import (
 from benchmarks.compare_page import Crop, Line, Picture, Section, choose_crops, picture_line, result_line, write_page
 from benchmarks.compare_scores import Judge
 from benchmarks.results_table import COST_COLUMNS, HDR_COLUMNS, Result, Table, number, score_column
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
 COLUMNS = (
@@ -81,7 +81,7 @@ class Compare:
 
         Raises:
             SystemExit: There is nothing to compare on, or a checkpoint is given for several captures.
-            CaptureError: A capture cannot be used.
+            NeucamError: A capture cannot be used.
         """
         if not self.captures:
             raise SystemExit("No capture is given. Name at least one folder of photographs or video file.")
@@ -209,5 +209,5 @@ def ground_truth(judge: Judge) -> dict[str, Picture]:
 if __name__ == "__main__":
     try:
         tyro.cli(Compare).main()
-    except CaptureError as capture_error:
+    except NeucamError as capture_error:
         raise SystemExit(str(capture_error)) from capture_error

@@ -19,10 +19,10 @@ from benchmarks.moving_classical import eight_bit
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.ground_truth import read_sharp
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.models.frame_settings import exposures_differ
-from neucam_nerfstudio.rendering.image_files import write_image
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 Method = Literal["neucam", "neucam-multifocus", "neucam-hdr", "neucam-deblur", "neucam-hdr-video"]
 FRAME_KINDS: dict[str, FrameKind] = {
@@ -112,7 +112,7 @@ def open_subject(data: Path, method: Method | None) -> Subject:
     """Reads a capture; without a method its photographs tell which: they are of a still scene then.
 
     Raises:
-        CaptureError: The capture cannot be used.
+        NeucamError: The capture cannot be used.
     """
     capture = load_capture(data.resolve(), frames=FRAME_KINDS.get(method, "settings"))
     if method is None:

@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from benchmarks.results_table import Column, Result, machine
 from neucam_nerfstudio.evaluation.fusion_metrics import grey
-from neucam_nerfstudio.rendering.file_writing import written_whole
-from neucam_nerfstudio.rendering.image_files import quantised
+from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.imaging.image_files import quantised
 
 TEMPLATE = Path(__file__).with_name("compare_page.html.j2")
 NUM_CROPS = 3

@@ -26,9 +26,9 @@ from benchmarks.results_table import HDR_COLUMNS, Result, Table, number
 from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.imaging.image_files import write_image
+from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.method_configs.methods import neucam
-from neucam_nerfstudio.rendering.image_files import write_image
-from neucam_nerfstudio.rendering.radiance_files import write_radiance
 
 RAYS = neucam.config.pipeline.datamanager.train_num_rays_per_batch
 """That `neucam` draws a step."""

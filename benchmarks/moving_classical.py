@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.classical.motion.optical_flow import follow
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 SMOOTHNESS = 10.0
 """Weight of a smooth response in OpenCV's calibration: its default."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.rendering.image_files import write_image
+from neucam_nerfstudio.imaging.image_files import write_image
 
 EXPOSURE_FILE = "exposure.txt"
 

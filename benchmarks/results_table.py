@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.imaging.file_writing import written_whole
 
 
 @dataclass(frozen=True)

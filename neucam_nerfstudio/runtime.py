@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 WARNINGS_OF_DEPENDENCIES = (
     (FutureWarning, r"`torch\.jit\.script` is deprecated"),
@@ -39,11 +39,11 @@ def prepare() -> None:
 
 
 def say_capture_errors_plainly() -> None:
-    """Lets a command that ends with a `CaptureError` print its message alone: where our code was is of no use then."""
+    """Lets a command that ends with a `NeucamError` print its message alone: where our code was is of no use then."""
     otherwise = sys.excepthook
 
     def say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if isinstance(error, CaptureError):
+        if isinstance(error, NeucamError):
             print(f"Error: {error}", file=sys.stderr)
         else:
             otherwise(kind, error, traceback)

@@ -1,9 +1,12 @@
-"""What tests of several rooms share: a small real capture, and nerfstudio's global state cleared."""
+"""What tests of several rooms share: a small real capture, photographs and videos that tests write themselves, and
+nerfstudio's global state cleared."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,8 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from neucam_nerfstudio.capture.capture import Capture
+
+Writer = Callable[..., Path]
 
 # A busy machine is no failure: examples may take as long as they take.
 settings.register_profile("patient", deadline=None)
@@ -64,3 +69,154 @@ def no_event_writers_of_earlier_runs():
     yield
     if writer := sys.modules.get("nerfstudio.utils.writer"):
         writer.EVENT_WRITERS.clear()
+
+
+@pytest.fixture
+def write_grey(tmp_path: Path) -> Writer:
+    """Writes `name` as an evenly grey picture: `write_grey("a.png", value=40, size=(6, 8))`."""
+    from PIL import Image
+
+    def write(name: str, value: int = 100, size: tuple[int, int] = (6, 8)) -> Path:
+        Image.fromarray(np.full((*size, 3), value, np.uint8)).save(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def write_jpeg_with_exif(tmp_path: Path) -> Writer:
+    """Writes a JPEG as a camera does: `write_jpeg_with_exif("a.jpg", 100, time_s="1/8", f_number=8, iso=100)`.
+
+    Instead of an even grey it can be a picture, `[height, width, 3]` uint8.
+    """
+    from PIL import Image
+    from PIL.TiffImagePlugin import IFDRational
+
+    exposure_ifd, tag_of = 0x8769, {"time_s": 0x829A, "f_number": 0x829D, "iso": 0x8827, "distance_m": 0x9206}
+
+    def write(name: str, value: int | np.ndarray = 100, **settings: object) -> Path:
+        exif = Image.Exif()
+        for setting, amount in settings.items():
+            exact = Fraction(str(amount))
+            rational = IFDRational(exact.numerator, exact.denominator)
+            exif.get_ifd(exposure_ifd)[tag_of[setting]] = int(exact) if setting == "iso" else rational
+        pixels = value if isinstance(value, np.ndarray) else np.full((6, 8, 3), value, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name, exif=exif, quality=95)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def write_dng(tmp_path: Path) -> Writer:
+    """Writes an RGGB Bayer mosaic of 14 bits as a DNG: the smallest RAW file that LibRaw develops.
+
+    `neutral` are the shares of R, G and B that a grey thing gives, of which the white balance is the inverse.
+    """
+    import tifffile
+
+    def ratios(values: list[float]) -> list[int]:
+        return [part for value in values for part in (round(value * 1000), 1000)]
+
+    def write(
+        name: str, mosaic: np.ndarray, orientation: int = 1, neutral: tuple[float, float, float] | None = (1, 1, 1)
+    ) -> Path:
+        tags = [
+            (50706, "B", 4, (1, 4, 0, 0), True),  # DNGVersion
+            (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
+            (33422, "B", 4, (0, 1, 1, 2), True),  # CFAPattern: RGGB
+            (50708, "s", 0, "Test Camera", True),  # UniqueCameraModel
+            (50721, "2i", 9, ratios([1, 0, 0, 0, 1, 0, 0, 0, 1]), True),  # ColorMatrix1
+            *([(50728, "2I", 3, ratios(neutral), True)] if neutral else []),  # AsShotNeutral
+            (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
+            (50714, "H", 1, 0, True),  # BlackLevel
+            (50717, "I", 1, 16383, True),  # WhiteLevel
+            (274, "H", 1, orientation, True),
+        ]
+        path = tmp_path / name
+        tifffile.imwrite(path, mosaic.astype(np.uint16), photometric=32803, extratags=tags, metadata=None)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_raf(tmp_path: Path) -> Writer:
+    """Writes a Bayer mosaic of 12 bits as Fujifilm's cameras do, with EXIF in its preview, where LibRaw finds it.
+
+    Shutter time 1/8 s, f/5.6, ISO 200.
+    """
+    import io
+    import struct
+
+    from PIL import Image
+    from PIL.TiffImagePlugin import IFDRational
+
+    def preview() -> bytes:
+        exif = Image.Exif()
+        exif[271], exif[272] = "FUJIFILM", "X-Test"
+        exif.get_ifd(0x8769).update({0x829A: IFDRational(1, 8), 0x829D: IFDRational(28, 5), 0x8827: 200})
+        file = io.BytesIO()
+        Image.new("RGB", (16, 16)).save(file, "jpeg", exif=exif)
+        return b"\xff\xd8" + file.getvalue()[file.getvalue().index(b"\xff\xe1") :]
+
+    def write(name: str, mosaic: np.ndarray) -> Path:
+        size = struct.pack(">2H", *mosaic.shape)
+        fields = {
+            0x100: size,
+            0x121: size,
+            0x2FF0: struct.pack(">4H", 1024, 2048, 1024, 1536),
+        }  # white balance: G R G B
+        fields_part = struct.pack(">I", len(fields)) + b"".join(
+            struct.pack(">2H", tag, len(value)) + value for tag, value in fields.items()
+        )
+        parts = [preview(), fields_part, mosaic.astype(">u2").tobytes() + bytes(64)]
+        header = bytearray(b"FUJIFILMCCD-RAW 0201FF383501X-Test".ljust(60, b"\0") + b"0100".ljust(88, b"\0"))
+        offset = len(header)
+        for place, part in zip((84, 92, 100), parts, strict=True):
+            struct.pack_into(">2I", header, place, offset, len(part))
+            offset += len(part)
+        (tmp_path / name).write_bytes(bytes(header) + b"".join(parts))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def write_video(tmp_path: Path) -> Writer:
+    """Writes a video: `write_video("clip.webm", codec="libvpx-vp9", num_frames=12, fps=30)`.
+
+    The square at the upper left of frame i has the value 20 + 15 i, the rest of the picture is a grey ramp. It is shown
+    at `shown_at[i]` / fps seconds, by default at i / fps.
+    """
+    import av
+
+    def picture(index: int, height: int, width: int) -> av.VideoFrame:
+        pixels = np.tile(np.linspace(60, 200, width).astype(np.uint8)[None, :, None], (height, 1, 3))
+        pixels[: height // 3, : width // 4] = (20 + 15 * index) % 256
+        return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+
+    def write(
+        name: str,
+        codec: str = "libx264",
+        pixel_format: str = "yuv420p",
+        num_frames: int = 12,
+        size: tuple[int, int] = (48, 64),
+        fps: int = 30,
+        options: dict[str, str] | None = None,
+        muxer: dict[str, str] | None = None,
+        shown_at: Sequence[int] | None = None,
+    ) -> Path:
+        with av.open(str(tmp_path / name), "w", options=muxer or {}) as container:
+            stream = container.add_stream(codec, rate=fps, options=options or {})
+            (stream.height, stream.width), stream.pix_fmt = size, pixel_format
+            container.start_encoding()
+            for index in range(num_frames):
+                frame = picture(index, *size)
+                if shown_at is not None:
+                    frame.pts, frame.time_base = shown_at[index], Fraction(1, fps)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return tmp_path / name
+
+    return write

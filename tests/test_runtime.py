@@ -92,10 +92,10 @@ def test_only_warnings_about_nerfstudio_s_own_code_are_silenced(category, messag
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [("CaptureError('desk: empty')", "Error: desk: empty\n"), ("ValueError('x')", None)]
+    ("error", "said"), [("NeucamError('desk: empty')", "Error: desk: empty\n"), ("ValueError('x')", None)]
 )
 def test_only_capture_errors_are_said_without_a_traceback(error, said):
-    script = f"from neucam_nerfstudio.capture.errors import CaptureError\nraise {error}"
+    script = f"from neucam_nerfstudio.errors import NeucamError, NeucamError\nraise {error}"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr == said if said else "Traceback" in ended.stderr

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.capture.registration import (
     PixelMap,
     at_full_size,
@@ -26,6 +25,7 @@ from neucam_nerfstudio.capture.registration import (
     estimate_similarity,
     shows_detail,
 )
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 AlignChoice = Literal["auto", "off"]
 

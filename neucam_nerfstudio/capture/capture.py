@@ -10,20 +10,20 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.breathing import AlignChoice, StillFrames, align_photographs, alignment_note
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import gather_evidence
-from neucam_nerfstudio.capture.exif import orientation_hint
 from neucam_nerfstudio.capture.frame_pixels import check_not_identical
 from neucam_nerfstudio.capture.frame_selection import FrameChoice, FrameSplit, select_frames
 from neucam_nerfstudio.capture.frame_settings import FrameKind, FrameSettings, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.frame_source import open_source
 from neucam_nerfstudio.capture.frame_times import mean_rate, spread_times, uneven_note
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
-from neucam_nerfstudio.capture.photographs import hold_linear_light
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import FrameFlow, SideMaps, find_side_maps
 from neucam_nerfstudio.capture.split_pixels import SplitPixels, read_pixels
 from neucam_nerfstudio.capture.still_pictures import StillPictures
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import orientation_hint
+from neucam_nerfstudio.imaging.photographs import hold_linear_light
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ def load_capture(
         align: Whether photographs of a still scene are aligned to the reference frame where focusing moves the picture.
 
     Raises:
-        CaptureError: The capture cannot be used; the message says why and what to do.
+        NeucamError: The capture cannot be used; the message says why and what to do.
     """
     source = open_source(data)
     if len(source.paths) < 2:
-        raise CaptureError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
+        raise NeucamError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
     moves = frames == "moments"
     evidence = gather_evidence(source, moves)
     which = FrameChoice(train_frames, eval_frames, eval_every, frame_range, frame_stride)

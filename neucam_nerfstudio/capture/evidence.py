@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from neucam_nerfstudio.capture.exif import exposure_stops, focus_dioptres, unread_note
 from neucam_nerfstudio.capture.exif_check import contradiction_by_names, contradiction_by_pictures
 from neucam_nerfstudio.capture.exposure_file import EXPOSURE_FILE_NAME, read_exposure_values, stops_of_frames
 from neucam_nerfstudio.capture.frame_names import settings_from_names
 from neucam_nerfstudio.capture.frame_source import FrameSource
 from neucam_nerfstudio.capture.settings import ExposureLevels, ExposureSource, LearnChoice
 from neucam_nerfstudio.capture.still_pictures import StillPictures
+from neucam_nerfstudio.imaging.exif import exposure_stops, focus_dioptres, unread_note
 
 Value = TypeVar("Value")
 
@@ -88,7 +88,7 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
         moves: Whether they are moments of a scene that moves.
 
     Raises:
-        CaptureError: Names are inconsistent, or `exposure.txt` is unusable.
+        NeucamError: Names are inconsistent, or `exposure.txt` is unusable.
     """
     focus_numbers, exposure_numbers, names_note = settings_from_names(frames.paths)
     exposure_file = frames.folder / EXPOSURE_FILE_NAME

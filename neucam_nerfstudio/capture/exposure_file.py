@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import ranks
+from neucam_nerfstudio.errors import NeucamError
 
 EXPOSURE_FILE_NAME = "exposure.txt"
 MAX_STOPS = 30.0
@@ -22,18 +22,16 @@ def read_exposure_values(path: Path) -> list[float]:
         Stops; +1 is twice the light.
 
     Raises:
-        CaptureError: The file is empty, or a line is not one finite number of stops.
+        NeucamError: The file is empty, or a line is not one finite number of stops.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise CaptureError(f"{path}: not a readable text file ({error}). Write one number of stops a line.") from error
+        raise NeucamError(f"{path}: not a readable text file ({error}). Write one number of stops a line.") from error
     words = [(number, word) for number, line in enumerate(lines, 1) for word in line.partition("#")[0].split()]
     values = [_parse_stops(word, path, number) for number, word in words]
     if not values:
-        raise CaptureError(
-            f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it."
-        )
+        raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
     return values
 
 
@@ -43,7 +41,7 @@ def _parse_stops(word: str, path: Path, line_number: int) -> float:
     except ValueError:
         stops = math.nan
     if not abs(stops) <= MAX_STOPS:
-        raise CaptureError(
+        raise NeucamError(
             f"{path}, line {line_number}: '{word}' is not an exposure. Write one finite number of stops a line, such as"
             " -3, 0 or 1.5 (+1 is twice the light; not seconds)."
         )
@@ -76,7 +74,7 @@ def stops_of_frames(
         may_break_off: Whether the last cycle may be cut short, as where a video ends.
 
     Raises:
-        CaptureError: The number of values fits neither, or values of one `E<j>` differ.
+        NeucamError: The number of values fits neither, or values of one `E<j>` differ.
     """
     if exposure_numbers is None:
         return _counted_off(values, num_frames, path, may_break_off)
@@ -90,7 +88,7 @@ def stops_of_frames(
         _check_agree(values, exposure_numbers, path)
         stops = list(values)
     else:
-        raise CaptureError(_misfit_message(len(values), numbers, num_frames, path))
+        raise NeucamError(_misfit_message(len(values), numbers, num_frames, path))
     stops_of_rank = dict(zip(by_rank, stops, strict=True))
     dealt = ", ".join(f"E{number} {stops_of_rank[rank]:+g}" for rank, number in enumerate(numbers))
     return DealtStops(stops, dealt)
@@ -101,7 +99,7 @@ def _check_agree(values: Sequence[float], exposure_numbers: Sequence[int], path:
     for place, number in enumerate(exposure_numbers):
         earlier = first.setdefault(number, place)
         if values[earlier] != values[place]:
-            raise CaptureError(
+            raise NeucamError(
                 f"{path}: one value a frame, but value {earlier + 1} ({values[earlier]:+g}) and value {place + 1}"
                 f" ({values[place]:+g}) both belong to E{number} in name order. Frames of one E<j> have one exposure:"
                 f" correct the values, or write {len(set(exposure_numbers))} instead, one for each E<j> there is."
@@ -124,12 +122,12 @@ def _misfit_message(num_values: int, numbers: Sequence[int], num_frames: int, pa
 
 def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> DealtStops:
     if len(values) > num_frames:
-        raise CaptureError(
+        raise NeucamError(
             f"{path}: {len(values)} values for {num_frames} frames. Remove the values that belong to no frame, or add"
             " the missing ones."
         )
     if num_frames % len(values) and not may_break_off:
-        raise CaptureError(
+        raise NeucamError(
             f"{path}: {len(values)} values for {num_frames} frames. Expected one a frame in name order, or a number"
             f" that divides {num_frames}, as values start again when they are used up; or names with E<j>."
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 # A token stands alone between separators, so the F of DSCF0001 and the E of IMG_E1234 (four digits: a camera's counter)
 # are letters of a word, and f2.8 is an f-number.
@@ -53,7 +53,7 @@ def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
     the aperture in `macro_f8_001`.
 
     Raises:
-        CaptureError: Some names carry a number and others don't.
+        NeucamError: Some names carry a number and others don't.
     """
     named = [parse_settings(path.stem) for path in paths]
     focuses = _all_or_none([settings.focus for settings in named], paths, "F")
@@ -70,7 +70,7 @@ def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: s
         return None
     if missing:
         carrying = next(path.name for path, number in zip(paths, numbers, strict=True) if number is not None)
-        raise CaptureError(
+        raise NeucamError(
             f"{missing[0]}: its name carries no {letter}<number>, but {carrying} does. Name all frames alike, or none."
         )
     return [number for number in numbers if number is not None]

@@ -11,10 +11,11 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.exif import orientation_hint
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, read_photograph
-from neucam_nerfstudio.capture.raw_file import WhiteBalance
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import orientation_hint
+from neucam_nerfstudio.imaging.photographs import read_photograph
+from neucam_nerfstudio.imaging.raw_files import WhiteBalance
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 Item, Value = TypeVar("Item"), TypeVar("Value")
 
@@ -34,7 +35,7 @@ def read_frames(
         white_balance: That RAW files are developed with; None for each one's own.
 
     Raises:
-        CaptureError: A file is broken, or differs from the first in size or number type.
+        NeucamError: A file is broken, or differs from the first in size or number type.
     """
     stack = FrameStack(len(paths))
 
@@ -68,7 +69,7 @@ class FrameStack:
         """Copies a frame to its places.
 
         Raises:
-            CaptureError: It differs from the first in size or number type.
+            NeucamError: It differs from the first in size or number type.
         """
         if self.pixels is None:
             self.pixels, self._first = np.empty((self.num_frames, *pixels.shape), pixels.dtype), path
@@ -81,13 +82,13 @@ def _check_alike(pixels: np.ndarray, path: Path, reference: np.ndarray, referenc
     if pixels.shape != reference.shape:
         height, width, _ = pixels.shape
         expected_height, expected_width, _ = reference.shape
-        raise CaptureError(
+        raise NeucamError(
             f"{path}: the frame is {width}x{height} pixels, others are {expected_width}x{expected_height}. All frames"
             " of a capture must have one size: crop or export them alike, or take this one out."
             + orientation_hint(path, reference_path)
         )
     if pixels.dtype != reference.dtype:
-        raise CaptureError(
+        raise NeucamError(
             f"{path}: pixels are {pixels.dtype}, those of others are {reference.dtype}. Frames that were developed"
             " differently do not share one camera response: export all in one format."
         )
@@ -108,9 +109,9 @@ def mean_brightness(pixels: Shaped[np.ndarray, "frames height width 3"]) -> Floa
 
 
 def check_not_identical(pixels: Shaped[np.ndarray, "frames height width 3"], folder: Path) -> None:
-    """Raises `CaptureError` if all frames show the very same picture."""
+    """Raises `NeucamError` if all frames show the very same picture."""
     if all(np.array_equal(pixels[0], other) for other in pixels[1:]):
-        raise CaptureError(
+        raise NeucamError(
             f"{folder}: all {len(pixels)} training frames are the same picture, so neither focus nor exposure differs."
             " Give photographs taken at different focus or exposure settings."
         )

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 MAX_LISTED_NAMES = 12
 
@@ -51,7 +51,7 @@ def select_frames(paths: Sequence[Path], choice: FrameChoice) -> FrameSelection:
         choice: What the user says.
 
     Raises:
-        CaptureError: The choice contradicts itself or the frames there are.
+        NeucamError: The choice contradicts itself or the frames there are.
     """
     in_range = frames_in_range(len(paths), choice.frame_range, choice.frame_stride)
     candidates = [paths[index] for index in in_range]
@@ -71,13 +71,13 @@ def frames_in_range(num_frames: int, frame_range: tuple[int, int] | None, stride
     """Indices from the first of the range, every `stride`-th, up to the last of the range, exclusive.
 
     Raises:
-        CaptureError: The range is empty or beyond the frames there are, or the stride is below 1.
+        NeucamError: The range is empty or beyond the frames there are, or the stride is below 1.
     """
     if stride < 1:
-        raise CaptureError(f"--frame-stride {stride}: expected a whole number from 1 (every frame).")
+        raise NeucamError(f"--frame-stride {stride}: expected a whole number from 1 (every frame).")
     first, end = (0, num_frames) if frame_range is None else frame_range
     if not 0 <= first < end <= num_frames:
-        raise CaptureError(
+        raise NeucamError(
             f"--frame-range {first} {end}: there are {num_frames} frames, so expected a first frame from 0 and after it"
             f" an end up to {num_frames} (the end itself is not used)."
         )
@@ -101,7 +101,7 @@ def split_frames(
         eval_every: Hold out frames k, 2k, ... counted from 0, so never the first.
 
     Raises:
-        CaptureError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
+        NeucamError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
     """
     if eval_every is not None:
         return _split_by_counting(len(paths), eval_every, bool(train_patterns or eval_patterns))
@@ -113,7 +113,7 @@ def split_frames(
     if not train_patterns:
         train = [index for index in everything if index not in held_out]
     if not train:
-        raise CaptureError(
+        raise NeucamError(
             f"--eval-frames {' '.join(eval_patterns)}: holds out all {len(paths)} frames, none is left to train on."
         )
     return FrameSplit(tuple(train), tuple(held_out))
@@ -137,11 +137,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> FrameSplit:
     if patterns_given:
-        raise CaptureError(
+        raise NeucamError(
             f"--eval-every {every}: --train-frames or --eval-frames already choose the frames. Give one or the other."
         )
     if not 2 <= every < num_frames:
-        raise CaptureError(
+        raise NeucamError(
             f"--eval-every {every}: expected a whole number from 2 to {num_frames - 1}, for {num_frames} frames: every"
             " how many frames one is held out."
         )
@@ -154,7 +154,7 @@ def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> li
     for pattern in patterns:
         matches = {i for i, p in enumerate(paths) if fnmatchcase(p.stem, pattern) or fnmatchcase(p.name, pattern)}
         if not matches:
-            raise CaptureError(
+            raise NeucamError(
                 f"{option} {pattern}: no frame of {paths[0].parent} has such a name. Frames: {listed_names(paths)}."
             )
         indices |= matches

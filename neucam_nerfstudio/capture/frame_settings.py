@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.evidence import SettingsEvidence
 from neucam_nerfstudio.capture.focus_assignment import assign_focus
 from neucam_nerfstudio.capture.frame_selection import listed_names
@@ -26,6 +25,7 @@ from neucam_nerfstudio.capture.settings import (
     untrained_focus_note,
 )
 from neucam_nerfstudio.capture.still_pictures import StillPictures
+from neucam_nerfstudio.errors import NeucamError
 
 FrameKind = Literal["settings", "focus-stack", "moments"]
 """Whether frames are settings of one still scene - each a focus of its own, in a focus stack, where nothing tells
@@ -83,7 +83,7 @@ def assign_settings(
         choice: What the user says.
 
     Raises:
-        CaptureError: The training frames do not tell enough, or a choice contradicts what is known.
+        NeucamError: The training frames do not tell enough, or a choice contradicts what is known.
     """
     moves = choice.frames == "moments"
     evidence = evidence.with_checked_exif([path.stem for path in paths], None if moves else pictures)
@@ -134,7 +134,7 @@ def _settings_of_moments(
 ) -> FrameSettings:
     """Each frame has a focus of its own that starts at 0, as published for videos; the reference is the middle one."""
     if len(train) < 2:
-        raise CaptureError(
+        raise NeucamError(
             f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
         )
     exposure_indices, exposures = _exposures_of_frames(evidence, levels, len(paths), choice)
@@ -170,12 +170,12 @@ def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> i
     """Index of the training frame of this name, with or without suffix.
 
     Raises:
-        CaptureError: No training frame has it.
+        NeucamError: No training frame has it.
     """
     for index in train:
         if name in (paths[index].stem, paths[index].name):
             return index
-    raise CaptureError(
+    raise NeucamError(
         f"--reference {name}: no training frame has this name. Training frames:"
         f" {listed_names([paths[index] for index in train])}."
     )

@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.array_file import ArrayFile
-from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.capture.exif import ExifSettings, read_exif
 from neucam_nerfstudio.capture.frame_pixels import in_parallel, read_frames
 from neucam_nerfstudio.capture.frame_selection import listed_files
-from neucam_nerfstudio.capture.photographs import files_with_suffix, find_photographs, one_file_per_frame
-from neucam_nerfstudio.capture.raw_file import WhiteBalance, differ, is_raw, read_raw_header
-from neucam_nerfstudio.capture.video import VideoFile
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.array_files import ArrayFile
+from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
+from neucam_nerfstudio.imaging.photographs import files_with_suffix, find_photographs, one_file_per_frame
+from neucam_nerfstudio.imaging.raw_files import WhiteBalance, differ, is_raw, read_raw_header
+from neucam_nerfstudio.imaging.video_reading import VideoFile
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
@@ -55,7 +55,7 @@ class FrameSource(Protocol):
         """Pixels of some frames, in the order of the indices, in the source's number type (uint8, uint16, float32).
 
         Raises:
-            CaptureError: A frame cannot be decoded, or differs from the others in size or number type.
+            NeucamError: A frame cannot be decoded, or differs from the others in size or number type.
         """
 
 
@@ -66,7 +66,7 @@ class PhotographFolder:
         folder: The folder, which holds photographs.
 
     Raises:
-        CaptureError: Two of them have the same name, or a picture that is not read is one of them by its name.
+        NeucamError: Two of them have the same name, or a picture that is not read is one of them by its name.
     """
 
     frame_rate = None
@@ -115,10 +115,10 @@ def open_source(data: Path) -> FrameSource:
         data: A folder of photographs; a video; a `.npy` file; or a folder with one such file and no photographs.
 
     Raises:
-        CaptureError: There are no frames, or more than one choice of them.
+        NeucamError: There are no frames, or more than one choice of them.
     """
     if not data.exists():
-        raise CaptureError(
+        raise NeucamError(
             f"{data}: there is no such folder or file. Give --data the folder that holds the photographs, or a video."
         )
     if data.is_file():
@@ -126,7 +126,7 @@ def open_source(data: Path) -> FrameSource:
     videos = files_with_suffix(data, VIDEO_SUFFIXES)
     photographs = find_photographs(data)
     if photographs and videos:
-        raise CaptureError(
+        raise NeucamError(
             f"{data}: holds {len(photographs)} photographs and the video {videos[0].name}. Give --data the video, or"
             " move it elsewhere to use the photographs."
         )
@@ -135,9 +135,9 @@ def open_source(data: Path) -> FrameSource:
     files = [*videos, *files_with_suffix(data, ARRAY_SUFFIXES)]
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
-        raise CaptureError(f"{data}: holds {len(files)} files of frames ({names}). Give --data the one that is meant.")
+        raise NeucamError(f"{data}: holds {len(files)} files of frames ({names}). Give --data the one that is meant.")
     if not files:
-        raise CaptureError(_no_frames_message(data))
+        raise NeucamError(_no_frames_message(data))
     return _open_file(files[0])
 
 
@@ -147,7 +147,7 @@ def _open_file(path: Path) -> FrameSource:
         return ArrayFile(path)
     if suffix in VIDEO_SUFFIXES:
         return VideoFile(path)
-    raise CaptureError(
+    raise NeucamError(
         f"{path}: this file is not read as frames. Give --data the folder that holds the photographs, a video"
         f" ({', '.join(sorted(VIDEO_SUFFIXES))}) or a .npy file."
     )
@@ -157,7 +157,7 @@ def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | N
     """Names the pictures beside photographs that are not read, in a sentence.
 
     Raises:
-        CaptureError: One is named like the photographs but for its numbers: without it, exposures would be counted off
+        NeucamError: One is named like the photographs but for its numbers: without it, exposures would be counted off
             wrongly.
     """
     names = {path.stem.lower() for path in photographs}
@@ -165,7 +165,7 @@ def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | N
     for path in unread:
         alike = patterns.get(_without_numbers(path))
         if alike is not None and path.stem.lower() not in names:
-            raise CaptureError(
+            raise NeucamError(
                 f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
                 " TIFF or JPEG, or take it out of the folder."
             )

@@ -11,16 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_selection import listed_files
-from neucam_nerfstudio.capture.photographs import (
-    LOSSLESS_SUFFIXES,
-    WHITE_LEVEL,
-    downscale,
-    natural_order,
-    read_photograph,
-)
-from neucam_nerfstudio.capture.pillow_file import open_with_pillow
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, downscale, natural_order, read_photograph
+from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 GROUND_TRUTH_FOLDER = "gt"
 RADIANCE_SUFFIXES = frozenset({".exr", ".hdr"})
@@ -124,12 +119,12 @@ def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> Non
     """Checks by the files' headers that they have the frames' size after downscaling.
 
     Raises:
-        CaptureError: A file is unreadable or of another size.
+        NeucamError: A file is unreadable or of another size.
     """
     for path in sorted({*truth.radiance, *truth.sharp} - {None}):
         truth_height, truth_width = (size // factor for size in picture_size(path))
         if (truth_height, truth_width) != (height, width):
-            raise CaptureError(
+            raise NeucamError(
                 f"{path}: the ground truth is {truth_width}x{truth_height} pixels, the frames are {width}x{height}"
                 f" (both after downscaling by {factor}). Replace the file, or remove it to train without a score."
             )
@@ -139,12 +134,12 @@ def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequenc
     """Checks that frames which were aligned to the reference frame have no ground truth but its own.
 
     Raises:
-        CaptureError: One has.
+        NeucamError: One has.
     """
     for files in (truth.radiance, truth.sharp):
         for frame in moved:
             if files[frame] not in (None, files[reference]):
-                raise CaptureError(
+                raise NeucamError(
                     f"{files[frame]}: ground truth of {paths[frame].name}, which is aligned to {paths[reference].name}:"
                     " it no longer fits. Keep one picture for all, that of the reference frame, or give --align off."
                 )
@@ -154,13 +149,13 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of an EXR, Radiance HDR, PNG or TIFF file, from its header alone.
 
     Raises:
-        CaptureError: The file has no such header.
+        NeucamError: The file has no such header.
     """
     sizes = {".exr": _exr_size, ".hdr": _hdr_size}
     try:
         return sizes.get(path.suffix.lower(), _photograph_size)(path)
     except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError, Pillow several kinds
-        raise CaptureError(_unreadable_message(path, error)) from error
+        raise NeucamError(_unreadable_message(path, error)) from error
 
 
 def _visible_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
@@ -230,11 +225,11 @@ def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "h
         Linear radiance, float32 RGB, unbounded.
 
     Raises:
-        CaptureError: The file cannot be read, or holds values that are not finite.
+        NeucamError: The file cannot be read, or holds values that are not finite.
     """
     radiance = _read_exr(path) if path.suffix.lower() == ".exr" else _read_hdr(path)
     if not np.isfinite(radiance).all():
-        raise CaptureError(f"{path}: the ground truth holds NaN or infinite values. Replace or remove the file.")
+        raise NeucamError(f"{path}: the ground truth holds NaN or infinite values. Replace or remove the file.")
     return downscale(np.ascontiguousarray(radiance, np.float32), downscale_factor, path)
 
 
@@ -242,7 +237,7 @@ def read_exr_channels(path: Path) -> dict[str, Float[np.ndarray, "height width"]
     """The channels of an EXR file by name.
 
     Raises:
-        CaptureError: The file cannot be read.
+        NeucamError: The file cannot be read.
     """
     import OpenEXR
 
@@ -250,7 +245,7 @@ def read_exr_channels(path: Path) -> dict[str, Float[np.ndarray, "height width"]
         with OpenEXR.File(str(path), separate_channels=True) as file:
             return {name: channel.pixels for name, channel in file.channels().items()}
     except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError and others
-        raise CaptureError(_unreadable_message(path, error)) from error
+        raise NeucamError(_unreadable_message(path, error)) from error
 
 
 def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
@@ -264,7 +259,7 @@ def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "heig
         RGB pixel values in [0, 1], float32.
 
     Raises:
-        CaptureError: The file cannot be read.
+        NeucamError: The file cannot be read.
     """
     pixels = read_photograph(path, downscale_factor)
     return pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
@@ -274,7 +269,7 @@ def _read_exr(path: Path) -> np.ndarray:
     channels = read_exr_channels(path)
     names = ("Y", "Y", "Y") if "Y" in channels and "R" not in channels else ("R", "G", "B")
     if not set(names) <= set(channels):
-        raise CaptureError(_unreadable_message(path, f"channels {', '.join(channels)}, expected R, G, B"))
+        raise NeucamError(_unreadable_message(path, f"channels {', '.join(channels)}, expected R, G, B"))
     return np.stack([channels[name] for name in names], -1)
 
 
@@ -286,7 +281,7 @@ def _read_hdr(path: Path) -> np.ndarray:
     except (OSError, cv2.error):
         pixels = None
     if pixels is None or pixels.dtype != np.float32:
-        raise CaptureError(_unreadable_message(path, "not a complete Radiance HDR file"))
+        raise NeucamError(_unreadable_message(path, "not a complete Radiance HDR file"))
     return pixels[..., ::-1]
 
 

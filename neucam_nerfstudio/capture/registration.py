@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 LONGER_SIDE_PX = 1024
 """Photographs are compared at most at this size: a tenth of its pixel is still told."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
@@ -159,7 +159,7 @@ def resolve_exposure_mode(
         notes: What was found and not used, for the message.
 
     Raises:
-        CaptureError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
+        NeucamError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
     """
     known = source != "unknown"
     if choice == "auto":
@@ -167,7 +167,7 @@ def resolve_exposure_mode(
     if not known and choice != "learn" and max(levels.numbers) > 0:
         found = f"--exposures {choice}: the exposures are unknown, there is nothing to {choice}."
         advice = "Write them into exposure.txt (stops, one a line), or choose learn."
-        raise CaptureError(" ".join((found, *notes, advice)))
+        raise NeucamError(" ".join((found, *notes, advice)))
     return choice
 
 
@@ -180,14 +180,14 @@ def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[
     """Checks that the training frames differ in focus or exposure.
 
     Raises:
-        CaptureError: They don't, or there is only one.
+        NeucamError: They don't, or there is only one.
     """
     if len(paths) < 2:
-        raise CaptureError(
+        raise NeucamError(
             f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
         )
     if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
-        raise CaptureError(
+        raise NeucamError(
             f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
             f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
             " in their names (F<i>E<j>) or in exposure.txt."

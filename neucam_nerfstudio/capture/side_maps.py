@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.ground_truth import picture_size, read_exr_channels
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL, downscale, read_photograph
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.photographs import downscale, read_photograph
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 MASK_FOLDER, DEPTH_FOLDER, FLOW_FOLDER = "mask", "depth", "flow"
 MAX_ROUND_TRIP_PX = 1.0
@@ -65,7 +66,7 @@ class SideMaps:
             return None
         least, most = float(depth.min()), float(depth.max())
         if not least < most < np.inf:
-            raise CaptureError(
+            raise NeucamError(
                 f"{self.depth_paths[0].parent}: depths from {least:g} to {most:g}. Expected finite depths that differ:"
                 " replace the maps, or remove the folder to go without."
             )
@@ -123,7 +124,7 @@ def find_side_maps(
         width: Of the frames after downscaling.
 
     Raises:
-        CaptureError: A file is missing, unreadable, or of another size.
+        NeucamError: A file is missing, unreadable, or of another size.
     """
     trained = [paths[index] for index in train]
     maps = SideMaps(
@@ -162,7 +163,7 @@ def _first_there(candidates: Sequence[Path]) -> Path:
         if path.is_file():
             return path
     others = "".join(f" or {path.name}" for path in candidates[1:])
-    raise CaptureError(
+    raise NeucamError(
         f"{candidates[0]}{others}: there is no such file, but a used frame needs it. Add it, or remove the folder"
         f" {candidates[0].parent.name}/ to go without."
     )
@@ -171,7 +172,7 @@ def _first_there(candidates: Sequence[Path]) -> Path:
 def _check_size(path: Path, size: tuple[int, int], factor: int, height: int, width: int) -> None:
     found_height, found_width = (side // factor for side in size)
     if (found_height, found_width) != (height, width):
-        raise CaptureError(
+        raise NeucamError(
             f"{path}: it is {found_width}x{found_height} pixels, the frames are {width}x{height} (both after"
             f" downscaling by {factor}). Replace it, or remove the folder {path.parent.name}/ to go without."
         )
@@ -190,10 +191,10 @@ def _array_shape(path: Path, num_axes: int) -> tuple[int, ...]:
     try:
         array = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise CaptureError(f"{path}: not a readable .npy file ({error}). Replace it, or remove its folder.") from error
+        raise NeucamError(f"{path}: not a readable .npy file ({error}). Replace it, or remove its folder.") from error
     expected = "[height, width]" if num_axes == 2 else "[height, width, 2] (x, then y, in pixels)"
     if array.ndim != num_axes or array.shape[2:] not in ((), (2,)) or array.dtype.kind not in "fiu":
-        raise CaptureError(f"{path}: {array.dtype} of shape {list(array.shape)}. Expected numbers of shape {expected}.")
+        raise NeucamError(f"{path}: {array.dtype} of shape {list(array.shape)}. Expected numbers of shape {expected}.")
     return array.shape
 
 

@@ -47,7 +47,7 @@ def read_pixels(source: FrameSource, selection: FrameSelection, downscale_factor
     """Reads the selected frames.
 
     Raises:
-        CaptureError: A frame cannot be decoded, or frames differ in size or number type.
+        NeucamError: A frame cannot be decoded, or frames differ in size or number type.
     """
     train, held_out = selection.split
     shared = held_out in ((), train)

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.capture.registration import (
     DARKEST,
     DETAIL_SIGMAS_PX,
@@ -20,6 +19,7 @@ from neucam_nerfstudio.capture.registration import (
     detail_picture,
     disagreement,
 )
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 BLOCKS_ALONG_LONGER_SIDE = 16
 BLACK, WHITE = 0.02, 0.95

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt16
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_pixels import scale_to_16_bits
 from neucam_nerfstudio.capture.frame_source import FrameSource
+from neucam_nerfstudio.errors import NeucamError
 
 NUM_VALUES = 2**16
 SENSOR_WHITES = tuple(2**bits - 1 for bits in (10, 12, 14))
@@ -36,7 +36,7 @@ def scale_to_white(pixels: Shaped[np.ndarray, "frames height width 3"], source: 
     for index in range(len(source.paths)):
         try:
             frame = source.read([index])
-        except CaptureError:
+        except NeucamError:
             continue
         if frame.dtype == np.uint16:
             counts += count_values(frame)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 
 from neucam_nerfstudio.classical.response_estimation import TIE_BREAK, estimate_response
 from neucam_nerfstudio.classical.response_samples import FrameSamples, reduce_frames, sample_frames
-from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.sample_squares import (
     REWEIGHTINGS,
     normal_equations,
@@ -18,6 +18,7 @@ from neucam_nerfstudio.classical.sample_squares import (
     usable,
     weighted_mean,
 )
+from neucam_nerfstudio.photometry import LN2
 
 SAME_EXPOSURE_STOPS = 0.1
 """Frames whose exposures come out within this of each other may share one exposure setting..."""

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, code_values, to_codes
-from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.photometry import LN2
 
 BOUND_PRECISION = 1e-3
 """Precision given to a black or a saturated pixel at 0 stops: it only counts where no frame shows more."""

@@ -6,17 +6,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT
-from neucam_nerfstudio.classical.response_table import LDR_KNOTS, LN2, ResponseTable, tabulate_response
+from neucam_nerfstudio.classical.response_table import LDR_KNOTS, ResponseTable, tabulate_response
 from neucam_nerfstudio.classical.sample_squares import REWEIGHTINGS, normal_equations, trust_of, usable
+from neucam_nerfstudio.photometry import LN2, SRGB_OFFSET
 
 MID_TONES = (0.3, 0.7)
 """Pixel values between which the contrast of a response is called normal or not."""
 
 TOE_LDR = 1 / 255
 """Below, where no pixel value is usable, a response is taken to be in proportion to light, as a sensor is."""
-
-SRGB_OFFSET = 0.055
-"""From which the sRGB curve, above its straight toe, is a power of light."""
 
 GREATEST_CONTRAST = 2.0
 """Pixel values count as if no response were steeper than light to this power: what looks so is not known better."""

@@ -9,9 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT
-
-LN2 = float(np.log(2.0))
-"""One stop in natural-log units."""
+from neucam_nerfstudio.photometry import SRGB_TOE_SLOPE, encode_srgb
 
 LDR_KNOTS = 0.5 - 0.5 * np.cos(np.pi * np.arange(33) / 32)
 """Pixel values at which a response is estimated; dense where responses bend: in the toe and in the shoulder."""
@@ -87,8 +85,8 @@ def srgb_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
         half_step: Pixel value that stands for black, see `pixel_values.half_step`.
     """
     return _tabulate_curve(
-        half_step / 12.92,
-        lambda linear: np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055),
+        half_step / SRGB_TOE_SLOPE,
+        encode_srgb,
     )
 
 

@@ -16,10 +16,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.breathing import AlignChoice
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings import LearnChoice
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 
@@ -107,10 +107,10 @@ def _whole_factor(factor: float | None) -> int | None:
     """The size divisor as an int: `ns-render dataset` sets it as a float.
 
     Raises:
-        CaptureError: It is not whole.
+        NeucamError: It is not whole.
     """
     if factor is not None and not float(factor).is_integer():
-        raise CaptureError(f"--downscale-factor {factor}: expected a whole number from 1.")
+        raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
     return None if factor is None else int(factor)
 
 

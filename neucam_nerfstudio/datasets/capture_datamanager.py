@@ -10,12 +10,12 @@ from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, Va
 from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
 from torch import Tensor
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.errors import NeucamError
 
 
 @without_options(
@@ -42,14 +42,14 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     """Holds the frames once, as their files do, and draws pixels from them where the model trains.
 
     Raises:
-        CaptureError: The configuration scales cameras, of which the capture would know nothing.
+        NeucamError: The configuration scales cameras, of which the capture would know nothing.
     """
 
     config: CaptureDataManagerConfig
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
         if config.camera_res_scale_factor != 1.0:
-            raise CaptureError(
+            raise NeucamError(
                 f"--pipeline.datamanager.camera-res-scale-factor {config.camera_res_scale_factor:g}: expected 1. To "
                 "make frames smaller, end the command with neucam-data --downscale-factor and a whole number."
             )

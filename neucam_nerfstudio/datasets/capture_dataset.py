@@ -10,7 +10,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 
 class CaptureDataset(InputDataset):

@@ -9,10 +9,8 @@ from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
-
-WHITE_LEVEL = {torch.uint8: 255, torch.uint16: 65535, torch.float32: 1}
-"""Pixel value of white in each number type that frames are held in."""
 
 
 class PixelSampler:
@@ -30,7 +28,7 @@ class PixelSampler:
         cameras: Cameras,
         device: torch.device | str,
     ) -> None:
-        self.white = WHITE_LEVEL[frames.dtype]
+        self.white = WHITE_LEVEL[frames.numpy().dtype]
         num_frames, self.height, self.width, _ = frames.shape
         # Indexing 16-bit unsigned integers is not implemented on every device; their bits as signed ones are.
         bits = frames.view(torch.int16) if frames.dtype == torch.uint16 else frames

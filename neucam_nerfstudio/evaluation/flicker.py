@@ -18,7 +18,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import Flow, dense_flow, fo
 from neucam_nerfstudio.evaluation.alignment import Alignment, align_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import WHITE_PERCENTILE
 from neucam_nerfstudio.evaluation.perceptual_encoding import mu_law
-from neucam_nerfstudio.rendering.display_tonemapping import REC709_LUMINANCE
+from neucam_nerfstudio.photometry import REC709_LUMINANCE
 
 ROUND_TRIP_LIMIT_PX = 1.0
 """Flow counts where it leads there and back to within this distance; elsewhere things are hidden or flow is wrong."""

@@ -9,7 +9,6 @@ from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -21,6 +20,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
 )
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
 Picture = Float[np.ndarray, "height width 3"]
@@ -70,7 +70,7 @@ def yardstick(capture: Capture) -> Yardstick:
     picture should: the others' edges lie elsewhere.
 
     Raises:
-        CaptureError: A file with ground truth cannot be read.
+        NeucamError: A file with ground truth cannot be read.
     """
     radiance, sharp = capture.radiance_truth[capture.reference_index], capture.sharp_truth[capture.reference_index]
     pixels = capture.train_pixels

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.grids.memo import ParameterMemo
 
 
@@ -132,14 +132,14 @@ def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix:
     """Refuses saved grids of another size in words; loading would list every mismatched tensor.
 
     Raises:
-        CaptureError: They were saved for pictures of another size.
+        NeucamError: They were saved for pictures of another size.
     """
     finest = saved.get(f"{prefix}detail", saved.get(f"{prefix}grids.0"))
     expected = pyramid._finest_grid
     if finest is None or finest.shape[-2:] == expected.shape[-2:]:
         return
     (saved_height, saved_width), (height, width) = finest.shape[-2:], expected.shape[-2:]
-    raise CaptureError(
+    raise NeucamError(
         f"The run was trained on photographs of {saved_width}x{saved_height} pixels, these have {width}x{height}. Give"
         " them at that size (the downscale factor of the training, if it had one), or train at this one."
     )

@@ -22,7 +22,7 @@ from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveRespon
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 from neucam_nerfstudio.scene.scene_field import SceneField
@@ -51,7 +51,7 @@ def build_blur(
         most_learned_cells: Of the lens's defocus map; None for a cell a pixel.
 
     Raises:
-        CaptureError: Motion is to blur a scene that does not know it.
+        NeucamError: Motion is to blur a scene that does not know it.
     """
     network = {"layer_width": sizes.blur_width, "num_layers": sizes.blur_layers}
     if by_depth and kind.startswith("neural-kernel") and capture.side_maps.depth is not None:
@@ -61,7 +61,7 @@ def build_blur(
         return LensBlur(capture.height, capture.width, most_learned_cells)
     if kind == "motion":
         if not isinstance(scene, MovingScene):
-            raise CaptureError("--pipeline.model.blur motion needs --pipeline.model.scene moving-grid.")
+            raise NeucamError("--pipeline.model.blur motion needs --pipeline.model.scene moving-grid.")
         return MotionBlur(scene.motion)
     if kind == "neural-kernel-9":
         return NeuralKernelBlur(capture.height, capture.width, num_taps=9, **network)

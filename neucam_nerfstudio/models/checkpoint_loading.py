@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from neucam_nerfstudio.published.checkpoint import CheckpointError, PublishedCheckpoint
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint
 from neucam_nerfstudio.published.checkpoint_layout import Part
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.scene.deformation import DeformedScene
@@ -42,13 +43,13 @@ def blur_kind(checkpoint: PublishedCheckpoint) -> BlurKind:
     """The blur generator with as many taps as the file's, or none where it has none.
 
     Raises:
-        CheckpointError: There is none with as many taps.
+        NeucamError: There is none with as many taps.
     """
     if not checkpoint.has("blur"):
         return "none"
     num_taps = checkpoint.network_shape("blur").num_taps
     if num_taps not in BLUR_OF_TAPS:
-        raise CheckpointError(f"{checkpoint.path}: its blur has {num_taps} taps, expected 9 (3 x 3) or 25 (5 x 5).")
+        raise NeucamError(f"{checkpoint.path}: its blur has {num_taps} taps, expected 9 (3 x 3) or 25 (5 x 5).")
     return BLUR_OF_TAPS[num_taps]
 
 
@@ -60,7 +61,7 @@ def load_weights(checkpoint: PublishedCheckpoint, model: NeucamModel) -> None:
         model: Of that task, with the checkpoint's sizes, and a setting for each of its frames, in its order.
 
     Raises:
-        CheckpointError: Sizes differ.
+        NeucamError: Sizes differ.
     """
     camera = model.camera
     modules: dict[Part, nn.Module | None] = {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.viewer.dials import DialSettings, OwnSettings
 
 
@@ -23,12 +23,12 @@ def check_bracket(capture: Capture) -> None:
     """Checks that a method for high dynamic range has exposures to make it from.
 
     Raises:
-        CaptureError: All training frames have one known exposure.
+        NeucamError: All training frames have one known exposure.
     """
     if exposures_differ(capture):
         return
     stops = capture.exposure_stops(capture.train_indices[0])
-    raise CaptureError(
+    raise NeucamError(
         f"{capture.folder}: all {len(capture.train_indices)} training frames have one exposure ({stops:+g} stops by "
         f"{capture.exposures.source}); expected at least two, for high dynamic range comes from those. Use "
         "neucam-deblur for a video and neucam-multifocus for a focus stack, or correct the exposures."

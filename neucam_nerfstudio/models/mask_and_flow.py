@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 
 class FlowToNeighbour(NamedTuple):
@@ -36,7 +36,7 @@ class MaskAndFlow(nn.Module):
         use_flow: Whether training needs the flow.
 
     Raises:
-        CaptureError: The capture has none of what is needed.
+        NeucamError: The capture has none of what is needed.
     """
 
     def __init__(self, capture: Capture, use_mask: bool, use_flow: bool) -> None:
@@ -97,7 +97,7 @@ def _steps_of_train_frames(capture: Capture) -> Float[np.ndarray, "2 train"]:
 
 def _needed(capture: Capture, folder: str, maps):
     if maps is None:
-        raise CaptureError(
+        raise NeucamError(
             f"{capture.folder}: has no {folder}/ folder, which the {folder} loss of this run needs. Add one, or leave "
             f"that loss off as the published presets do."
         )

@@ -9,7 +9,7 @@ import torch
 from typing_extensions import assert_never
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.grid_scene import GridScene
@@ -32,16 +32,16 @@ def check_scene_options(kind: SceneKind, starts_from_classical: bool, most_learn
     """Checks that a scene field can be learned with these options of the model.
 
     Raises:
-        CaptureError: The scene's frames would stay empty without the classical start, or it has no cell to learn.
+        NeucamError: The scene's frames would stay empty without the classical start, or it has no cell to learn.
     """
     if kind == "moving-grid" and not starts_from_classical:
-        raise CaptureError(
+        raise NeucamError(
             "--pipeline.model.start-from-classical False: --pipeline.model.scene moving-grid takes the picture of each "
             "frame from the classical start and learns nothing of it, so it would stay empty. Set the start to True, "
             "or choose --pipeline.model.scene deformed-siren or layered-siren."
         )
     if most_learned_cells < 1:
-        raise CaptureError(
+        raise NeucamError(
             f"--pipeline.model.most-learned-cells {most_learned_cells}: expected at least 1, as it is the number of "
             "cells of the finest grid that is learned."
         )

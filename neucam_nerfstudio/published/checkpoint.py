@@ -16,11 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, LAYOUTS, ONE_VALUE_A_FRAME, Part, rename
-
-
-class CheckpointError(ValueError):
-    """A file that is not a released NeuCam checkpoint, or that does not fit the module it should go into."""
 
 
 class NetworkShape(NamedTuple):
@@ -81,7 +78,7 @@ class PublishedCheckpoint:
         """Sizes of a network that the file holds (of the response: of one channel's network).
 
         Raises:
-            CheckpointError: If the file lacks the part, or a layer's weight is not a matrix.
+            NeucamError: If the file lacks the part, or a layer's weight is not a matrix.
         """
         layers = [
             weight
@@ -89,7 +86,7 @@ class PublishedCheckpoint:
             if name.startswith(LAYOUTS[part].layers) and name.endswith(".weight")
         ]
         if not layers:
-            raise CheckpointError(f"{self.path}: '{LAYOUTS[part].entry}' holds no weights of a network's layers.")
+            raise NeucamError(f"{self.path}: '{LAYOUTS[part].entry}' holds no weights of a network's layers.")
         for layer in layers:
             _check_dimensions(self.path, layer, 2)
         return NetworkShape(
@@ -103,25 +100,25 @@ class PublishedCheckpoint:
         """Copies a part's weights into a module of ours.
 
         Raises:
-            CheckpointError: If the file lacks the part, or holds it in other sizes than the module's.
+            NeucamError: If the file lacks the part, or holds it in other sizes than the module's.
         """
         weights, expected = self._weights_of(part), module.state_dict()
         remedy = "Build the model with the file's own sizes; if it was, the file is damaged."
         for name, weight in weights.items():
             if name not in expected:
-                raise CheckpointError(
+                raise NeucamError(
                     f"{self.path}: '{weight.place}' has no counterpart in the {part} of this model, expected only "
                     f"{_listed(expected)}. {remedy}"
                 )
         for name, values in expected.items():
             if name not in weights:
-                raise CheckpointError(
+                raise NeucamError(
                     f"{self.path}: '{LAYOUTS[part].entry}' holds nothing for '{name}' of the {part} of this model, "
                     f"expected shape {tuple(values.shape)}. {remedy}"
                 )
         for name, weight in weights.items():
             if weight.values.shape != expected[name].shape:
-                raise CheckpointError(
+                raise NeucamError(
                     f"{self.path}: '{weight.place}' has shape {tuple(weight.values.shape)}, expected "
                     f"{tuple(expected[name].shape)} for the {part} of this model. {remedy}"
                 )
@@ -139,7 +136,7 @@ class PublishedCheckpoint:
     def _weights_of(self, part: Part) -> Mapping[str, StoredWeight]:
         if not self.has(part):
             entries = [LAYOUTS[held].entry for held in self.weights]
-            raise CheckpointError(
+            raise NeucamError(
                 f"{self.path}: holds no {part}, expected as '{LAYOUTS[part].entry}'; found {_listed(entries)}."
             )
         return self.weights[part]
@@ -152,14 +149,14 @@ def read_checkpoint(path: Path) -> PublishedCheckpoint:
         path: The `.pth` file.
 
     Raises:
-        CheckpointError: If there is no such file, it is of another kind, or something in it is missing or unknown.
+        NeucamError: If there is no such file, it is of another kind, or something in it is missing or unknown.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; expected a checkpoint (.pth) of the released NeuCam code.")
+        raise NeucamError(f"{path}: no such file; expected a checkpoint (.pth) of the released NeuCam code.")
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(
+        raise NeucamError(
             f"{path}: cannot be read as a checkpoint (.pth) of the released NeuCam code, which holds only "
             f"tensors. It is damaged, of another kind, or would run code when loaded."
         ) from error
@@ -172,14 +169,14 @@ def _sort_into_parts(path: Path, contents: Any) -> dict[Part, dict[str, StoredWe
     entries = contents if isinstance(contents, Mapping) else {}
     missing = [LAYOUTS[part].entry for part in ALWAYS_THERE if LAYOUTS[part].entry not in entries]
     if missing:
-        raise CheckpointError(
+        raise NeucamError(
             f"{path}: not a checkpoint of the released NeuCam code: expected the entries {_listed(missing)}, found "
             f"{_listed(entries) or 'none'}."
         )
     part_of_entry = {layout.entry: part for part, layout in LAYOUTS.items()}
     unknown = [entry for entry in entries if entry not in part_of_entry]
     if unknown:
-        raise CheckpointError(
+        raise NeucamError(
             f"{path}: holds {_listed(unknown)}, which no published task uses and this model cannot reproduce; "
             f"expected only {_listed(part_of_entry)}."
         )
@@ -194,18 +191,18 @@ def _with_our_names(path: Path, part: Part, tensors: Any) -> dict[str, StoredWei
     for name, values in tensors.items() if isinstance(tensors, Mapping) else ():
         our_name = rename(str(name), names)
         if our_name is None or not isinstance(values, Tensor):
-            raise CheckpointError(
+            raise NeucamError(
                 f"{path}: '{entry}: {name}' is no tensor of the published {part}; expected names like {_listed(names)}."
             )
         renamed[our_name] = StoredWeight(f"{entry}: {name}", values)
     if not renamed:
-        raise CheckpointError(f"{path}: '{entry}' is empty; expected tensors with names like {_listed(names)}.")
+        raise NeucamError(f"{path}: '{entry}' is empty; expected tensors with names like {_listed(names)}.")
     return renamed
 
 
 def _check_dimensions(path: Path, weight: StoredWeight, dimensions: int) -> None:
     if weight.values.ndim != dimensions:
-        raise CheckpointError(
+        raise NeucamError(
             f"{path}: '{weight.place}' has shape {tuple(weight.values.shape)}, expected {dimensions} dimension(s)."
         )
 
@@ -216,7 +213,7 @@ def _check_frames(checkpoint: PublishedCheckpoint) -> None:
     if checkpoint.has("focus"):
         focus = checkpoint.weights["focus"]["positions"]
         if focus.values.shape != exposures.values.shape:
-            raise CheckpointError(
+            raise NeucamError(
                 f"{checkpoint.path}: '{focus.place}' has shape {tuple(focus.values.shape)}, expected "
                 f"{tuple(exposures.values.shape)}, one value for each exposure of '{exposures.place}'."
             )

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.camera_response import LN2
+from neucam_nerfstudio.photometry import LN2
 
 MAX_STOPS = 3.0
 """Exposures are drawn from this many stops to either side of 0."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 UNTIMED_FRAME_RATE = 24.0

@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import assert_never
 
 from neucam_nerfstudio.camera.response.srgb_curve import encode_srgb
+from neucam_nerfstudio.photometry import MIDDLE_GREY, REC709_LUMINANCE
 
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
 """How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
@@ -20,14 +21,8 @@ preview, `gamma` is one plain exposure, clipped."""
 ToneMapping = Literal[DisplayOperator, "local"]
 """The same, or `local`: each part of the picture for itself, see `local_tonemapping`."""
 
-MIDDLE_GREY = 0.18
-"""Display-linear value of a scene's key."""
-
 MU = 5000.0
 """Compression of the mu-law curve, in the `log` operator and in the scores."""
-
-REC709_LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Share of linear red, green and blue in luminance."""
 
 SMALLEST_RADIANCE = 1e-8
 """Keeps divisions and logarithms finite where there is no light."""

@@ -10,7 +10,8 @@ from typing_extensions import assert_never
 
 from neucam_nerfstudio.camera.blur.taps import Taps, mix_light, mix_log_light
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
-from neucam_nerfstudio.camera.response.camera_response import LN2, CameraResponse
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.scene.scene_field import SceneField
 
 DARKNESS = 1e-6

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from neucam_nerfstudio.camera.response.srgb_curve import encode_srgb
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
-from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY, SMALLEST_RADIANCE, into_gamut, luminance
+from neucam_nerfstudio.photometry import MIDDLE_GREY
+from neucam_nerfstudio.rendering.display_tonemapping import SMALLEST_RADIANCE, into_gamut, luminance
 
 LOCAL_LONGER_SIDE = 256
 """Places along the longer side of the picture that the operator sees."""

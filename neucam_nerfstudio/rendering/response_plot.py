@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.imaging.file_writing import written_whole
 
 CHANNELS = ("red", "green", "blue")
 COLOURS = ("#c8322b", "#2e8b3d", "#2b5fc8")

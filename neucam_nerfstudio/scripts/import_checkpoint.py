@@ -14,8 +14,8 @@ import tyro
 import yaml
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.published.checkpoint import CheckpointError, PublishedCheckpoint, read_checkpoint
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
 from neucam_nerfstudio.scripts.run_command import run_command
 
@@ -115,14 +115,14 @@ def task_of(checkpoint: PublishedCheckpoint) -> PublishedTask:
     """The task that has exactly the checkpoint's parts.
 
     Raises:
-        CheckpointError: There is none.
+        NeucamError: There is none.
     """
     found = frozenset(checkpoint.weights)
     for task in TASKS:
         if found == task.parts.union(ALWAYS_THERE):
             return task
     choices = "; ".join(f"{', '.join(sorted(task.parts))} ({task.method})" for task in TASKS)
-    raise CheckpointError(
+    raise NeucamError(
         f"{checkpoint.path}: holds {', '.join(sorted(found))}, which is no published task. Expected "
         f"{', '.join(sorted(ALWAYS_THERE))} and one of: {choices}."
     )
@@ -132,7 +132,7 @@ def check_frames(checkpoint: PublishedCheckpoint, capture: Capture) -> None:
     """Checks that there are as many photographs as the checkpoint has frames.
 
     Raises:
-        CheckpointError: There are more, or fewer.
+        NeucamError: There are more, or fewer.
     """
     num_photographs, num_frames = len(capture.frames), checkpoint.num_frames
     if num_photographs == num_frames:
@@ -142,7 +142,7 @@ def check_frames(checkpoint: PublishedCheckpoint, capture: Capture) -> None:
         first = sorted(frame.path.name for frame in capture.frames)[:num_frames]
         names = " ".join(Path(name).stem for name in first)
         remedy = f"Name those with --train-frames; the released code takes the first by name: --train-frames {names}"
-    raise CheckpointError(
+    raise NeucamError(
         f"{checkpoint.path}: was trained on {num_frames} frames, but {num_photographs} photographs of {capture.folder} "
         f"are chosen. {remedy}"
     )
@@ -158,11 +158,11 @@ def check_order(checkpoint: PublishedCheckpoint, capture: Capture, order: Sequen
     """Checks that frames follow each other in time as the released code has read them.
 
     Raises:
-        CheckpointError: They do not.
+        NeucamError: They do not.
     """
     for place, (frame, official_place) in enumerate(zip(capture.frames, order, strict=True)):
         if place != official_place:
-            raise CheckpointError(
+            raise NeucamError(
                 f"{checkpoint.path}: the released code reads {frame.path.name} as frame {official_place}, by its name "
                 f"as text, but in {capture.folder} it is frame {place}, by the numbers in the names. Number the files "
                 "with leading zeros, in the order in which the checkpoint was trained on them."
@@ -211,7 +211,7 @@ def tell(capture: Capture, task: PublishedTask, config: Path) -> None:
 
 def entrypoint() -> None:
     """Runs `neucam-import`."""
-    run_command(ImportCommand, (CheckpointError, CaptureError))
+    run_command(ImportCommand)
 
 
 if __name__ == "__main__":

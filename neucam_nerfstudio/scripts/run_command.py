@@ -10,18 +10,19 @@ from typing import Any
 import tyro
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from neucam_nerfstudio.errors import NeucamError
+
 INTERRUPTED = 130
 """Exit code of a command that Ctrl+C ends."""
 
 WHAT_IS_LEFT = "What is written is whole; what was being written is not there."
 
 
-def run_command(kinds: Any, user_errors: tuple[type[Exception], ...], description: str | None = None) -> None:
+def run_command(kinds: Any, description: str | None = None) -> None:
     """Runs what the command line asks for. What a user can put right is said in one line, exit code 1.
 
     Args:
         kinds: The command, or several of them, as `tyro.cli` takes them; each has a `main`.
-        user_errors: What says in its message what a user can put right; files that cannot be read or written do, too.
         description: What the help says of the command; default: its docstring.
     """
     tyro.extras.set_accent_color("bright_yellow")
@@ -29,7 +30,7 @@ def run_command(kinds: Any, user_errors: tuple[type[Exception], ...], descriptio
     command = tyro.cli(kinds, description=description)
     try:
         command.main()
-    except user_errors as error:
+    except NeucamError as error:
         _fail(str(error))
     except OSError as error:
         reason = str(error) if error.filename is None else f"{error.filename}: {error.strerror}."

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 RESIDUAL_GAIN = 4.0
 """Residuals are shown this much larger than they are."""

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 from .still_scene import expose, place, similarity, texture
 
@@ -164,6 +164,6 @@ def test_truth_of_a_frame_that_is_moved_is_refused(breathing_capture):
     (breathing_capture / "gt").mkdir()
     for index in range(9):
         shutil.copy(breathing_capture / "F1E1.png", breathing_capture / "gt" / f"sharp_{index}.png")
-    with pytest.raises(CaptureError, match=r"sharp_0\.png: ground truth of F0E0\.png, which is aligned to F1E1\.png"):
+    with pytest.raises(NeucamError, match=r"sharp_0\.png: ground truth of F0E0\.png, which is aligned to F1E1\.png"):
         load_capture(breathing_capture)
     assert load_capture(breathing_capture, align="off").sharp_truth[8].name == "sharp_8.png"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import ExposureSettings
+from neucam_nerfstudio.errors import NeucamError
 
 DESK_STOPS = [-3.0, 0.0, 3.0]
 
@@ -318,7 +318,7 @@ def resize_ground_truth(folder: Path) -> None:
 )
 def test_bad_capture_is_refused_with_the_file_named(tiny_capture, spoil, message):
     spoil(tiny_capture)
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         load_capture(tiny_capture)
 
 
@@ -337,11 +337,11 @@ def test_bad_capture_is_refused_with_the_file_named(tiny_capture, spoil, message
     ],
 )
 def test_bad_option_is_refused(tiny_capture, options, message):
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         load_capture(tiny_capture, **options)
 
 
 def test_unknown_exposures_cannot_be_fixed(tiny_capture):
     rename_at_random(tiny_capture)
-    with pytest.raises(CaptureError, match=r"--exposures fix: the exposures are unknown.*exposure\.txt"):
+    with pytest.raises(NeucamError, match=r"--exposures fix: the exposures are unknown.*exposure\.txt"):
         load_capture(tiny_capture, exposures="fix")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import ExposureSettings
+from neucam_nerfstudio.errors import NeucamError
 
 DESK = Path(__file__).resolve().parents[2] / "dataset" / "MFME" / "Desk"
 CAMERA = {"f_number": 8, "iso": 100}
@@ -51,7 +51,7 @@ def test_stack_of_several_exif_exposures_is_a_stack_of_one(tmp_path, write_jpeg_
 def test_exif_exposures_that_are_not_used_cannot_be_fixed_and_say_why(tmp_path, write_jpeg_with_exif):
     for exposure in range(2):
         write_jpeg_with_exif(f"F0E{exposure}.jpg", desk(0, exposure), time_s="1/8", **CAMERA)
-    with pytest.raises(CaptureError, match=r"exposures are unknown.* EXIF exposures are not used: .*exposure\.txt"):
+    with pytest.raises(NeucamError, match=r"exposures are unknown.* EXIF exposures are not used: .*exposure\.txt"):
         load_capture(tmp_path, exposures="fix")
 
 
@@ -144,7 +144,7 @@ def test_values_that_do_not_fit_are_refused_of_photographs_and_cycle_over_moment
     for index, path in enumerate(sorted(tiny_capture.glob("F*.png"))):
         path.rename(tiny_capture / f"{index}.png")
     (tiny_capture / "exposure.txt").write_text("-3 0 3 -3 0 3 -3 0")
-    with pytest.raises(CaptureError, match=r"exposure\.txt: 8 values for 9 frames"):
+    with pytest.raises(NeucamError, match=r"exposure\.txt: 8 values for 9 frames"):
         load_capture(tiny_capture)
     assert exposures_of(load_capture(tiny_capture, frames="moments"))[-2:] == [0, -3]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.exposure_file import read_exposure_values, stops_of_frames
+from neucam_nerfstudio.errors import NeucamError
 
 FILE = Path("exposure.txt")
 
@@ -33,20 +33,20 @@ def test_values_are_read(tmp_path, text):
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# -3\n"])
 def test_empty_file_is_refused(tmp_path, text):
-    with pytest.raises(CaptureError, match=r"exposure\.txt: the file is empty\. Write each frame's exposure in stops"):
+    with pytest.raises(NeucamError, match=r"exposure\.txt: the file is empty\. Write each frame's exposure in stops"):
         read_exposure_values(write(tmp_path, text))
 
 
 @pytest.mark.parametrize("word", ["dark", "nan", "inf", "-inf", "1/60", "1,5", "4000"])
 def test_line_that_is_no_exposure_is_quoted(tmp_path, word):
-    with pytest.raises(CaptureError, match=f"exposure.txt, line 2: '{word}' is not an exposure"):
+    with pytest.raises(NeucamError, match=f"exposure.txt, line 2: '{word}' is not an exposure"):
         read_exposure_values(write(tmp_path, f"0\n{word}\n"))
 
 
 def test_binary_file_is_refused(tmp_path):
     path = tmp_path / "exposure.txt"
     path.write_bytes(b"\xff\xfe-\x003\x00")
-    with pytest.raises(CaptureError, match="not a readable text file"):
+    with pytest.raises(NeucamError, match="not a readable text file"):
         read_exposure_values(path)
 
 
@@ -84,13 +84,13 @@ def test_cycle_of_a_video_may_break_off():
 
 
 def test_more_values_than_frames_are_refused():
-    with pytest.raises(CaptureError, match=r"exposure\.txt: 3 values for 2 frames"):
+    with pytest.raises(NeucamError, match=r"exposure\.txt: 3 values for 2 frames"):
         stops_of_frames([-3, 0, 3], None, 2, FILE)
 
 
 def test_cycle_of_photographs_that_breaks_off_is_refused():
     said = r"exposure\.txt: 8 values for 9 frames\. Expected one a frame in name order, or a number that divides 9"
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(NeucamError, match=said):
         stops_of_frames([-3, 0, 3, -3, 0, 3, -3, 0], None, 9, FILE)
 
 
@@ -104,11 +104,11 @@ def test_cycle_of_photographs_that_breaks_off_is_refused():
 )
 def test_number_of_values_that_fits_no_names_is_refused(num_values, numbers, expected):
     said = rf"exposure\.txt: {num_values} values for 9 frames, whose names say {expected}"
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(NeucamError, match=said):
         stops_of_frames([0.0] * num_values, numbers * 3, 9, FILE)
 
 
 def test_values_of_one_exposure_that_differ_are_refused():
     said = r"one value a frame, but value 1 \(-3\) and value 4 \(\+3\) both belong to E1 in name order"
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(NeucamError, match=said):
         stops_of_frames([-3, 0, 3, 3, 0, -3], [1, 2, 3] * 2, 6, FILE)

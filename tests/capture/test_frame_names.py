@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_names import parse_settings, settings_from_names
+from neucam_nerfstudio.errors import NeucamError
 
 INDEX = st.integers(0, 999)
 
@@ -71,5 +71,5 @@ def test_names_of_one_setting_say_that_there_is_one():
 
 
 def test_name_that_tells_less_than_the_others_is_refused():
-    with pytest.raises(CaptureError, match=r"extra\.png: its name carries no F<number>, but F0\.png does"):
+    with pytest.raises(NeucamError, match=r"extra\.png: its name carries no F<number>, but F0\.png does"):
         settings_from_names([Path("F0.png"), Path("extra.png")])

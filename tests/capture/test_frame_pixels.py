@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_pixels import (
     check_not_identical,
     mean_brightness,
     read_frames,
     scale_to_16_bits,
 )
+from neucam_nerfstudio.errors import NeucamError
 
 
 def test_frames_are_stacked_in_order_in_their_own_type(tmp_path):
@@ -27,7 +27,7 @@ def test_frames_are_stacked_in_order_in_their_own_type(tmp_path):
 def test_other_size_is_refused(write_grey):
     paths = [write_grey("a.png"), write_grey("b.png", size=(6, 9))]
     with pytest.raises(
-        CaptureError, match=r"b\.png: the frame is 9x6 pixels, others are 8x6.*crop or export them alike"
+        NeucamError, match=r"b\.png: the frame is 9x6 pixels, others are 8x6.*crop or export them alike"
     ):
         read_frames(paths)
 
@@ -36,13 +36,13 @@ def test_size_that_differs_by_exif_orientation_alone_says_so(tmp_path, write_gre
     exif = Image.Exif()
     exif[0x0112] = 8
     Image.new("RGB", (8, 6)).save(tmp_path / "b.jpg", exif=exif)
-    with pytest.raises(CaptureError, match=r"6x8 pixels, others are 8x6.* \(orientation 8 of b\.jpg, 1 of a\.png\)\."):
+    with pytest.raises(NeucamError, match=r"6x8 pixels, others are 8x6.* \(orientation 8 of b\.jpg, 1 of a\.png\)\."):
         read_frames([write_grey("a.png"), tmp_path / "b.jpg"])
 
 
 def test_other_bit_depth_is_refused(tmp_path, write_grey):
     cv2.imwrite(str(tmp_path / "b.png"), np.zeros((6, 8, 3), np.uint16))
-    with pytest.raises(CaptureError, match=r"b\.png: pixels are uint16, those of others are uint8.*in one format"):
+    with pytest.raises(NeucamError, match=r"b\.png: pixels are uint16, those of others are uint8.*in one format"):
         read_frames([write_grey("a.png"), tmp_path / "b.png"])
 
 
@@ -61,7 +61,7 @@ def test_scaling_to_16_bits_is_in_place_and_clips():
 
 
 def test_equal_pictures_are_refused(tmp_path):
-    with pytest.raises(CaptureError, match="all 3 training frames are the same picture"):
+    with pytest.raises(NeucamError, match="all 3 training frames are the same picture"):
         check_not_identical(np.zeros((3, 4, 6, 3), np.uint8), tmp_path)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_selection import FrameChoice, frames_in_range, select_frames, split_frames
+from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk") / f"F{focus}E{exposure}.png" for focus in range(2) for exposure in range(2)]
 
@@ -31,12 +31,12 @@ def test_patterns_split_the_frames(train_patterns, eval_patterns, train, held_ou
 @pytest.mark.parametrize("option", ["--train-frames", "--eval-frames"])
 def test_pattern_that_matches_nothing_is_named(option):
     patterns = {"--train-frames": (("F0E0", "F7"), ()), "--eval-frames": ((), ("F7",))}[option]
-    with pytest.raises(CaptureError, match=f"{option} F7: no frame of desk has such a name. Frames: F0E0, F0E1"):
+    with pytest.raises(NeucamError, match=f"{option} F7: no frame of desk has such a name. Frames: F0E0, F0E1"):
         split_frames(PATHS, *patterns)
 
 
 def test_holding_out_all_frames_is_refused():
-    with pytest.raises(CaptureError, match=r"--eval-frames F\*: holds out all 4 frames"):
+    with pytest.raises(NeucamError, match=r"--eval-frames F\*: holds out all 4 frames"):
         split_frames(PATHS, (), ("F*",))
 
 
@@ -47,13 +47,13 @@ def test_every_kth_frame_is_held_out_but_not_the_first():
 
 @pytest.mark.parametrize("every", [-1, 0, 1, 4])
 def test_counting_that_holds_out_all_or_none_is_refused(every):
-    with pytest.raises(CaptureError, match=f"--eval-every {every}: expected a whole number from 2 to 3, for 4 frames"):
+    with pytest.raises(NeucamError, match=f"--eval-every {every}: expected a whole number from 2 to 3, for 4 frames"):
         split_frames(PATHS, eval_every=every)
 
 
 @pytest.mark.parametrize("patterns", [{"train_patterns": ("F0*",)}, {"eval_patterns": ("F0*",)}])
 def test_counting_and_naming_clash(patterns):
-    with pytest.raises(CaptureError, match="--eval-every 2: --train-frames or --eval-frames already choose the frames"):
+    with pytest.raises(NeucamError, match="--eval-every 2: --train-frames or --eval-frames already choose the frames"):
         split_frames(PATHS, eval_every=2, **patterns)
 
 
@@ -75,13 +75,13 @@ def test_range_and_stride(frame_range, stride, frames):
 def test_range_outside_the_clip_is_refused(frame_range):
     first, end = frame_range
     message = f"--frame-range {first} {end}: there are 10 frames, so expected .* an end up to 10"
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         frames_in_range(10, frame_range, 1)
 
 
 @pytest.mark.parametrize("stride", [0, -2])
 def test_stride_below_one_is_refused(stride):
-    with pytest.raises(CaptureError, match=f"--frame-stride {stride}: expected a whole number from 1"):
+    with pytest.raises(NeucamError, match=f"--frame-stride {stride}: expected a whole number from 1"):
         frames_in_range(10, None, stride)
 
 
@@ -92,7 +92,7 @@ def test_patterns_choose_among_the_frames_of_the_range():
     choice = FrameChoice(train_frames=("00002", "00008"), eval_frames=("00004",), frame_range=(2, 9), frame_stride=2)
     assert select_frames(paths, choice) == ((2, 4, 8), ((0, 2), (1,)), "Neither trained on nor held out: 00006.")
     with pytest.raises(
-        CaptureError, match="--train-frames 00003: no frame of clip has such a name. Frames: 00002, 00004"
+        NeucamError, match="--train-frames 00003: no frame of clip has such a name. Frames: 00002, 00004"
     ):
         select_frames(paths, FrameChoice(train_frames=("00003",), frame_range=(2, 9), frame_stride=2))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.array_file import ArrayFile
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.frame_source import PhotographFolder, open_source
-from neucam_nerfstudio.capture.video import VideoFile
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.array_files import ArrayFile
+from neucam_nerfstudio.imaging.video_reading import VideoFile
 
 
 def test_folder_of_photographs(tmp_path, write_grey):
@@ -63,7 +63,7 @@ def test_pictures_that_are_not_read_are_named(tmp_path, write_grey, name):
 def test_picture_that_is_not_read_but_continues_the_numbering_is_refused(tmp_path, write_grey, name):
     write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
     message = rf"{name}: named as a frame like IMG_\d\.png, but \.{name[-4:]} files are not read\. Convert it to PNG"
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         open_source(tmp_path)
 
 
@@ -81,13 +81,13 @@ def test_array_by_its_own_name_or_by_its_folder(tmp_path):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(CaptureError, match="nowhere: there is no such folder or file. Give --data the folder"):
+    with pytest.raises(NeucamError, match="nowhere: there is no such folder or file. Give --data the folder"):
         open_source(tmp_path / "nowhere")
 
 
 def test_other_file_is_named(tmp_path, write_grey):
     with pytest.raises(
-        CaptureError, match=r"a\.png: this file is not read as frames\..*\.mp4, \.webm\) or a \.npy file"
+        NeucamError, match=r"a\.png: this file is not read as frames\..*\.mp4, \.webm\) or a \.npy file"
     ):
         open_source(write_grey("a.png"))
 
@@ -96,7 +96,7 @@ def test_folder_without_frames_says_what_it_holds(tmp_path):
     (tmp_path / "Desk").mkdir()
     (tmp_path / "IMG_1.HEIC").touch()
     message = r"no photographs.*holds \.heic files.*sub-folders: if one of Desk is.*or one video"
-    with pytest.raises(CaptureError, match=message) as error:
+    with pytest.raises(NeucamError, match=message) as error:
         open_source(tmp_path)
     assert str(tmp_path) in str(error.value)
 
@@ -105,12 +105,12 @@ def test_photographs_beside_a_video_are_ambiguous(tmp_path, write_grey):
     write_grey("a.png")
     (tmp_path / "clip.MOV").touch()
     with pytest.raises(
-        CaptureError, match=r"holds 1 photographs and the video clip\.MOV\. Give --data the video, or move"
+        NeucamError, match=r"holds 1 photographs and the video clip\.MOV\. Give --data the video, or move"
     ):
         open_source(tmp_path)
 
 
 def test_two_videos_are_ambiguous(tmp_path):
     (tmp_path / "a.mp4").touch(), (tmp_path / "b.npy").touch()
-    with pytest.raises(CaptureError, match=r"holds 2 files of frames \(a\.mp4, b\.npy\)\. Give --data the one"):
+    with pytest.raises(NeucamError, match=r"holds 2 files of frames \(a\.mp4, b\.npy\)\. Give --data the one"):
         open_source(tmp_path)

@@ -9,7 +9,6 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.ground_truth import (
     GroundTruth,
     check_sizes,
@@ -21,6 +20,7 @@ from neucam_nerfstudio.capture.ground_truth import (
     read_radiance,
     read_sharp,
 )
+from neucam_nerfstudio.errors import NeucamError
 
 FRAMES = [Path(f"frame_{number:03d}.png") for number in (3, 4, 5)]
 RADIANCE = np.linspace(0, 40, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)
@@ -176,7 +176,7 @@ def test_sizes_are_known_from_headers(tmp_path, write_grey):
 @pytest.mark.parametrize("name", ["truth.exr", "truth.hdr", "sharp_0.png"])
 def test_size_of_what_is_no_picture_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"not a picture")
-    with pytest.raises(CaptureError, match=f"{name}: unreadable ground truth"):
+    with pytest.raises(NeucamError, match=f"{name}: unreadable ground truth"):
         picture_size(tmp_path / name)
 
 
@@ -185,7 +185,7 @@ def test_truth_of_another_size_is_refused(tmp_path, write_grey, kind):
     file = write_exr(tmp_path / "a.exr", {"RGB": RADIANCE}) if kind == "radiance" else write_grey("a.png", size=(4, 6))
     truth = GroundTruth(**{"radiance": (None,), "sharp": (None,), "notes": (), kind: (file,)})
     check_sizes(truth, 2, 2, 3)
-    with pytest.raises(CaptureError, match=rf"{file.name}: the ground truth is 6x4 pixels, the frames are 6x5 \(both"):
+    with pytest.raises(NeucamError, match=rf"{file.name}: the ground truth is 6x4 pixels, the frames are 6x5 \(both"):
         check_sizes(truth, 1, 5, 6)
 
 
@@ -199,17 +199,17 @@ def test_cut_off_file_is_named(tmp_path, suffix, share):
     else:
         cv2.imwrite(str(path), noise)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(CaptureError, match=rf"truth\{suffix}: unreadable ground truth .*or remove it"):
+    with pytest.raises(NeucamError, match=rf"truth\{suffix}: unreadable ground truth .*or remove it"):
         read_radiance(path)
 
 
 def test_exr_without_colour_is_refused(tmp_path):
-    with pytest.raises(CaptureError, match="channels Z, expected R, G, B"):
+    with pytest.raises(NeucamError, match="channels Z, expected R, G, B"):
         read_radiance(write_exr(tmp_path / "depth.exr", {"Z": RADIANCE[..., 0]}))
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
     spoilt = RADIANCE.copy()
     spoilt[1, 2, 0] = np.nan
-    with pytest.raises(CaptureError, match="holds NaN or infinite values"):
+    with pytest.raises(NeucamError, match="holds NaN or infinite values"):
         read_radiance(write_exr(tmp_path / "a.exr", {"RGB": spoilt}))

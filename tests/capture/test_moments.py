@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
+from neucam_nerfstudio.errors import NeucamError
 
 
 def load(data: Path, **options) -> Capture:
@@ -93,7 +93,7 @@ def test_frames_of_a_video_with_gaps_keep_their_times(write_video):
 
 
 def test_video_that_tells_no_times_is_taken_as_even_and_says_so(write_video, monkeypatch):
-    monkeypatch.setattr("neucam_nerfstudio.capture.video_index.count_in_frames", lambda shown_at: None)
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_index.count_in_frames", lambda shown_at: None)
     capture = load(write_video("clip.mp4", num_frames=3))
     assert capture.times == (0.0, 0.5, 1.0)
     assert capture.notes[0] == "clip.mp4 does not tell when each frame is shown: taken as evenly spaced."
@@ -135,7 +135,7 @@ def test_reference_by_name(tmp_path):
     for name in ("frame_002", "frame_002.tif"):
         capture = load(write_tiff_bracket(tmp_path), reference=name)
         assert capture.reference_index == 2 and capture.notes == ()
-    with pytest.raises(CaptureError, match="--reference frame_7: no training frame .* frame_000, frame_001, frame_002"):
+    with pytest.raises(NeucamError, match="--reference frame_7: no training frame .* frame_000, frame_001, frame_002"):
         load(tmp_path, reference="frame_7")
 
 
@@ -218,19 +218,19 @@ def test_memory_is_bounded_by_the_frames_that_are_used(write_video):
     ],
 )
 def test_bad_option_is_refused(write_video, options, message):
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         load(write_video("clip.mp4"), **options)
 
 
 def test_exposure_cycle_longer_than_the_clip_is_refused(write_video):
     path = write_video("clip.mp4", num_frames=4)
     (path.parent / "exposure.txt").write_text("0 1 2 3 4")
-    with pytest.raises(CaptureError, match=r"exposure\.txt: 5 values for 4 frames"):
+    with pytest.raises(NeucamError, match=r"exposure\.txt: 5 values for 4 frames"):
         load(path)
 
 
 def test_one_frame_is_refused(write_video):
     with pytest.raises(
-        CaptureError, match=r"clip\.mp4\.frames/00000\.png: the only frame of this capture\. At least two"
+        NeucamError, match=r"clip\.mp4\.frames/00000\.png: the only frame of this capture\. At least two"
     ):
         load(write_video("clip.mp4", num_frames=1))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.settings import (
     ExposureLevels,
     assign_exposures,
@@ -21,6 +20,7 @@ from neucam_nerfstudio.capture.settings import (
     spread_evenly,
     untrained_focus_note,
 )
+from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk/a.png"), Path("desk/b.png"), Path("desk/c.png")]
 
@@ -88,7 +88,7 @@ def test_exposure_mode(choice, source, mode):
 
 @pytest.mark.parametrize("choice", ["fix", "refine"])
 def test_unknown_exposures_can_be_neither_fixed_nor_refined(choice):
-    with pytest.raises(CaptureError, match=f"--exposures {choice}: the exposures are unknown"):
+    with pytest.raises(NeucamError, match=f"--exposures {choice}: the exposures are unknown"):
         resolve_exposure_mode(choice, "unknown", ExposureLevels([0, 1], "brightness"))
 
 
@@ -108,13 +108,13 @@ def test_difference_in_focus_or_exposure_is_enough():
 
 def test_no_difference_is_refused():
     with pytest.raises(
-        CaptureError, match=r"desk: neither focus nor exposure differs .* 3 training frames a\.png \.\. c"
+        NeucamError, match=r"desk: neither focus nor exposure differs .* 3 training frames a\.png \.\. c"
     ):
         check_settings_differ([0, 0, 0], [1, 1, 1], PATHS)
 
 
 def test_single_training_frame_is_refused():
-    with pytest.raises(CaptureError, match=r"a\.png: the only training frame"):
+    with pytest.raises(NeucamError, match=r"a\.png: the only training frame"):
         check_settings_differ([0], [0], PATHS[:1])
 
 

@@ -10,8 +10,8 @@ import OpenEXR
 import pytest
 
 from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.side_maps import find_side_maps, returns
+from neucam_nerfstudio.errors import NeucamError
 
 HEIGHT, WIDTH = 8, 12
 PATHS = [Path(f"{index}.png") for index in range(3)]
@@ -69,7 +69,7 @@ def test_depth_that_cannot_be_normalised_is_refused(tmp_path, values):
     (tmp_path / "depth").mkdir()
     for index, value in enumerate(values):
         np.save(tmp_path / "depth" / f"{index}.npy", np.full((HEIGHT, WIDTH), value))
-    with pytest.raises(CaptureError, match="depth: depths from .* Expected finite depths that differ"):
+    with pytest.raises(NeucamError, match="depth: depths from .* Expected finite depths that differ"):
         find(tmp_path, train=(0, 1)).depth  # noqa: B018
 
 
@@ -110,7 +110,7 @@ def test_missing_map_is_named(masks):
     (masks / "mask" / "1.png").unlink()
     assert find(masks, train=(0, 2)).mask is not None
     with pytest.raises(
-        CaptureError, match=r"mask.1\.png: there is no such file, but a used frame needs it.* folder mask/"
+        NeucamError, match=r"mask.1\.png: there is no such file, but a used frame needs it.* folder mask/"
     ):
         find(masks)
 
@@ -118,13 +118,13 @@ def test_missing_map_is_named(masks):
 def test_missing_flow_is_named(tmp_path):
     write_flow(tmp_path)
     (tmp_path / "flow" / "2_1.npy").unlink()
-    with pytest.raises(CaptureError, match=r"flow.2_1\.npy or 2\.png_1\.png\.npy: there is no such file"):
+    with pytest.raises(NeucamError, match=r"flow.2_1\.npy or 2\.png_1\.png\.npy: there is no such file"):
         find(tmp_path)
 
 
 def test_map_of_another_size_is_refused(masks):
     cv2.imwrite(str(masks / "mask" / "1.png"), np.zeros((4, 12), np.uint8))
-    with pytest.raises(CaptureError, match=r"mask.1\.png: it is 12x4 pixels, the frames are 12x8 \(both after"):
+    with pytest.raises(NeucamError, match=r"mask.1\.png: it is 12x4 pixels, the frames are 12x8 \(both after"):
         find(masks)
 
 
@@ -139,7 +139,7 @@ def test_map_of_another_size_is_refused(masks):
 def test_flow_of_another_shape_is_refused(tmp_path, array, found):
     write_flow(tmp_path)
     np.save(tmp_path / "flow" / "0_1.npy", array)
-    with pytest.raises(CaptureError, match=rf"0_1\.npy: {found}\. Expected numbers of shape \[height, width, 2\]"):
+    with pytest.raises(NeucamError, match=rf"0_1\.npy: {found}\. Expected numbers of shape \[height, width, 2\]"):
         find(tmp_path)
 
 
@@ -148,5 +148,5 @@ def test_broken_map_is_named(masks, kind):
     write_flow(masks)
     path = masks / {"mask": "mask/1.png", "flow": "flow/0_1.npy"}[kind]
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(CaptureError, match=f"{path.name}: .*readable"):
+    with pytest.raises(NeucamError, match=f"{path.name}: .*readable"):
         find(masks)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.exposure_merge import decoding_table, merge_exposures
-from neucam_nerfstudio.classical.response_table import LN2, srgb_response
+from neucam_nerfstudio.classical.response_table import srgb_response
+from neucam_nerfstudio.photometry import LN2
 
 GREY = np.log(0.2140)
 """Log exposure at which the sRGB response gives 0.5."""

@@ -3,7 +3,7 @@ import pytest
 
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_estimation import estimate_response
-from neucam_nerfstudio.classical.response_table import LN2
+from neucam_nerfstudio.photometry import LN2
 
 STOPS = np.array([-2.0, 0.0, 2.0])
 

@@ -6,8 +6,9 @@ import pytest
 from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical import warm_start
 from neucam_nerfstudio.classical.pixel_values import half_step
-from neucam_nerfstudio.classical.response_table import LN2, linear_response
+from neucam_nerfstudio.classical.response_table import linear_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate, overlapping_strips
+from neucam_nerfstudio.photometry import LN2
 
 STOPS = [-2.0, 0.0, 2.0]
 

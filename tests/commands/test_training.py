@@ -11,7 +11,7 @@ import pytest
 import torch
 from nerfstudio.utils.eval_utils import eval_setup
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models import classical_start
 from neucam_nerfstudio.published import warm_up
 
@@ -138,7 +138,7 @@ def test_a_resumed_run_is_frozen_at_the_same_step(tiny_desk, tmp_path):
 
 
 def test_one_known_exposure_is_refused_for_high_dynamic_range(tiny_desk, tmp_path):
-    with pytest.raises(CaptureError, match="have one exposure .* neucam-deblur for a video"):
+    with pytest.raises(NeucamError, match="have one exposure .* neucam-deblur for a video"):
         train("neucam-hdr-video-paper", tiny_desk, tmp_path, dataparser={"train_frames": ("*E1",)})
 
 

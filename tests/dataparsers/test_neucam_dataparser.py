@@ -10,8 +10,8 @@ import torch
 import tyro
 import yaml
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, NeucamDataParserSpecification
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 HEAVY_MODULES = ["nerfstudio.engine.trainer", "nerfstudio.pipelines.base_pipeline", "rawpy", "OpenEXR", "skimage", "av"]
@@ -99,7 +99,7 @@ def test_alignment_is_the_option_s_to_say(tiny_desk, monkeypatch, align):
 
 
 def test_bad_capture_is_refused_while_parsing(tmp_path):
-    with pytest.raises(CaptureError, match="no photographs"):
+    with pytest.raises(NeucamError, match="no photographs"):
         outputs(tmp_path)
 
 
@@ -111,7 +111,7 @@ def test_whole_float_as_ns_render_sets_it_is_a_downscale_factor(tiny_desk):
 
 
 def test_downscale_factor_that_is_not_whole_is_refused(tiny_desk):
-    with pytest.raises(CaptureError, match=r"--downscale-factor 1\.5: expected a whole number from 1"):
+    with pytest.raises(NeucamError, match=r"--downscale-factor 1\.5: expected a whole number from 1"):
         outputs(tiny_desk, downscale_factor=1.5)
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
+from neucam_nerfstudio.errors import NeucamError
 
 THREE_FRAMES = ("F0E0", "F1E1", "F2E2")
 
@@ -112,5 +112,5 @@ def test_choice_of_the_method_survives_the_yaml_file_of_a_run(tiny_desk):
 def test_scaled_cameras_are_refused(tiny_desk):
     config = CaptureDataManagerConfig(dataparser=NeucamDataParserConfig(data=tiny_desk), camera_res_scale_factor=0.5)
     said = r"--pipeline.datamanager.camera-res-scale-factor 0.5: expected 1. .* neucam-data --downscale-factor"
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(NeucamError, match=said):
         config.setup(device="cpu")

@@ -14,7 +14,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
     mef_ssim_map,
     tenengrad,
 )
-from neucam_nerfstudio.rendering import strips
+from neucam_nerfstudio.imaging import strips
 
 RAMP_KEPT = 0.9994 / (1 + math.exp(-15 * 0.5)) * 0.9879 / (1 + math.exp(-22 * 0.2))
 """Q_AB/F of an edge that is kept as it is: 0.975."""

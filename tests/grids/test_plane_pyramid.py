@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
 
 
@@ -124,7 +124,7 @@ def test_saved_grids_load_into_a_pyramid_of_their_size():
 def test_saved_grids_of_another_picture_size_are_refused_with_both_sizes():
     module = torch.nn.ModuleDict({"scene": PlanePyramid(3, 2, 3)})
     saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 4, 6)}).state_dict()
-    with pytest.raises(CaptureError, match=r"trained on photographs of 6x4 pixels, these have 3x2.*downscale factor"):
+    with pytest.raises(NeucamError, match=r"trained on photographs of 6x4 pixels, these have 3x2.*downscale factor"):
         module.load_state_dict(saved)
 
 
@@ -170,7 +170,7 @@ def test_a_new_start_forgets_what_was_learned_of_a_large_picture():
 def test_saved_detail_of_another_picture_size_is_refused_with_both_sizes():
     module = torch.nn.ModuleDict({"scene": PlanePyramid(3, 4, 6, most_learned_cells=6)})
     saved = torch.nn.ModuleDict({"scene": PlanePyramid(3, 8, 12, most_learned_cells=6)}).state_dict()
-    with pytest.raises(CaptureError, match="trained on photographs of 12x8 pixels, these have 6x4"):
+    with pytest.raises(NeucamError, match="trained on photographs of 12x8 pixels, these have 6x4"):
         module.load_state_dict(saved)
 
 

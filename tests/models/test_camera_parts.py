@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
@@ -84,5 +84,5 @@ def test_published_blur_goes_by_depth_where_there_is_depth(desk, by_depth, num_i
 
 
 def test_motion_blurs_only_a_scene_that_knows_it(desk):
-    with pytest.raises(CaptureError, match="--pipeline.model.blur motion needs --pipeline.model.scene moving-grid"):
+    with pytest.raises(NeucamError, match="--pipeline.model.blur motion needs --pipeline.model.scene moving-grid"):
         build_blur("motion", desk, SIZES, build_scene("grid", desk, SIZES))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.checkpoint_loading import blur_kind, load_weights, network_sizes
-from neucam_nerfstudio.published.checkpoint import CheckpointError, read_checkpoint
+from neucam_nerfstudio.published.checkpoint import read_checkpoint
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes
 
 OFFICIAL = Path(__file__).parents[1] / "data" / "official_parity"
@@ -33,7 +34,7 @@ def test_kernels_that_are_no_square_of_9_or_25_are_refused(tmp_path):
     last = contents["model_blur_state_dict"]
     last["layers.3.weight"], last["layers.3.bias"] = torch.zeros(48, 64), torch.zeros(48)
     torch.save(contents, tmp_path / "model.pth")
-    with pytest.raises(CheckpointError, match="its blur has 16 taps, expected 9"):
+    with pytest.raises(NeucamError, match="its blur has 16 taps, expected 9"):
         blur_kind(read_checkpoint(tmp_path / "model.pth"))
 
 

@@ -11,7 +11,7 @@ from nerfstudio.cameras.rays import RayBundle
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
     check_bracket,
@@ -109,7 +109,7 @@ def test_a_turned_dial_wins_over_the_nearest_frame(three_moments, turned):
 def test_one_known_exposure_makes_no_high_dynamic_range(desk):
     check_bracket(desk)
     one = dataclasses.replace(desk, exposures=dataclasses.replace(desk.exposures, stops=(1.0, 1.0, 1.0)))
-    with pytest.raises(CaptureError) as refusal:
+    with pytest.raises(NeucamError) as refusal:
         check_bracket(one)
     said = str(refusal.value)
     assert "TinyDesk: all 9 training frames have one exposure (+1 stops by exposure.txt); expected at least two" in said

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.capture.side_maps import FrameFlow
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow, pixels_at
 
 
@@ -60,7 +60,7 @@ def test_flow_of_uneven_frames_takes_their_own_steps_in_time(desk_with_frames):
 @pytest.mark.parametrize(("kind", "folder"), [("use_mask", "mask/"), ("use_flow", "flow/")])
 def test_what_training_needs_must_be_there(desk, kind, folder):
     needed = {"use_mask": False, "use_flow": False, kind: True}
-    with pytest.raises(CaptureError, match=f"TinyDesk: has no {folder} folder, which .* needs"):
+    with pytest.raises(NeucamError, match=f"TinyDesk: has no {folder} folder, which .* needs"):
         MaskAndFlow(desk, **needed)
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene, said_of_detail
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
@@ -70,12 +70,12 @@ def test_a_scene_whose_frames_come_from_the_start_needs_it(build_model, desk_wit
     options = {"scene": "moving-grid", "blur": "none"}
     build_model(desk_with_frames(3), **options)
     said = "start-from-classical False: --pipeline.model.scene moving-grid .* or choose .* deformed-siren"
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(NeucamError, match=said):
         build_model(desk_with_frames(3), **options, start_from_classical=False)
 
 
 def test_at_least_one_cell_is_learned(build_model):
     assert build_model(most_learned_cells=1).scene.pyramid.detail is not None
     for too_few in (0, -5):
-        with pytest.raises(CaptureError, match=f"--pipeline.model.most-learned-cells {too_few}: expected at least 1"):
+        with pytest.raises(NeucamError, match=f"--pipeline.model.most-learned-cells {too_few}: expected at least 1"):
             build_model(most_learned_cells=too_few)

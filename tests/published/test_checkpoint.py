@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
-from neucam_nerfstudio.published.checkpoint import CheckpointError, NetworkShape, read_checkpoint
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.published.checkpoint import NetworkShape, read_checkpoint
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 
@@ -30,7 +31,7 @@ def saved(tmp_path):
 
 
 def assert_refused(path: Path, *words: str) -> None:
-    with pytest.raises(CheckpointError) as refusal:
+    with pytest.raises(NeucamError) as refusal:
         read_checkpoint(path)
     assert str(path) in str(refusal.value)
     for word in words:
@@ -145,14 +146,14 @@ def test_exposures_that_are_no_list(contents, saved):
 def test_a_layer_that_is_no_matrix(contents, saved):
     contents["model_blur_state_dict"]["layers.0.weight"] = torch.zeros(64)
     checkpoint = read_checkpoint(saved(contents))
-    with pytest.raises(CheckpointError, match=re.escape("'model_blur_state_dict: layers.0.weight' has shape (64,)")):
+    with pytest.raises(NeucamError, match=re.escape("'model_blur_state_dict: layers.0.weight' has shape (64,)")):
         checkpoint.network_shape("blur")
 
 
 def test_a_part_without_weights(contents, saved):
     contents["model_blur_state_dict"] = {"layers.0.bias": torch.zeros(64)}
     checkpoint = read_checkpoint(saved(contents))
-    with pytest.raises(CheckpointError, match="'model_blur_state_dict' holds no weights"):
+    with pytest.raises(NeucamError, match="'model_blur_state_dict' holds no weights"):
         checkpoint.network_shape("blur")
 
 
@@ -182,10 +183,10 @@ def test_loading_does_not_tie_the_module_to_the_checkpoint(mfme):
     ],
 )
 def test_a_model_of_other_sizes(mfme, sizes, complaint):
-    with pytest.raises(CheckpointError, match=re.escape(f"mfme.pth: {complaint}")):
+    with pytest.raises(NeucamError, match=re.escape(f"mfme.pth: {complaint}")):
         mfme.checkpoint.load_into(SirenAtlas(300, 450, **sizes), "atlas")
 
 
 def test_a_part_the_file_does_not_hold(mfme):
-    with pytest.raises(CheckpointError, match="mfme.pth: holds no opacity, expected as 'model_alpha_state_dict'"):
+    with pytest.raises(NeucamError, match="mfme.pth: holds no opacity, expected as 'model_alpha_state_dict'"):
         mfme.checkpoint.load_into(torch.nn.Linear(1, 1), "opacity")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from neucam_nerfstudio.published.checkpoint import CheckpointError
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts import import_checkpoint
 from neucam_nerfstudio.scripts.import_checkpoint import ImportCommand, places_by_name
 
@@ -170,11 +170,11 @@ def test_photographs_of_a_lens_that_breathes_stay_where_the_checkpoint_shows_the
 
 
 def test_photographs_for_all_frames_and_no_others_are_needed(photographs, tmp_path):
-    with pytest.raises(CheckpointError) as refusal:
+    with pytest.raises(NeucamError) as refusal:
         ImportCommand(STILL_SCENE, photographs, tmp_path / "runs").main()
     assert f"{STILL_SCENE}: was trained on 3 frames, but 5 photographs of {photographs}" in str(refusal.value)
     assert "--train-frames F0E10 F0E11 F0E9" in str(refusal.value)
-    with pytest.raises(CheckpointError, match="3 frames, but 2 photographs .* Choose all 3 photographs"):
+    with pytest.raises(NeucamError, match="3 frames, but 2 photographs .* Choose all 3 photographs"):
         ImportCommand(STILL_SCENE, photographs, tmp_path / "runs", train_frames=("F1*",)).main()
     assert not (tmp_path / "runs").exists()
 
@@ -183,7 +183,7 @@ def test_parts_of_no_published_task_are_refused(photographs, tmp_path):
     contents = torch.load(OFFICIAL / "video_hdr.pth", weights_only=True)
     del contents["model_alpha_state_dict"]
     torch.save(contents, tmp_path / "model.pth")
-    with pytest.raises(CheckpointError) as refusal:
+    with pytest.raises(NeucamError) as refusal:
         ImportCommand(tmp_path / "model.pth", photographs).main()
     assert "model.pth: holds atlas, deformation, exposures, foreground_atlas, " in str(refusal.value)
     assert "is no published task" in str(refusal.value) and "deformation (neucam-hdr-paper)" in str(refusal.value)
@@ -191,7 +191,7 @@ def test_parts_of_no_published_task_are_refused(photographs, tmp_path):
 
 def test_frames_in_another_order_of_time_are_refused(tmp_path):
     data = save_photographs(tmp_path / "Walk", ("IMG_9", "IMG_10", "IMG_11"), height=8, width=12)
-    with pytest.raises(CheckpointError) as refusal:
+    with pytest.raises(NeucamError) as refusal:
         ImportCommand(OFFICIAL / "me_dynamic.pth", data, tmp_path / "runs").main()
     assert "reads IMG_9.png as frame 2, by its name as text" in str(refusal.value)
     assert "it is frame 0" in str(refusal.value) and "leading zeros" in str(refusal.value)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 
 from jaxtyping import Float
 from torch import Tensor, nn
-
-LN2 = math.log(2.0)
-"""One stop in natural-log units."""
 
 
 class CameraResponse(nn.Module, ABC):

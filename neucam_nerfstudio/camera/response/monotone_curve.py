@@ -45,7 +45,7 @@ class MonotoneCurveResponse(CameraResponse):
     def forward(self, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Pixel values in (0, 1) for log exposure = ln radiance + ln 2 * exposure_stops."""
         positions = (log_exposure - LOWEST_KNOT) / (HIGHEST_KNOT - LOWEST_KNOT)
-        return sample_curves(self._tabulated(), positions)
+        return sample_curves(self._tabulated(), positions).clamp(max=1)  # softmax may round its sum above 1
 
     @torch.no_grad()
     def start_from(self, log_exposure: Float[Tensor, " knots"], ldr: Float[Tensor, "knots 3"]) -> None:

@@ -7,18 +7,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
+from neucam_nerfstudio.photometry import SRGB_OFFSET, SRGB_POWER, SRGB_TOE_ENCODED, SRGB_TOE_LINEAR, SRGB_TOE_SLOPE
 
 
 def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
     linear = linear.clamp(0, 1)
-    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055  # clamped: a root's slope is infinite at 0
-    return torch.where(linear <= 0.0031308, 12.92 * linear, power)
+    above_toe = linear.clamp(min=SRGB_TOE_LINEAR)  # a root's slope is infinite at 0
+    power = (1 + SRGB_OFFSET) * above_toe ** (1 / SRGB_POWER) - SRGB_OFFSET
+    return torch.where(linear <= SRGB_TOE_LINEAR, SRGB_TOE_SLOPE * linear, power)
 
 
 def decode_srgb(encoded: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
-    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    power = ((encoded + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
+    return torch.where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)
 
 
 class SrgbResponse(FixedResponse):

@@ -11,7 +11,8 @@ from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
-from neucam_nerfstudio.classical.response_table import LN2, ResponseTable
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.photometry import LN2
 
 TELLING_LDR = np.array([4 / 255, 250 / 255])
 """Pixel values between which a photograph tells light well enough to be compared with another."""

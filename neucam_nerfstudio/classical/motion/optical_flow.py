@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from neucam_nerfstudio.capture.errors import CaptureError
+from neucam_nerfstudio.errors import NeucamError
 
 LARGEST_SIDE = 1600
 """Flow is searched on pictures of at most this longer side."""
@@ -107,12 +107,12 @@ def dense_flow(
         finest_scale: Halvings of the picture at which the search ends.
 
     Raises:
-        CaptureError: The pictures are too small to be searched.
+        NeucamError: The pictures are too small to be searched.
     """
     height, width = guide.shape
     factor = max(1.0, max(height, width) / LARGEST_SIDE)
     if min(height, width) < LEAST_SIDE * factor:
-        raise CaptureError(
+        raise NeucamError(
             f"Frames of {width}x{height} pixels: too small to find motion in. Expected at least"
             f" {math.ceil(LEAST_SIDE * factor)} pixels on either side: lower --downscale-factor, or give larger frames."
         )

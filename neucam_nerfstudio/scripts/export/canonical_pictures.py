@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neucam_nerfstudio.camera.response.srgb_curve import decode_srgb
-from neucam_nerfstudio.capture.errors import broken_file_message
 from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.capture.photographs import WHITE_LEVEL
+from neucam_nerfstudio.errors import NeucamError, broken_file_message
+from neucam_nerfstudio.imaging.strips import strips_of_rows
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
     DisplayAnchors,
@@ -23,13 +24,12 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     tonemap,
 )
 from neucam_nerfstudio.rendering.image_plane import pixel_lattice
-from neucam_nerfstudio.rendering.strips import strips_of_rows
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredField
 from neucam_nerfstudio.scene.scene_field import SceneField
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
 Picture = Float[Tensor, "height width 3"]
 
@@ -95,7 +95,7 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedScene]:
     """The layers whose frames share one picture, by name; a scene without layers is all background.
 
     Raises:
-        ExportError: The scene has none.
+        NeucamError: The scene has none.
     """
     scene = run.model.scene
     candidates = {"background": scene}
@@ -103,7 +103,7 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedScene]:
         candidates = {"background": scene.background, "foreground": scene.foreground}
     shared = {name: layer for name, layer in candidates.items() if isinstance(layer, DeformedScene)}
     if not shared:
-        raise ExportError(
+        raise NeucamError(
             "This scene does not move, so it has no layers: its one picture is what `neucam-export hdr` writes."
         )
     return shared
@@ -171,14 +171,14 @@ def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixe
         preview: How `neucam-export layers` showed it.
 
     Raises:
-        ExportError: The file is of another type or size.
-        CaptureError: It cannot be read.
+        NeucamError: The file is of another type or size.
+        NeucamError: It cannot be read.
     """
     edit = read_edit(path)
     edit = Edit(*(part.to(radiance.device) for part in edit[:2]), edit.is_radiance)
     if edit.picture.shape != radiance.shape:
         (height, width), (edited_height, edited_width) = radiance.shape[:2], edit.picture.shape[:2]
-        raise ExportError(
+        raise NeucamError(
             f"{path}: the picture is {edited_width}x{edited_height} pixels; expected the {width}x{height} that "
             "`neucam-export layers` wrote. Save the edit at that size."
         )
@@ -219,12 +219,12 @@ def read_edit(path: Path) -> Edit:
     """Reads an edited picture.
 
     Raises:
-        ExportError: There is no such file, or it is of another type.
-        CaptureError: It cannot be read.
+        NeucamError: There is no such file, or it is of another type.
+        NeucamError: It cannot be read.
     """
     if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
         found = "no such file" if not path.is_file() else "not a picture that is read"
-        raise ExportError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
+        raise NeucamError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
     if path.suffix.lower() == ".exr":
         radiance = torch.from_numpy(np.ascontiguousarray(read_radiance(path), np.float32))
         return Edit(radiance, torch.ones_like(radiance[..., :1]), is_radiance=True)
@@ -238,7 +238,7 @@ def _rgba(path: Path) -> Float[np.ndarray, "height width 4"]:
 
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype not in WHITE_LEVEL:
-        raise ExportError(broken_file_message(path, "not a complete picture of 8 or 16 bits"))
+        raise NeucamError(broken_file_message(path, "not a complete picture of 8 or 16 bits"))
     conversions = {2: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
     channels = pixels.shape[2] if pixels.ndim == 3 else 2
     return cv2.cvtColor(pixels, conversions[channels]).astype(np.float32) / WHITE_LEVEL[pixels.dtype]

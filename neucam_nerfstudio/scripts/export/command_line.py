@@ -6,15 +6,12 @@ from typing import Annotated
 
 import tyro
 
-from neucam_nerfstudio.capture.errors import CaptureError
-from neucam_nerfstudio.rendering.file_writing import PictureFileError
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr
 from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.rerender import ExportRerender
 from neucam_nerfstudio.scripts.export.response import ExportResponse
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
-from neucam_nerfstudio.scripts.export.trained_run import ExportError
 from neucam_nerfstudio.scripts.run_command import run_command
 
 Command = tyro.conf.FlagConversionOff[
@@ -29,7 +26,7 @@ Command = tyro.conf.FlagConversionOff[
 
 def entrypoint() -> None:
     """Runs `neucam-export`."""
-    run_command(Command, (ExportError, CaptureError, PictureFileError), description=__doc__)
+    run_command(Command, description=__doc__)
 
 
 if __name__ == "__main__":

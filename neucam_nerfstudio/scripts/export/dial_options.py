@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from neucam_nerfstudio.scripts.export.trained_run import Dial, ExportError, TrainedRun, typed
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.scripts.export.trained_run import Dial, TrainedRun, typed
 
 CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "focus": ("rgb", "hdr_defocused", "defocus"),
@@ -26,11 +27,11 @@ def check_dials(
         apertures: All that the pictures are taken with.
 
     Raises:
-        ExportError: One changes nothing.
+        NeucamError: One changes nothing.
     """
     for dial, option in options.items():
         if (reason := _why_idle(run, dial, outputs, apertures)) is not None:
-            raise ExportError(f"{option}: {reason}, so it would change nothing. Leave it out.")
+            raise NeucamError(f"{option}: {reason}, so it would change nothing. Leave it out.")
 
 
 def check_picture_dials(
@@ -50,13 +51,13 @@ def check_picture_dials(
         frames: The option `frames`.
 
     Raises:
-        ExportError: One changes nothing.
+        NeucamError: One changes nothing.
     """
     options = {dial: typed(dial, setting) for dial, setting in settings.items() if setting is not None}
     check_dials(run, outputs, options, (aperture,))
     reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
     if frames and not run.capture.moves and None not in reasons:
-        raise ExportError(
+        raise NeucamError(
             f"--frames {' '.join(frames)}: frames of a still scene differ in focus and exposure. But {reasons[0]}, and "
             f"{reasons[1]}, so all files would be the same. Leave it out."
         )

@@ -9,17 +9,18 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.rendering.colour_primaries import ColourPrimaries
-from neucam_nerfstudio.rendering.display_tonemapping import MIDDLE_GREY
-from neucam_nerfstudio.rendering.hdr_display_files import write_hdr_picture
-from neucam_nerfstudio.rendering.photograph_metadata import SOFTWARE
-from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
-from neucam_nerfstudio.rendering.ultra_hdr_files import import_pyvips
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries
+from neucam_nerfstudio.imaging.hdr_display_files import write_hdr_picture
+from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
+from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.imaging.ultra_hdr_files import import_pyvips
+from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, ExportError, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -80,28 +81,28 @@ class ExportHdr(PictureCommand):
         """Before anything is rendered.
 
         Raises:
-            ExportError: The format has no channels, precision or display exposure to choose, or the model no such
+            NeucamError: The format has no channels, precision or display exposure to choose, or the model no such
                 output.
-            PictureFileError: The library that writes the format is missing.
+            NeucamError: The library that writes the format is missing.
         """
         if self.image_format == "ultrahdr":
             import_pyvips()
         if self.precision is not None and self.image_format != "exr":
-            raise ExportError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
+            raise NeucamError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
         if self.channels and self.image_format != "exr":
-            raise ExportError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
+            raise NeucamError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
         stops = self.display_exposure_stops
         if stops != 0 and self.image_format not in FOR_BRIGHT_DISPLAYS:
             formats = ", ".join(FOR_BRIGHT_DISPLAYS)
-            raise ExportError(
+            raise NeucamError(
                 f"--display-exposure-stops {stops:g}: {self.image_format} holds radiance as it is. Use {formats}."
             )
         outputs = run.output_channels()
         for name in self.channels:
             if name == self._radiance_name:
-                raise ExportError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
+                raise NeucamError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
             if name not in outputs:
-                raise ExportError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
+                raise NeucamError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
     def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
         suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")

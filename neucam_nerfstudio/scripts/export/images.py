@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.image_files import BitDepth, quantised, write_image
-from neucam_nerfstudio.rendering.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
@@ -24,7 +25,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Shot
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -83,15 +84,15 @@ class ExportImages(PictureCommand):
         """Before anything is rendered.
 
         Raises:
-            ExportError: The file type has no such depth or quality.
+            NeucamError: The file type has no such depth or quality.
         """
         if self.image_format == "jpeg" and self.bits == 16:
-            raise ExportError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
+            raise NeucamError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
         quality = self.jpeg_quality
         if quality is not None and self.image_format != "jpeg":
-            raise ExportError(f"--jpeg-quality {quality}: {self.image_format} loses nothing. Use --image-format jpeg.")
+            raise NeucamError(f"--jpeg-quality {quality}: {self.image_format} loses nothing. Use --image-format jpeg.")
         if quality is not None and not 1 <= quality <= 100:
-            raise ExportError(f"--jpeg-quality {quality}: expected from 1 to 100.")
+            raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
     def _dialled(self, shot: Shot) -> Shot:
         """The shot with the dials that the user has turned."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neucam_nerfstudio.rendering.colour_primaries import ColourPrimaries
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries
+from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
+from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
-from neucam_nerfstudio.rendering.image_files import BitDepth, write_image
-from neucam_nerfstudio.rendering.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.scene.layered_scene import LayeredField
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
     Picture,
@@ -21,7 +22,7 @@ from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
 
 @dataclass
@@ -48,7 +49,7 @@ class ExportLayers(ExportCommand):
         shared = shared_pictures(run)
         has_opacity = isinstance(run.model.scene, LayeredField)
         if self.frames and not has_opacity:
-            raise ExportError(
+            raise NeucamError(
                 f"--frames {' '.join(self.frames)}: this scene has one layer, which all frames share, and no opacity. "
                 "Leave it out."
             )

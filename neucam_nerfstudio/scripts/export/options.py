@@ -13,11 +13,12 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.frame_selection import listed_names
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
+from neucam_nerfstudio.imaging.size_limits import SIZE_LIMITS
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.file_writing import check_folder_takes_files
-from neucam_nerfstudio.rendering.size_limits import SIZE_LIMITS
 from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun, load_run
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
@@ -36,14 +37,14 @@ class ExportCommand:
         """Loads the run, if what is rendered of it can be written.
 
         Raises:
-            ExportError: The output path takes no files, or there is no such run of ours.
+            NeucamError: The output path takes no files, or there is no such run of ours.
         """
         try:
             check_folder_takes_files(self.output_path)
         except (FileExistsError, NotADirectoryError) as error:
-            raise ExportError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
+            raise NeucamError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
         except OSError as error:
-            raise ExportError(
+            raise NeucamError(
                 f"--output-path {self.output_path}: takes no files ({error.strerror}). Give a folder that does."
             ) from error
         return load_run(self.load_config)
@@ -82,11 +83,11 @@ def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -
     """The pictures that the options `frames` and `time` ask for.
 
     Raises:
-        ExportError: They ask for both, for frames there are not, or for a time that there is not.
+        NeucamError: They ask for both, for frames there are not, or for a time that there is not.
     """
     capture = run.capture
     if time is not None and frames:
-        raise ExportError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
+        raise NeucamError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
     if time is not None:
         return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), capture.train_index_nearest(time))]
     if not frames:
@@ -106,12 +107,12 @@ def checked_time(capture: Capture, time: float) -> float:
     """A time of a scene that moves.
 
     Raises:
-        ExportError: The scene does not move, or has no such time.
+        NeucamError: The scene does not move, or has no such time.
     """
     if not capture.moves:
-        raise ExportError(f"--time {time:g}: the frames are settings of a still scene, which has no time.")
+        raise NeucamError(f"--time {time:g}: the frames are settings of a still scene, which has no time.")
     if not 0 <= time <= 1:
-        raise ExportError(f"--time {time:g}: expected from 0 (the first frame) to 1 (the last).")
+        raise NeucamError(f"--time {time:g}: expected from 0 (the first frame) to 1 (the last).")
     return time
 
 
@@ -123,7 +124,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
         chosen: Names or name patterns, with or without suffix; numbers, where no frame has that name; or `all`.
 
     Raises:
-        ExportError: One of them is no frame.
+        NeucamError: One of them is no frame.
     """
     paths = [frame.path for frame in capture.frames]
     numbers: set[int] = set()
@@ -134,7 +135,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
         if not matching and choice.isdecimal() and int(choice) < len(paths):
             matching = {int(choice)}
         if not matching:
-            raise ExportError(
+            raise NeucamError(
                 f"--frames {choice}: no frame has this name or number. Frames 0 to {len(paths) - 1}: "
                 f"{listed_names(paths)}."
             )
@@ -146,18 +147,18 @@ def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
     """Checks that the user names outputs, that the model has them, and that they can be shown as they are.
 
     Raises:
-        ExportError: There are none, or one of them is missing or without upper end.
+        NeucamError: There are none, or one of them is missing or without upper end.
     """
     displayable = [name for name in run.output_channels() if name not in OUTPUTS_NOT_FOR_DISPLAY]
     if not names:
-        raise ExportError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
+        raise NeucamError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
     for name in names:
         if name in OUTPUTS_NOT_FOR_DISPLAY:
-            raise ExportError(
+            raise NeucamError(
                 f"{name} has no upper end: `neucam-export hdr` or `ns-render` (raw-{name}) keep it whole."
             )
         if name not in displayable:
-            raise ExportError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
+            raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
 def set_tone_mapping(run: TrainedRun, tone_mapping: ToneMapping | None) -> None:
@@ -170,17 +171,17 @@ def check_width(capture: Capture, width_px: int | None) -> None:
     """Checks that a width is one that pictures can be reduced to.
 
     Raises:
-        ExportError: It is not.
+        NeucamError: It is not.
     """
     if width_px is not None and not 1 <= width_px <= capture.width:
-        raise ExportError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
+        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
 
 
 def check_size(capture: Capture, width_px: int | None, file_format: str) -> None:
     """Checks that pictures can be reduced to a width, and that a file format holds them then; says if it cuts them.
 
     Raises:
-        ExportError: They can't, or it does not.
+        NeucamError: They can't, or it does not.
     """
     check_width(capture, width_px)
     if (limits := SIZE_LIMITS.get(file_format)) is None:
@@ -188,7 +189,7 @@ def check_size(capture: Capture, width_px: int | None, file_format: str) -> None
     size = height, width = reduced_size(capture.height, capture.width, width_px)
     in_file = limits.size_in_file(height, width)
     if in_file is None:
-        raise ExportError(
+        raise NeucamError(
             f"{file_format}: holds pictures from {limits.least}x{limits.least} to {limits.most_width}x"
             f"{limits.most_height} pixels, and these have {width}x{height}. Give another --width-px or format."
         )

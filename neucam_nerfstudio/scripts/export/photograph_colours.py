@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.rendering.colour_primaries import REC709, ColourPrimaries
-from neucam_nerfstudio.rendering.icc_profiles import (
+from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
+from neucam_nerfstudio.imaging.icc_profiles import (
     linear_profile,
     primaries_of_profile,
     profile_name,
     srgb_curve_profile,
 )
-from neucam_nerfstudio.rendering.photograph_metadata import read_metadata
+from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.scripts.export.saying import say
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
     Preview,
@@ -15,7 +16,7 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.saying import progress, say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 
@@ -46,7 +47,7 @@ class ExportRerender(VideoCommand):
         edits = {"background": self.background, "foreground": self.foreground}
         given = {name: path for name, path in edits.items() if path is not None}
         if not given:
-            raise ExportError("Nothing is edited: give --background or --foreground an edited layer.")
+            raise NeucamError("Nothing is edited: give --background or --foreground an edited layer.")
         run = self.open_run()
         for name, path in given.items():
             self._edit(run, name, path)
@@ -56,7 +57,7 @@ class ExportRerender(VideoCommand):
     def _edit(self, run: TrainedRun, name: str, path: Path) -> None:
         shared = shared_pictures(run)
         if name not in shared:
-            raise ExportError(f"--{name}: the frames of this run share no {name}, only the {', '.join(shared)}.")
+            raise NeucamError(f"--{name}: the frames of this run share no {name}, only the {', '.join(shared)}.")
         layer = shared[name]
         preview = Preview(run.model.anchors(), self.preview_tone_mapping)
         with progress(f"Reading the {name}", strips_of_shared(layer, run)) as advance:

@@ -14,10 +14,11 @@ from jaxtyping import Float
 from rich.markup import escape
 from rich.table import Table
 
-from neucam_nerfstudio.camera.response.camera_response import LN2, CameraResponse
+from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.exif import exposure_stops, read_exif
-from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
+from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.image_formation import DARKNESS, develop
 from neucam_nerfstudio.rendering.image_plane import picture_lattice
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response

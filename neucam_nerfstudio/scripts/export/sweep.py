@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export.dial_options import check_dials
 from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, ExportError, Shot, TrainedRun, typed
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, Shot, TrainedRun, typed
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 SWEEP_SECONDS = 3.0
@@ -83,10 +84,10 @@ class ExportSweep(VideoCommand):
         """Before anything is rendered.
 
         Raises:
-            ExportError: Nothing changes, a dial that is turned changes none of the outputs, or it does not go so far.
+            NeucamError: Nothing changes, a dial that is turned changes none of the outputs, or it does not go so far.
         """
         if not any(len(points) > 1 for points in way_points.values()):
-            raise ExportError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+            raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
         options = {
             dial: typed(dial, *getattr(self, setting)) if getattr(self, setting) else f"--dials {dial}"
             for dial, setting in SETTINGS.items()
@@ -99,7 +100,7 @@ class ExportSweep(VideoCommand):
 
     def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:
-            raise ExportError(f"--num-pictures {self.num_pictures}: expected 2 or more.")
+            raise NeucamError(f"--num-pictures {self.num_pictures}: expected 2 or more.")
         default = len(run.capture.frames) if run.capture.moves else round(SWEEP_SECONDS * frame_rate)
         return self.num_pictures or max(2, default)
 
@@ -114,13 +115,13 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
     """The learned focus positions that lie farthest apart.
 
     Raises:
-        ExportError: There is one, or focus makes no difference.
+        NeucamError: There is one, or focus makes no difference.
     """
     if not run.model.camera.has_focus:
-        raise ExportError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
+        raise NeucamError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
     positions = {frame.focus_position for frame in run.frame_settings()}
     if len(positions) < 2:
-        raise ExportError("--dials focus: the frames have one focus setting. Turn another dial.")
+        raise NeucamError("--dials focus: the frames have one focus setting. Turn another dial.")
     return min(positions), max(positions)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
@@ -33,10 +34,6 @@ Dial = Literal["focus", "aperture", "exposure"]
 
 SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
 """The setting of a `Shot` that each dial sets, which options are named after."""
-
-
-class ExportError(ValueError):
-    """Something asked of `neucam-export` that this run cannot give. The message says what to ask instead."""
 
 
 class Shot(NamedTuple):
@@ -113,7 +110,7 @@ class TrainedRun(NamedTuple):
         """Turns the model's dials to a shot's settings, wherever an earlier shot has left them.
 
         Raises:
-            ExportError: A setting lies beyond its dial's ends.
+            NeucamError: A setting lies beyond its dial's ends.
         """
         dials = self.model.dials
         frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
@@ -125,7 +122,7 @@ class TrainedRun(NamedTuple):
             try:
                 setattr(dials, name, setting)
             except ValueError as error:
-                raise ExportError(f"{typed(dial, setting)}: {error}") from error
+                raise NeucamError(f"{typed(dial, setting)}: {error}") from error
 
     def render(
         self,
@@ -144,7 +141,7 @@ class TrainedRun(NamedTuple):
                 it, as float32, unless told.
 
         Raises:
-            ExportError: A setting lies beyond its dial's ends.
+            NeucamError: A setting lies beyond its dial's ends.
         """
         self.set_dials(shot)
         height = self.capture.height
@@ -179,10 +176,10 @@ def load_run(load_config: Path) -> TrainedRun:
         load_config: The `config.yml` that `ns-train` wrote.
 
     Raises:
-        ExportError: If there is no such file, or it is not that of a run of one of our methods.
+        NeucamError: If there is no such file, or it is not that of a run of one of our methods.
     """
     if not load_config.is_file():
-        raise ExportError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
+        raise NeucamError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
     from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
     check_config(load_config)
@@ -195,7 +192,7 @@ def check_config(load_config: Path) -> None:
     """Checks that a file is the config of a run of one of our methods.
 
     Raises:
-        ExportError: It is not.
+        NeucamError: It is not.
     """
     import yaml
     from nerfstudio.engine.trainer import TrainerConfig
@@ -206,11 +203,11 @@ def check_config(load_config: Path) -> None:
         config = yaml.load(load_config.read_text(), Loader=yaml.Loader)  # builds objects, as nerfstudio has it
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ExportError(f"{load_config}: cannot be read as a config ({reason}). {EXPECTED_CONFIG}") from error
+        raise NeucamError(f"{load_config}: cannot be read as a config ({reason}). {EXPECTED_CONFIG}") from error
     if not isinstance(config, TrainerConfig):
-        raise ExportError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
+        raise NeucamError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
     if not isinstance(config.pipeline.model, NeucamModelConfig):
-        raise ExportError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
+        raise NeucamError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
 
 
 def without_settings(cameras: Cameras) -> Cameras:

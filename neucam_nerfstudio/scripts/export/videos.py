@@ -8,14 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
-from neucam_nerfstudio.rendering.video_files import (
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.video_writing import (
     Picture,
     VideoFormat,
     frame_folder,
     gif_frame_rate,
     video_file,
 )
+from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
@@ -25,7 +26,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
@@ -55,7 +56,7 @@ class VideoCommand(ExportCommand):
         """Loads the run, if videos can be made of it as they are asked for, and turns the dial of the tone mapping.
 
         Raises:
-            ExportError: The output path takes no files, there is no such run of ours, or an output or the size is not
+            NeucamError: The output path takes no files, there is no such run of ours, or an output or the size is not
                 to be had.
         """
         run = super().open_run()
@@ -68,14 +69,14 @@ class VideoCommand(ExportCommand):
         """Pictures a second.
 
         Raises:
-            ExportError: It lies beyond `FRAME_RATES`.
+            NeucamError: It lies beyond `FRAME_RATES`.
         """
         least, most = FRAME_RATES
         if self.frame_rate is not None and not least <= self.frame_rate <= most:
-            raise ExportError(f"--frame-rate {self.frame_rate:g}: expected more than 0, from {least:g} to {most:g}.")
+            raise NeucamError(f"--frame-rate {self.frame_rate:g}: expected more than 0, from {least:g} to {most:g}.")
         rate = self.frame_rate or capture.frame_rate or DEFAULT_FRAME_RATE
         if self.video_format != "frames" and not least <= rate <= most:
-            raise ExportError(
+            raise NeucamError(
                 f"The capture has {rate:g} frames a second: give --frame-rate, from {least:g} to {most:g}."
             )
         return rate
@@ -92,7 +93,7 @@ def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], 
         prefix: Of the files' names, before the output's.
 
     Raises:
-        ExportError: A dial's setting is not to be had.
+        NeucamError: A dial's setting is not to be had.
     """
     if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.classical.motion.moving_start import flows_to_anchor, moving_estimate, sharpest_frame
+from neucam_nerfstudio.errors import NeucamError
 
 
 @pytest.fixture(scope="module")
@@ -67,5 +67,5 @@ def test_flow_to_a_far_anchor_goes_from_frame_to_frame(view):
 @pytest.mark.parametrize("stops", [[-2, 0, 2], [0, 0, 0], None])
 def test_frames_too_small_to_find_motion_in_are_refused(stops):
     frames = list(np.random.default_rng(0).integers(0, 255, (3, 11, 30, 3), np.uint8))
-    with pytest.raises(CaptureError, match="Frames of 30x11 pixels: too small to find motion in"):
+    with pytest.raises(NeucamError, match="Frames of 30x11 pixels: too small to find motion in"):
         moving_estimate(frames, stops)

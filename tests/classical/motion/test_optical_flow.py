@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.errors import CaptureError
 from neucam_nerfstudio.classical.motion.optical_flow import (
     FINEST_SCALE,
     ROUGH_SCALE,
@@ -19,6 +18,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     pixel_places,
     round_trip_px,
 )
+from neucam_nerfstudio.errors import NeucamError
 
 
 def constant_flow(right: float, down: float, height: int = 3, width: int = 4) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_pictures_too_small_to_be_searched_are_refused(height, width, least):
     message = (
         f"Frames of {width}x{height} pixels: too small .* at least {least} pixels on either side: lower --downscale"
     )
-    with pytest.raises(CaptureError, match=message):
+    with pytest.raises(NeucamError, match=message):
         dense_flow(*np.zeros((2, height, width), np.uint8))
 
 

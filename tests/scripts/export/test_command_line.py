@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from neucam_nerfstudio.rendering.file_writing import written_whole
+from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.scripts import run_command
 from neucam_nerfstudio.scripts.export import command_line
 from neucam_nerfstudio.scripts.export.images import ExportImages

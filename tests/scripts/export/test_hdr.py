@@ -6,10 +6,10 @@ import OpenEXR
 import pytest
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.rendering.file_writing import PictureFileError
-from neucam_nerfstudio.rendering.hdr_display_files import pq_from_light
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import Shot
 
 from .conftest import CONFIG
 
@@ -115,7 +115,7 @@ def test_ultra_hdr_is_a_jpeg(tmp_path):
 
 def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeypatch, steps):
     monkeypatch.setitem(__import__("sys").modules, "pyvips", None)
-    with pytest.raises(PictureFileError, match=r"pip install 'neucam-nerfstudio\[ultrahdr\]'"):
+    with pytest.raises(NeucamError, match=r"pip install 'neucam-nerfstudio\[ultrahdr\]'"):
         ExportHdr(CONFIG, tmp_path / "out", image_format="ultrahdr").main()
     assert steps == [] and not (tmp_path / "out").exists()
 
@@ -138,6 +138,6 @@ def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeyp
     ],
 )
 def test_what_cannot_be_given_is_said_and_nothing_written(tmp_path, options, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         ExportHdr(CONFIG, tmp_path / "out", **options).main()
     assert not (tmp_path / "out").exists()

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export.images import ExportImages
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import Shot
 
 from .conftest import CONFIG, build_run
 
@@ -113,14 +114,14 @@ def test_a_turned_dial_leaves_out_what_it_makes_untrue(photographs_with_metadata
 def test_dials_that_a_camera_without_blur_does_not_have(opened, moving_run, tmp_path, option, setting):
     opened(moving_run)
     name = option.replace("_", "-")
-    with pytest.raises(ExportError, match=f"--{name} {setting:g}: the camera of this run has no blur.* Leave it out"):
+    with pytest.raises(NeucamError, match=f"--{name} {setting:g}: the camera of this run has no blur.* Leave it out"):
         ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), **{option: setting}).main()
 
 
 def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
     opened(build_run(walk, scene="moving-grid", blur="motion"))
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), aperture=0.0).main()
-    with pytest.raises(ExportError, match=r"--focus-position 0\.5: the camera .* no blur that depends on focus"):
+    with pytest.raises(NeucamError, match=r"--focus-position 0\.5: the camera .* no blur that depends on focus"):
         ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.5).main()
 
 
@@ -150,6 +151,6 @@ def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
     ],
 )
 def test_what_cannot_be_given_is_said_and_nothing_written(tmp_path, options, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         ExportImages(CONFIG, tmp_path / "out", **options).main()
     assert not (tmp_path / "out").exists()

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
-from neucam_nerfstudio.rendering import strips
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging import strips
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.scripts.export import canonical_pictures
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import Shot
 
 from .conftest import CONFIG
 
@@ -68,7 +69,7 @@ def test_previews_are_tone_mapped_in_strips(monkeypatch):
 
 def test_frames_of_a_scene_without_layers_are_refused(opened, deformed_run, tmp_path):
     opened(deformed_run)
-    with pytest.raises(ExportError, match=r"--frames nosuchframe: this scene has one layer, which .* Leave it"):
+    with pytest.raises(NeucamError, match=r"--frames nosuchframe: this scene has one layer, which .* Leave it"):
         ExportLayers(CONFIG, tmp_path / "out", frames=("nosuchframe",)).main()
     assert not (tmp_path / "out").exists()
 
@@ -85,5 +86,5 @@ def test_the_bar_is_full_when_the_work_is_done(request, opened, tmp_path, steps,
 
 def test_a_still_scene_says_what_writes_its_picture(opened, still_run, tmp_path):
     opened(still_run)
-    with pytest.raises(ExportError, match="does not move, so it has no layers: .* `neucam-export hdr`"):
+    with pytest.raises(NeucamError, match="does not move, so it has no layers: .* `neucam-export hdr`"):
         ExportLayers(CONFIG, tmp_path).main()

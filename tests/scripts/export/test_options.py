@@ -4,6 +4,7 @@ import errno
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export import options
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
@@ -14,7 +15,7 @@ from neucam_nerfstudio.scripts.export.options import (
     frame_numbers,
     reduced,
 )
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import Shot
 
 from .conftest import CONFIG
 
@@ -29,7 +30,7 @@ def test_frames_are_chosen_by_name_pattern_number_or_all(desk, chosen, numbers):
 
 @pytest.mark.parametrize("choice", ["F7*", "9", "-1"])
 def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
-    with pytest.raises(ExportError, match=r"--frames .*: no frame has this name or number\. Frames 0 to 8: F0E0, F0E1"):
+    with pytest.raises(NeucamError, match=r"--frames .*: no frame has this name or number\. Frames 0 to 8: F0E0, F0E1"):
         frame_numbers(desk, [choice])
 
 
@@ -63,30 +64,30 @@ def test_a_frame_that_was_held_out_has_the_settings_of_the_nearest_in_time(movin
     ],
 )
 def test_times_that_make_no_sense(moving_run, frames, time, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         chosen_moments(moving_run, frames, time)
 
 
 def test_a_still_scene_has_no_time(still_run):
-    with pytest.raises(ExportError, match=r"--time 0\.5: .* still scene, which has no time"):
+    with pytest.raises(NeucamError, match=r"--time 0\.5: .* still scene, which has no time"):
         chosen_moments(still_run, (), 0.5)
 
 
 def test_outputs_that_cannot_be_shown_say_what_keeps_them(still_run):
     check_display_outputs(still_run, ("rgb", "defocus"))
-    with pytest.raises(ExportError, match="hdr has no upper end: `neucam-export hdr`"):
+    with pytest.raises(NeucamError, match="hdr has no upper end: `neucam-export hdr`"):
         check_display_outputs(still_run, ("rgb", "hdr"))
-    with pytest.raises(ExportError, match="no output 'opacity'; it has all_in_focus_hdr, rgb"):
+    with pytest.raises(NeucamError, match="no output 'opacity'; it has all_in_focus_hdr, rgb"):
         check_display_outputs(still_run, ("opacity",))
     with pytest.raises(
-        ExportError, match="--rendered-output-names: names no output. Choose from all_in_focus_hdr, rgb"
+        NeucamError, match="--rendered-output-names: names no output. Choose from all_in_focus_hdr, rgb"
     ):
         check_display_outputs(still_run, ())
 
 
 @pytest.mark.parametrize("width", [0, 91])
 def test_a_width_beyond_the_photographs_own(desk, width):
-    with pytest.raises(ExportError, match=rf"--width-px {width}: expected from 1 to the photographs' own 90 pixels"):
+    with pytest.raises(NeucamError, match=rf"--width-px {width}: expected from 1 to the photographs' own 90 pixels"):
         check_width(desk, width)
 
 
@@ -100,13 +101,13 @@ def test_a_width_beyond_the_photographs_own(desk, width):
     ],
 )
 def test_a_size_that_a_format_cannot_hold(desk, width, file_format, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         check_size(desk, width, file_format)
 
 
 def test_photographs_that_a_format_cannot_hold(desk):
     panorama = dataclasses.replace(desk, width=20_000, height=9000)
-    with pytest.raises(ExportError, match=r"avif: .* these have 20000x9000. Give another --width-px or format"):
+    with pytest.raises(NeucamError, match=r"avif: .* these have 20000x9000. Give another --width-px or format"):
         check_size(panorama, None, "avif")
     check_size(panorama, 16384, "avif")
     check_size(panorama, None, "exr")
@@ -116,7 +117,7 @@ def test_photographs_that_a_format_cannot_hold(desk):
 def test_an_output_path_that_is_no_folder_is_refused_before_the_run_is_opened(monkeypatch, tmp_path, path):
     (tmp_path / "file").touch()
     monkeypatch.setattr(options, "load_run", lambda load_config: pytest.fail("opened"))
-    with pytest.raises(ExportError, match=rf"--output-path .*{path}: is a file, or lies in one\. Give a folder"):
+    with pytest.raises(NeucamError, match=rf"--output-path .*{path}: is a file, or lies in one\. Give a folder"):
         ExportCommand(CONFIG, tmp_path / path).open_run()
 
 
@@ -125,7 +126,7 @@ def test_an_output_path_without_room_is_refused(monkeypatch, tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(options, "check_folder_takes_files", full)
-    with pytest.raises(ExportError, match=r"takes no files \(No space left on device\)\. Give a folder that does"):
+    with pytest.raises(NeucamError, match=r"takes no files \(No space left on device\)\. Give a folder that does"):
         ExportCommand(CONFIG, tmp_path).open_run()
 
 

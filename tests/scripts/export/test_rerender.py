@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
-from neucam_nerfstudio.rendering.radiance_files import write_radiance
 from neucam_nerfstudio.scripts.export.canonical_pictures import Preview, radiance_shown_as
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.rerender import ExportRerender
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot
+from neucam_nerfstudio.scripts.export.trained_run import Shot
 
 from .conftest import CONFIG
 
@@ -169,6 +170,6 @@ def test_edits_that_cannot_be_used(layers, tmp_path, options, message):
     (layers / "broken.png").write_bytes(b"not a PNG")
     (layers / "edit.jpg").touch()
     given = {name: layers / file for name, file in options.items()}
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         ExportRerender(CONFIG, tmp_path / "out", **given).main()
     assert not (tmp_path / "out").exists()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep, along
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun
 
 from .conftest import CONFIG
 
@@ -73,7 +74,7 @@ def test_dials_turn_while_time_goes_by_or_stands(moving_run):
     [((0.0, 7.0), r"--time 7: expected from 0 \(the first frame\) to 1"), ((-0.1, 1.0), r"--time -0\.1: expected")],
 )
 def test_times_there_are_not_are_refused(moving_run, time, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         ExportSweep(CONFIG, CONFIG, time=time)._shots(moving_run, 12.0)
 
 
@@ -119,7 +120,7 @@ def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
 def test_what_cannot_be_given_is_said_and_nothing_rendered(opened, still_run, tmp_path, monkeypatch, options, message):
     opened(still_run)
     monkeypatch.setattr(TrainedRun, "render", lambda *_: pytest.fail("rendered"))
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(NeucamError, match=message):
         ExportSweep(CONFIG, tmp_path, **options).main()
     assert list(tmp_path.iterdir()) == []
 
@@ -140,27 +141,27 @@ def test_an_output_that_is_named_twice_is_one_video(opened, still_run, tmp_path,
     ],
 )
 def test_a_camera_without_blur_has_no_dials_for_it(moving_run, options, option):
-    with pytest.raises(ExportError, match=f"{option}: the camera of this run has no blur"):
+    with pytest.raises(NeucamError, match=f"{option}: the camera of this run has no blur"):
         ExportSweep(CONFIG, CONFIG, **options)._shots(moving_run, 12.0)
 
 
 def test_one_focus_setting_is_no_sweep(still_run):
     with torch.no_grad():
         still_run.model.camera.focus.positions.fill_(0.5)
-    with pytest.raises(ExportError, match="--dials focus: the frames have one focus setting"):
+    with pytest.raises(NeucamError, match="--dials focus: the frames have one focus setting"):
         ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(still_run, 24.0)
 
 
 def test_a_camera_without_focus_says_so(opened, moving_run, tmp_path):
     opened(moving_run)
-    with pytest.raises(ExportError, match="--dials focus: the camera of this run has no blur that depends on focus"):
+    with pytest.raises(NeucamError, match="--dials focus: the camera of this run has no blur that depends on focus"):
         ExportSweep(CONFIG, tmp_path / "out", dials=("focus",)).main()
 
 
 def test_a_capture_faster_than_videos_are_asks_for_a_rate(opened, moving_run, tmp_path):
     fast = moving_run._replace(capture=dataclasses.replace(moving_run.capture, frame_rate=2000.0))
     opened(fast)
-    with pytest.raises(ExportError, match="The capture has 2000 frames a second: give --frame-rate, from 0.01 to 1000"):
+    with pytest.raises(NeucamError, match="The capture has 2000 frames a second: give --frame-rate, from 0.01 to 1000"):
         ExportSweep(CONFIG, tmp_path / "out").main()
     ExportSweep(CONFIG, tmp_path, rendered_output_names=("rgb",), video_format="frames").main()
     assert (tmp_path / "sweep_rgb/00003.png").exists()

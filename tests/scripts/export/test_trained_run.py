@@ -4,9 +4,10 @@ import torch
 import yaml
 from nerfstudio.cameras.cameras import Cameras, CameraType
 
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export import trained_run
 from neucam_nerfstudio.scripts.export.options import chosen_moments
-from neucam_nerfstudio.scripts.export.trained_run import ExportError, Shot, load_run, strip_of_rows, without_settings
+from neucam_nerfstudio.scripts.export.trained_run import Shot, load_run, strip_of_rows, without_settings
 
 
 def other_method() -> str:
@@ -56,7 +57,7 @@ def test_a_shot_without_time_is_the_reference_frame_s(moving_run):
 
 
 def test_a_dial_beyond_its_end_is_named_as_the_option(still_run):
-    with pytest.raises(ExportError, match=r"--exposure-stops 30: Exposure \(stops\) goes from -\d"):
+    with pytest.raises(NeucamError, match=r"--exposure-stops 30: Exposure \(stops\) goes from -\d"):
         still_run.render(("rgb",), Shot(exposure_stops=30.0), lambda: None)
 
 
@@ -138,10 +139,10 @@ def test_the_camera_has_the_first_photograph_s_view_and_neither_settings_nor_tim
 )
 def test_what_is_no_run_of_ours_says_what_to_give(tmp_path, content, found):
     (tmp_path / "config.yml").write_text(content())
-    with pytest.raises(ExportError, match=rf"config\.yml: {found}.* Give the config\.yml .* of this package\."):
+    with pytest.raises(NeucamError, match=rf"config\.yml: {found}.* Give the config\.yml .* of this package\."):
         load_run(tmp_path / "config.yml")
 
 
 def test_a_missing_run_says_what_to_give(tmp_path):
-    with pytest.raises(ExportError, match=r"config\.yml: no such file\. Give the config\.yml in the output folder"):
+    with pytest.raises(NeucamError, match=r"config\.yml: no such file\. Give the config\.yml in the output folder"):
         load_run(tmp_path / "config.yml")

@@ -1,0 +1,87 @@
+"""Frames in a `.npy` file: an array of all of them, read where asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from neucam_nerfstudio.capture.frame_pixels import FrameStack
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import ExifSettings
+from neucam_nerfstudio.imaging.photographs import check_pixels, downscale
+from neucam_nerfstudio.imaging.video_reading import frame_paths
+
+NUMBER_TYPES = frozenset(map(np.dtype, (np.uint8, np.uint16, np.float16, np.float32, np.float64)))
+
+
+class ArrayFile:
+    """Frames of a `.npy` file of shape `[frames, height, width, 3]`; `exposure.txt` and `gt/` lie beside it.
+
+    Args:
+        path: The file: uint8, uint16, or floats in [0, 1].
+
+    Raises:
+        NeucamError: It is cut off, or not such an array.
+    """
+
+    frame_rate = None
+    notes = ()
+    holds_sensor_values = True
+
+    def __init__(self, path: Path) -> None:
+        self.data, self.folder = path, path.parent
+        self._frames = _map_array(path)
+        self.paths = frame_paths(path, len(self._frames))
+        self.moments = range(len(self.paths))
+
+    def exif(self) -> list[ExifSettings]:
+        """Nothing: an array does not tell."""
+        return [ExifSettings()] * len(self.paths)
+
+    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
+        """Reads the frames that are asked for: uint8, uint16 or float32.
+
+        Raises:
+            NeucamError: Floats are not in [0, 1].
+        """
+        stack = FrameStack(len(indices))
+        for place, index in enumerate(indices):
+            pixels = np.array(self._frames[index])
+            if pixels.dtype.kind == "f":
+                pixels = pixels.astype(np.float32)
+            pixels = downscale(check_pixels(pixels, self.paths[index]), downscale_factor, self.paths[index])
+            stack.place(pixels, self.paths[index], [place])
+        return stack.pixels
+
+
+def _map_array(path: Path) -> np.ndarray:
+    """The array, left on disk.
+
+    Raises:
+        NeucamError: It is cut off, or not an array of frames.
+    """
+    try:
+        frames = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise NeucamError(_unreadable_message(path, error)) from error
+    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype not in NUMBER_TYPES:
+        raise NeucamError(
+            f"{path}: an array of {frames.dtype} and shape {list(frames.shape)}. Expected frames as"
+            " [frames, height, width, 3], RGB, uint8, uint16 or floats in [0, 1]."
+        )
+    return frames
+
+
+def _unreadable_message(path: Path, error: Exception) -> str:
+    """What is wrong with a file that cannot be mapped; for one that is cut off, how many frames it holds."""
+    try:
+        with path.open("rb") as file:
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, _, number_type = read_header[np.lib.format.read_magic(file)](file)
+            num_held = (path.stat().st_size - file.tell()) // (int(np.prod(shape[1:])) * number_type.itemsize)
+    except (OSError, ValueError, KeyError, IndexError, ZeroDivisionError):
+        return f"{path}: not a readable .npy file ({error}). Write it again with numpy.save."
+    return f"{path}: the file is cut off: {num_held} of {shape[0]} frames can be read. Copy or write it again."

@@ -1,0 +1,120 @@
+"""What the camera wrote into the file: shutter time, aperture, sensitivity and focus distance."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neucam_nerfstudio.imaging.raw_files import RawHeader, is_raw, read_raw_header
+
+UPRIGHT = 1
+"""EXIF orientation of a picture that is stored as it is to be seen."""
+_INFINITE_DISTANCE = 0xFFFFFFFF  # EXIF 2.32, SubjectDistance: this numerator means infinity, 0 means unknown.
+_CANON_INFINITE_DISTANCE = 0xFFFF  # Canon's shot info counts in centimetres, 0 means unknown.
+
+
+@dataclass(frozen=True)
+class ExifSettings:
+    """Camera settings of one photograph; None where the file does not say."""
+
+    exposure_time_s: float | None = None
+    f_number: float | None = None
+    iso: float | None = None
+    focus_distance_m: float | None = None
+
+
+def read_exif(path: Path) -> ExifSettings:
+    """Reads the camera settings of a JPEG, TIFF, PNG or RAW file. A file without EXIF gives no settings.
+
+    RAW files that are not built like a TIFF (Canon CR3, Fujifilm RAF) tell theirs to LibRaw alone, but for the focus.
+    """
+    tags = _tags(path)
+    exposure_time_s = _number(tags.get("EXIF ExposureTime"))
+    header = read_raw_header(path) if exposure_time_s is None and is_raw(path) else RawHeader()
+    return ExifSettings(
+        exposure_time_s=exposure_time_s or header.exposure_time_s,
+        f_number=_number(tags.get("EXIF FNumber")) or header.f_number,
+        iso=_number(tags.get("EXIF ISOSpeedRatings")) or header.iso,
+        focus_distance_m=_focus_distance_m(tags),
+    )
+
+
+def unread_note(paths: Sequence[Path], settings: Sequence[ExifSettings]) -> str | None:
+    """Names kinds of RAW files that tell nothing, in a sentence: cameras always write their settings."""
+    told_nothing = (path for path, frame in zip(paths, settings, strict=True) if frame == ExifSettings())
+    suffixes = sorted({path.suffix.lower() for path in told_nothing if is_raw(path)})
+    return f"EXIF of {', '.join(suffixes)} files cannot be read." if suffixes else None
+
+
+def orientation_hint(path: Path, other: Path) -> str:
+    """A sentence to add where two photographs do not fit: that their EXIF says to turn them differently, if it does."""
+    first, second = (_orientation(each) for each in (path, other))
+    if first == second:
+        return ""
+    return f" EXIF turns them differently (orientation {first} of {path.name}, {second} of {other.name})."
+
+
+def exposure_stops(settings: Sequence[ExifSettings]) -> list[float] | None:
+    """Exposures relative to the middle one, log2(time * ISO / f-number^2).
+
+    Aperture or ISO may be missing on all files (a lens without contacts): they count as constant then.
+
+    Returns:
+        Stops, +1 is twice the light; None if the files do not all tell.
+    """
+    light = [1.0] * len(settings)
+    for name, power in (("exposure_time_s", 1), ("iso", 1), ("f_number", -2)):
+        values = [getattr(frame, name) for frame in settings]
+        if any(value is None for value in values):
+            if name == "exposure_time_s" or any(value is not None for value in values):
+                return None
+            continue
+        light = [amount * value**power for amount, value in zip(light, values, strict=True)]
+    stops = [math.log2(amount) for amount in light]
+    middle = sorted(stops)[(len(stops) - 1) // 2]
+    return [round(value - middle, 3) for value in stops]
+
+
+def focus_dioptres(settings: Sequence[ExifSettings]) -> list[float] | None:
+    """Focus distances in dioptres (1/m; 0 is infinity); None if the files do not all tell."""
+    distances = [frame.focus_distance_m for frame in settings]
+    return None if None in distances else [1.0 / distance for distance in distances]
+
+
+def _tags(path: Path, details: bool = True) -> Mapping[str, object]:
+    """EXIF tags by name; none where there is no EXIF that can be read."""
+    import exifread
+
+    logging.getLogger("exifread").setLevel(logging.CRITICAL)  # a PNG without EXIF is no news
+    try:
+        with path.open("rb") as file:
+            return exifread.process_file(file, details=details)
+    except Exception:  # noqa: BLE001 - EXIF is optional, and a file that is truly broken is reported when it is decoded
+        return {}
+
+
+def _orientation(path: Path) -> int:
+    """How a photograph is to be turned, 1 to 8; a frame of a video or an array, which is no file, is upright."""
+    return int(_number(_tags(path, details=False).get("Image Orientation")) or UPRIGHT)
+
+
+def _number(tag: object) -> float | None:
+    """A positive finite number from an EXIF tag; cameras write 0 or 0/0 for what they do not know."""
+    values = getattr(tag, "values", None)
+    try:
+        value = float(values[0] if isinstance(values, list) else values)
+    except (IndexError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return value if value > 0 and math.isfinite(value) else None
+
+
+def _focus_distance_m(tags: Mapping[str, object]) -> float | None:
+    """Focus distance from the EXIF standard's tag, or from Nikon's or Canon's maker notes."""
+    canon_cm = _number(tags.get("MakerNote SubjectDistance"))
+    if canon_cm is not None:
+        return math.inf if canon_cm >= _CANON_INFINITE_DISTANCE else canon_cm / 100
+    distance_m = _number(tags.get("EXIF SubjectDistance")) or _number(tags.get("MakerNote ManualFocusDistance"))
+    return math.inf if distance_m == _INFINITE_DISTANCE else distance_m

@@ -1,0 +1,68 @@
+"""What all writers of files share: whole files or none, and one kind of error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from neucam_nerfstudio.errors import NeucamError
+
+
+@contextmanager
+def written_whole(path: Path, *library_errors: type[Exception]) -> Iterator[Path]:
+    """Gives a temporary name beside `path` to write to, and renames it to `path` only if the writing succeeds.
+
+    So nobody ever reads half a file, and a failure leaves an older file as it was.
+
+    Args:
+        path: File to write; missing folders are made.
+        library_errors: What the library that writes raises where the system lets it write no further.
+
+    Raises:
+        OSError: The file cannot be written; names `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished_name(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except library_errors as error:
+        raise OSError(f"{path}: {' '.join(str(error).split()).rstrip('.')}.") from error
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def unfinished_name(path: Path) -> Path:
+    """The name beside `path` under which this process writes what will be `path`."""
+    return path.with_name(f".{os.getpid()}-{path.name}")
+
+
+def check_folder_takes_files(folder: Path) -> None:
+    """Checks that files can be written to a folder, which may be missing, and leaves everything as it was.
+
+    Raises:
+        OSError: They can't; says why.
+    """
+    missing: list[Path] = []
+    try:
+        missing += [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(1))
+    finally:
+        for made in missing:
+            with suppress(OSError):  # another process's files are in it, or it could not be made
+                made.rmdir()
+
+
+def unsupported(path: Path, what: str, supported: tuple[str, ...]) -> NeucamError:
+    """The error for a file name whose suffix is none of the supported ones."""
+    found = path.suffix or "no suffix"
+    return NeucamError(f"{path}: {found} is not a file type for {what}; supported: {', '.join(supported)}.")

@@ -1,0 +1,113 @@
+"""Writes display pictures as PNG, JPEG or TIFF, with the colour profile and EXIF of a photograph."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt
+
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.imaging.strips import in_strips
+from neucam_nerfstudio.imaging.tiff_writing import write_tiff
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+BitDepth = Literal[8, 16]
+
+NOTHING_KEPT = PhotographMetadata(None, None)
+
+PNG_HEADER_BYTES = 33
+"""A PNG's signature and its first chunk, after which others may come."""
+
+
+def write_image(
+    path: Path,
+    image: Float[np.ndarray, "height width channels"] | UInt[np.ndarray, "height width channels"],
+    bits: BitDepth = 8,
+    jpeg_quality: int = 95,
+    metadata: PhotographMetadata = NOTHING_KEPT,
+) -> None:
+    """Writes a display picture as `.png` or `.tif`/`.tiff` (8 or 16 bits), or `.jpg`/`.jpeg` (8 bits).
+
+    Args:
+        path: File to write, whole or not at all; missing folders are made.
+        image: Display values in [0, 1], or what `quantised` has made of them; one channel (grey) or three (R, G, B).
+        bits: Depth of a PNG's or TIFF's sample.
+        jpeg_quality: 1 ... 100.
+        metadata: What the file says besides; a grey picture takes no colour profile.
+
+    Raises:
+        NeucamError: If the suffix is another one, or 16 bits are asked of a JPEG.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        raise unsupported(path, "pictures", IMAGE_SUFFIXES)
+    if suffix in (".jpg", ".jpeg") and bits == 16:
+        raise NeucamError(f"{path}: JPEG has 8 bits a sample; write 16 bits as .png or .tiff.")
+    is_png = suffix == ".png"
+
+    def encode(rows: np.ndarray) -> UInt[np.ndarray, "rows width channels"]:
+        values = quantised(rows, bits) if rows.dtype.kind == "f" else rows
+        return values[..., ::-1] if is_png else values
+
+    samples = in_strips(image, encode)
+    if samples.shape[-1] == 1:
+        samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
+    if is_png:
+        write_png(path, samples, _png_chunks(metadata))
+    elif suffix in (".jpg", ".jpeg"):
+        _write_jpeg(path, samples, jpeg_quality, metadata)
+    else:
+        write_tiff(path, samples, metadata.icc_profile, metadata.exif)
+
+
+def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:
+    """Whole numbers for values in [0, 1], rounded to the nearest; others are clipped."""
+    return np.rint(np.clip(image, 0, 1) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], chunks: dict[bytes, bytes]) -> None:
+    """Writes a PNG with chunks of metadata, whole or not at all.
+
+    Args:
+        path: File to write.
+        samples: uint8 or uint16; grey or B, G, R.
+        chunks: Content of each chunk, by its four-letter name.
+    """
+    import cv2
+    from PIL.PngImagePlugin import putchunk
+
+    encoded = memoryview(cv2.imencode(".png", samples)[1])
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(encoded[:PNG_HEADER_BYTES])
+        for name, content in chunks.items():
+            putchunk(file, name, content)
+        file.write(encoded[PNG_HEADER_BYTES:])
+
+
+def _png_chunks(metadata: PhotographMetadata) -> dict[bytes, bytes]:
+    chunks = {}
+    if metadata.icc_profile is not None:
+        chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
+    if metadata.exif is not None:
+        chunks[b"eXIf"] = metadata.exif.block()
+    return chunks
+
+
+def _write_jpeg(
+    path: Path, samples: UInt[np.ndarray, "height width *channels"], quality: int, metadata: PhotographMetadata
+) -> None:
+    from PIL import Image
+
+    said = {}
+    if metadata.icc_profile is not None:
+        said["icc_profile"] = metadata.icc_profile
+    if metadata.exif is not None:
+        said["exif"] = b"Exif\0\0" + metadata.exif.block()
+    with written_whole(path) as temporary:
+        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **said)

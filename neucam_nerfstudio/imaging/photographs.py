@@ -1,0 +1,202 @@
+"""Photographs on disk: which files of a folder they are, and their pixels without losing a bit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from neucam_nerfstudio.errors import NeucamError, broken_file_message
+from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
+from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
+from neucam_nerfstudio.imaging.tiff_reading import read_unusual_tiff
+from neucam_nerfstudio.photometry import WHITE_LEVEL
+
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
+
+JPEG_SIGNATURE, TIFF_SIGNATURES = b"\xff\xd8\xff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+UNREAD_SIGNATURES = {
+    "WebP": rb"RIFF....WEBP",
+    "AVIF": rb"....ftypavi[fs]",
+    "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
+    "JPEG XL": rb"\xff\x0a|....JXL ",
+    "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
+    "GIF": rb"GIF8",
+    "BMP": rb"BM",
+    "Photoshop": rb"8BPS",
+    "OpenEXR": rb"\x76\x2f\x31\x01",
+    "Radiance HDR": rb"#\?RA",
+    "PDF": rb"%PDF",
+}
+"""What files that are not read as photographs begin with, whatever they are named."""
+
+
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key of file names in which numbers count as numbers: `IMG_9` before `IMG_10`."""
+    parts = re.findall(r"\d+|\D+", path.name.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def find_photographs(folder: Path) -> list[Path]:
+    """The photographs directly in `folder`, in name order. Sub-folders and hidden files are left alone."""
+    return files_with_suffix(folder, PHOTOGRAPH_SUFFIXES)
+
+
+def files_with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files directly in a folder that have one of these suffixes, in name order; hidden ones are left alone."""
+    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    return sorted((path for path in files if path.suffix.lower() in suffixes), key=natural_order)
+
+
+def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
+    """Leaves out JPEGs that a RAW file of the same name accompanies.
+
+    Returns:
+        The files that remain, and a sentence about those left out.
+
+    Raises:
+        NeucamError: Two other files share a name, so a frame's name would not tell which is meant.
+    """
+    raw_names = {path.stem.lower() for path in paths if is_raw(path)}
+    kept = [path for path in paths if path.suffix.lower() not in JPEG_SUFFIXES or path.stem.lower() not in raw_names]
+    by_name: dict[str, Path] = {}
+    for path in kept:
+        twin = by_name.setdefault(path.stem.lower(), path)
+        if twin != path:
+            raise NeucamError(f"{path}: {twin.name} has the same name. Keep one file of each frame in the folder.")
+    num_left_out = len(paths) - len(kept)
+    return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
+
+
+def hold_linear_light(paths: Sequence[Path]) -> bool:
+    """Whether the pixel values of frames are known to be linear light, as those of RAW files are, developed here.
+
+    Nobody knows of other files: those of 16 bits and of floating point hold encoded values as often as linear ones.
+
+    Raises:
+        NeucamError: Some are RAW files and some are not.
+    """
+    raw = [path for path in paths if is_raw(path)]
+    if raw and len(raw) < len(paths):
+        other = next(path for path in paths if not is_raw(path))
+        raise NeucamError(
+            f"{other}: no RAW file, as {raw[0].name} is. RAW files are developed to linear light and share no camera"
+            " response with others: use those alone, or export all frames alike."
+        )
+    return bool(raw)
+
+
+def read_photograph(
+    path: Path, downscale_factor: int = 1, white_balance: WhiteBalance | None = None
+) -> Shaped[np.ndarray, "height width 3"]:
+    """Reads one photograph, upright as its EXIF orientation says.
+
+    Grey becomes three equal channels and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
+    automatic brightness. JPEG, PNG and TIFF are told by what the file holds, whatever its suffix.
+
+    Args:
+        path: A PNG, JPEG, TIFF or camera RAW file.
+        downscale_factor: Size divisor, by area averaging; 1 keeps every pixel.
+        white_balance: That RAW files are developed with; None for the file's own.
+
+    Returns:
+        RGB pixels in the file's own number type: uint8, uint16, or float32 in [0, 1] (also of floats of other sizes).
+
+    Raises:
+        NeucamError: The file cannot be decoded, or its pixels are not of one of these types.
+    """
+    pixels = develop_raw(path, white_balance) if is_raw(path) else _decode(path)
+    if pixels.dtype in (np.float16, np.float64):
+        pixels = pixels.astype(np.float32)
+    return downscale(check_pixels(pixels, path), downscale_factor, path)
+
+
+def downscale(
+    pixels: Shaped[np.ndarray, "height width 3"], factor: int, path: Path
+) -> Shaped[np.ndarray, "height/factor width/factor 3"]:
+    """Makes a picture `factor` times smaller by area averaging; sizes are rounded down, the number type is kept.
+
+    Args:
+        pixels: The picture.
+        factor: Size divisor, a positive whole number.
+        path: The file it came from, for messages.
+    """
+    if factor < 1:
+        raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
+    if factor == 1:
+        return pixels
+    import cv2
+
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+    if min(height, width) < 1:
+        raise NeucamError(
+            f"--downscale-factor {factor} leaves no pixels of {path} ({pixels.shape[1]}x{pixels.shape[0]}): lower it."
+        )
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Checks that pixels are uint8, uint16, or float32 in [0, 1], and returns them.
+
+    Raises:
+        NeucamError: They are not; the message names `path`.
+    """
+    if pixels.dtype not in WHITE_LEVEL:
+        raise NeucamError(f"{path}: pixels are {pixels.dtype}. Export 8-bit, 16-bit or 32-bit float files.")
+    if pixels.dtype == np.float32 and not (np.min(pixels) >= 0 and np.max(pixels) <= 1):
+        raise NeucamError(
+            f"{path}: pixel values from {np.min(pixels):g} to {np.max(pixels):g}. A float file must hold finite values"
+            " from 0 (black) to 1 (saturated): scale or clip it."
+        )
+    return pixels
+
+
+def _decode(path: Path) -> np.ndarray:
+    """Decodes a file that is not camera RAW by the library that reads what it holds.
+
+    Raises:
+        NeucamError: It is broken, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise NeucamError(broken_file_message(path, error.strerror)) from error
+    unread = next((kind for kind, sign in UNREAD_SIGNATURES.items() if re.match(sign, start, re.DOTALL)), None)
+    if unread is not None:
+        raise NeucamError(f"{path}: the file holds {unread} data, which is not read. Convert it to PNG, TIFF or JPEG.")
+    if start.startswith(JPEG_SIGNATURE):
+        return _decode_jpeg(path)
+    pixels = read_unusual_tiff(path) if start.startswith(TIFF_SIGNATURES) else None
+    return _decode_by_opencv(path) if pixels is None else pixels
+
+
+def _decode_jpeg(path: Path) -> np.ndarray:
+    # Pillow, because OpenCV fills the missing part of a cut-off JPEG with grey and says nothing.
+    from PIL import ImageOps
+
+    try:
+        with open_with_pillow(path, formats=("JPEG",)) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise NeucamError(broken_file_message(path, error)) from error
+
+
+def _decode_by_opencv(path: Path) -> np.ndarray:
+    import cv2
+
+    # With these flags OpenCV keeps the bit depth, makes grey three channels, drops alpha and applies the orientation.
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR
+    try:
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    except (OSError, cv2.error) as error:
+        raise NeucamError(broken_file_message(path, "the file is empty or not readable")) from error
+    if pixels is None:
+        raise NeucamError(broken_file_message(path, "not a complete PNG, TIFF or JPEG file"))
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,36 @@
+"""Constants of light and pixel values: each of them is written here, once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+LN2 = math.log(2.0)
+"""One stop in natural-log units."""
+
+WHITE_LEVEL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+"""Pixel value of full white, by the number type of the pixels."""
+
+SRGB_POWER, SRGB_OFFSET, SRGB_TOE_SLOPE = 2.4, 0.055, 12.92
+SRGB_TOE_LINEAR, SRGB_TOE_ENCODED = 0.0031308, 0.04045
+"""Curve of the sRGB standard (IEC 61966-2-1), and the end of its straight toe in light and in encoded values."""
+
+REC709_LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Share of linear red, green and blue in luminance (ITU-R BT.709)."""
+
+MIDDLE_GREY = 0.18
+"""Display-linear value of a scene's key: reflectance of a photographer's grey card."""
+
+
+def encode_srgb(linear: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """sRGB values (IEC 61966-2-1) of display-linear light in [0, 1]."""
+    power = (1 + SRGB_OFFSET) * np.maximum(linear, SRGB_TOE_LINEAR) ** (1 / SRGB_POWER) - SRGB_OFFSET
+    return np.where(linear <= SRGB_TOE_LINEAR, SRGB_TOE_SLOPE * linear, power)
+
+
+def decode_srgb(encoded: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    power = ((encoded + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
+    return np.where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)

@@ -1,0 +1,254 @@
+"""Videos of any container and codec: exact frames in order, upright, in true colours; and files that are broken."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.video_index import read_index
+from neucam_nerfstudio.imaging.video_reading import VideoFile, upright_rgb
+
+BT_601, BT_709 = (0.299, 0.114), (0.2126, 0.0722)
+VIDEO_LEVELS, FULL_LEVELS = 1, 2
+
+
+def numbers_shown(frames: np.ndarray) -> list[int]:
+    """Which frame of a test video each of these is, by its square, whatever a codec has done to it."""
+    squares = frames[:, 4:12, 4:12].mean((1, 2, 3)) * (255 / np.iinfo(frames.dtype).max)
+    return np.rint((squares - 20) / 15).astype(int).tolist()
+
+
+def packets_of(path: Path) -> list[tuple[int, int]]:
+    """Where in the file each compressed frame begins and ends, as it lies there."""
+    content = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux() if packet.size]
+    places = [(0, 0)]
+    for packet in packets:
+        start = content.index(packet, places[-1][1])
+        places.append((start, start + len(packet)))
+    return places[1:]
+
+
+def cut_in(path: Path, packet: int) -> Path:
+    """Cuts a video off in the middle of a compressed frame."""
+    start, end = packets_of(path)[packet]
+    path.write_bytes(path.read_bytes()[: (start + end) // 2])
+    return path
+
+
+def ffmpeg(*arguments: object) -> None:
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "number_type"),
+    [
+        ("clip.mp4", "libx264", "yuv420p", np.uint8),
+        ("clip.m4v", "libx264", "yuv444p", np.uint8),
+        ("clip.MOV", "libx265", "yuv420p10le", np.uint16),
+        ("clip.mov", "prores_ks", "yuv422p10le", np.uint16),
+        ("clip.avi", "mjpeg", "yuvj420p", np.uint8),
+        ("other.avi", "mpeg4", "yuv420p", np.uint8),
+        ("clip.webm", "libvpx", "yuv420p", np.uint8),
+        ("other.webm", "libvpx-vp9", "yuv420p", np.uint8),
+        ("clip.mkv", "libx264", "yuv420p", np.uint8),
+        ("deep.mkv", "ffv1", "gbrp16le", np.uint16),
+    ],
+)
+def test_frames_come_in_the_order_they_are_shown(write_video, name, codec, pixel_format, number_type):
+    path = write_video(name, codec, pixel_format)
+    source = VideoFile(path)
+    assert len(source.paths) == 12 and source.frame_rate == 30.0
+    frames = source.read(range(12))
+    assert frames.dtype == number_type and frames.shape == (12, 48, 64, 3)
+    assert numbers_shown(frames) == list(range(12))
+
+
+def test_each_frame_has_a_path_of_its_own_beside_the_video(write_video):
+    path = write_video("clip.mp4")
+    source = VideoFile(path)
+    assert source.paths[7] == path.parent / "clip.mp4.frames" / "00007.png" and len(set(source.paths)) == 12
+    assert list(path.parent.iterdir()) == [path], "nothing is written to disk"
+
+
+def test_only_what_is_asked_for_is_kept_in_the_order_asked_for(write_video):
+    frames = VideoFile(write_video("clip.mp4")).read([9, 2, 9, 4], 4)
+    assert frames.shape == (4, 12, 16, 3) and numbers_shown(frames.repeat(4, 1).repeat(4, 2)) == [9, 2, 9, 4]
+
+
+def test_8_bit_rgb_is_kept_exactly(write_video):
+    frames = VideoFile(write_video("clip.mkv", "ffv1", "bgr0")).read([0, 11])
+    assert frames[:, 0, 0].tolist() == [[20] * 3, [185] * 3]
+    assert frames[0, 40, :, 1].tolist() == np.linspace(60, 200, 64).astype(np.uint8).tolist()
+
+
+def yuv_frame(luma: int, blue: int, red: int, levels: int, matrix: int, bits: int = 8) -> av.VideoFrame:
+    """An even frame of these code values, tagged with its levels and matrix (1 is BT.709, 5 is BT.601)."""
+    frame = av.VideoFrame(64, 48, "yuv420p" if bits == 8 else f"yuv420p{bits}le")
+    number_type = np.uint8 if bits == 8 else np.uint16
+    for plane, value in zip(frame.planes, (luma, blue, red), strict=True):
+        plane.update(np.full(plane.buffer_size // number_type().itemsize, value, number_type).tobytes())
+    frame.color_range, frame.colorspace = levels, matrix
+    return frame
+
+
+def rgb_of(luma: int, blue: int, red: int, levels: int, luma_weights: tuple[float, float], bits: int = 8) -> np.ndarray:
+    """RGB in [0, 1] of code values by ITU-R BT.601 or BT.709."""
+    (red_weight, blue_weight), unit = luma_weights, 2 ** (bits - 8)
+    black, luma_range, colour_range = (0, 256 - 1 / unit, 256 - 1 / unit) if levels == FULL_LEVELS else (16, 219, 224)
+    y, cb, cr = (
+        (luma / unit - black) / luma_range,
+        (blue / unit - 128) / colour_range,
+        (red / unit - 128) / colour_range,
+    )
+    r, b = y + 2 * (1 - red_weight) * cr, y + 2 * (1 - blue_weight) * cb
+    return np.array([r, (y - red_weight * r - blue_weight * b) / (1 - red_weight - blue_weight), b])
+
+
+@pytest.mark.parametrize(("matrix", "weights"), [(1, BT_709), (5, BT_601)])
+@pytest.mark.parametrize("levels", [VIDEO_LEVELS, FULL_LEVELS])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_colours_are_those_that_the_standards_define(matrix, weights, levels, bits):
+    unit = 2 ** (bits - 8)
+    codes = (120 * unit, 90 * unit, 170 * unit)
+    pixels = upright_rgb(yuv_frame(*codes, levels, matrix, bits))
+    white = np.iinfo(pixels.dtype).max
+    tolerance = 0.7 / 255 if bits == 8 else 0.0015
+    np.testing.assert_allclose(pixels[20, 20] / white, rgb_of(*codes, levels, weights, bits), atol=tolerance)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_white_of_video_levels_is_white(bits):
+    unit = 2 ** (bits - 8)
+    black, white = (upright_rgb(yuv_frame(y * unit, 128 * unit, 128 * unit, 1, 1, bits))[0, 0] for y in (16, 235))
+    assert black.tolist() == [0, 0, 0] and white.tolist() == [np.iinfo(white.dtype).max] * 3
+
+
+@pytest.mark.parametrize(("degrees", "quarter_turns"), [(90, 1), (-90, 3), (180, 2)])
+def test_phone_videos_are_turned_upright(write_video, tmp_path, degrees, quarter_turns):
+    upright = VideoFile(write_video("clip.mp4")).read([3])[0]
+    ffmpeg("-display_rotation", degrees, "-i", tmp_path / "clip.mp4", "-c", "copy", tmp_path / "phone.mp4")
+    np.testing.assert_array_equal(VideoFile(tmp_path / "phone.mp4").read([3])[0], np.rot90(upright, quarter_turns))
+
+
+def test_what_an_edit_list_leaves_out_is_not_counted(write_video, tmp_path):
+    ffmpeg("-ss", 0.11, "-i", write_video("clip.mp4"), "-c", "copy", tmp_path / "trimmed.mp4")
+    source = VideoFile(tmp_path / "trimmed.mp4")
+    shown = numbers_shown(source.read(range(len(source.paths))))
+    assert shown == list(range(12 - len(shown), 12)) and 6 < len(shown) < 12
+
+
+def test_pictures_that_vp8_only_predicts_from_are_not_counted(write_video, tmp_path):
+    video = write_video("clip.mp4", num_frames=48)
+    for number in (1, 2):
+        passes = ("-auto-alt-ref", 1, "-lag-in-frames", 16, "-b:v", "50k", "-pass", number, "-passlogfile")
+        ffmpeg("-i", video, "-c:v", "libvpx", *passes, tmp_path / "log", tmp_path / "clip.webm")
+    with av.open(str(tmp_path / "clip.webm")) as container:
+        assert sum(packet.size > 0 for packet in container.demux()) > 48, "the clip has no such picture: no test"
+    assert read_index(tmp_path / "clip.webm")[:2] == (48, 48)
+
+
+FAST_START = {"movflags": "faststart"}
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "muxer"),
+    [
+        ("clip.mp4", "libx264", FAST_START),
+        ("fragments.mp4", "libx264", {"movflags": "frag_every_frame+empty_moov"}),
+        ("clip.mov", "mjpeg", FAST_START),
+        ("clip.avi", "mjpeg", {}),
+        ("clip.webm", "libvpx-vp9", {}),
+        ("clip.mkv", "libx264", {}),
+    ],
+)
+@pytest.mark.parametrize("packet", [3, 8, 11])
+def test_cut_off_file_says_how_many_frames_can_be_read(write_video, name, codec, muxer, packet):
+    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    whole = write_video(name, codec, pixel_format, options={"g": "4"}, muxer=muxer)
+    frames = VideoFile(whole).read(range(12))
+    source = VideoFile(cut_in(whole, packet))
+    message = rf"{name}: the file is cut off: (\d+) of (\d+) frames can be read\. Copy it again .* --frame-range 0 \1\."
+    with pytest.raises(NeucamError, match=message) as error:
+        source.read([0, len(source.paths) - 1])
+    num_intact, num_frames = (int(word) for word in re.search(message, str(error.value)).groups())
+    assert packet - 3 <= num_intact <= packet and num_frames == (packet + 1 if name == "fragments.mp4" else 12)
+    np.testing.assert_array_equal(source.read(range(max(num_intact, 1))), frames[: max(num_intact, 1)])
+
+
+def test_matroska_without_its_last_index_is_whole(write_video):
+    path = write_video("clip.mkv")
+    path.write_bytes(path.read_bytes()[: packets_of(path)[-1][1]])
+    assert read_index(path)[:2] == (12, 12)
+
+
+def test_mp4_whose_table_of_frames_is_cut_off_cannot_be_opened(write_video):
+    path = cut_in(write_video("clip.mp4"), 8)
+    with pytest.raises(
+        NeucamError, match=r"clip\.mp4: cannot be opened as a video \(.*\): it is cut off, or something"
+    ):
+        VideoFile(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video"])
+def test_what_is_no_video_cannot_be_opened(tmp_path, content):
+    (tmp_path / "clip.avi").write_bytes(content)
+    with pytest.raises(NeucamError, match=r"clip\.avi: cannot be opened as a video"):
+        VideoFile(tmp_path / "clip.avi")
+
+
+def test_first_frame_cut_off(write_video):
+    path = cut_in(write_video("clip.mov", "mjpeg", "yuvj420p", muxer=FAST_START), 0)
+    with pytest.raises(NeucamError, match=r"clip\.mov: the file is cut off: none of its 12 frames can be read"):
+        VideoFile(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("clip.avi", "the video has no frames"), ("clip.mp4", "holds no pictures"), ("clip.mkv", "cannot be opened")],
+)
+def test_video_without_frames(write_video, name, message):
+    with pytest.raises(NeucamError, match=rf"{name}: .*{message}"):
+        VideoFile(write_video(name, "mjpeg", "yuvj420p", num_frames=0))
+
+
+def test_sound_alone(tmp_path):
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", "-c:a", "aac", tmp_path / "sound.mp4")
+    with pytest.raises(NeucamError, match=r"sound\.mp4: the file holds no pictures \(sound only\?\)"):
+        VideoFile(tmp_path / "sound.mp4")
+
+
+def test_damaged_frame_is_named(write_video):
+    path = write_video("clip.avi", "mjpeg", "yuvj420p")
+    start, end = packets_of(path)[5]
+    content = bytearray(path.read_bytes())
+    content[start:end] = bytes(end - start)
+    path.write_bytes(content)
+    with pytest.raises(NeucamError, match=r"clip\.avi: frame 5 of 12 cannot be decoded \(.*--frame-range 0 5"):
+        VideoFile(path).read(range(12))
+
+
+def test_frame_size_that_changes_is_refused(tmp_path):
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for index, size in enumerate([(48, 64), (48, 64), (32, 64)]):
+            picture = cv2.imencode(".jpg", np.full((*size, 3), 90, np.uint8))[1].tobytes()
+            packet = av.Packet(picture)
+            packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, index, index, True
+            container.mux(packet)
+    source = VideoFile(tmp_path / "clip.mkv")
+    assert source.read([0, 1]).shape == (2, 48, 64, 3)
+    with pytest.raises(NeucamError, match=r"clip\.mkv\.frames/00002\.png: the frame is 64x32 pixels, others are 64x48"):
+        source.read([0, 2])
