@@ -103,6 +103,19 @@ class Capture:
         return self.eval_indices != self.train_indices
 
     @property
+    def number_type(self) -> np.dtype:
+        """Number type of the pixels."""
+        return self.train_pixels.dtype
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        held = index in self.train_indices
+        return (
+            self.train_pixels[self.train_indices.index(index)]
+            if held
+            else self.eval_pixels[self.eval_indices.index(index)]
+        )
+
+    @property
     def reference_position(self) -> int:
         """The reference frame's place among the training frames."""
         return self.train_indices.index(self.reference_index)

@@ -20,7 +20,7 @@ from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings import LearnChoice
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 
 @dataclass
@@ -99,7 +99,7 @@ class NeucamDataParser(DataParser):
             image_filenames=[capture.frames[index].path for index in indices],
             cameras=frame_cameras(capture, indices),
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
-            metadata={"capture": capture},
+            metadata={"capture": capture, "pixels": capture},
         )
 
 
@@ -133,8 +133,6 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
         camera_type=CameraType.PERSPECTIVE,
         times=column([capture.times[index] for index in frame_indices], torch.float32),
         metadata={
-            "exposure_stops": column([capture.exposure_stops(index) for index in frame_indices], torch.float32),
-            "focus_position": column([capture.focus_position(index) for index in frame_indices], torch.float32),
             "exposure_index": column([frame.exposure_index for frame in frames], torch.int64),
             "focus_index": column([frame.focus_index for frame in frames], torch.int64),
         },

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.photometry import WHITE_LEVEL
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 
 class PixelSampler:
