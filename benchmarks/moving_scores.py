@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.moving_rows import Scored
-from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flicker import hdr_flicker
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores

@@ -25,7 +25,7 @@ from benchmarks.commands import FinishedRun, Pace, Training, measure_pace
 from benchmarks.developed_truth import fit_response
 from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, start_alone
 from benchmarks.still_rows import ROWS, Row, photographs_of
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.large_pictures import repeat_capture, repeated
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 
