@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras, CameraType
@@ -23,7 +24,7 @@ from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingE
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
@@ -97,7 +98,7 @@ class NeucamModel(Model):
     def start(self) -> None:
         """Brings scene and camera to where training starts, and says what was found."""
         pixels = self.kwargs["metadata"]["pixels"]
-        for said in self.learned.start(lambda index: pixels[index]):
+        for said in self.learned.start(lambda index: np.asarray(pixels[index])):
             CONSOLE.print(said, markup=False)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
-from neucam_nerfstudio.capture.frame_settings import FrameKind
+from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig

@@ -12,7 +12,7 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import ResponseTable, linear_response, srgb_response
 from neucam_nerfstudio.parts import Dial, Kind, Part, PartConfig, Start
