@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 import tyro
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
@@ -16,7 +17,7 @@ from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels
 from neucam_nerfstudio.errors import NeucamError
 
 
@@ -84,21 +85,44 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     @cached_property
     def train_pixels(self) -> PixelSampler:
         """The training frames, on the device."""
-        return PixelSampler(self.train_dataset.frames_native(), self.train_dataset.cameras, self.device)
+        return self._sampler(self.train_dataset, self.train_dataset.metadata["capture"].train_indices)
 
     @cached_property
     def eval_pixels(self) -> PixelSampler:
         """The evaluation frames, on the device; the training frames' own where none is held out."""
-        if not self.train_dataset.metadata["capture"].held_out:
-            return self.train_pixels
-        return PixelSampler(self.eval_dataset.frames_native(), self.eval_dataset.cameras, self.device)
+        capture = self.train_dataset.metadata["capture"]
+        return self._sampler(self.eval_dataset, capture.eval_indices) if capture.held_out else self.train_pixels
+
+    def _sampler(self, dataset: CaptureDataset, frame_indices: tuple[int, ...]) -> PixelSampler:
+        return PixelSampler(dataset.frames_native(), dataset.metadata["capture"], frame_indices, self.device)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays and the pixel values they should have, at every exposure of their focus setting."""
         self.train_count += 1
-        return self.train_pixels.sample(self.get_train_rays_per_batch(), self.train_groups)
+        return as_bundle(self.train_pixels.sample(self.get_train_rays_per_batch(), self.train_groups))
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays of single evaluation frames."""
         self.eval_count += 1
-        return self.eval_pixels.sample(self.get_eval_rays_per_batch(), self.eval_groups)
+        return as_bundle(self.eval_pixels.sample(self.get_eval_rays_per_batch(), self.eval_groups))
+
+
+def as_bundle(sampled: SampledPixels) -> tuple[RayBundle, dict[str, Tensor]]:
+    """Sampled pixels as nerfstudio has them: rays with settings as metadata, and a batch.
+
+    Returns:
+        Rays; `image` `[rays, exposures, 3]` in [0, 1], without the axis of exposures where there is one; and, if groups
+        differ in size, `is_frame` `[rays, exposures]`.
+    """
+    rays = RayBundle(
+        origins=sampled.rays.origins,
+        directions=sampled.rays.directions,
+        pixel_area=torch.ones_like(sampled.rays.times),  # which nothing of ours reads
+        camera_indices=sampled.frame_index[:, None],
+        times=sampled.rays.times,
+        metadata={"focus_index": sampled.focus_index, "exposure_index": sampled.exposure_index},
+    )
+    batch = {"image": sampled.ldr.squeeze(1)}
+    if sampled.is_frame is not None:
+        batch["is_frame"] = sampled.is_frame
+    return rays, batch
