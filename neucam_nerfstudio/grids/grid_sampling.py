@@ -51,25 +51,26 @@ class _SampleOnCpu(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # torch declares it for any number of outputs
         ctx: Any, gradient: Float[Tensor, "places channels"]
     ) -> tuple[Float[Tensor, "channels ..."] | None, Float[Tensor, "places dims"] | None]:
         values, places = ctx.saved_tensors
         of_values, of_places = ctx.needs_input_grad
-        at_once = of_values and of_places and torch.get_num_threads() <= FEW_THREADS
+        of_both = of_values and of_places and torch.get_num_threads() <= FEW_THREADS
         value_gradient = place_gradient = None
         if of_values:
-            num_items = 1 if at_once else len(values)
-            value_gradient, place_gradient = _backward(
+            num_items = 1 if of_both else len(values)
+            gradients = _backward(
                 values.reshape(num_items, -1, *values.shape[1:]),
                 _as_items(places, 1).expand(num_items, *[-1] * (places.shape[1] + 1)),
                 gradient.t().reshape(num_items, -1, len(places), *[1] * (places.shape[1] - 1)),
-                [True, at_once],
+                [True, of_both],
             )
-            value_gradient = value_gradient.view_as(values)
-        if of_places and not at_once:
+            value_gradient = gradients[0].view_as(values)
+            place_gradient = gradients[1].view_as(places) if of_both else None
+        if of_places and not of_both:
             place_gradient = _gradient_of_places(values, places, gradient)
-        return value_gradient, place_gradient.view_as(places) if of_places else None
+        return value_gradient, place_gradient
 
 
 def _look_up(
@@ -84,7 +85,7 @@ def _gradient_of_places(
     values: Float[Tensor, "channels ..."],
     places: Float[Tensor, "places dims"],
     gradient: Float[Tensor, "places channels"],
-) -> Float[Tensor, "lanes ... dims"]:
+) -> Float[Tensor, "places dims"]:
     num_lanes = _num_lanes(len(places))
     by_lane = gradient.view(num_lanes, -1, len(values)).transpose(1, 2)
     return _backward(
@@ -92,7 +93,7 @@ def _gradient_of_places(
         _as_items(places, num_lanes),
         by_lane.reshape(*by_lane.shape, *[1] * (places.shape[1] - 1)),
         [False, True],
-    )[1]
+    )[1].view_as(places)
 
 
 def _backward(
@@ -101,7 +102,7 @@ def _backward(
     gradient: Float[Tensor, "items channels ..."],
     wanted: list[bool],
 ) -> tuple[Any, Any]:
-    """Gradients of `F.grid_sample`'s two arguments; None where one is not wanted."""
+    """Gradients of `F.grid_sample`'s two arguments; one that is not wanted is nothing to go by."""
     backward = {4: torch.ops.aten.grid_sampler_2d_backward, 5: torch.ops.aten.grid_sampler_3d_backward}[values.ndim]
     return backward(gradient, values, places, _BILINEAR, _BORDER, _ALIGN_CORNERS, wanted)
 
