@@ -2,61 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import replace
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
-from neucam_nerfstudio.camera.exposure.exposure_table import ExposureTable
+from neucam_nerfstudio.camera.exposure.exposures import ExposureTable
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse
-
-Mixing = Literal["light", "log-light"]
-"""Whether blur sums light, as a lens does, or its logarithm, as the published model does."""
-
-
-class CameraSettings(NamedTuple):
-    """How rays are taken.
-
-    Attributes:
-        focus_position: Focus position of each ray, unitless.
-        exposure_stops: Exposures of each ray: one light, developed as often as there are exposures.
-        aperture: Factor on the blur: 0 none, 1 as captured.
-    """
-
-    focus_position: Float[Tensor, "rays 1"]
-    exposure_stops: Float[Tensor, "rays exposures"]
-    aperture: float = 1.0
+from neucam_nerfstudio.camera.response.response import CameraResponse
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.parts import Dial, Part
 
 
 class ImplicitCamera(nn.Module):
-    """Learned camera parts, in the order light meets them. Parts that are None are left out.
+    """Learned camera parts, in the order light meets them, and which settings of theirs each frame was taken at.
 
     Args:
-        focus: Focus position of each focus setting.
+        capture: The photographs.
         blur: Spreads a pixel over taps; None: everything is sharp.
         exposures: Stops of each exposure setting.
-        response: Develops light into pixel values; None: pixel values are linear, clipped at 1.
-        mixing: How blur sums the taps.
+        response: Develops light into pixel values.
     """
 
+    focus_of_frame: Int[Tensor, " frames"]
+    exposure_of_frame: Int[Tensor, " frames"]
+    train_frames: Int[Tensor, " train"]
+    boundaries: Float[Tensor, " boundaries"]
+
     def __init__(
-        self,
-        focus: FocusPositions,
-        blur: BlurGenerator | None,
-        exposures: ExposureTable,
-        response: CameraResponse | None,
-        mixing: Mixing = "light",
+        self, capture: Capture, blur: BlurGenerator | None, exposures: ExposureTable, response: CameraResponse
     ) -> None:
         super().__init__()
-        self.focus = focus
+        self.focus = FocusPositions(capture)
         self.blur = blur
         self.exposures = exposures
         self.response = response
-        self.mixing: Mixing = mixing
+        self._capture = capture
+        times = torch.tensor([capture.times[index] for index in capture.train_indices])
+        tables = {
+            "focus_of_frame": torch.tensor([frame.focus_index for frame in capture.frames]),
+            "exposure_of_frame": torch.tensor([frame.exposure_index for frame in capture.frames]),
+            "train_frames": torch.tensor(capture.train_indices),
+            "boundaries": (times[1:] + times[:-1]) / 2,
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, table, persistent=False)
 
     @property
     def has_focus(self) -> bool:
         """Whether the focus position makes a difference to what the camera sees."""
         return self.blur is not None and self.blur.depends_on_focus
+
+    def parts(self) -> list[Part]:
+        """The learned parts, in the order in which they are started; the focus matters where there is a blur."""
+        return [self.exposures, self.response, *([] if self.blur is None else [self.focus, self.blur])]
+
+    def dials(self) -> list[Dial]:
+        """Dials of the parts that make a difference, in the order light meets the parts."""
+        parts = [*([self.focus] if self.has_focus else []), *([self.blur] if self.blur else [])]
+        return [dial for part in (*parts, self.exposures, self.response) for dial in part.dials()]
+
+    @torch.no_grad()
+    def settings_of_frame(self, index: int) -> CameraSettings:
+        """Focus and exposure of a frame as they are learned now, and its time if the scene moves.
+
+        Args:
+            index: Of the frame in the capture; one that was held out, of what moves, has those of the nearest in time.
+        """
+        capture = self._capture
+        frame = capture.frames[capture.train_index_nearest(capture.times[index]) if capture.moves else index]
+        return CameraSettings(
+            focus_position=float(self.focus.positions[frame.focus_index]),
+            exposure_stops=float(self.exposures.stops[frame.exposure_index]),
+            time=capture.times[index] if capture.moves else None,
+            frame=index,
+        )
+
+    def time_of_frame(self, index: int) -> float:
+        """When a frame was taken, by its index in the capture, [0, 1]."""
+        return self._capture.times[index]
+
+    def resolved(self, settings: CameraSettings, times: Float[Tensor, "rays 1"]) -> CameraSettings:
+        """The settings of each ray, with nothing left to be looked up.
+
+        Args:
+            settings: What is None is as the frame was taken: the named one, else of a scene that moves the training
+                frame nearest in time, else the reference frame.
+            times: Of the rays, [0, 1].
+        """
+        focus_position, stops = settings.focus_position, settings.exposure_stops
+        if focus_position is None or stops is None:
+            frame = self._frame_of_rays(settings.frame, times)
+            focus_position = self.focus(self.focus_of_frame[frame]) if focus_position is None else focus_position
+            stops = self.exposures(self.exposure_of_frame[frame]) if stops is None else stops
+        column = torch.ones_like(times)
+        return replace(settings, focus_position=focus_position * column, exposure_stops=stops * column, time=times)
+
+    def _frame_of_rays(self, frame: int | None, times: Float[Tensor, "rays 1"]) -> Int[Tensor, "#rays 1"]:
+        if self._capture.moves:
+            moments = times if frame is None else times.new_full((1, 1), self._capture.times[frame])
+            return self.train_frames[torch.bucketize(moments, self.boundaries)]
+        index = self._capture.reference_index if frame is None else frame
+        return torch.full((1, 1), index, dtype=torch.long, device=times.device)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -20,6 +21,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
 )
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
@@ -64,23 +66,25 @@ class Yardstick:
     photographs: tuple[GreyPhotograph, ...]
 
 
-def yardstick(capture: Capture) -> Yardstick:
+def yardstick(capture: Capture, pixels: Mapping[int, np.ndarray]) -> Yardstick:
     """Reads the reference frame's ground truth, and takes the photographs that a fusion is compared with.
 
     Those are all training frames of a still scene. Where something moves, only the reference frame shows what the
     picture should: the others' edges lie elsewhere.
 
+    Args:
+        capture: What is known of the photographs.
+        pixels: Of the frames, by their index in the capture.
+
     Raises:
         NeucamError: A file with ground truth cannot be read.
     """
     radiance, sharp = capture.radiance_truth[capture.reference_index], capture.sharp_truth[capture.reference_index]
-    pixels = capture.train_pixels
-    if capture.moves:
-        pixels = pixels[[capture.reference_position]]
+    shown = [capture.reference_index] if capture.moves else capture.train_indices
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),
-        tuple(GreyPhotograph(photograph) for photograph in pixels),
+        tuple(GreyPhotograph(pixels[index]) for index in shown),
     )
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
+from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
 from neucam_nerfstudio.evaluation.picture_scores import picture_scores, yardstick
-from neucam_nerfstudio.models.frame_settings import exposures_differ
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 
 def score_image(
@@ -52,14 +54,17 @@ def score_image(
     return scores, pictures
 
 
-def score_reference(capture: Capture, alignment: Alignment, outputs: dict[str, Tensor]) -> dict[str, float]:
+def score_reference(
+    capture: Capture, pixels: Mapping[int, np.ndarray], alignment: Alignment, outputs: dict[str, Tensor]
+) -> dict[str, float]:
     """Scores of the all-in-focus picture at the reference frame.
 
     That is radiance; or where the photographs have but one exposure, which tells no more range than they have, a
     photograph.
 
     Args:
-        capture: Has the photographs, and ground truth if there is any.
+        capture: Tells the ground truth, if there is any.
+        pixels: Of the frames, by their index in the capture.
         alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
         outputs: `hdr` and `all_in_focus` of the reference frame's camera.
 
@@ -68,7 +73,7 @@ def score_reference(capture: Capture, alignment: Alignment, outputs: dict[str, T
     """
     is_radiance = exposures_differ(capture)
     picture = outputs["hdr" if is_radiance else "all_in_focus"].cpu().numpy()
-    scores = picture_scores(picture, is_radiance, yardstick(capture), alignment)
+    scores = picture_scores(picture, is_radiance, yardstick(capture, pixels), alignment)
     return {f"reference_{name}": score for name, score in scores.items()}
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
+from neucam_nerfstudio.published.motion_networks import NeuralDeformation
 
 RIDGE = 1e-3
 """Added to the diagonal of J'J, so that it can be inverted where a deformation folds."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from neucam_nerfstudio.imaging.file_writing import written_whole
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 UNTIMED_FRAME_RATE = 24.0
 """Frames a second where the capture does not tell."""

@@ -11,15 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import assert_never
 
-from neucam_nerfstudio.camera.response.srgb_curve import encode_srgb
+from neucam_nerfstudio.camera.response.response import encode_srgb
 from neucam_nerfstudio.photometry import MIDDLE_GREY, REC709_LUMINANCE
 
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
 """How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
 preview, `gamma` is one plain exposure, clipped."""
-
-ToneMapping = Literal[DisplayOperator, "local"]
-"""The same, or `local`: each part of the picture for itself, see `local_tonemapping`."""
 
 MU = 5000.0
 """Compression of the mu-law curve, in the `log` operator and in the scores."""

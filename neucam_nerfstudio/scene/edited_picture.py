@@ -7,8 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
-from neucam_nerfstudio.scene.deformation import Deformation
-from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.scene.plane_field import Deformation, PlaneField
 
 UNCHANGED_LOG_RADIANCE = 1e-3
 """Log radiance nearer than this is that of before the edit, which rounding has touched."""
@@ -17,7 +16,7 @@ SAME_SURFACE_LOG_RADIANCE = 0.7
 """A frame that differs from the shared picture by more than this, a stop, shows something else."""
 
 
-class EditedPicture(SceneField):
+class EditedPicture(PlaneField):
     """A picture where it was edited, and untouched elsewhere; at the border of an edit both fade over one pixel.
 
     Args:
@@ -30,7 +29,7 @@ class EditedPicture(SceneField):
     changed_image: Float[Tensor, "1 1 height width"]
 
     def __init__(
-        self, original: SceneField, radiance: Float[Tensor, "height width 3"], changed: Bool[Tensor, "height width"]
+        self, original: PlaneField, radiance: Float[Tensor, "height width 3"], changed: Bool[Tensor, "height width"]
     ) -> None:
         super().__init__()
         self.original = original
@@ -49,7 +48,7 @@ class EditedPicture(SceneField):
         return torch.log(self.radiance(uv, times))
 
 
-class EditedFrames(SceneField):
+class EditedFrames(PlaneField):
     """What each frame shows by itself, after the picture that frames share was edited.
 
     Where a frame shows the same surface, it takes the edit; where it shows something else, that hides the edit.
@@ -61,7 +60,7 @@ class EditedFrames(SceneField):
         after: The shared picture with the edit.
     """
 
-    def __init__(self, frames: SceneField, motion: Deformation, before: SceneField, after: SceneField) -> None:
+    def __init__(self, frames: PlaneField, motion: Deformation, before: PlaneField, after: PlaneField) -> None:
         super().__init__()
         self.frames, self.motion, self.before, self.after = frames, motion, before, after
 

@@ -1,76 +1,129 @@
-"""Our scene field: a grid of log radiance, one cell a pixel, that costs a gather and not a network."""
+"""Our scene that stands still: a grid on the image plane, started from a classical merge of the photographs."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field, replace
 
-import torch
+import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
-from neucam_nerfstudio.grids.start_prior import StartPrior
-from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
+from neucam_nerfstudio.scene.grid_field import GridField
+from neucam_nerfstudio.scene.scene import PlanarScene, SceneConfig
 
-MIN_LOG_RADIANCE, MAX_LOG_RADIANCE = -14.0, 11.0
-"""Range kept of log radiance: 36 stops, beyond any photograph's, and finite in 32-bit arithmetic."""
+SQUARED_RANGE = 4.0
+"""The photographic error is counted in [-1, 1], as published: four times the square of pixel values in [0, 1]."""
+
+CELLS_PER_RAY = 16
+"""A training of 600 steps learns a cell well from one ray a step for so many cells: then each is seen 37 times."""
 
 
-class GridScene(SceneField):
-    """Log radiance on a coarse-to-fine grid of the photographs' size; between cells *light* is interpolated.
+@dataclass
+class GridFieldConfig(SceneConfig):
+    """What our grids have in common."""
 
-    The same at all times. Detail finer than what is learned of a large picture is multiplied by what is learned.
+    most_learned_cells: int = 600_000
+    """Of a larger picture, detail finer than a grid of so many cells stays as the classical start found it, and a step
+    costs no more than for one of this size. Raise it together with the rays a step."""
+    start_mult: float = 0.2
+    """On the light's departure from the classical start, as a share of what a photograph that tells it weighs."""
+
+    def check(self) -> None:
+        """Checks the options.
+
+        Raises:
+            NeucamError: There is no cell to learn.
+        """
+        if self.most_learned_cells < 1:
+            raise NeucamError(
+                f"--pipeline.model.scene.most-learned-cells {self.most_learned_cells}: expected at least 1: it is "
+                "the number of cells of the finest grid that is learned."
+            )
+
+
+@dataclass
+class GridSceneConfig(GridFieldConfig):
+    """Our scene that stands still."""
+
+    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: GridScene)
+    """The scene."""
+    kind: Kind = "grid"
+    """Scene: grid or moving-grid (ours), siren, deformed-siren or layered-siren (published), or module:Class."""
+    variation_mult: float = 3e-4
+    """On differences of neighbouring log radiances: quiets what no photograph tells, such as blown highlights."""
+
+
+class GridScene(PlanarScene):
+    """Radiance on a grid of the photographs' size, the same at all times.
 
     Args:
-        height: Height of the photographs in pixels.
-        width: Width of the photographs in pixels.
-        most_learned_cells: Of the finest grid that is learned; None for a cell a pixel.
+        config: Size and losses.
+        capture: The photographs.
     """
 
-    def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
-        super().__init__()
-        self.pyramid = PlanePyramid(3, height, width, most_learned_cells=most_learned_cells)
-        self.start_prior = StartPrior(3, *self.pyramid.grids[0].shape[-2:])
-        # What is learned on coarser grids leaves the light of the detail as it is.
-        finest = self.pyramid.grids if self.pyramid.detail is None else nn.ParameterList([self.pyramid.detail])
-        self._finest_radiance = ParameterMemo(finest, self._bounded_finest)
+    field: GridField
 
-    def _bounded_finest(self) -> Float[Tensor, "1 3 height width"]:
-        return bounded_exp(self.pyramid.finest())
+    def __init__(self, config: GridSceneConfig, capture: Capture) -> None:
+        config.check()
+        super().__init__(GridField(capture.height, capture.width, config.most_learned_cells), capture)
+        self.config = config
 
-    def start_from(
-        self, log_radiance: Float[Tensor, "height width 3"], squared_slope: Float[Tensor, "height width"]
-    ) -> None:
-        """Sets the picture, which is then held to it by `start_prior`.
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """All of it is learned at one rate."""
+        return {"scene": list(self.field.parameters())}
 
-        Args:
-            log_radiance: Natural log radiance.
-            squared_slope: How strongly a photograph tells it: squared change of pixel value a unit of log radiance.
-        """
-        self.pyramid.start_from(log_radiance)
-        self.start_prior.hold(self.pyramid.learned(), squared_slope)
+    def estimate(self, known: Start, response: ResponseTable | None) -> Start:
+        """Merges the exposures of each focus setting, and fuses the focus settings."""
+        capture = known.capture
+        frames = [capture.frames[index] for index in capture.train_indices]
+        stops = [capture.exposure_stops(index) for index in capture.train_indices]
+        estimate = classical_estimate(
+            [known.photograph(index) for index in capture.train_indices],
+            [frame.focus_index for frame in frames],
+            None if capture.exposures.source == "unknown" else stops,
+            [frame.exposure_index for frame in frames],
+            response,
+        )
+        return replace(known, estimate=estimate, light_of=lambda index: estimate.log_radiance)
 
-    @torch.no_grad()
-    def picture(self) -> Float[Tensor, "height width 3"]:
-        """Linear radiance of all cells."""
-        return bounded_exp(self.pyramid.image())[0].permute(1, 2, 0)
+    def start(self, start: Start) -> str | None:
+        """Takes the merged picture."""
+        if not isinstance(start.estimate, WarmStart):
+            return None
+        device = next(self.parameters()).device
+        light, slope = (as_tensor(v, device) for v in (start.estimate.log_radiance, start.estimate.squared_slope))
+        self.field.start_from(light, slope)
+        return said_of_detail(self.field)
 
-    def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
-        """Linear radiance at (u, v) in [0, 1]; `times` is not looked at."""
-        radiance = sample_plane(self._finest_radiance(), uv)
-        if self.pyramid.detail is None:
-            return radiance
-        learned = bounded_exp(sample_plane(self.pyramid.learned(), uv))
-        return (radiance * learned).clamp(math.exp(MIN_LOG_RADIANCE), math.exp(MAX_LOG_RADIANCE))
-
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance at (u, v) in [0, 1]; `times` is not looked at."""
-        return torch.log(self.radiance(uv, times))
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+        """`scene_variation` and `start`."""
+        losses = start_loss(self.field, self.config.start_mult)
+        if self.config.variation_mult > 0:
+            losses["scene_variation"] = self.config.variation_mult * self.field.pyramid.total_variation()
+        return losses
 
 
-def bounded_exp(log_radiance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Light of a logarithm, which is kept to a finite range."""
-    return log_radiance.clamp(MIN_LOG_RADIANCE, MAX_LOG_RADIANCE).exp()
+def start_loss(field: GridField, start_mult: float) -> dict[str, Float[Tensor, ""]]:
+    """What holds a grid to its start; nothing for a weight of 0."""
+    if start_mult == 0:
+        return {}
+    return {"start": start_mult * SQUARED_RANGE * field.start_prior(field.pyramid.learned())}
+
+
+def said_of_detail(field: GridField) -> str | None:
+    """What of a large picture is not learned, and how it would be, as a sentence; None if all is learned."""
+    if field.pyramid.detail is None:
+        return None
+    height, width = field.pyramid.grids[0].shape[-2:]
+    num_cells = math.prod(field.pyramid.detail.shape[-2:])
+    return (
+        f"Detail finer than {width}x{height} cells stays as it is;"
+        f" --pipeline.model.scene.most-learned-cells {num_cells}"
+        f" --pipeline.datamanager.train-num-rays-per-batch {num_cells // CELLS_PER_RAY} learn it, in more time."
+    )

@@ -1,89 +1,117 @@
-"""Our scene that moves: one picture that all frames share, and what each frame shows besides."""
+"""Our scene that moves: one picture that all frames share, started from light lent along optical flow."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 import torch
+import tyro
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn import Parameter
+from torch import Tensor, nn
 
-from neucam_nerfstudio.scene.canvas_scene import CanvasScene
-from neucam_nerfstudio.scene.deformation import DeformedScene
-from neucam_nerfstudio.scene.frame_motion import FrameMotion
-from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
-from neucam_nerfstudio.scene.frame_pictures import FramePictures
-from neucam_nerfstudio.scene.layered_scene import LayeredField, Layers
-from neucam_nerfstudio.scene.scene_field import MovingField
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
+from neucam_nerfstudio.classical.motion.shutter import moments_from_means
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
+from neucam_nerfstudio.scene.grid_field import margin_px
+from neucam_nerfstudio.scene.grid_scene import GridFieldConfig, said_of_detail, start_loss
+from neucam_nerfstudio.scene.moving_field import MovingGridField
+from neucam_nerfstudio.scene.scene import PlanarScene
+
+BLURRED_START_OPACITY = 0.02
+"""Where photographs are blurred, disagreement with them tells of blur as much as of other things in view, so at the
+start all is taken to be in the shared picture."""
 
 
-class MovingScene(LayeredField, MovingField):
-    """A canonical picture behind a deformation, covered where a frame shows something else by a picture of that frame.
+@dataclass
+class MovingGridSceneConfig(GridFieldConfig):
+    """Our scene that moves."""
 
-    Layers mix *light* by their opacity. Beyond the canonical picture's border there is nothing behind: frames cover it.
+    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: MovingGridScene)
+    """The scene."""
+    kind: Kind = "moving-grid"
+    """Scene: grid or moving-grid (ours), siren, deformed-siren or layered-siren (published), or module:Class."""
+    opacity_mult: float = 1e-4
+    """On the mean opacity of what covers the shared picture."""
+    blurred_opacity_mult: float = 1.2e-3
+    """On opacity times the square of the blur's radius in pixels: a frame blurred by motion is no sharp picture."""
+    motion_variation_mult: float = 1e-3
+    """On differences of the motion between neighbouring cells, in pixels."""
+
+
+class MovingGridScene(PlanarScene):
+    """A shared picture, its motion, and what each frame shows besides.
 
     Args:
-        frame_times: Time of each frame, rising; at least two.
-        height: Height of the frames in pixels.
-        width: Width of the frames in pixels.
-        most_learned_cells: Of the canonical picture's finest grid that is learned; None for a cell a pixel.
+        config: Size and losses.
+        capture: The photographs.
     """
 
-    def __init__(
-        self, frame_times: Float[Tensor, " frames"], height: int, width: int, most_learned_cells: int | None = None
-    ) -> None:
-        super().__init__()
-        size = (frame_times, height, width)
-        self.background = DeformedScene(CanvasScene(height, width, most_learned_cells), FrameMotion(*size))
-        self.foreground = FramePictures(*size)
-        self.opacity = FrameOpacity(*size)
+    field: MovingGridField
 
-    @property
-    def canonical(self) -> CanvasScene:
-        """The picture that all frames share."""
-        return self.background.canonical
+    def __init__(self, config: MovingGridSceneConfig, capture: Capture) -> None:
+        config.check()
+        times = torch.tensor([capture.times[index] for index in capture.train_indices])
+        super().__init__(MovingGridField(times, capture.height, capture.width, config.most_learned_cells), capture)
+        self.config = config
 
-    @property
-    def motion(self) -> FrameMotion:
-        """Where each frame's pixels are in it."""
-        return self.background.deformation
-
-    def parameter_groups(self) -> dict[str, list[Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The shared picture, motion and opacity: each learns at a rate of its own."""
-        parts = {"scene": self.canonical, "motion": self.motion, "opacity": self.opacity}
+        parts = {"scene": self.field.canonical, "motion": self.field.motion, "opacity": self.field.opacity}
         return {name: list(part.parameters()) for name, part in parts.items()}
 
-    def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:
-        """Both layers and the opacity at (u, v) in [0, 1] and a time in [0, 1]."""
-        place = self.motion(uv, times)
-        return Layers(
-            background=self.canonical.log_radiance(place, times),
-            foreground=self.foreground.log_radiance(uv, times),
-            opacity=self._cover(uv, times, place),
+    def estimate(self, known: Start, response: ResponseTable | None) -> Start:
+        """Merges each frame with what its neighbours show, and relates all to one: the reference frame, or the sharpest
+        one where motion blurs."""
+        capture = known.capture
+        stops = [capture.exposure_stops(index) for index in capture.train_indices]
+        estimate = moving_estimate(
+            [known.photograph(index) for index in capture.train_indices],
+            None if capture.exposures.source == "unknown" else stops,
+            [capture.frames[index].exposure_index for index in capture.train_indices],
+            None if known.shutter_open_share is not None else capture.reference_position,
+            margin_px(capture.height, capture.width),
+            response,
         )
 
-    def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
-        """Linear radiance of both layers together."""
-        place = self.motion(uv, times)
-        behind, in_front = self.canonical.radiance(place, times), self.foreground.radiance(uv, times)
-        return torch.lerp(behind, in_front, self._cover(uv, times, place))
+        def nearest_moment(index: int) -> Float[np.ndarray, "height width 3"]:
+            nearest = capture.train_index_nearest(capture.times[index])
+            return estimate.moments[capture.train_indices.index(nearest)]
 
-    def _cover(
-        self,
-        uv: Float[Tensor, "*batch 2"],
-        times: Float[Tensor, "*batch 1"],
-        place: Float[Tensor, "*batch 2"],
-    ) -> Float[Tensor, "*batch 1"]:
-        """Opacity of the foreground: as learned before the canonical picture, full beyond it."""
-        return 1 - self.canonical.covers(place) * (1 - self.opacity(uv, times))
+        return replace(known, estimate=estimate, light_of=nearest_moment)
 
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance of both layers together."""
-        return torch.log(self.radiance(uv, times))
+    def start(self, start: Start) -> str | None:
+        """Takes shared picture, motion, opacity and the frames' own pictures."""
+        capture, estimate = start.capture, start.estimate
+        if not isinstance(estimate, MovingStart):
+            return None
+        device = next(self.parameters()).device
+        self.field.canonical.start_from(as_tensor(estimate.canvas, device), as_tensor(estimate.squared_slope, device))
+        self.field.foreground.start_from(as_tensor(estimate.moments, device))
+        offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
+        if start.shutter_open_share is not None:
+            times = [capture.times[index] for index in capture.train_indices]
+            offset_px = moments_from_means(offset_px, times, start.shutter_open_share)
+            opacity = np.full_like(opacity, BLURRED_START_OPACITY)
+        self.field.motion.start_from(as_tensor(offset_px, device))
+        self.field.opacity.start_from(as_tensor(opacity, device))
+        shared = capture.frames[capture.train_indices[estimate.anchor]].name
+        said = (
+            f"The shared picture is {shared}, which explains {estimate.agreement.mean():.0%} of what all frames show."
+        )
+        return " ".join(filter(None, (said, said_of_detail(self.field.canonical))))
 
-    def motion_uv(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 2"]:
-        """Motion of the shared picture since another time; what only a frame shows has no motion of its own."""
-        return self.background.motion_uv(uv, times, since)
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+        """`start`, `motion_variation`, `opacity` and `blurred_opacity`."""
+        config = self.config
+        losses = start_loss(self.field.canonical, config.start_mult)
+        if config.motion_variation_mult > 0:
+            losses["motion_variation"] = config.motion_variation_mult * self.field.motion.offset_px.total_variation()
+        opacity = self.field.opacity(*rays.places)
+        if config.opacity_mult > 0:
+            losses["opacity"] = config.opacity_mult * opacity.mean()
+        if config.blurred_opacity_mult > 0 and rays.blur_radius_px is not None:
+            losses["blurred_opacity"] = config.blurred_opacity_mult * (opacity * rays.blur_radius_px.square()).mean()
+        return losses

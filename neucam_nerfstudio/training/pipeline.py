@@ -1,13 +1,16 @@
-"""nerfstudio's pipeline, whose evaluation also scores the one picture that a run is for."""
+"""nerfstudio's pipeline, with the camera's back for its viewer, and an evaluation of the one picture a run is for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 
 from neucam_nerfstudio.models.evaluation_scores import score_reference
+from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.viewer.camera_back import CameraBack
 
 
 @dataclass
@@ -19,7 +22,13 @@ class NeucamPipelineConfig(VanillaPipelineConfig):
 
 
 class NeucamPipeline(VanillaPipeline):
-    """Scores the all-in-focus picture at the reference frame beside the photographs."""
+    """Shows the back of the camera in nerfstudio's viewer, which finds it as an attribute, and scores the all-in-focus
+    picture at the reference frame beside the photographs."""
+
+    def __init__(self, config: NeucamPipelineConfig, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        self.pixels = self.datamanager.train_dataset.metadata["pixels"]
+        self.camera_back = CameraBack(self.model, self.pixels.__getitem__)
 
     def get_average_eval_image_metrics(
         self, step: int | None = None, output_path: Path | None = None, get_std: bool = False
@@ -35,10 +44,10 @@ class NeucamPipeline(VanillaPipeline):
         return averages | self._reference_scores()
 
     def _reference_scores(self) -> dict[str, float]:
-        capture = self.model.capture
-        position = capture.reference_position
-        camera = self.datamanager.train_dataset.cameras[position : position + 1].to(self.device)
+        learned, capture = self.model.learned, self.model.capture
         self.eval()
-        outputs = self.model.get_outputs_for_camera(camera)
+        view = front_view(learned.scene.plane, self.device)
+        settings = learned.camera.settings_of_frame(capture.reference_index)
+        outputs = learned.renderer.render(view, settings, ("hdr", "all_in_focus"))
         self.train()
-        return score_reference(capture, self.model.alignment, outputs)
+        return score_reference(capture, self.pixels, self.model.alignment, outputs)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 import viser
 
-from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
-from neucam_nerfstudio.viewer.dials import Dials
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scene.scene import Rays
+from neucam_nerfstudio.viewer.panel import Panel
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -23,13 +23,12 @@ class ClickToFocus:
     Clicks are not always read, because while they are the page turns neither orbit nor pan (viser 0.2.7).
 
     Args:
-        plane: The picture.
-        blur: The lens, which knows at which focus position each place is sharp.
-        dials: Whose focus is turned.
+        learned: Scene and camera.
+        panel: Whose focus is turned.
     """
 
-    def __init__(self, plane: ImagePlane, blur: LensBlur, dials: Dials) -> None:
-        self.plane, self.blur, self.dials = plane, blur, dials
+    def __init__(self, learned: LearnedCapture, panel: Panel) -> None:
+        self.learned, self.panel = learned, panel
         self._waiting: set[int] = set()
 
     def install(self, viewer: Viewer) -> None:
@@ -57,13 +56,14 @@ class ClickToFocus:
         with viewer.train_lock or nullcontext():
             position = self.focus_position_seen(click.ray_origin, click.ray_direction)
         if position is not None:
-            self.dials.focus_on(position)
+            self.panel.focus_on(position)
 
     @torch.no_grad()
     def focus_position_seen(
         self, origin: tuple[float, float, float], direction: tuple[float, float, float]
     ) -> float | None:
-        """Focus position at which the place that a ray meets is sharp; None for a ray beside the picture.
+        """Focus position at which the place that a ray meets is sharp; None for a ray beside the picture, or where the
+        camera does not know.
 
         Args:
             origin: Of the ray, in viser's world units, ten of which are one of nerfstudio's.
@@ -71,8 +71,10 @@ class ClickToFocus:
         """
         from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
 
-        device = self.blur.log_radius_px.device
-        origins = torch.tensor([origin], dtype=torch.float32, device=device) / VISER_NERFSTUDIO_SCALE_RATIO
-        directions = torch.nn.functional.normalize(torch.tensor([direction], dtype=torch.float32, device=device))
-        uv, _, inside = self.plane.intersect(origins, directions)
-        return float(self.blur.defocus.sample(uv)) if inside else None
+        scene, blur = self.learned.scene, self.learned.camera.blur
+        start = next(self.learned.parameters()).new_tensor([origin]) / VISER_NERFSTUDIO_SCALE_RATIO
+        towards = torch.nn.functional.normalize(start.new_tensor([direction]), dim=-1)
+        time = start.new_full((1, 1), self.learned.renderer.reference_time)
+        places, inside = scene.meet(Rays(start, towards, time))
+        position = blur.sharp_focus_position(places)
+        return float(position) if inside and position is not None else None

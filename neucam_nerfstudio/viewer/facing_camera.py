@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import viser
 
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer

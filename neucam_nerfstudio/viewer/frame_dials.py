@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
+from neucam_nerfstudio.viewer.panel import Panel
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -24,13 +23,12 @@ class FrameDials:
     """The frame that focus and exposure stand at, and the one that is compared.
 
     Args:
-        dials: Focus and exposure.
+        panel: Focus and exposure.
         capture: The photographs.
-        settings_of_frame: What has been learned of the settings of a frame, by its index in the capture.
     """
 
-    def __init__(self, dials: Dials, capture: Capture, settings_of_frame: Callable[[int], OwnSettings]) -> None:
-        self._dials, self._settings_of_frame = dials, settings_of_frame
+    def __init__(self, panel: Panel, capture: Capture) -> None:
+        self._panel = panel
         self._times, self._reference_index, self._moves = capture.times, capture.reference_index, capture.moves
         self._names = [NO_FRAME, *(frame.name for frame in capture.frames)]
         self._picker = ViewerDropdown(
@@ -49,24 +47,19 @@ class FrameDials:
         )
         # The viewer calls back from many threads: seen halfway, a turn would look like one of somebody else.
         self._turning = threading.RLock()
-        self._index, self._compared_index = self._reference_index, None
+        self._compared_index: int | None = None
         self._viewer: Viewer | None = None
         self._output_before = ""
 
     @property
     def index(self) -> int:
         """The frame that focus and exposure stand at, by its index in the capture."""
-        return self._index
+        return self._panel.frame
 
     @property
     def compared_index(self) -> int | None:
         """The frame that the picture is compared with, by its index in the capture."""
         return self._compared_index
-
-    def follow(self) -> None:
-        """Keeps focus and exposure that nobody has turned at their frame's settings as they are learned now."""
-        with self._turning:
-            self._dials.follow(self._settings_of_frame(self._index))
 
     def compare_with(self, index: int | None) -> None:
         """Turns focus, exposure and time to a frame's own, and shows the residual; or ends that.
@@ -78,8 +71,8 @@ class FrameDials:
             started, ended = self._compared_index is None is not index, self._compared_index is not None is index
             self._compared_index = index
             if index is not None:
-                self._stand_at(index)
-                self._dials.stand_at(self._settings_of_frame(index))
+                self._panel.stand_at(index, as_taken=True)
+                self._show_time_of(index)
             elif not self._moves:
                 self._stand_at(self._reference_index)
             _set(self._picker, self._names[0 if index is None else index + 1])
@@ -95,8 +88,10 @@ class FrameDials:
                 self._stand_at(index)
 
     def _stand_at(self, index: int) -> None:
-        self._index = index
-        self.follow()
+        self._panel.stand_at(index)
+        self._show_time_of(index)
+
+    def _show_time_of(self, index: int) -> None:
         if self._moves:
             _set(self._frame, index)
             if self._viewer is not None and self._nearest_frame() != index:
@@ -124,7 +119,7 @@ class FrameDials:
         self._picker.cb_hook = lambda _: self._picked(viewer)
         self._picker.install(viewer.viser_server)
         self._viewer = viewer
-        self._stand_at(self._index)
+        self._stand_at(self.index)
 
     def _picked(self, viewer: Viewer) -> None:
         with self._turning:
@@ -136,12 +131,12 @@ class FrameDials:
 
     def _frame_turned(self) -> None:
         with self._turning:
-            if self._frame.value != self._index:
+            if self._frame.value != self.index:
                 self.turn_to(int(self._frame.value))
 
     def _time_turned(self) -> None:
         with self._turning:
-            if (nearest := self._nearest_frame()) != self._index:
+            if (nearest := self._nearest_frame()) != self.index:
                 self.turn_to(nearest)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from jaxtyping import Float
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from neucam_nerfstudio.grids.plane_pyramid import sample_plane
+from neucam_nerfstudio.photometry import WHITE_LEVEL
+from neucam_nerfstudio.rendering.outputs import OUTPUTS, WHEREVER_RAYS_GO, Film, Output
+
 RESIDUAL = "Residual (x 4)"
-"""The viewer's name of `residual`, see `frame_comparison`."""
+"""The viewer's name of `residual`."""
+
+RESIDUAL_GAIN = 4.0
+"""Residuals are shown this much larger than they are."""
 
 VIEWER_NAMES = {
     "all_in_focus_hdr": "All in focus, HDR",
@@ -26,7 +33,6 @@ VIEWER_NAMES = {
 which it asks for by that name, come last. `hdr` is missing: tone-mapped, as the viewer would show it, it is
 `all_in_focus_hdr`."""
 
-
 COVER_RED, COVER_STRENGTH = (1.0, 0.1, 0.1), 0.7
 """What the foreground covers is shown in this colour; at full opacity, this share of it."""
 
@@ -35,20 +41,37 @@ PICTURE_BELOW = 0.5
 
 
 def listed_outputs(
-    outputs: dict[str, Tensor], tonemap: Callable[[Float[Tensor, "rays 3"]], Float[Tensor, "rays 3"]]
-) -> dict[str, Tensor]:
-    """The outputs that the viewer lists, under its names.
+    names: tuple[str, ...], photograph: Shaped[np.ndarray, "height width 3"] | None
+) -> dict[str, Output]:
+    """The outputs that the viewer lists, by its names.
 
     Linear radiance is tone-mapped, as the viewer shows nothing above 1, and opacity is laid over the picture.
 
     Args:
-        outputs: Of the model, `[rays, channels]`.
-        tonemap: Shows linear radiance, [0, 1].
+        names: Of the outputs there are.
+        photograph: The frame that the picture is compared with; None compares with none.
     """
-    shown = {**outputs, "hdr_defocused": tonemap(outputs["hdr_defocused"])}
-    if "opacity" in outputs:
-        shown["opacity"] = covered_picture(outputs["opacity"], outputs["all_in_focus_hdr"])
-    return {viewer_name: shown[name] for name, viewer_name in VIEWER_NAMES.items() if name in shown}
+    own: dict[str, Output] = {
+        "hdr_defocused": lambda film: film.tonemapped(film.blurred),
+        "opacity": lambda film: covered_picture(film.extra("opacity"), film.tonemapped(film.sharp)),
+        "residual": lambda film: residual(film, photograph),
+    }
+    listed = {}
+    for name, viewer_name in VIEWER_NAMES.items():
+        if name in names or name == "residual":
+            listed[viewer_name] = own.get(name) or OUTPUTS.get(name) or (lambda film, name=name: film.extra(name))
+    return {**listed, **{name: OUTPUTS[name] for name in WHEREVER_RAYS_GO}}
+
+
+def residual(film: Film, photograph: Shaped[np.ndarray, "height width 3"] | None) -> Float[Tensor, "rays 3"]:
+    """Absolute difference of rendered pixel values from a photograph's, times `RESIDUAL_GAIN`, [0, 1]; black without a
+    photograph."""
+    if photograph is None:
+        return torch.zeros_like(film.sharp)
+    pixels = np.asarray(photograph)
+    ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])).to(film.sharp.device)
+    photographed = sample_plane(ldr.permute(2, 0, 1)[None], film.places.uv)
+    return (RESIDUAL_GAIN * (film.developed(film.blurred) - photographed).abs()).clamp(max=1)
 
 
 def covered_picture(opacity: Float[Tensor, "rays 1"], picture: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:

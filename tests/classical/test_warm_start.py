@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical import warm_start
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
-from neucam_nerfstudio.camera.blur.taps import Taps
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
+from neucam_nerfstudio.parts import Dial, Kind, Start, TrainingRays, as_tensor
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
 TRAIN_TAPS = 12
 """Taps of a training ray; they are turned at random, so that the mean over steps covers the whole disc."""
 
 RENDER_TAPS = 64
 """Taps of a rendered ray; they stand still, so that pictures have no grain."""
+
+APERTURE_DIAL = Dial(
+    "aperture", "Aperture (x as shot)", "Factor on the blur: 0 is all in focus.", ends=(0.0, 3.0), step=0.05
+)
 
 START_RADIUS_PX = 3.0
 """Blur radius of one unit of defocus before anything is known of the lens."""
@@ -32,13 +42,21 @@ def disc_taps(num_taps: int) -> Float[Tensor, "taps 2"]:
     return torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
 
 
-def turned(points: Float[Tensor, "taps 2"], angle: Float[Tensor, "rays 1"]) -> Float[Tensor, "rays taps 2"]:
-    """Points turned about the origin by one angle a ray, in radians."""
-    x, y = points.unbind(-1)
-    return torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], -1)
+@dataclass
+class LensBlurConfig(BlurConfig):
+    """Our blur generator for focus stacks."""
+
+    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: LensBlur)
+    """The blur generator."""
+    kind: Kind = "lens"
+    """Blur: lens, motion (ours), neural-kernel (published), none, or module:Class for a BlurConfig of your own."""
+    most_learned_cells: int = 600_000
+    """Of a larger picture, the map of the defocus is learned on a grid of so many cells."""
+    variation_mult: float = 3e-4
+    """On differences of neighbouring values of the defocus."""
 
 
-class LensBlur(BlurGenerator):
+class LensBlur(BlurGenerator[PlanePlaces]):
     """Disc of radius = aperture * radius_px * |defocus(u, v) - focus position|, as a thin lens spreads a point.
 
     `defocus` is one map for all frames, on the scale of the focus positions: a pixel is sharp where the two are equal.
@@ -46,17 +64,20 @@ class LensBlur(BlurGenerator):
     spherical aberration and vignetting do.
 
     Args:
-        height: Height of the photographs in pixels.
-        width: Width of the photographs in pixels.
-        most_learned_cells: Of the defocus map; None for a cell a pixel.
+        config: Size and losses.
+        capture: The photographs.
+        scene: What is blurred.
     """
 
+    picture_size_px: Float[Tensor, " 2"]
     train_disc: Float[Tensor, "taps 2"]
     render_disc: Float[Tensor, "taps 2"]
 
-    def __init__(self, height: int, width: int, most_learned_cells: int | None = None) -> None:
+    def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
-        self.defocus = PlanePyramid(1, height, width, most_learned_cells=most_learned_cells)
+        self.config = config
+        height, width = capture.height, capture.width
+        self.defocus = PlanePyramid(1, height, width, most_learned_cells=config.most_learned_cells)
         self._defocus_range = ParameterMemo(self.defocus, self._find_defocus_range)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
@@ -70,19 +91,74 @@ class LensBlur(BlurGenerator):
         """Blur radius in pixels at the captured aperture; its sign tells which side of the focus a pixel lies on."""
         return self.log_radius_px.exp() * (self.defocus.sample(uv) - focus_position)
 
-    def forward(
-        self,
-        uv: Float[Tensor, "rays 2"],
-        times: Float[Tensor, "rays 1"],
-        focus_position: Float[Tensor, "rays 1"],
-        aperture: float,
-    ) -> Taps:
-        """Taps of pixels at `uv` ([0, 1]) for a focus position and an aperture (0 none, 1 as captured), at any time."""
-        signed_radius_px = self.signed_radius_px(uv, focus_position)
+    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
+        """Taps on a disc around each pixel, turned at random while training."""
+        signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
         disc = self.train_disc if self.training else self.render_disc
-        angle = 2 * math.pi * torch.rand_like(signed_radius_px) if self.training else torch.zeros_like(signed_radius_px)
-        offset_px = aperture * signed_radius_px.abs()[..., None] * turned(disc, angle)
-        return Taps(uv[:, None] + offset_px / self.picture_size_px, self._weights(signed_radius_px, disc))
+        radius_uv = settings.aperture * signed_radius_px.abs() / self.picture_size_px
+        if self.training:
+            angle = 2 * math.pi * torch.rand_like(signed_radius_px)
+            across = radius_uv * torch.cat([angle.cos(), angle.sin()], -1)
+            down = radius_uv * torch.cat([-angle.sin(), angle.cos()], -1)
+            uv = torch.addcmul(places.uv[:, None], across[:, None], disc[:, :1])
+            uv = torch.addcmul(uv, down[:, None], disc[:, 1:])
+        else:
+            uv = torch.addcmul(places.uv[:, None], radius_uv[:, None], disc)
+        return Taps(
+            PlanePlaces(uv, places.times[:, None].expand(-1, len(disc), -1)), self._weights(signed_radius_px, disc)
+        )
+
+    def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
+        """Radius in pixels of the even disc that spreads light as far as these taps do."""
+        return planar_radius_px(places.uv, taps, self.picture_size_px)
+
+    def sharp_focus_position(self, places: PlanePlaces) -> Float[Tensor, "rays 1"]:
+        """Focus position at which each place is sharp."""
+        return self.defocus.sample(places.uv)
+
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+        """`defocus_variation`."""
+        if self.config.variation_mult == 0:
+            return {}
+        return {"defocus_variation": self.config.variation_mult * self.defocus.total_variation()}
+
+    def metrics(self) -> dict[str, Float[Tensor, ""]]:
+        """`blur_radius_px`: of one unit of defocus."""
+        return {"blur_radius_px": self.log_radius_px.detach().exp()}
+
+    def dials(self) -> tuple[Dial, ...]:
+        """The aperture."""
+        return (APERTURE_DIAL,)
+
+    def start(self, start: Start) -> str | None:
+        """Takes the map of the defocus, and the radius between settings, from what focus fusion has found."""
+        estimate = start.estimate
+        if not isinstance(estimate, WarmStart):
+            return None
+        positions = start.trained_focus_positions().to(self.log_radius_px)
+        if estimate.blur_per_setting_px > 0:
+            self._start_lens(
+                positions, as_tensor(estimate.sharpest_focus, positions.device), estimate.blur_per_setting_px
+            )
+        else:  # nothing shows any blur, so all is where the photographs are focused
+            mean = positions.mean().expand(start.capture.height, start.capture.width, 1)
+            self.defocus.start_from(mean)
+        return f"Blur {2 * estimate.blur_per_setting_px:.1f} px in radius one focus setting out of focus."
+
+    @torch.no_grad()
+    def _start_lens(
+        self,
+        positions: Float[Tensor, " settings"],
+        sharpest_focus: Float[Tensor, "height width"],
+        blur_per_setting_px: float,
+    ) -> None:
+        """Defocus where each pixel is sharpest, and the radius whose spread along an axis (half of it) was seen."""
+        below = sharpest_focus.floor().long().clamp(0, len(positions) - 2)
+        share = sharpest_focus - below
+        defocus = positions[below] * (1 - share) + positions[below + 1] * share
+        self.defocus.start_from(defocus[..., None])
+        spacing = (positions[-1] - positions[0]) / (len(positions) - 1)
+        self.log_radius_px.copy_(torch.log(2 * blur_per_setting_px / spacing))
 
     def _weights(
         self, signed_radius_px: Float[Tensor, "rays 1"], disc: Float[Tensor, "taps 2"]

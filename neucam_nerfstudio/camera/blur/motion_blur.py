@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
-from neucam_nerfstudio.camera.blur.taps import Taps
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
+from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.scene.frame_motion import FrameMotion
+from neucam_nerfstudio.parts import Dial, Kind
+from neucam_nerfstudio.scene.frame_grids import FrameMotion
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
 TRAIN_TAPS = 11
 """Moments of a training ray; each lies at random within its part of the open time, so that all are seen over steps."""
@@ -21,7 +28,17 @@ RENDER_TAPS = 33
 """Moments of a rendered ray; they stand still, so that pictures have no grain."""
 
 
-class MotionBlur(BlurGenerator):
+@dataclass
+class MotionBlurConfig(BlurConfig):
+    """Our blur generator for videos."""
+
+    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: MotionBlur)
+    """The blur generator."""
+    kind: Kind = "motion"
+    """Blur: lens, motion (ours), neural-kernel (published), none, or module:Class for a BlurConfig of your own."""
+
+
+class MotionBlur(BlurGenerator[PlanePlaces]):
     """Mean over the time the shutter is open, centred on a ray's time, along the motion that the scene has learned:
     straight from where the shutter opens to the ray's time, and from there to where it closes.
 
@@ -29,13 +46,22 @@ class MotionBlur(BlurGenerator):
     that is not even.
 
     Args:
-        motion: The scene's motion, which blurs and is learned from the blur.
+        config: Of the part.
+        capture: The photographs.
+        scene: Whose motion blurs, and is learned from the blur.
+
+    Raises:
+        NeucamError: The scene does not know its motion from frame to frame.
     """
 
     depends_on_focus = False
+    picture_size_px: Float[Tensor, " 2"]
 
-    def __init__(self, motion: FrameMotion) -> None:
+    def __init__(self, config: MotionBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
+        motion = getattr(scene.field, "motion", None)
+        if not isinstance(motion, FrameMotion):
+            raise NeucamError("--pipeline.model.blur motion: needs --pipeline.model.scene moving-grid.")
         # Its methods and not the module itself, whose parameters belong to the scene.
         self.place_at = motion.forward
         self._largest_step_px = ParameterMemo(motion, motion.largest_step_px)
@@ -45,24 +71,31 @@ class MotionBlur(BlurGenerator):
         self.register_buffer("picture_size_px", motion.picture_size_px.clone(), persistent=False)
 
     @property
-    def open_share(self) -> Float[Tensor, ""]:
+    def shutter_open_share(self) -> Float[Tensor, ""]:
         """Share of a frame's interval that the shutter is open; 1 leaves no gap between frames."""
         return self.log_open_share.exp()
 
-    def forward(
-        self,
-        uv: Float[Tensor, "rays 2"],
-        times: Float[Tensor, "rays 1"],
-        focus_position: Float[Tensor, "rays 1"],
-        aperture: float,
-    ) -> Taps:
-        """Taps of the pixels at `uv` ([0, 1]) at `times`; `aperture` scales the open time (0 none, 1 as captured)."""
-        half_open = aperture * self.open_share * self.frame_interval / 2
+    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
+        """Taps along the motion while the shutter is open; the aperture scales the open time."""
+        uv, times = places
+        half_open = settings.aperture * self.shutter_open_share * self.frame_interval / 2
         opening, closing = (self._passed_since(uv, times, moment) for moment in (times - half_open, times + half_open))
         moments = self._open_moments(len(uv), uv.device)
         passed = moments.clamp(min=0) * closing[:, None] + (-moments).clamp(min=0) * opening[:, None]
         weights = F.softmax(self.end_log_weight * moments[..., 0].square(), -1)
-        return Taps(uv[:, None] + passed, weights)
+        return Taps(PlanePlaces(uv[:, None] + passed, times[:, None].expand(-1, moments.shape[1], -1)), weights)
+
+    def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
+        """Radius in pixels of the even disc that spreads light as far as these taps do."""
+        return planar_radius_px(places.uv, taps, self.picture_size_px)
+
+    def metrics(self) -> dict[str, Float[Tensor, ""]]:
+        """`shutter_open_share`."""
+        return {"shutter_open_share": self.shutter_open_share.detach()}
+
+    def dials(self) -> tuple[Dial, ...]:
+        """The aperture, which is the open time here."""
+        return (APERTURE_DIAL,)
 
     def _passed_since(
         self, uv: Float[Tensor, "rays 2"], times: Float[Tensor, "rays 1"], moment: Float[Tensor, "rays 1"]
@@ -87,4 +120,4 @@ class MotionBlur(BlurGenerator):
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Radius of the disc that spreads light as far as the fastest motion from frame to frame does."""
         with torch.no_grad():
-            return self.open_share * self._largest_step_px() / math.sqrt(6)
+            return self.shutter_open_share * self._largest_step_px() / math.sqrt(6)

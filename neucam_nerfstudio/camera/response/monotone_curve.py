@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse
+from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
+from neucam_nerfstudio.camera.response.response import CameraResponse, ResponseConfig, srgb_or_linear
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.grids.curve_table import sample_curves
+from neucam_nerfstudio.parts import Kind, Start, as_tensor
 
 NUM_UNITS = 24
 DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE = -9.0, 5.0
@@ -27,14 +32,40 @@ LEAST_RISE = 1e-4
 """Of a unit at the start, so that every unit can learn."""
 
 
+@dataclass
+class MonotoneCurveConfig(ResponseConfig):
+    """Our response."""
+
+    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: MonotoneCurveResponse)
+    """The response."""
+    kind: Kind = "monotone"
+    """Response: monotone (ours, learned), srgb, neural-curve (published), none (linear photographs) or module:Class."""
+
+    def setup(self, **context: Capture) -> CameraResponse | None:
+        """The response, unless the photographs' own is known, or they cannot tell it."""
+        capture = context["capture"]
+        if self.chosen() is not self:
+            return super().setup(**context)
+        if capture.linear_light:
+            return srgb_or_linear(self, capture)
+        if not exposures_differ(capture):
+            because = "All frames have one exposure, which tells no response: taking the sRGB standard's."
+            return srgb_or_linear(self, capture, because)
+        return MonotoneCurveResponse(self, capture)
+
+
 class MonotoneCurveResponse(CameraResponse):
     """Three MLPs 1 - 24 - 1: a weighted mean of sigmoids with positive slopes.
 
     Such a curve rises everywhere, from 0 without light to 1 in saturation, whatever its parameters are: what the
     published method asks for by a penalty.
+
+    Args:
+        config: Of the part.
+        capture: The photographs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: MonotoneCurveConfig, capture: Capture) -> None:
         super().__init__()
         spacing = (BRIGHTEST_LOG_EXPOSURE - DARKEST_LOG_EXPOSURE) / (NUM_UNITS - 1)
         shoulders = torch.linspace(DARKEST_LOG_EXPOSURE, BRIGHTEST_LOG_EXPOSURE, NUM_UNITS)
@@ -46,6 +77,15 @@ class MonotoneCurveResponse(CameraResponse):
         """Pixel values in (0, 1) for log exposure = ln radiance + ln 2 * exposure_stops."""
         positions = (log_exposure - LOWEST_KNOT) / (HIGHEST_KNOT - LOWEST_KNOT)
         return sample_curves(self._tabulated(), positions).clamp(max=1)  # softmax may round its sum above 1
+
+    def start(self, start: Start) -> str | None:
+        """Fits the curves to the estimated ones."""
+        if start.estimate is not None:
+            response, device = start.estimate.response, self.shoulders.device
+            knots, ldr = as_tensor(response.log_exposure, device), as_tensor(response.ldr, device)
+            self.start_from(knots, ldr)
+            fit_response(self, knots, ldr)
+        return None
 
     @torch.no_grad()
     def start_from(self, log_exposure: Float[Tensor, " knots"], ldr: Float[Tensor, "knots 3"]) -> None:
@@ -85,8 +125,6 @@ def fit_response(
         num_steps: Adam steps.
         learning_rate: Of Adam at the start; it falls to a hundredth.
     """
-    if isinstance(response, MonotoneCurveResponse):
-        response.start_from(log_exposure, ldr)
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.01 ** (step / num_steps))
     inputs = log_exposure[:, None].expand(-1, 3)

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.srgb_curve import decode_srgb
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.camera.response.response import decode_srgb
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.imaging.strips import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import (
@@ -23,12 +23,10 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     DisplayOperator,
     tonemap,
 )
-from neucam_nerfstudio.rendering.image_plane import pixel_lattice
-from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
-from neucam_nerfstudio.scene.grid_scene import GridScene
-from neucam_nerfstudio.scene.layered_scene import LayeredField
-from neucam_nerfstudio.scene.scene_field import SceneField
+from neucam_nerfstudio.scene.grid_field import GridField
+from neucam_nerfstudio.scene.image_plane import pixel_lattice
+from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, PlaneField
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
 Picture = Float[Tensor, "height width 3"]
@@ -91,17 +89,17 @@ class EditedPixels(NamedTuple):
     changed: Bool[Tensor, "height width"]
 
 
-def shared_pictures(run: TrainedRun) -> dict[str, DeformedScene]:
+def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
     """The layers whose frames share one picture, by name; a scene without layers is all background.
 
     Raises:
         NeucamError: The scene has none.
     """
-    scene = run.model.scene
-    candidates = {"background": scene}
+    scene = run.learned.scene.field
+    candidates: dict[str, PlaneField] = {"background": scene}
     if isinstance(scene, LayeredField):
         candidates = {"background": scene.background, "foreground": scene.foreground}
-    shared = {name: layer for name, layer in candidates.items() if isinstance(layer, DeformedScene)}
+    shared = {name: layer for name, layer in candidates.items() if isinstance(layer, DeformedField)}
     if not shared:
         raise NeucamError(
             "This scene does not move, so it has no layers: its one picture is what `neucam-export hdr` writes."
@@ -109,7 +107,7 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedScene]:
     return shared
 
 
-def shared_picture(layer: DeformedScene, run: TrainedRun, advance: Callable[[], None]) -> Picture:
+def shared_picture(layer: DeformedField, run: TrainedRun, advance: Callable[[], None]) -> Picture:
     """Linear radiance of the picture that the frames share: all of a grid, or as much of a network as a frame is large.
 
     Args:
@@ -118,16 +116,16 @@ def shared_picture(layer: DeformedScene, run: TrainedRun, advance: Callable[[], 
         advance: Called as often as `strips_of_shared` says.
     """
     canonical = layer.canonical
-    return canonical.picture() if isinstance(canonical, GridScene) else radiance_of(canonical, run, 0.0, advance)
+    return canonical.picture() if isinstance(canonical, GridField) else radiance_of(canonical, run, 0.0, advance)
 
 
-def strips_of_shared(layer: DeformedScene, run: TrainedRun) -> int:
+def strips_of_shared(layer: DeformedField, run: TrainedRun) -> int:
     """In how many strips of rows the picture that the frames share is rendered; that of a grid is there already."""
-    return 0 if isinstance(layer.canonical, GridScene) else len(run.strips)
+    return 0 if isinstance(layer.canonical, GridField) else run.num_strips
 
 
 @torch.no_grad()
-def radiance_of(field: SceneField, run: TrainedRun, time: float, advance: Callable[[], None]) -> Picture:
+def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callable[[], None]) -> Picture:
     """Linear radiance of a scene field at the places of the photographs' pixels.
 
     Args:
@@ -136,20 +134,19 @@ def radiance_of(field: SceneField, run: TrainedRun, time: float, advance: Callab
         time: In [0, 1].
         advance: Called after each strip of rows.
     """
-    height, width = run.capture.height, run.capture.width
+    height, width, device = run.capture.height, run.capture.width, next(field.parameters()).device
     strips = []
-    for top in run.strips:
-        rows = slice(top, top + run.strips.step)
-        uv = pixel_lattice(height, width, run.model.device, rows)
+    for rows in run.learned.renderer.strips(run.view):
+        uv = pixel_lattice(height, width, device, rows)
         strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
         advance()
     return torch.cat(strips)
 
 
-def put_in(run: TrainedRun, layer: DeformedScene, edited: EditedPixels) -> None:
+def put_in(run: TrainedRun, layer: DeformedField, edited: EditedPixels) -> None:
     """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
     before = layer.canonical
-    if isinstance(before, GridScene):
+    if isinstance(before, GridField):
         learned_cells = math.prod(before.pyramid.grids[0].shape[-2:])
         after = type(before)(run.capture.height, run.capture.width, learned_cells).to(edited.radiance.device)
         after.load_state_dict(before.state_dict())
@@ -157,8 +154,8 @@ def put_in(run: TrainedRun, layer: DeformedScene, edited: EditedPixels) -> None:
     else:
         after = EditedPicture(before, *edited)
     layer.canonical = after
-    scene = run.model.scene
-    if isinstance(scene, LayeredField) and not isinstance(scene.foreground, DeformedScene):
+    scene = run.learned.scene.field
+    if isinstance(scene, LayeredField) and not isinstance(scene.foreground, DeformedField):
         scene.foreground = EditedFrames(scene.foreground, layer.deformation, before, after)
 
 

@@ -65,13 +65,13 @@ def check_picture_dials(
 
 def _why_idle(run: TrainedRun, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
     """Why a dial changes none of the outputs; None if it does change one."""
-    if dial == "aperture" and run.model.camera.blur is None:
+    if dial == "aperture" and run.learned.camera.blur is None:
         return "the camera of this run has no blur"
-    if dial == "focus" and not run.model.camera.has_focus:
+    if dial == "focus" and not run.learned.camera.has_focus:
         return "the camera of this run has no blur that depends on focus"
     if dial == "focus" and not any(apertures) and "defocus" not in outputs:
         return "all is in focus at aperture 0 (--aperture)"
     if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
-        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.output_channels()]
+        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.output_names()]
         return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
     return None

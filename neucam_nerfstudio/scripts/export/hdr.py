@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -49,7 +49,7 @@ class ExportHdr(PictureCommand):
     channels: tuple[str, ...] = ()
     """Other outputs that the EXR file holds as channels of that name, such as defocus or opacity."""
     aperture: float = 0.0
-    """Aperture dial: 0 is all in focus, 1 as captured, up to 3."""
+    """Factor on the blur: 0 is all in focus, 1 as captured."""
     focus_position: float | None = None
     """Focus dial for an aperture above 0, on the learned scale. Default: the reference frame's."""
     display_exposure_stops: float = 0.0
@@ -59,17 +59,15 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = self.open_run()
         self._check_format_options(run)
-        settings = {"aperture": self.aperture or None, "focus": self.focus_position}
-        check_picture_dials(run, (self._radiance_name, *self.channels), settings, self.aperture, self.frames)
+        turned = {"aperture": self.aperture or None, "focus": self.focus_position}
+        check_picture_dials(run, (self._radiance_name, *self.channels), turned, self.aperture, self.frames)
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
-        with progress("Rendering radiance", len(moments) * len(run.strips)) as advance:
+        with progress("Rendering radiance", len(moments) * run.num_strips) as advance:
             for moment in moments:
-                shot = moment.shot._replace(aperture=self.aperture)
-                if self.focus_position is not None:
-                    shot = shot._replace(focus_position=self.focus_position)
-                pictures = run.render((self._radiance_name, *self.channels), shot, advance)
+                settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
+                pictures = run.render((self._radiance_name, *self.channels), settings, advance)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
                 self._write(run, moment, pictures, primaries)
 
@@ -97,7 +95,7 @@ class ExportHdr(PictureCommand):
             raise NeucamError(
                 f"--display-exposure-stops {stops:g}: {self.image_format} holds radiance as it is. Use {formats}."
             )
-        outputs = run.output_channels()
+        outputs = run.output_names()
         for name in self.channels:
             if name == self._radiance_name:
                 raise NeucamError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
@@ -110,7 +108,7 @@ class ExportHdr(PictureCommand):
         with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
             if self.image_format in FOR_BRIGHT_DISPLAYS:
                 # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
-                radiance *= MIDDLE_GREY / float(run.model.anchors().key) * 2.0**self.display_exposure_stops
+                radiance *= MIDDLE_GREY / float(run.learned.renderer.anchors().key) * 2.0**self.display_exposure_stops
                 write_hdr_picture(path, radiance, primaries)
             else:
                 attributes = radiance_attributes(run)
@@ -121,7 +119,7 @@ def radiance_attributes(run: TrainedRun) -> dict[str, str]:
     """What a file says of where its radiance comes from; `frameSettings` is JSON."""
     frames = [
         {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
-        for frame in run.frame_settings()
+        for frame in run.learned_frames()
     ]
     return {
         "software": SOFTWARE,

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
-from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
     check_display_outputs,
     check_size,
     chosen_moments,
+    display_of,
     reduced,
-    set_tone_mapping,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Shot
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, TrainedRun
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -51,7 +51,7 @@ class ExportImages(PictureCommand):
     focus_position: float | None = None
     """Focus dial, on the learned scale (the captured settings lie around -1 to 1). Default: the reference frame's."""
     aperture: float | None = None
-    """Aperture dial: 0 no blur, 1 as captured, up to 3. Default: 1."""
+    """Factor on the blur: 0 is all in focus, 1 as captured. Default: 1."""
     exposure_stops: float | None = None
     """Exposure dial in stops, +1 doubles the light. Default: the reference frame's."""
     tone_mapping: ToneMapping | None = None
@@ -68,11 +68,10 @@ class ExportImages(PictureCommand):
         check_size(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
         metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
-        set_tone_mapping(run, self.tone_mapping)
         as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
-        with progress("Rendering pictures", len(moments) * len(run.strips)) as advance:
+        with progress("Rendering pictures", len(moments) * run.num_strips) as advance:
             for moment, of_photograph in zip(moments, metadata, strict=True):
-                pictures = run.render(self.rendered_output_names, self._dialled(moment.shot), advance, as_kept)
+                pictures = run.render(self.rendered_output_names, self._dialled(run, moment.settings), advance, as_kept)
                 for name, picture in pictures.items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     profile = profile_of_output(run, name, of_photograph.icc_profile)
@@ -94,10 +93,12 @@ class ExportImages(PictureCommand):
         if quality is not None and not 1 <= quality <= 100:
             raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
-    def _dialled(self, shot: Shot) -> Shot:
-        """The shot with the dials that the user has turned."""
-        dials = {setting: getattr(self, setting) for setting in SETTINGS.values()}
-        return shot._replace(**{setting: value for setting, value in dials.items() if value is not None})
+    def _dialled(self, run: TrainedRun, settings: CameraSettings) -> CameraSettings:
+        """The settings with the dials that the user has turned."""
+        aperture = 1.0 if self.aperture is None else self.aperture
+        focus, display = self.focus_position, display_of(self.tone_mapping)
+        settings = replace(settings, aperture=aperture, focus_position=focus, display=display)
+        return settings if self.exposure_stops is None else run.learned.exposed_at(settings, self.exposure_stops)
 
     @property
     def _turned(self) -> list[TurnedDial]:

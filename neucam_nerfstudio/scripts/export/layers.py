@@ -9,7 +9,7 @@ from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
-from neucam_nerfstudio.scene.layered_scene import LayeredField
+from neucam_nerfstudio.scene.plane_field import LayeredField
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
     Picture,
     Preview,
@@ -47,7 +47,7 @@ class ExportLayers(ExportCommand):
         """Writes the files."""
         run = self.open_run()
         shared = shared_pictures(run)
-        has_opacity = isinstance(run.model.scene, LayeredField)
+        has_opacity = isinstance(run.learned.scene.field, LayeredField)
         if self.frames and not has_opacity:
             raise NeucamError(
                 f"--frames {' '.join(self.frames)}: this scene has one layer, which all frames share, and no opacity. "
@@ -57,15 +57,16 @@ class ExportLayers(ExportCommand):
         pictures_a_moment = 1 if "foreground" in shared else 2
         primaries = photograph_primaries(run.capture)
         num_strips = sum(strips_of_shared(layer, run) for layer in shared.values())
-        with progress("Rendering layers", num_strips + len(moments) * pictures_a_moment * len(run.strips)) as advance:
+        with progress("Rendering layers", num_strips + len(moments) * pictures_a_moment * run.num_strips) as advance:
             for name, layer in shared.items():
                 self._write_layer(run, name, shared_picture(layer, run, advance), primaries)
             for moment in moments:
                 if "foreground" not in shared:
-                    time = run.model.reference_time if moment.shot.time is None else moment.shot.time
-                    radiance = radiance_of(run.model.scene.foreground, run, time, advance)
+                    time = moment.settings.time
+                    time = run.learned.renderer.reference_time if time is None else time
+                    radiance = radiance_of(run.learned.scene.field.foreground, run, time, advance)
                     self._write_layer(run, f"foreground{moment.suffix}", radiance, primaries)
-                opacity = run.render(("opacity",), moment.shot, advance)["opacity"]
+                opacity = run.render(("opacity",), moment.settings, advance)["opacity"]
                 with announced(self.output_path / f"opacity{moment.suffix}.png") as path:
                     write_image(path, opacity, self.bits)
 
@@ -73,6 +74,6 @@ class ExportLayers(ExportCommand):
         with announced(self.output_path / f"{name}.exr") as path:
             attributes = radiance_attributes(run)
             write_radiance(path, radiance.cpu().numpy(), self.precision, attributes, primaries=primaries)
-        preview = Preview(run.model.anchors(), self.tone_mapping)
+        preview = Preview(run.learned.renderer.anchors(), self.tone_mapping)
         with announced(self.output_path / f"{name}.png") as path:
             write_image(path, preview.show(radiance).cpu().numpy(), self.bits)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.frame_selection import listed_names
+from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.settings.selection import frames_named, listed_names
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.size_limits import SIZE_LIMITS
-from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
@@ -69,13 +68,13 @@ class Moment(NamedTuple):
 
     Attributes:
         suffix: What tells it from others in file names; empty for the only one.
-        shot: When and with which settings.
-        frame_index: The frame whose settings those are, by its index in the capture: where time counts, the training
-            frame nearest in time.
+        settings: When and how.
+        frame_index: The frame that was taken so, by its index in the capture: where time counts, the training frame
+            nearest in time.
     """
 
     suffix: str
-    shot: Shot
+    settings: CameraSettings
     frame_index: int
 
 
@@ -89,9 +88,11 @@ def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -
     if time is not None and frames:
         raise NeucamError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
     if time is not None:
-        return [Moment(f"_t{time:.3f}", Shot(checked_time(capture, time)), capture.train_index_nearest(time))]
+        return [
+            Moment(f"_t{time:.3f}", CameraSettings(time=checked_time(capture, time)), capture.train_index_nearest(time))
+        ]
     if not frames:
-        return [Moment("", Shot(), capture.reference_index)]
+        return [Moment("", CameraSettings(), capture.reference_index)]
     return [_moment_of_frame(capture, index) for index in frame_numbers(capture, frames)]
 
 
@@ -99,8 +100,8 @@ def _moment_of_frame(capture: Capture, index: int) -> Moment:
     suffix = f"_{capture.frames[index].name}"
     if capture.moves:
         time = capture.times[index]
-        return Moment(suffix, Shot(time), capture.train_index_nearest(time))
-    return Moment(suffix, Shot(frame_index=index), index)
+        return Moment(suffix, CameraSettings(time=time), capture.train_index_nearest(time))
+    return Moment(suffix, CameraSettings(frame=index), index)
 
 
 def checked_time(capture: Capture, time: float) -> float:
@@ -129,7 +130,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
     paths = [frame.path for frame in capture.frames]
     numbers: set[int] = set()
     for choice in chosen:
-        matching = {i for i, p in enumerate(paths) if fnmatchcase(p.stem, choice) or fnmatchcase(p.name, choice)}
+        matching = frames_named(paths, choice)
         if not matching and choice == "all":
             matching = set(range(len(paths)))
         if not matching and choice.isdecimal() and int(choice) < len(paths):
@@ -149,7 +150,7 @@ def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
     Raises:
         NeucamError: There are none, or one of them is missing or without upper end.
     """
-    displayable = [name for name in run.output_channels() if name not in OUTPUTS_NOT_FOR_DISPLAY]
+    displayable = [name for name in run.output_names() if name not in OUTPUTS_NOT_FOR_DISPLAY]
     if not names:
         raise NeucamError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
     for name in names:
@@ -161,10 +162,9 @@ def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
             raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
-def set_tone_mapping(run: TrainedRun, tone_mapping: ToneMapping | None) -> None:
-    """Turns the dial of the tone mapping; None leaves it."""
-    if tone_mapping is not None:
-        run.model.dials.tone_mapping = tone_mapping
+def display_of(tone_mapping: ToneMapping | None) -> Display:
+    """How HDR outputs are shown; None for the default."""
+    return Display() if tone_mapping is None else Display(tone_mapping=tone_mapping)
 
 
 def check_width(capture: Capture, width_px: int | None) -> None:

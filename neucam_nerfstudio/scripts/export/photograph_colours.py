@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.camera.response.response import LinearResponse
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
 from neucam_nerfstudio.imaging.icc_profiles import (
     linear_profile,
@@ -32,7 +32,7 @@ def profile_of_output(run: TrainedRun, name: str, photograph: bytes | None) -> b
         photograph: Profile of the photograph whose settings it has; None is sRGB's, or linear light.
     """
     if name in DEVELOPED:
-        is_linear = photograph is None and isinstance(run.model.camera.response, LinearResponse)
+        is_linear = photograph is None and isinstance(run.learned.camera.response, LinearResponse)
         return linear_profile(REC709) if is_linear else photograph
     if name not in TONE_MAPPED or photograph is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
@@ -16,7 +17,7 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.saying import progress, say
-from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 
@@ -51,7 +52,7 @@ class ExportRerender(VideoCommand):
         run = self.open_run()
         for name, path in given.items():
             self._edit(run, name, path)
-        shots = [Shot(time) for time in run.capture.times]
+        shots = [CameraSettings(time=time) for time in run.capture.times]
         write_videos(self, run, shots, self.frame_rate_of(run.capture), prefix="edited_")
 
     def _edit(self, run: TrainedRun, name: str, path: Path) -> None:
@@ -59,9 +60,9 @@ class ExportRerender(VideoCommand):
         if name not in shared:
             raise NeucamError(f"--{name}: the frames of this run share no {name}, only the {', '.join(shared)}.")
         layer = shared[name]
-        preview = Preview(run.model.anchors(), self.preview_tone_mapping)
+        preview = Preview(run.learned.renderer.anchors(), self.preview_tone_mapping)
         with progress(f"Reading the {name}", strips_of_shared(layer, run)) as advance:
             edited = edited_pixels(path, shared_picture(layer, run, advance), preview)
         put_in(run, layer, edited)
-        run.model.anchors = lambda: preview.anchors  # so that an edit does not change how the rest is shown
+        run.learned.renderer.fixed_anchors = preview.anchors  # so that an edit does not change how the rest is shown
         say(f"{path}: {float(edited.changed.float().mean()):.1%} of the {name} is edited.")

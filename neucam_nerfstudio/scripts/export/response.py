@@ -14,13 +14,12 @@ from jaxtyping import Float
 from rich.markup import escape
 from rich.table import Table
 
-from neucam_nerfstudio.camera.response.camera_response import CameraResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.camera.image_formation import DARKNESS, develop
+from neucam_nerfstudio.camera.response.response import CameraResponse
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.photometry import LN2
-from neucam_nerfstudio.rendering.image_formation import DARKNESS, develop
-from neucam_nerfstudio.rendering.image_plane import picture_lattice
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
 from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
@@ -70,11 +69,11 @@ class ExportResponse(ExportCommand):
 @torch.no_grad()
 def response_table(run: TrainedRun) -> ResponseTable:
     """The response of a run's camera, through image formation's own development."""
-    captured = captured_log_exposure(run)
+    camera, captured = run.learned.camera, captured_log_exposure(run)
     least = math.floor(min(LEAST_LOG_EXPOSURE, float(captured.min())))
     greatest = math.ceil(max(GREATEST_LOG_EXPOSURE, float(captured.max())))
     log_exposure = torch.linspace(least, greatest, (greatest - least) * KNOTS_A_UNIT + 1, dtype=torch.float64)
-    ldr = developed(run.model.camera.response, log_exposure.to(run.model.device, torch.float32))
+    ldr = developed(camera.response, log_exposure.to(camera.focus_of_frame.device, torch.float32))
     return ResponseTable(log_exposure.numpy(), ldr.double().cpu().numpy(), captured.cpu().numpy())
 
 
@@ -91,12 +90,13 @@ def captured_log_exposure(run: TrainedRun) -> Float[torch.Tensor, "2 3"]:
     The range of the scene's radiance, but for the darkest and brightest thousandth, at the least and at the greatest of
     the frames' exposures.
     """
-    uv = picture_lattice(LATTICE_PLACES_PER_SIDE, run.model.device)
-    every = math.ceil(len(run.capture.times) / MOMENTS) if run.capture.moves else len(run.capture.times)
-    moments = [run.model.scene.radiance(uv, torch.full_like(uv[:, :1], time)) for time in run.capture.times[::every]]
-    light = torch.cat(moments).clamp(min=DARKNESS).log()
+    side, scene, times = LATTICE_PLACES_PER_SIDE, run.learned.scene, run.capture.times
+    places = scene.reference_places(side, side)
+    every = math.ceil(len(times) / MOMENTS) if run.capture.moves else len(times)
+    moments = [scene.radiance(places._replace(times=torch.full_like(places.times, t))) for t in times[::every]]
+    light = torch.cat(moments).reshape(-1, 3).clamp(min=DARKNESS).log()
     ranks = [max(1, round(quantile * len(light))) for quantile in CAPTURED_QUANTILES]
-    stops = run.model.camera.exposures.stops
+    stops = run.learned.camera.exposures.stops
     return torch.stack(
         [light.kthvalue(rank, 0).values + LN2 * stop for rank, stop in zip(ranks, stops.aminmax(), strict=True)]
     )
@@ -124,7 +124,7 @@ def settings_rows(run: TrainedRun) -> list[Row]:
             run.exposure_source,
             "" if frame.focus_position is None else frame.focus_position,
         ]
-        for index, frame in enumerate(run.frame_settings())
+        for index, frame in enumerate(run.learned_frames())
     ]
     exif = exif_rows(capture)
     return [[*header, *exif[0]], *([*row, *known] for row, known in zip(rows, exif[1:], strict=True))]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export.dial_options import check_dials
 from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, Shot, TrainedRun, typed
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun, typed
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 SWEEP_SECONDS = 3.0
@@ -46,7 +47,7 @@ class ExportSweep(VideoCommand):
     focus_position: tuple[float, ...] = ()
     """Instead: focus positions to pass, at even distances in the video. One position holds for the whole of it."""
     aperture: tuple[float, ...] = ()
-    """Instead: apertures to pass (0 no blur, 1 as captured, up to 3), or one to hold."""
+    """Instead: apertures to pass (0 all in focus, 1 as captured), or one to hold."""
     exposure_stops: tuple[float, ...] = ()
     """Instead: exposures to pass, in stops, or one to hold."""
     time: tuple[float, ...] = ()
@@ -62,15 +63,15 @@ class ExportSweep(VideoCommand):
         shots = self._shots(run, frame_rate)
         write_videos(self, run, shots, frame_rate, prefix="sweep_")
 
-    def _shots(self, run: TrainedRun, frame_rate: float) -> list[Shot]:
+    def _shots(self, run: TrainedRun, frame_rate: float) -> list[CameraSettings]:
         way_points = self._way_points(run)
         self._check(run, way_points)
         count = self._num_pictures(run, frame_rate)
         paths = [along(points, count) for points in way_points.values()]
-        return [Shot(**dict(zip(way_points, settings, strict=True))) for settings in zip(*paths, strict=True)]
+        return [_shot(run, dict(zip(way_points, passed, strict=True))) for passed in zip(*paths, strict=True)]
 
     def _way_points(self, run: TrainedRun) -> dict[str, Sequence[float]]:
-        """What each setting passes, by its name in a `Shot`; settings that are left alone are left out."""
+        """What each setting passes, by its name in `CameraSettings`; settings that are left alone are left out."""
         through_captured = {"focus": captured_focus, "aperture": lambda run: (0.0, 1.0), "exposure": captured_exposures}
         passed = {setting: getattr(self, setting) for setting in SETTINGS.values()}
         for dial in self.dials:
@@ -84,7 +85,7 @@ class ExportSweep(VideoCommand):
         """Before anything is rendered.
 
         Raises:
-            NeucamError: Nothing changes, a dial that is turned changes none of the outputs, or it does not go so far.
+            NeucamError: Nothing changes, a dial that is turned changes no output, or physics has no such setting.
         """
         if not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
@@ -96,13 +97,19 @@ class ExportSweep(VideoCommand):
         check_dials(run, self.rendered_output_names, options, way_points.get("aperture", (1.0,)))
         for setting in SETTINGS.values():
             for point in way_points.get(setting, ()):
-                run.set_dials(Shot(**{setting: point}))
+                CameraSettings(**{setting: point})
 
     def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:
             raise NeucamError(f"--num-pictures {self.num_pictures}: expected 2 or more.")
         default = len(run.capture.frames) if run.capture.moves else round(SWEEP_SECONDS * frame_rate)
         return self.num_pictures or max(2, default)
+
+
+def _shot(run: TrainedRun, passed: dict[str, float]) -> CameraSettings:
+    stops = passed.pop("exposure_stops", None)
+    settings = CameraSettings(**passed)
+    return settings if stops is None else run.learned.exposed_at(settings, stops)
 
 
 def along(way_points: Sequence[float], count: int) -> list[float]:
@@ -117,9 +124,9 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
     Raises:
         NeucamError: There is one, or focus makes no difference.
     """
-    if not run.model.camera.has_focus:
+    if not run.learned.camera.has_focus:
         raise NeucamError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
-    positions = {frame.focus_position for frame in run.frame_settings()}
+    positions = {frame.focus_position for frame in run.learned_frames()}
     if len(positions) < 2:
         raise NeucamError("--dials focus: the frames have one focus setting. Turn another dial.")
     return min(positions), max(positions)
@@ -127,7 +134,7 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
 
 def captured_exposures(run: TrainedRun) -> tuple[float, float]:
     """The shortest and longest learned exposure in stops; two stops to either side of the only one."""
-    stops = [frame.exposure_stops for frame in run.frame_settings()]
+    stops = [frame.exposure_stops for frame in run.learned_frames()]
     least, most = min(stops), max(stops)
     margin = ONE_EXPOSURE_SWEEP_STOPS if most == least else 0.0
     return least - margin, most + margin

@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
-    from nerfstudio.cameras.cameras import Cameras
-
-    from neucam_nerfstudio.capture.capture import Capture
-    from neucam_nerfstudio.models.neucam_model import NeucamModel
+    from neucam_nerfstudio.capture.manifest import Capture
+    from neucam_nerfstudio.models.learned_capture import LearnedCapture
+    from neucam_nerfstudio.rendering.view import View
 
 EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
-
-RAYS_PER_STRIP = 1 << 17
-"""Rays whose outputs, all of them, are held at a time: about 20 MB."""
 
 NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
 """Sources of exposures that are none, and what was done instead."""
@@ -29,29 +25,10 @@ NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
 Rows = Float[np.ndarray, "rows width channels"]
 """A strip of an output."""
 
-
 Dial = Literal["focus", "aperture", "exposure"]
 
 SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
-"""The setting of a `Shot` that each dial sets, which options are named after."""
-
-
-class Shot(NamedTuple):
-    """When and with which settings a picture is taken; None leaves a dial at the frame's own setting.
-
-    Attributes:
-        time: Of a capture that moves, [0, 1]; None is the reference frame's.
-        focus_position: Focus dial, on the learned scale.
-        aperture: Aperture dial: 0 no blur, 1 as captured, up to 3.
-        exposure_stops: Exposure dial, +1 doubles the light.
-        frame_index: The frame of the capture that the dials stand at; None is the reference frame.
-    """
-
-    time: float | None = None
-    focus_position: float | None = None
-    aperture: float | None = None
-    exposure_stops: float | None = None
-    frame_index: int | None = None
+"""The field of `CameraSettings` that each dial sets, which options are named after."""
 
 
 def typed(dial: Dial, *settings: float) -> str:
@@ -59,7 +36,7 @@ def typed(dial: Dial, *settings: float) -> str:
     return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
-class FrameSettings(NamedTuple):
+class LearnedFrame(NamedTuple):
     """What has been learned of how a frame was taken.
 
     Attributes:
@@ -74,95 +51,68 @@ class FrameSettings(NamedTuple):
 
 
 class TrainedRun(NamedTuple):
-    """A trained model, the photographs it was trained on and the camera that took them.
+    """A learned capture, and the view of its photographs.
 
     Attributes:
-        model: In evaluation mode.
-        capture: The training photographs.
-        camera: One camera without time and settings of its own.
+        learned: Scene and camera, in evaluation mode.
+        view: Sees the whole picture at the photographs' size.
     """
 
-    model: NeucamModel
-    capture: Capture
-    camera: Cameras
+    learned: LearnedCapture
+    view: View
 
     @property
-    def strips(self) -> range:
-        """The first row of each strip that a picture is rendered in."""
-        return range(0, self.capture.height, self._rows_per_strip)
+    def capture(self) -> Capture:
+        """What is known of the training photographs."""
+        return self.learned.capture
 
     @property
-    def _rows_per_strip(self) -> int:
-        return max(1, RAYS_PER_STRIP // self.capture.width)
+    def num_strips(self) -> int:
+        """In how many strips of rows a picture is rendered."""
+        return len(self.learned.renderer.strips(self.view))
 
     @property
     def exposure_source(self) -> str:
-        """What the frames' exposures come from: the capture's source, or `learned` where the model ignores that."""
-        follows_capture = isinstance(self.model.camera.exposures, SettingExposures)
+        """What the frames' exposures come from: the capture's source, or `learned` where the camera ignores that."""
+        follows_capture = self.learned.camera.exposures.follows_capture
         return self.capture.exposures.source if follows_capture else "learned"
 
-    def output_channels(self) -> dict[str, int]:
-        """How many channels each output of the model has."""
-        first_row = self.model.get_outputs_for_camera(strip_of_rows(self.camera, 0, 1, None))
-        return {name: values.shape[-1] for name, values in first_row.items()}
-
-    def set_dials(self, shot: Shot) -> None:
-        """Turns the model's dials to a shot's settings, wherever an earlier shot has left them.
-
-        Raises:
-            NeucamError: A setting lies beyond its dial's ends.
-        """
-        dials = self.model.dials
-        frame_index = self.capture.reference_index if shot.frame_index is None else shot.frame_index
-        dials.stand_at(self.model.settings_of_frame(frame_index))
-        for dial, name in SETTINGS.items():
-            setting = getattr(shot, name)
-            if setting is None:
-                continue
-            try:
-                setattr(dials, name, setting)
-            except ValueError as error:
-                raise NeucamError(f"{typed(dial, setting)}: {error}") from error
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs there are."""
+        return self.learned.renderer.output_names()
 
     def render(
         self,
         names: Sequence[str],
-        shot: Shot,
+        settings: CameraSettings,
         advance: Callable[[], None],
         as_kept: Callable[[Rows], Shaped[np.ndarray, "rows width channels"]] = np.asarray,
     ) -> dict[str, Shaped[np.ndarray, "height width channels"]]:
         """Takes a picture at the photographs' size.
 
         Args:
-            names: The outputs of the model to keep.
-            shot: When and with which settings.
+            names: The outputs to render.
+            settings: When and how.
             advance: Called after each strip.
             as_kept: What is kept of each strip, so that pictures need no more memory than what becomes of them; all of
                 it, as float32, unless told.
-
-        Raises:
-            NeucamError: A setting lies beyond its dial's ends.
         """
-        self.set_dials(shot)
-        height = self.capture.height
         pictures: dict[str, np.ndarray] = {}
-        for top in self.strips:
-            rows = min(self._rows_per_strip, height - top)
-            outputs = self.model.get_outputs_for_camera(strip_of_rows(self.camera, top, rows, shot.time))
-            for name in names:
-                strip = as_kept(outputs[name].cpu().numpy())
+        for rows, outputs in self.learned.renderer.render_strips(self.view, settings, names):
+            for name, values in outputs.items():
+                strip = as_kept(values.cpu().numpy())
                 if name not in pictures:
-                    pictures[name] = np.empty((height, *strip.shape[1:]), strip.dtype)
-                pictures[name][top : top + rows] = strip
+                    pictures[name] = np.empty((self.view.height, *strip.shape[1:]), strip.dtype)
+                pictures[name][rows] = strip
             advance()
         return pictures
 
-    def frame_settings(self) -> list[FrameSettings]:
+    def learned_frames(self) -> list[LearnedFrame]:
         """What has been learned of each frame."""
-        camera = self.model.camera
+        camera = self.learned.camera
         stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
         return [
-            FrameSettings(
+            LearnedFrame(
                 frame.name, stops[frame.exposure_index], positions[frame.focus_index] if camera.has_focus else None
             )
             for frame in self.capture.frames
@@ -176,16 +126,18 @@ def load_run(load_config: Path) -> TrainedRun:
         load_config: The `config.yml` that `ns-train` wrote.
 
     Raises:
-        NeucamError: If there is no such file, or it is not that of a run of one of our methods.
+        NeucamError: There is no such file, or it is not that of a run of one of our methods.
     """
     if not load_config.is_file():
         raise NeucamError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
     from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
+    from neucam_nerfstudio.rendering.view import front_view
+
     check_config(load_config)
     _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
-    photographs = pipeline.datamanager.train_dataparser_outputs
-    return TrainedRun(pipeline.model, photographs.metadata["capture"], without_settings(photographs.cameras))
+    learned = pipeline.model.learned
+    return TrainedRun(learned, front_view(learned.scene.plane, pipeline.device))
 
 
 def check_config(load_config: Path) -> None:
@@ -208,34 +160,3 @@ def check_config(load_config: Path) -> None:
         raise NeucamError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
     if not isinstance(config.pipeline.model, NeucamModelConfig):
         raise NeucamError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
-
-
-def without_settings(cameras: Cameras) -> Cameras:
-    """The first of the cameras, without the time, focus and exposure of its photograph: the dials are its settings."""
-    camera = cameras[0:1]
-    camera.times = camera.metadata = None
-    return camera
-
-
-def strip_of_rows(camera: Cameras, top: int, rows: int, time: float | None) -> Cameras:
-    """A camera that sees only some rows of a picture.
-
-    Args:
-        camera: One camera that sees the whole picture.
-        top: The first row.
-        rows: How many.
-        time: Of the picture, [0, 1]; None is the reference frame's.
-    """
-    from nerfstudio.cameras.cameras import Cameras
-
-    return Cameras(
-        camera_to_worlds=camera.camera_to_worlds,
-        fx=camera.fx,
-        fy=camera.fy,
-        cx=camera.cx,
-        cy=camera.cy - top,
-        width=camera.width,
-        height=camera.height.new_full(camera.height.shape, rows),
-        camera_type=camera.camera_type,
-        times=None if time is None else camera.fx.new_full((1, 1), time),
-    )

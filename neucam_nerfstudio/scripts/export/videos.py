@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.video_writing import (
     Picture,
@@ -16,17 +17,16 @@ from neucam_nerfstudio.imaging.video_writing import (
     gif_frame_rate,
     video_file,
 )
-from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
     check_size,
+    display_of,
     reduced,
-    set_tone_mapping,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
@@ -53,7 +53,7 @@ class VideoCommand(ExportCommand):
     """How HDR outputs are brought to the display. Default: reinhard."""
 
     def open_run(self) -> TrainedRun:
-        """Loads the run, if videos can be made of it as they are asked for, and turns the dial of the tone mapping.
+        """Loads the run, if videos can be made of it as they are asked for.
 
         Raises:
             NeucamError: The output path takes no files, there is no such run of ours, or an output or the size is not
@@ -62,7 +62,6 @@ class VideoCommand(ExportCommand):
         run = super().open_run()
         check_display_outputs(run, self.rendered_output_names)
         check_size(run.capture, self.width_px, self.video_format)
-        set_tone_mapping(run, self.tone_mapping)
         return run
 
     def frame_rate_of(self, capture: Capture) -> float:
@@ -82,18 +81,17 @@ class VideoCommand(ExportCommand):
         return rate
 
 
-def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], frame_rate: float, prefix: str) -> None:
+def write_videos(
+    command: VideoCommand, run: TrainedRun, shots: Sequence[CameraSettings], frame_rate: float, prefix: str
+) -> None:
     """Renders pictures one after the other, and adds each to the videos of its outputs.
 
     Args:
         command: What the user has asked for.
         run: What to render.
-        shots: The pictures in order.
+        shots: How each picture is taken, in order.
         frame_rate: Pictures a second.
         prefix: Of the files' names, before the output's.
-
-    Raises:
-        NeucamError: A dial's setting is not to be had.
     """
     if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
@@ -101,12 +99,14 @@ def write_videos(command: VideoCommand, run: TrainedRun, shots: Sequence[Shot], 
     profile = photograph_profile(run.capture)
     colours = {name: profile_of_output(run, name, profile) for name in names}
     with ExitStack() as files:
-        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * len(run.strips)))
+        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * run.num_strips))
         videos = {
             name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
         }
+        display = display_of(command.tone_mapping)
         for shot in shots:
-            for name, picture in run.render(names, shot, advance).items():
+            brighter = replace(display, exposure_stops=shot.display.exposure_stops)
+            for name, picture in run.render(names, replace(shot, display=brighter), advance).items():
                 videos[name](reduced(picture, command.width_px))
 
 

@@ -1,0 +1,138 @@
+"""A capture as it is learned: the scene, and the camera that took its photographs. nerfstudio is not needed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig
+from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.response import ResponseConfig
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.parts import Part, Start, TrainingRays
+from neucam_nerfstudio.rendering.outputs import Renderer
+from neucam_nerfstudio.scene.scene import Rays, SceneConfig
+
+
+class LearnedCapture(nn.Module):
+    """Builds the parts that configurations name, starts them, takes photographs of training rays, and renders.
+
+    Args:
+        capture: What is known of the photographs.
+        scene: Configuration of the scene.
+        blur: Of the blur generator.
+        exposures: Of the exposure table.
+        response: Of the response.
+
+    Raises:
+        NeucamError: Parts do not fit each other or the capture.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        scene: SceneConfig,
+        blur: BlurConfig,
+        exposures: ExposureConfig,
+        response: ResponseConfig,
+    ) -> None:
+        super().__init__()
+        self.capture = capture
+        self.scene = scene.setup(capture=capture)
+        self.camera = ImplicitCamera(
+            capture,
+            blur.setup(capture=capture, scene=self.scene),
+            exposures.setup(capture=capture),
+            response.setup(capture=capture),
+        )
+        reference_time = capture.times[capture.reference_index]
+        self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
+
+    def parts(self) -> list[Part]:
+        """All parts, in the order in which they are started."""
+        return [*self.camera.parts(), self.scene]
+
+    def notes(self) -> list[str]:
+        """Choices that parts have made for the user, a sentence each."""
+        return [note for part in self.parts() for note in part.notes]
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """What is learned, by the name of the optimizer that learns it; without groups that learn nothing."""
+        groups: dict[str, list[nn.Parameter]] = {}
+        for part in (self.scene, *self.camera.parts()):
+            for name, parameters in part.parameter_groups().items():
+                groups.setdefault(name, []).extend(p for p in parameters if p.requires_grad)
+        return {name: parameters for name, parameters in groups.items() if parameters}
+
+    def start(self, photograph: Callable[[int], np.ndarray]) -> list[str]:
+        """Brings all parts to where training starts.
+
+        Args:
+            photograph: Pixels of a frame, by its index in the capture.
+
+        Returns:
+            What was found, a sentence each.
+        """
+        blur, capture = self.camera.blur, self.capture
+        trained = torch.tensor([capture.frames[index].exposure_index for index in capture.train_indices])
+        open_share = None if blur is None else blur.shutter_open_share
+        known = Start(
+            capture,
+            photograph,
+            longest_stops=float(self.camera.exposures.stops.detach().cpu()[trained].max()),
+            shutter_open_share=None if open_share is None else float(open_share.detach()),
+        )
+        start = self.scene.estimate(known, self.camera.response.known_table(capture))
+        return [said for part in self.parts() if (said := part.start(start)) is not None]
+
+    def photograph_rays(
+        self,
+        rays: Rays,
+        focus_index: Int[Tensor, "rays 1"],
+        exposure_index: Int[Tensor, "rays exposures"],
+        frame_index: Int[Tensor, " rays"],
+        step: int,
+    ) -> tuple[Float[Tensor, "rays exposures 3"], TrainingRays]:
+        """Pixel values of rays of captured frames, in [0, 1], and where the rays went.
+
+        Args:
+            rays: The rays.
+            focus_index: Focus setting of each.
+            exposure_index: Exposure settings that each is developed at.
+            frame_index: Training frame of each.
+            step: The training step.
+        """
+        camera = self.camera
+        settings = CameraSettings(
+            focus_position=camera.focus(focus_index), exposure_stops=camera.exposures(exposure_index), time=rays.times
+        )
+        places, _ = self.scene.meet(rays)
+        radiance, taps = sensor_radiance(self.scene, camera.blur, places, settings)
+        radius_px = None if taps is None else lambda: camera.blur.radius_px(places, taps)
+        ldr = develop(camera.response, radiance, settings.exposure_stops)
+        return ldr, TrainingRays(places, frame_index, step, radius_px)
+
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+        """Weighted terms of the training loss on the parts themselves, by name."""
+        return {name: term for part in self.parts() for name, term in part.losses(rays).items()}
+
+    def metrics(self) -> dict[str, Float[Tensor, ""]]:
+        """Numbers of the parts worth watching."""
+        return {name: number for part in self.parts() for name, number in part.metrics().items()}
+
+    def exposed_at(self, settings: CameraSettings, stops: float) -> CameraSettings:
+        """Settings at another exposure, which brightens what is tone mapped as much as it brightens photographs."""
+        index = self.capture.reference_index if settings.frame is None else settings.frame
+        return settings.exposed(stops, self.camera.settings_of_frame(index).exposure_stops)
+
+    def as_captured(self, index: int, **changed: object) -> CameraSettings:
+        """Settings of a frame as they are learned now, some of them changed."""
+        return replace(self.camera.settings_of_frame(index), **changed)

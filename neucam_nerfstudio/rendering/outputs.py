@@ -1,0 +1,204 @@
+"""Every output of a picture, as a function of what reaches the film. Only what is asked for is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neucam_nerfstudio.camera.blur.blur_generator import Taps
+from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.grids.memo import ParameterMemo
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
+from neucam_nerfstudio.rendering.local_display import LocalDisplay
+from neucam_nerfstudio.rendering.local_tonemapping import tonemap_locally
+from neucam_nerfstudio.rendering.view import View
+from neucam_nerfstudio.scene.scene import Rays, Scene
+
+ANCHOR_SAMPLES_PER_SIDE = 128
+"""The display's grey and white are taken from a lattice of this many places each way."""
+
+SMALLEST_RADIUS_PX = 1e-3
+"""Defocus is a share of at least this: one focus setting tells nothing of depth, and the largest radius is 0."""
+
+FARTHEST = 100.0
+"""The viewer is told no greater distance than this, in world units."""
+
+RAYS_AT_ONCE = 1 << 15
+"""Rays rendered at a time: with the taps of a lens some 50 MB."""
+
+
+class Film:
+    """What reaches the film along some rays. Each quantity is computed when it is first asked for, and once.
+
+    Args:
+        renderer: Scene, camera and display.
+        rays: The rays.
+        settings: How they are taken.
+    """
+
+    def __init__(self, renderer: Renderer, rays: Rays, settings: CameraSettings) -> None:
+        self.scene, self.camera, self._renderer, self._rays = renderer.scene, renderer.camera, renderer, rays
+        self.settings = self.camera.resolved(settings, rays.times)
+        self.places, self.inside = self.scene.meet(rays)
+
+    @cached_property
+    def sharp(self) -> Float[Tensor, "rays 3"]:
+        """Linear radiance without blur."""
+        return self.scene.radiance(self.places)
+
+    @cached_property
+    def _blurred(self) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+        return sensor_radiance(self.scene, self.camera.blur, self.places, self.settings)
+
+    @property
+    def blurred(self) -> Float[Tensor, "rays 3"]:
+        """Linear radiance that the lens and the open shutter let through."""
+        return self._blurred[0]
+
+    @property
+    def distance(self) -> Float[Tensor, "rays 1"]:
+        """How far along each ray the scene is."""
+        return self.scene.distance(self._rays)
+
+    def developed(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
+        """Pixel values in [0, 1] of radiance at the exposure of the rays."""
+        response = self.camera.response if self.settings.developed else None
+        return develop(response, radiance, self.settings.exposure_stops)[:, 0]
+
+    def extra(self, name: str) -> Float[Tensor, "rays channels"]:
+        """What the scene shows besides, see `Scene.extra_outputs`."""
+        return self.scene.extra_outputs()[name](self.places, self.tonemapped)
+
+    def defocus(self) -> Float[Tensor, "rays 1"]:
+        """Blur radius at the captured aperture, whatever the settings say, as a share of the largest, [0, 1]."""
+        blur, as_captured = self.camera.blur, replace(self.settings, aperture=1.0)
+        radius_px = blur.radius_px(self.places, blur(self.places, as_captured))
+        return (radius_px / blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
+
+    def tonemapped(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
+        """Linear radiance for display, [0, 1]."""
+        display = self.settings.display
+        if display.tone_mapping == "local":
+            curves = self._renderer.local_display.curves_of(self.places)
+            return tonemap_locally(radiance, curves, display.exposure_stops)
+        return tonemap(radiance, display.tone_mapping, self._renderer.anchors(), display.exposure_stops)
+
+
+Output = Callable[[Film], Float[Tensor, "rays channels"]]
+
+OUTPUTS: dict[str, Output] = {
+    "all_in_focus_hdr": lambda film: film.tonemapped(film.sharp),
+    "rgb": lambda film: film.developed(film.blurred),
+    "all_in_focus": lambda film: film.developed(film.sharp),
+    "hdr": lambda film: film.sharp,
+    "hdr_defocused": lambda film: film.blurred,
+    "defocus": Film.defocus,
+    "accumulation": lambda film: film.inside.float(),
+    "depth": lambda film: film.distance.clamp(max=FARTHEST),
+}
+"""Outputs by name: `all_in_focus_hdr` sharp radiance, tone mapped for display, [0, 1]; `rgb` the photograph: blurred,
+exposed, developed, [0, 1]; `all_in_focus` sharp, exposed, developed, [0, 1]; `hdr`, `hdr_defocused` linear radiance,
+sharp and blurred, unbounded; `defocus` where there is a blur generator; `accumulation` 1 on the picture, 0 beside it;
+`depth` the distance along the ray. A scene may have more, see `Scene.extra_outputs`."""
+
+WHEREVER_RAYS_GO = ("accumulation", "depth")
+"""Outputs that say something beside the picture, too; the others are black there."""
+
+
+class Renderer:
+    """Renders pictures of a scene through a camera: for viewer, `ns-render`, exports, evaluation and Python alike.
+
+    Args:
+        scene: What is photographed.
+        camera: What photographs it.
+        height: Height of the photographs in pixels.
+        width: Width of the photographs in pixels.
+        reference_time: Of the reference frame, [0, 1].
+    """
+
+    def __init__(self, scene: Scene, camera: ImplicitCamera, height: int, width: int, reference_time: float) -> None:
+        self.scene, self.camera, self.reference_time = scene, camera, reference_time
+        self.local_display = LocalDisplay(scene, height, width)
+        self._anchors = ParameterMemo(scene, self._anchors_of_picture)
+        self.fixed_anchors: DisplayAnchors | None = None
+
+    def anchors(self) -> DisplayAnchors:
+        """Middle grey and white that suit the all-in-focus picture of the reference frame, unless they are fixed."""
+        return self._anchors() if self.fixed_anchors is None else self.fixed_anchors
+
+    @torch.no_grad()
+    def _anchors_of_picture(self) -> DisplayAnchors:
+        side = ANCHOR_SAMPLES_PER_SIDE
+        return display_anchors(self.scene.radiance(self.scene.reference_places(side, side)).reshape(-1, 3))
+
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs there are, in the order in which they are listed."""
+        extra = tuple(self.scene.extra_outputs())
+        ours = [name for name in OUTPUTS if name not in WHEREVER_RAYS_GO]
+        if self.camera.blur is None:
+            ours.remove("defocus")
+        return (*ours, *extra, *WHEREVER_RAYS_GO)
+
+    def render(
+        self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
+    ) -> dict[str, Float[Tensor, "height width channels"]]:
+        """A picture of each of the outputs named; nothing else is computed.
+
+        Args:
+            view: Which rays.
+            settings: How they are taken and shown.
+            outputs: Names, see `OUTPUTS` and `output_names`; or outputs of your own by name.
+        """
+        pictures: dict[str, Tensor] = {}
+        for rows, strips in self.render_strips(view, settings, outputs):
+            for name, strip in strips.items():
+                if name not in pictures:
+                    pictures[name] = strip.new_empty(view.height, *strip.shape[1:])
+                pictures[name][rows] = strip
+        return pictures
+
+    @torch.no_grad()
+    def render_strips(
+        self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
+    ) -> Iterator[tuple[slice, dict[str, Float[Tensor, "rows width channels"]]]]:
+        """The same strip by strip, so that what becomes of a picture can need less memory than the picture."""
+        time, wanted = self._time_of(settings), self._functions(outputs)
+        for rows in self.strips(view):
+            origins, directions = view.rays_of_rows(rows)
+            rays = Rays(origins, directions, torch.full_like(origins[:, :1], time))
+            strips = self._render_rays(rays, settings, wanted)
+            yield rows, {name: values.view(-1, view.width, values.shape[-1]) for name, values in strips.items()}
+
+    @staticmethod
+    def strips(view: View) -> list[slice]:
+        """The rows of each strip that a picture is rendered in."""
+        height = max(1, RAYS_AT_ONCE // view.width)
+        return [slice(top, min(top + height, view.height)) for top in range(0, view.height, height)]
+
+    def _functions(self, outputs: Sequence[str] | Mapping[str, Output]) -> Mapping[str, Output]:
+        if isinstance(outputs, Mapping):
+            return outputs
+        extra = {name: (lambda film, name=name: film.extra(name)) for name in self.scene.extra_outputs()}
+        return {name: (OUTPUTS | extra)[name] for name in outputs}
+
+    def _render_rays(
+        self, rays: Rays, settings: CameraSettings, outputs: Mapping[str, Output]
+    ) -> dict[str, Float[Tensor, "rays channels"]]:
+        film = Film(self, rays, settings)
+        values = {name: output(film) for name, output in outputs.items()}
+        return {
+            name: value if name in WHEREVER_RAYS_GO else torch.where(film.inside, value, 0)
+            for name, value in values.items()
+        }
+
+    def _time_of(self, settings: CameraSettings) -> float:
+        if settings.time is not None:
+            return float(settings.time)
+        return self.reference_time if settings.frame is None else self.camera.time_of_frame(settings.frame)

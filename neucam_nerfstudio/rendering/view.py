@@ -1,0 +1,81 @@
+"""What is rendered: a picture's size, and the rays of its pixels, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from neucam_nerfstudio.scene.image_plane import ImagePlane, pixel_lattice
+
+OriginsAndDirections = tuple[Float[Tensor, "rays 3"], Float[Tensor, "rays 3"]]
+"""Of rays, world units and unit vectors."""
+
+
+class View(NamedTuple):
+    """A picture that a camera takes.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        rays_of_rows: Origins and directions of the pixels of some rows, row by row.
+    """
+
+    height: int
+    width: int
+    rays_of_rows: Callable[[slice], OriginsAndDirections]
+
+
+def front_view(
+    plane: ImagePlane, device: torch.device | str, height: int | None = None, width: int | None = None
+) -> View:
+    """The whole picture, seen squarely, as the photographs show it.
+
+    Args:
+        plane: The picture.
+        device: Where the rays are made.
+        height: In pixels; None for the photographs' own.
+        width: In pixels; None for the photographs' own.
+    """
+    height, width = height or plane.height, width or plane.width
+    origin = plane.camera_to_world[:, 3].to(device)
+
+    def rays_of_rows(rows: slice) -> OriginsAndDirections:
+        directions = plane.pixel_directions(pixel_lattice(height, width, device, rows).reshape(-1, 2))
+        return origin.expand_as(directions), directions
+
+    return View(height, width, rays_of_rows)
+
+
+def pinhole_view(
+    camera_to_world: Float[Tensor, "3 4"],
+    focal_length_px: tuple[float, float],
+    centre_px: tuple[float, float],
+    height: int,
+    width: int,
+) -> View:
+    """The picture of a pinhole camera.
+
+    Args:
+        camera_to_world: Its pose; OpenGL axes: right, up, backward.
+        focal_length_px: Across and down.
+        centre_px: Where its axis meets the picture, from the left and from above.
+        height: In pixels.
+        width: In pixels.
+    """
+
+    def rays_of_rows(rows: slice) -> OriginsAndDirections:
+        device = camera_to_world.device
+        y, x = (torch.arange(size, device=device) + 0.5 for size in (height, width))
+        right = (x - centre_px[0]) / focal_length_px[0]
+        up = (centre_px[1] - y[rows]) / focal_length_px[1]
+        up, right = torch.meshgrid(up, right, indexing="ij")
+        in_camera = torch.stack([right, up, -torch.ones_like(up)], -1).reshape(-1, 3)
+        directions = F.normalize(in_camera @ camera_to_world[:, :3].T, dim=-1)
+        return camera_to_world[:, 3].expand_as(directions), directions
+
+    return View(height, width, rays_of_rows)
