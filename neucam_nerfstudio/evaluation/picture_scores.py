@@ -41,7 +41,8 @@ class GreyPhotograph:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.pixels.shape[:2]
+        height, width = self.pixels.shape[:2]
+        return height, width
 
     def __getitem__(self, rows: slice) -> Float[np.ndarray, "rows width"]:
         return grey(self.pixels[rows] / WHITE_LEVEL[self.pixels.dtype])
