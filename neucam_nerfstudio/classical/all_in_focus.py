@@ -15,7 +15,7 @@ from neucam_nerfstudio.classical.defocus_estimation import (
     estimate_sharpest_focus,
     reliability,
 )
-from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, least_channel
+from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
 from neucam_nerfstudio.classical.focus_fusion import (
     SettingPicture,
     channel_mean,
@@ -116,7 +116,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    sharp += (sharpened - fused)[..., None]
+    sharp += in_channels(sharpened - fused)
     return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
 
 

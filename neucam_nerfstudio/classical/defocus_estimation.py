@@ -47,7 +47,7 @@ of a pixel."""
 LEAST_PRECISION = 0.1
 """Precision below which a pixel is taken to be as noisy as with this one."""
 
-LEAST_REDUCED_SIGMA = 1.5
+LEAST_REDUCED_SIGMA = 1.25
 """Wide blurs are computed on pictures that are halved as long as the blur stays this wide, in pixels."""
 
 LEAST_REDUCED_SIDE = 8

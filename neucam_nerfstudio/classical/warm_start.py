@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from neucam_nerfstudio.classical.exposure_merge import (
     merge_bracket,
 )
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, half_step, to_codes
-from neucam_nerfstudio.classical.response_estimation import estimate_response
+from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
 from neucam_nerfstudio.classical.tiles import overlapping_tiles
@@ -31,12 +32,13 @@ LEAST_STOPS_FOR_RESPONSE = 0.3
 TILE_BYTES = 768 * 2**20
 """Memory that the fusion of a tile takes at most, as far as `LEAST_TILE_PIXELS` allows."""
 
-FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 260, 32, 8
-"""Memory a pixel of a tile takes: pyramids and blurred pictures; each focus setting whose merged exposures are held; and
-each whose brightness alone is held."""
+FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 40, 16
+"""Memory that a pixel of a tile takes: for pyramids and blurred pictures, and for each focus setting, if its merged
+exposures are held or if only its brightness is."""
 
-LEAST_TILE_PIXELS, MOST_TILE_PIXELS = 640 * 640, 2_000_000
-"""Smaller tiles would be mostly margin; larger ones save nothing more."""
+LEAST_TILE_PIXELS, LEAST_HELD_TILE_PIXELS, MOST_TILE_PIXELS = 400_000, 1_000_000, 2_000_000
+"""Tiles smaller than the first would be mostly margin, larger ones than the last save nothing more. Rather than have
+tiles smaller than the second, settings are not held."""
 
 LARGEST_MARGIN_PX, MARGIN_OF_COARSEST = 128, 4
 """Tiles overlap by a margin of so many pixels of the coarsest pyramid level, and at most of so many pixels."""
@@ -132,7 +134,7 @@ def response_of_frames(
         return srgb_response(half_step(dtype))
     samples = sample_frames(small_ldr, focus_index, stops, near)
     told_stops = stops[samples.frames]
-    return estimate_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
+    return solve_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class _StackMerger:
             size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
             return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
 
-        return self._stack(small, is_held=True)
+        return self._stack(small, tile_plan(len(self.settings))[1])
 
     def merged(self, setting: int, part: Callable[[np.ndarray], np.ndarray]) -> MergedExposures:
         """What the frames of a focus setting tell of a part of the picture."""
@@ -208,7 +210,7 @@ def tile_plan(num_settings: int) -> tuple[int, bool]:
     the four times that settings are gone through.
     """
     budget = TILE_BYTES // (FIXED_PIXEL_BYTES + HELD_PIXEL_BYTES * num_settings)
-    if budget >= LEAST_TILE_PIXELS:
+    if budget >= LEAST_HELD_TILE_PIXELS:
         return min(budget, MOST_TILE_PIXELS), True
     return max(TILE_BYTES // (FIXED_PIXEL_BYTES + LUMINANCE_PIXEL_BYTES * num_settings), LEAST_TILE_PIXELS), False
 
@@ -220,7 +222,8 @@ def _stack_blur_px(merger: _StackMerger) -> float:
     most detail, made less small.
     """
     height, width = merger.size
-    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE)
+    most_pixels, _ = tile_plan(len(merger.settings))
+    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
     whole, whole_factor = merger.reduced(factor), factor
     blur_px = stack_blur(whole)
     while blur_px < LEAST_BLUR_PX and factor > 2:

@@ -53,12 +53,12 @@ class DecodedFrames:
 
     def ldr(self, index: int) -> Float[np.ndarray, "height width 3"]:
         """Pixel values in [0, 1]."""
-        codes = to_codes(self.frames[index])
+        codes = to_codes(np.asarray(self.frames[index]))
         return codes.astype(np.float32) / np.iinfo(codes.dtype).max
 
     def radiance(self, index: int) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
         """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
-        return look_up_radiance(self.frames[index], self._tables[index])
+        return look_up_radiance(np.asarray(self.frames[index]), self._tables[index])
 
     def develop(
         self, log_radiance: Float[np.ndarray, "height width 3"], index: int
