@@ -9,7 +9,6 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.imaging.image_files import write_image
 
 EXPOSURE_FILE = "exposure.txt"

@@ -28,8 +28,8 @@ from benchmarks.commands import FinishedRun, Training, measure_pace, read_raw_hd
 from benchmarks.moving_rows import ROWS, LongRow, Row, write_long_video
 from benchmarks.moving_scores import capture_scores, photographs
 from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, score_column, start_alone
-from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 
 SHORT_WARM_UP = ("--pipeline.model.motion.warm-up-rounds", "1")

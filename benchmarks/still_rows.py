@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 
 HELD_OUT_TRIPLE = ("F0E0", "F1E1", "F2E2")

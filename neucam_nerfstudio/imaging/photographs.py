@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Shaped, UInt16
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
@@ -39,7 +39,7 @@ UNREAD_SIGNATURES = {
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key of file names in which numbers count as numbers: `IMG_9` before `IMG_10`."""
     parts = re.findall(r"\d+|\D+", path.name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def find_photographs(folder: Path) -> list[Path]:
@@ -138,6 +138,11 @@ def downscale(
             f"--downscale-factor {factor} leaves no pixels of {path} ({pixels.shape[1]}x{pixels.shape[0]}): lower it."
         )
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def full_scale_table(white: int) -> UInt16[np.ndarray, 65536]:
+    """What 16-bit values become when the value `white` is scaled to 65535; more is clipped."""
+    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
 
 
 def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:

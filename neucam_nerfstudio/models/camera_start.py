@@ -10,7 +10,7 @@ from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.monotone_curve import fit_response
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import ResponseTable, linear_response, srgb_response

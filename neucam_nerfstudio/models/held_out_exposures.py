@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.camera.exposure.exposure_table import ExposureTable
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.exposure_estimation import exposure_of_photograph
 from neucam_nerfstudio.classical.response_table import ResponseTable
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.grids.memo import ParameterMemo

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 

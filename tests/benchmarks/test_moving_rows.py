@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from benchmarks.moving_rows import LongRow, there_and_back, write_long_video
-from neucam_nerfstudio.capture.capture import load_capture
 
 LONG = LongRow("long", "Long", "any", "", "neucam-hdr-video", num_frames=9, width=192, height=128)
 

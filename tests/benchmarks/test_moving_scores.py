@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from benchmarks.moving_scores import capture_scores, deblurring_scores, hdr_video_scores
-from neucam_nerfstudio.capture.capture import load_capture
 
 GREY = np.full((4, 5, 3), 0.5)
 

@@ -6,7 +6,6 @@ import pytest
 from benchmarks.results_table import Result, markdown
 from benchmarks.still_rows import copy_without_exposures
 from benchmarks.still_table import COLUMNS, StillTable
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.imaging.photographs import read_photograph
 
 DATA_ROOT = Path(__file__).parents[2] / "dataset/MFME"

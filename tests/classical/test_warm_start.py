@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical import all_in_focus, warm_start
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate
+from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.photometry import LN2
 
 STOPS = [-2.0, 0.0, 2.0]
@@ -162,10 +162,8 @@ def test_many_settings_are_fused_in_smaller_tiles_and_no_longer_held(num_setting
 @pytest.mark.parametrize("side", [40, 60, 80])
 def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(side, monkeypatch):
     """As of many megapixels, where a fine stack's blur is a fraction of a pixel of the reduced picture."""
-    capture = load_capture(DESK, train_frames=("*E1",))
+    frames = [read_photograph(path) for path in sorted(DESK.glob("*E1.png"))]
     focus_index, stops = [0, 1, 2], [0.0, 0.0, 0.0]
-    expected = classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px
+    expected = classical_estimate(frames, focus_index, stops).blur_per_setting_px
     monkeypatch.setattr(warm_start, "BLUR_SEARCH_SIDE", side)
-    assert classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px == pytest.approx(
-        expected, rel=0.35
-    )
+    assert classical_estimate(frames, focus_index, stops).blur_per_setting_px == pytest.approx(expected, rel=0.35)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import edge_preservation, grey, mef_ssim, tenengrad
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.models.classical_start import (
     estimate_from,

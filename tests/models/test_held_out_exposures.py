@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models import classical_start, moving_start
 from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.published_start import warm_up

@@ -10,7 +10,6 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler

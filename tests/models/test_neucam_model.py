@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL

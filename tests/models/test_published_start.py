@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.published_start import warm_up
 from neucam_nerfstudio.training.optimizers import FusedAdam

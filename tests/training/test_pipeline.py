@@ -9,7 +9,6 @@ import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline

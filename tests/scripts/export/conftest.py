@@ -10,7 +10,7 @@ import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
