@@ -34,6 +34,11 @@ class Tile(NamedTuple):
             slice(self.columns.start - left, self.columns.stop - left),
         )
 
+    def share_done(self, height: int, width: int) -> float:
+        """How much of the picture is done after this tile, (0, 1]."""
+        rows_above, rows = self.rows.start, self.rows.stop - self.rows.start
+        return (rows_above + rows * self.columns.stop / width) / height
+
 
 def overlapping_tiles(
     height: int, width: int, most_pixels: int, margin_px: int, alignment_px: int = 1

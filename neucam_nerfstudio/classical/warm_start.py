@@ -75,6 +75,7 @@ def classical_estimate(
     exposure_stops: Sequence[float] | None,
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
+    report: Callable[[float], None] = lambda share_done: None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -86,6 +87,7 @@ def classical_estimate(
         exposure_stops: Exposure of each frame, or None to estimate it.
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
         response: Of the camera, if known.
+        report: Called with the share that is done, (0, 1], from time to time.
     """
     focus_index = np.asarray(focus_index)
     small_ldr = reduce_frames(frames)
@@ -99,7 +101,7 @@ def classical_estimate(
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
     merger = _StackMerger(frames, settings, tables)
-    (log_radiance, sharpest_focus, precision), blur = _fuse(merger)
+    (log_radiance, sharpest_focus, precision), blur = _fuse(merger, report)
     median = np.median(log_radiance)
     log_radiance -= median
     response = response.shifted(-median)
@@ -179,7 +181,7 @@ class _StackMerger:
         return FocusStack(len(self.settings), lambda setting: self.merged(setting, part), is_held)
 
 
-def _fuse(merger: _StackMerger) -> tuple[FusedStack, float]:
+def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
     height, width = merger.size
     focus, precision = np.zeros((2, height, width), np.float32)
@@ -191,6 +193,7 @@ def _fuse(merger: _StackMerger) -> tuple[FusedStack, float]:
             merged = merger.merged(0, lambda frame, part=part: np.asarray(frame[part]))
             filled = FocusStack(1, lambda _, merged=merged: merged)[0]
             whole.log_radiance[part], precision[part] = filled.log_radiance, least_channel(filled.precision)
+            report(tile.share_done(height, width))
         return whole, 0.0
     blur = _stack_blur_px(merger)
     most_pixels, is_held = tile_plan(num_settings)
@@ -200,6 +203,7 @@ def _fuse(merger: _StackMerger) -> tuple[FusedStack, float]:
         stack = merger.stack(tile.rows_with_margin, tile.columns_with_margin, is_held)
         for part, fused in zip(whole, fuse_stack(stack, blur), strict=True):
             part[tile.rows, tile.columns] = fused[tile.inner]
+        report(tile.share_done(height, width))
     return whole, blur
 
 
