@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.capture.frame_selection import listed_files
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
 from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, downscale, natural_order, read_photograph
-from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 GROUND_TRUTH_FOLDER = "gt"

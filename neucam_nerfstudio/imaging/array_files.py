@@ -1,7 +1,5 @@
 """Frames in a `.npy` file: an array of all of them, read where asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

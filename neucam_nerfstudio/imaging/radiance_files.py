@@ -1,7 +1,5 @@
 """Writes linear radiance as OpenEXR, Radiance HDR or 16-bit TIFF."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
+from neucam_nerfstudio.imaging.colour_profiles import REC709, ColourPrimaries, linear_profile
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
-from neucam_nerfstudio.imaging.icc_profiles import linear_profile
-from neucam_nerfstudio.imaging.strips import in_strips, strips_of_rows
-from neucam_nerfstudio.imaging.tiff_writing import write_tiff
+from neucam_nerfstudio.imaging.large_pictures import in_strips, strips_of_rows
+from neucam_nerfstudio.imaging.tiff_files import write_tiff
 
 LARGEST_HALF = 65504.0
 """Largest value of a 16-bit float."""

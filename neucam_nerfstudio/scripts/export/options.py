@@ -15,7 +15,7 @@ from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.frame_selection import listed_names
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
-from neucam_nerfstudio.imaging.size_limits import SIZE_LIMITS
+from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
 from neucam_nerfstudio.rendering.display_tonemapping import ToneMapping
 from neucam_nerfstudio.scripts.export.saying import say
 from neucam_nerfstudio.scripts.export.trained_run import Shot, TrainedRun, load_run

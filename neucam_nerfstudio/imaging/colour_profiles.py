@@ -1,32 +1,89 @@
-"""ICC profiles: what those of photographs say of their colours, and some for pictures that are made of them."""
-
-from __future__ import annotations
+"""Which colours the R, G, B of a picture are: primaries and white, and the ICC profiles that name them in files."""
 
 import io
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries, chromaticity_of, white_adaptation, xyz_of
 from neucam_nerfstudio.photometry import SRGB_OFFSET, SRGB_POWER, SRGB_TOE_ENCODED, SRGB_TOE_SLOPE
 
 if TYPE_CHECKING:
-    from PIL.ImageCms import ImageCmsProfile
+    import PIL.ImageCms
+
+Chromaticity = tuple[float, float]
+"""CIE 1931 x, y."""
+
+BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+"""CIE XYZ to sharpened cone responses (ICC.1:2022, annex E)."""
+
+
+class ColourPrimaries(NamedTuple):
+    """Colours of a picture's linear R, G and B, each alone, and of its white, where all three are equal."""
+
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity
+
+    def to_xyz(self) -> Float[np.ndarray, "3 3"]:
+        """Matrix from linear R, G, B to CIE XYZ; white has Y = 1."""
+        directions = np.stack([xyz_of(colour) for colour in self[:3]], -1)
+        return directions * np.linalg.solve(directions, xyz_of(self.white))
+
+    def to(self, others: "ColourPrimaries") -> Float[np.ndarray, "3 3"]:
+        """Matrix from linear R, G, B of these primaries to linear R, G, B of `others`; white stays white."""
+        adapted = white_adaptation(xyz_of(self.white), xyz_of(others.white)) @ self.to_xyz()
+        return np.linalg.solve(others.to_xyz(), adapted)
+
+
+REC709 = ColourPrimaries((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), (0.3127, 0.3290))
+"""ITU-R BT.709 and sRGB."""
+
+BT2020 = ColourPrimaries((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), (0.3127, 0.3290))
+"""ITU-R BT.2020 and BT.2100."""
+
+
+def xyz_of(colour: Chromaticity) -> Float[np.ndarray, "xyz=3"]:
+    """CIE XYZ of a chromaticity, Y = 1."""
+    x, y = colour
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def chromaticity_of(xyz: Float[np.ndarray, "xyz=3"]) -> Chromaticity:
+    """CIE x, y of a colour."""
+    x, y, z = map(float, xyz)
+    return x / (x + y + z), y / (x + y + z)
+
+
+def white_adaptation(
+    source: Float[np.ndarray, "xyz=3"], target: Float[np.ndarray, "xyz=3"]
+) -> Float[np.ndarray, "3 3"]:
+    """Matrix from CIE XYZ under one white to what looks alike under another (linear Bradford, ICC.1:2022, annex E).
+
+    Args:
+        source: CIE XYZ of the white that the colours are seen under.
+        target: CIE XYZ of the other white.
+    """
+    gains = (BRADFORD @ target) / (BRADFORD @ source)
+    return np.linalg.solve(BRADFORD, gains[:, None] * BRADFORD)
+
 
 D50 = np.array([0.9642, 1.0, 0.8249])
-"""CIE XYZ of the white that profiles describe colours under."""
+"""CIE XYZ of the white under which ICC profiles describe colours (ICC.1:2022, 7.2.16)."""
 
 WHITE_TOLERANCE = 0.01
-"""R, G and B of primaries add up to white this closely."""
+"""In CIE XYZ: how closely R, G and B must add up to white for a profile to be one of primaries."""
 
 PROFILE_VERSION = 0x04300000
+"""ICC version 4.3."""
 PROFILE_DATE = (2024, 1, 1, 0, 0, 0)
-"""Equal pictures make equal files."""
+"""Always the same, so that equal pictures make equal files."""
 
 LINEAR_CURVE = b"curv" + bytes(8)
+"""A curve without entries, which is the identity (ICC.1:2022, 10.6)."""
 SRGB_COEFFICIENTS = (
     SRGB_POWER,
     1 / (1 + SRGB_OFFSET),
@@ -34,11 +91,11 @@ SRGB_COEFFICIENTS = (
     1 / SRGB_TOE_SLOPE,
     SRGB_TOE_ENCODED,
 )
-"""Of the parametric curve of type 3 (ICC.1:2022, 10.18)."""
+"""g, a, b, c, d of the parametric curve of type 3 (ICC.1:2022, 10.18)."""
 
 
 def is_rgb_profile(content: bytes) -> bool:
-    """Whether this is a whole profile of R, G, B: in an RGB file, a grey or CMYK one is an error."""
+    """Whether this is a complete profile for R, G, B; a grey or CMYK profile in an RGB file is an error."""
     from PIL.ImageCms import PyCMSError
 
     try:
@@ -49,12 +106,12 @@ def is_rgb_profile(content: bytes) -> bool:
 
 
 def profile_name(content: bytes) -> str:
-    """What a profile calls itself."""
+    """Name that a profile gives itself."""
     return (_opened(content).profile.profile_description or "unnamed").strip()
 
 
 def primaries_of_profile(content: bytes) -> ColourPrimaries | None:
-    """The primaries of a profile of R, G, B; None if its colours are a table, and not sums of three."""
+    """Primaries of an RGB profile; None if it holds a table of colours instead of primaries."""
     profile = _opened(content).profile
     under_d50 = np.stack([profile.red_primary[0], profile.green_primary[0], profile.blue_primary[0]], -1)
     if np.abs(under_d50.sum(-1) - D50).max() > WHITE_TOLERANCE:
@@ -70,7 +127,7 @@ def primaries_of_profile(content: bytes) -> ColourPrimaries | None:
 def conversion_to_srgb(
     content: bytes,
 ) -> Callable[[UInt8[np.ndarray, "height width 3"]], UInt8[np.ndarray, "height width 3"]]:
-    """A function that takes pixel values of a profile to sRGB ones; colours that sRGB has not are clipped."""
+    """A function that converts pixel values of a profile to sRGB; colours outside sRGB are clipped."""
     from PIL import Image, ImageCms
 
     srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -79,18 +136,18 @@ def conversion_to_srgb(
 
 
 def linear_profile(primaries: ColourPrimaries) -> bytes:
-    """A profile of linear light."""
+    """ICC profile for linear light."""
     return _matrix_profile("Linear RGB", primaries, LINEAR_CURVE)
 
 
 def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
-    """A profile of pixel values that are encoded as sRGB's are (IEC 61966-2-1), of whatever primaries."""
+    """ICC profile for pixel values encoded with the curve of sRGB (IEC 61966-2-1), whatever their primaries."""
     curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(np.array(SRGB_COEFFICIENTS))
     return _matrix_profile("RGB with the curve of sRGB", primaries, curve)
 
 
 def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> bytes:
-    """ICC.1:2022, display profile of three components and a matrix."""
+    """A display profile of three components and a matrix (ICC.1:2022, 8.4.3)."""
     to_d50 = white_adaptation(xyz_of(primaries.white), D50)
     red, green, blue = (to_d50 @ primaries.to_xyz()).T
     tags = {
@@ -115,7 +172,7 @@ def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> byte
     return header + table + body
 
 
-def _opened(content: bytes) -> ImageCmsProfile:
+def _opened(content: bytes) -> "PIL.ImageCms.ImageCmsProfile":
     from PIL.ImageCms import ImageCmsProfile
 
     return ImageCmsProfile(io.BytesIO(content))
