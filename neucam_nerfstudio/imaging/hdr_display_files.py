@@ -252,7 +252,7 @@ def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
 def gain_over_base(strongest: Float[np.ndarray, "*shape"], white: float) -> Float[np.ndarray, "*shape"]:
     """Ratio of a pixel's light to the light that an ordinary display shows of it, at least 1.
 
-    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for a pixel's strongest colour: none is clipped, and
+    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for a pixel's strongest colour: none clips, and
     one gain restores all three.
 
     Args:
