@@ -24,10 +24,9 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from benchmarks.commands import Training
 from benchmarks.results_table import HDR_COLUMNS, Result, Table, number
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.imaging.image_files import write_image
-from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 from neucam_nerfstudio.method_configs.methods import neucam
 
 RAYS = neucam.config.pipeline.datamanager.train_num_rays_per_batch

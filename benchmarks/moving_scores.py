@@ -10,11 +10,12 @@ from jaxtyping import Float
 
 from benchmarks.moving_rows import Scored
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flicker import hdr_flicker
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 BLURRED_BELOW_DB = 30.0
 """A frame counts as blurred if its PSNR against the sharp photograph is lower."""

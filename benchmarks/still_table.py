@@ -26,11 +26,11 @@ from benchmarks.developed_truth import fit_response
 from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, start_alone
 from benchmarks.still_rows import ROWS, Row, photographs_of
 from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
 from neucam_nerfstudio.imaging.photographs import read_photograph
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 OTHER_SCORES = {"psnr_held_out": "held out", "psnr_photograph": "all in focus"}
 """Scores that not every row has, and what the table calls them."""

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neucam_nerfstudio.capture.ground_truth import picture_size, read_exr_channels
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import downscale, read_photograph
+from neucam_nerfstudio.imaging.radiance_files import picture_size, read_exr_channels
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 MASK_FOLDER, DEPTH_FOLDER, FLOW_FOLDER = "mask", "depth", "flow"

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -20,6 +20,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
 )
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 

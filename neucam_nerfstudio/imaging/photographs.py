@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Shaped, UInt8, UInt16
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
@@ -139,6 +139,11 @@ def downscale(
             f"--downscale-factor {factor} leaves no pixels of {path} ({pixels.shape[1]}x{pixels.shape[0]}): lower it."
         )
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def full_scale_table(white: int) -> UInt16[np.ndarray, "65536"]:
+    """A table of all 16-bit values, scaled so that `white` becomes 65535; larger values are clipped."""
+    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
 
 
 def check_pixels(pixels: Shaped[np.ndarray, "height width 3"], path: Path) -> Shaped[np.ndarray, "height width 3"]:

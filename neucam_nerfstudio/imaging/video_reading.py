@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.frame_pixels import FrameStack, scale_to_16_bits
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import ExifSettings
-from neucam_nerfstudio.imaging.photographs import downscale
+from neucam_nerfstudio.imaging.photographs import full_scale_table
 
 if TYPE_CHECKING:
     import av
@@ -34,6 +34,7 @@ class VideoFile:
         NeucamError: It cannot be opened, or holds no frame.
     """
 
+    kind = "video"
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:
@@ -45,47 +46,51 @@ class VideoFile:
         if self.moments is None:
             self.moments = range(self._index.num_frames)
             self.notes.append(f"{path.name} does not tell when each frame is shown: taken as evenly spaced.")
+        self._lock, self._ahead, self._next = Lock(), iter(()), self._index.num_frames
 
     def exif(self) -> list[ExifSettings]:
         """Nothing: a video does not tell the exposure of its frames."""
         return [ExifSettings()] * len(self.paths)
 
-    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
-        """Decodes from the start up to the last frame that is asked for, and keeps only those that are.
+    def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
+        """One frame. Decoding goes on from the last one asked for, so frames in order are decoded once.
+
+        Args:
+            number: Of the frame, counted from 0.
 
         Returns:
             RGB, upright; uint8, or uint16 (65535 is white) where the video has more than 8 bits.
 
         Raises:
-            NeucamError: The file ends before such a frame, a frame is damaged, or the frame size changes.
+            NeucamError: The file ends before this frame, or a frame is damaged.
         """
-        if max(indices) >= self._index.num_intact:
+        if number >= self._index.num_intact:
             raise NeucamError(self._cut_off_message())
-        places = {index: [place for place, other in enumerate(indices) if other == index] for index in indices}
-        stack = FrameStack(len(indices))
-        with open_video(self.data) as container:
-            for index, frame in enumerate(self._decoded(container)):
-                if index in places:
-                    pixels = downscale(upright_rgb(frame), downscale_factor, self.paths[index])
-                    stack.place(pixels, self.paths[index], places.pop(index))
-                if not places:
-                    return stack.pixels
-        raise NeucamError(self._damaged_message(min(places), "the video ends before it"))
+        with self._lock:
+            if number < self._next:
+                self._ahead, self._next = self._decoded(), 0
+            for frame in self._ahead:
+                self._next += 1
+                if self._next > number:
+                    return upright_rgb(frame)
+            self._next = self._index.num_frames
+            raise NeucamError(self._damaged_message(number, "the video ends before it"))
 
-    def _decoded(self, container: "av.container.InputContainer") -> Iterator["av.VideoFrame"]:
+    def _decoded(self) -> Iterator["av.VideoFrame"]:
         import av
 
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
         num_decoded = 0
-        try:
-            for frame in container.decode(stream):
-                if frame.is_corrupt:
-                    raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
-                num_decoded += 1
-                yield frame
-        except av.FFmpegError as error:
-            raise NeucamError(self._damaged_message(num_decoded, error.strerror)) from error
+        with open_video(self.data) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            try:
+                for frame in container.decode(stream):
+                    if frame.is_corrupt:
+                        raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
+                    num_decoded += 1
+                    yield frame
+            except av.FFmpegError as error:
+                raise NeucamError(self._damaged_message(num_decoded, error.strerror)) from error
 
     def _cut_off_message(self) -> str:
         index = self._index
@@ -114,7 +119,7 @@ def upright_rgb(frame: "av.VideoFrame") -> Shaped[np.ndarray, "height width 3"]:
     is_deep = max(component.bits for component in frame.format.components) > 8
     pixels = frame.to_ndarray(format="rgb48le" if is_deep else "rgb24", interpolation=EXACT_CONVERSION)
     if is_deep and not frame.format.is_rgb and frame.color_range != ColorRange.JPEG:
-        scale_to_16_bits(pixels[None], SWSCALE_16_BIT_WHITE)
+        pixels = full_scale_table(SWSCALE_16_BIT_WHITE)[pixels]
     return np.rot90(pixels, round(frame.rotation / 90))
 
 

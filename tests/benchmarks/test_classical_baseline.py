@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.classical import classical_hdr, laplacian_fusion
 from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 DESK = Path(__file__).parents[2] / "dataset/MFME/Desk"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.large_pictures import repeat_capture, repeated
 from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 
 def test_every_other_picture_is_mirrored():

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.utils.eval_utils import eval_setup
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 from .conftest import train
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores, psnr_mu, psnr_pu21, ssim_mu
 from neucam_nerfstudio.evaluation.perceptual_encoding import mu_law, pu21
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 DESK = Path(__file__).parents[2] / "dataset/MFME/Desk"
 

@@ -40,7 +40,7 @@ WRITERS = {
     "linear.tiff": (write_radiance, 0.8),
     "pq.png": (write_hdr_picture, 1.0),
     "pq.avif": (write_hdr_picture, 0.4),
-    "gain_map.jpg": (lambda path, light: write_ultra_hdr(path, light, REC709), 0.6),
+    "gain_map.jpg": (lambda path, light: write_ultra_hdr(path, light, REC709), 0.8),
     "image.png": (lambda path, image: write_image(path, image, bits=16), 1.0),
     "image.tiff": (lambda path, image: write_image(path, image, bits=16), 0.8),
 }

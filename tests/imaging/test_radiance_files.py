@@ -5,11 +5,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging import large_pictures
 from neucam_nerfstudio.imaging.colour_profiles import linear_profile
-from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 
 from .test_colour_profiles import DISPLAY_P3
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.models import classical_start, moving_start
 from neucam_nerfstudio.training.optimizers import FusedAdam
 

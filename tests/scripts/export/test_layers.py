@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging import large_pictures
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.scripts.export import canonical_pictures
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
