@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
     from neucam_nerfstudio.capture.capture import Capture
 
 Writer = Callable[..., Path]
+
+CHECKED_ROOMS = [f"neucam_nerfstudio.{room}" for room in ("errors", "photometry", "imaging")]
+"""Parts of the package whose type and shape annotations every test checks, call by call. The list grows: a room joins
+when its tests pass. `from __future__ import annotations` hides annotations from the check."""
+
+install_import_hook(CHECKED_ROOMS, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 # A busy machine is no failure: examples may take as long as they take.
 settings.register_profile("patient", deadline=None)

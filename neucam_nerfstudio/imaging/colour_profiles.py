@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from neucam_nerfstudio.photometry import SRGB_OFFSET, SRGB_POWER, SRGB_TOE_ENCODED, SRGB_TOE_SLOPE
 
 if TYPE_CHECKING:
-    import PIL.ImageCms
+    import PIL._imagingcms
 
 Chromaticity = tuple[float, float]
 """CIE 1931 x, y."""
@@ -96,30 +96,30 @@ SRGB_COEFFICIENTS = (
 
 def is_rgb_profile(content: bytes) -> bool:
     """Whether this is a complete profile for R, G, B; a grey or CMYK profile in an RGB file is an error."""
-    from PIL.ImageCms import PyCMSError
-
     try:
-        profile = _opened(content).profile
-    except (PyCMSError, OSError):
+        profile = _profile(content)
+    except OSError:
         return False
     return profile.xcolor_space.strip() == "RGB" and profile.red_primary is not None
 
 
 def profile_name(content: bytes) -> str:
     """Name that a profile gives itself."""
-    return (_opened(content).profile.profile_description or "unnamed").strip()
+    return (_profile(content).profile_description or "unnamed").strip()
 
 
 def primaries_of_profile(content: bytes) -> ColourPrimaries | None:
     """Primaries of an RGB profile; None if it holds a table of colours instead of primaries."""
-    profile = _opened(content).profile
-    under_d50 = np.stack([profile.red_primary[0], profile.green_primary[0], profile.blue_primary[0]], -1)
-    if np.abs(under_d50.sum(-1) - D50).max() > WHITE_TOLERANCE:
+    profile = _profile(content)
+    found = [each[0] for each in (profile.red_primary, profile.green_primary, profile.blue_primary) if each]
+    under_d50 = np.stack(found, -1)
+    if under_d50.shape != (3, 3) or np.abs(under_d50.sum(-1) - D50).max() > WHITE_TOLERANCE:
         return None
     if profile.chromatic_adaptation is not None:
         to_d50 = np.array(profile.chromatic_adaptation[0])
     else:  # version 2: the white point is that of the display itself
-        to_d50 = white_adaptation(np.array(profile.media_white_point[0]), D50)
+        white_point = profile.media_white_point or (tuple(D50),)
+        to_d50 = white_adaptation(np.array(white_point[0]), D50)
     to_xyz = np.linalg.solve(to_d50, under_d50)
     return ColourPrimaries(*(chromaticity_of(xyz) for xyz in (*to_xyz.T, to_xyz.sum(-1))))
 
@@ -131,7 +131,8 @@ def conversion_to_srgb(
     from PIL import Image, ImageCms
 
     srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
-    transform = ImageCms.buildTransform(_opened(content), srgb, "RGB", "RGB", intent)
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+    transform = ImageCms.buildTransform(profile, srgb, "RGB", "RGB", intent)
     return lambda pixels: np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), transform))
 
 
@@ -172,10 +173,11 @@ def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> byte
     return header + table + body
 
 
-def _opened(content: bytes) -> "PIL.ImageCms.ImageCmsProfile":
-    from PIL.ImageCms import ImageCmsProfile
+def _profile(content: bytes) -> "PIL._imagingcms.CmsProfile":
+    """Raises OSError for a broken profile."""
+    from PIL.ImageCms import core
 
-    return ImageCmsProfile(io.BytesIO(content))
+    return core.profile_frombytes(content)
 
 
 def _fixed(values: Float[np.ndarray, "*shape"]) -> bytes:

@@ -155,7 +155,8 @@ def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrima
 
     height, width = even_size(*light.shape[:2])
     rgb = av.VideoFrame(width, height, "rgb48le")
-    lines = np.frombuffer(rgb.planes[0], np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
+    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
     for rows in strips_of_rows(height, width):
         lines[rows, : 3 * width] = _pq_samples(light[rows, :width], primaries).reshape(-1, 3 * width)
     return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)
@@ -228,7 +229,7 @@ def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: Col
     step = math.ceil(math.sqrt(height * width / WHITE_SAMPLES))
     white = white_of_base(rec709(light[::step, ::step]))
     brightest = max(float(rec709(light[rows]).max()) for rows in strips_of_rows(height, width))
-    boost = max(LEAST_BOOST, float(gain_over_base(np.array(brightest), white)))
+    boost = max(LEAST_BOOST, float(gain_over_base(np.array([brightest]), white)[0]))
     base, gain_map = np.empty((height, width, 3), np.uint8), np.empty((height, width, 1), np.uint8)
     for rows in strips_of_rows(height, width):
         strip = rec709(light[rows])
@@ -279,4 +280,5 @@ def _set_gain_map(picture: "pyvips.Image", gain_map: "pyvips.Image", boost: floa
     for name, value in {"hdr-capacity-min": 1.0, "hdr-capacity-max": capacity}.items():
         picture.set_type(GValue.gdouble_type, f"gainmap-{name}", value)
     picture.set_type(GValue.gint_type, "gainmap-use-base-cg", 1)
-    picture.set_type(GValue.blob_type, "gainmap-data", gain_map.jpegsave_buffer(Q=JPEG_QUALITY))
+    jpeg = gain_map.jpegsave_buffer(Q=JPEG_QUALITY)
+    picture.set_type(GValue.blob_type, "gainmap-data", jpeg)  # type: ignore[arg-type]  # stubs lack bytes

@@ -80,7 +80,7 @@ def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], c
     import cv2
     from PIL.PngImagePlugin import putchunk
 
-    encoded = memoryview(cv2.imencode(".png", samples)[1])
+    encoded = cv2.imencode(".png", samples)[1].data
     with written_whole(path) as temporary, temporary.open("wb") as file:
         file.write(encoded[:PNG_HEADER_BYTES])
         for name, content in chunks.items():

@@ -5,8 +5,9 @@ EXIF tags are copied byte for byte: no type changes, and no text is decoded.
 
 import struct
 from collections.abc import Callable, Collection
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from neucam_nerfstudio import __version__
 from neucam_nerfstudio.imaging.colour_profiles import is_rgb_profile
@@ -136,7 +137,7 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
     try:
         with open_with_pillow(path) as photograph:
             profile = photograph.info.get("icc_profile")
-            exif_file: BinaryIO | None = getattr(photograph.getexif(), "fp", None)  # where Pillow reads EXIF from
+            exif_file: BufferedIOBase | None = getattr(photograph.getexif(), "fp", None)  # where Pillow reads EXIF from
             return PhotographMetadata(
                 profile if profile and is_rgb_profile(profile) else None,
                 None if exif_file is None else _kept(exif_file, turned),
@@ -145,7 +146,7 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
         return PhotographMetadata(None, None)
 
 
-def _kept(file: BinaryIO, turned: Collection[TurnedDial]) -> Exif | None:
+def _kept(file: BufferedIOBase, turned: Collection[TurnedDial]) -> Exif | None:
     dropped = DROPPED_EXIF_TAGS.keys() | {tag for dial in turned for tag in TAGS_OF_DIAL[dial]}
     wanted = {EXIF_FOLDER: lambda tag: tag not in dropped, GPS_FOLDER: lambda tag: True}
     try:
@@ -166,7 +167,7 @@ def text_tag(text: str) -> Tag:
     return Tag(ASCII, text.encode() + b"\0")
 
 
-def read_header(file: BinaryIO) -> tuple[ByteOrder, int]:
+def read_header(file: BufferedIOBase) -> tuple[ByteOrder, int]:
     """Byte order of a TIFF file or EXIF block, and where its main folder is.
 
     Raises:
@@ -180,7 +181,7 @@ def read_header(file: BinaryIO) -> tuple[ByteOrder, int]:
     raise ValueError(f"{header!r} does not begin a TIFF file")
 
 
-def read_folder(file: BinaryIO, start: int, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
+def read_folder(file: BufferedIOBase, start: int, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
     """The wanted tags of a folder, without tags of unknown type and those whose values lie beyond the file's end.
 
     Args:
@@ -209,7 +210,7 @@ def read_folder(file: BinaryIO, start: int, byte_order: ByteOrder, wanted: Calla
     return folder
 
 
-def read_pointed(file: BinaryIO, pointer: Tag, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
+def read_pointed(file: BufferedIOBase, pointer: Tag, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
     """The wanted tags of the folder that a tag points to; empty if the tag is not a pointer."""
     if len(pointer.content) != INLINE_BYTES:
         return {}

@@ -50,7 +50,7 @@ def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None
             page = file.pages.first
             if _opencv_reads(page):
                 return None
-            if page.axes not in SHAPES or page.photometric.name not in STORED_LIGHT:
+            if page.axes not in SHAPES or _name(page.photometric) not in STORED_LIGHT:
                 raise NeucamError(_refusal(path, page))
             return _as_rgb(_stored_samples(page, path), page, path)
     except NeucamError:
@@ -116,7 +116,7 @@ def _opencv_reads(page: "tifffile.TiffPage") -> bool:
     with alpha for 8 bits. Of floats it reads 32-bit RGB only.
     """
     bits, samples, alpha = np.max(page.bitspersample), page.samplesperpixel, _alpha(page)
-    if page.photometric.name not in LIGHT or page.axes not in SHAPES:
+    if _name(page.photometric) not in LIGHT or page.axes not in SHAPES:
         return False
     if page.sampleformat == FLOATING:
         return bool(bits == 32) and page.axes == "YXS" and samples == 3
@@ -124,13 +124,18 @@ def _opencv_reads(page: "tifffile.TiffPage") -> bool:
         return False
     if bits <= 8:
         return samples < 3 or alpha is None
-    is_known = page.axes != "SYX" and page.photometric.name != "MINISWHITE" and samples in (1, 3, 4)
+    is_known = page.axes != "SYX" and _name(page.photometric) != "MINISWHITE" and samples in (1, 3, 4)
     return is_known and alpha != "ASSOCALPHA"
 
 
 def _alpha(page: "tifffile.TiffPage") -> str | None:
     """`ASSOCALPHA` if colours are multiplied by an alpha channel, `UNASSALPHA` if not; None without alpha."""
-    return next((kind.name for kind in page.extrasamples if kind.name in ("ASSOCALPHA", "UNASSALPHA")), None)
+    return next((kind for kind in map(_name, page.extrasamples) if kind in ("ASSOCALPHA", "UNASSALPHA")), None)
+
+
+def _name(value: int) -> str:
+    """Name of a tag's value, such as `RGB`; its number if tifffile does not know it."""
+    return getattr(value, "name", str(value))
 
 
 def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
@@ -168,13 +173,13 @@ def _as_rgb(
         NeucamError: The colours are multiplied by an alpha channel that is not opaque everywhere.
     """
     white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
-    num_colours = 3 if page.photometric.name == "RGB" else 1
+    num_colours = 3 if _name(page.photometric) == "RGB" else 1
     colours, others = samples[..., :num_colours], samples[..., num_colours:]
     if _alpha(page) == "ASSOCALPHA" and others.min() < white:
         raise NeucamError(
             f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without alpha."
         )
-    if page.photometric.name == "MINISWHITE":
+    if _name(page.photometric) == "MINISWHITE":
         colours = white - colours
     return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
 
@@ -183,8 +188,8 @@ def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
     layout = {"YX": "", "YXS": "", "SYX": ", plane by plane"}.get(page.axes, f", axes {page.axes}")
     alpha = ", alpha" if _alpha(page) else ""
     return (
-        f"{path}: TIFF files of this kind ({page.photometric.name}, {page.dtype}{layout}{alpha}, compression"
-        f" {page.compression.name}) cannot be read. Export 8-bit, 16-bit or 32-bit float RGB without alpha, or PNG."
+        f"{path}: TIFF files of this kind ({_name(page.photometric)}, {page.dtype}{layout}{alpha}, compression"
+        f" {_name(page.compression)}) cannot be read. Export 8-bit, 16-bit or 32-bit float RGB without alpha, or PNG."
     )
 
 

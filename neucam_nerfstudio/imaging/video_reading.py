@@ -1,9 +1,10 @@
 """Video files: how many frames they hold and when each is shown, and the frames themselves, decoded when asked for."""
 
 from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -77,7 +78,7 @@ class VideoFile:
             raise NeucamError(self._damaged_message(number, "the video ends before it"))
 
     def _decoded(self) -> Iterator["av.VideoFrame"]:
-        import av
+        import av.error
 
         num_decoded = 0
         with open_video(self.data) as container:
@@ -89,8 +90,8 @@ class VideoFile:
                         raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
                     num_decoded += 1
                     yield frame
-            except av.FFmpegError as error:
-                raise NeucamError(self._damaged_message(num_decoded, error.strerror)) from error
+            except av.error.FFmpegError as error:
+                raise NeucamError(self._damaged_message(num_decoded, str(error.strerror))) from error
 
     def _cut_off_message(self) -> str:
         index = self._index
@@ -117,7 +118,7 @@ def upright_rgb(frame: "av.VideoFrame") -> Shaped[np.ndarray, "height width 3"]:
     from av.video.reformatter import ColorRange
 
     is_deep = max(component.bits for component in frame.format.components) > 8
-    pixels = frame.to_ndarray(format="rgb48le" if is_deep else "rgb24", interpolation=EXACT_CONVERSION)
+    pixels: np.ndarray = frame.to_ndarray(format="rgb48le" if is_deep else "rgb24", interpolation=EXACT_CONVERSION)
     if is_deep and not frame.format.is_rgb and frame.color_range != ColorRange.JPEG:
         pixels = full_scale_table(SWSCALE_16_BIT_WHITE)[pixels]
     return np.rot90(pixels, round(frame.rotation / 90))
@@ -156,10 +157,11 @@ def open_video(path: Path) -> "av.container.InputContainer":
         NeucamError: It is no video, or so much is cut off that nothing can be read.
     """
     import av
+    import av.error
 
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except av.FFmpegError as error:
+    except av.error.FFmpegError as error:
         raise NeucamError(
             f"{path}: cannot be opened as a video ({error.strerror}): the file is cut off, or no video. Copy it again"
             " from the camera, or convert it to MP4."
@@ -274,7 +276,7 @@ def _matroska_is_complete(path: Path) -> bool:
         return size is None or file.tell() + size <= path.stat().st_size
 
 
-def _element_size(file: BinaryIO) -> int | None:
+def _element_size(file: BufferedIOBase) -> int | None:
     """Size field of an EBML element; None for the value that means unknown, as in a live recording."""
     first = file.read(1)[0]
     num_bits = 7 * (9 - first.bit_length())

@@ -21,7 +21,7 @@ from neucam_nerfstudio.imaging.large_pictures import even_size
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 
 if TYPE_CHECKING:
-    import av
+    import av.filter.graph
 
 VideoFormat = Literal["mp4", "webm", "gif", "frames"]
 """H.264, VP9, an animated GIF of 256 colours, or a folder of PNG files."""
@@ -165,13 +165,14 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
 @contextmanager
 def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
     import av
+    from av.filter.graph import Graph
 
     interval = Fraction(round(100 / gif_frame_rate(frame_rate)), 100)
     count = itertools.count()
     with av.open(str(path), "w", format="gif") as container:
         stream = container.add_stream("gif", rate=1 / interval)
         stream.pix_fmt = "pal8"
-        reduction: av.filter.Graph | None = None
+        reduction: Graph | None = None
 
         def add(picture: Rgb8) -> None:
             nonlocal reduction
@@ -180,21 +181,21 @@ def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
                 reduction = _reduction_to_256_colours(stream.height, stream.width, interval)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = next(count), interval
-            reduction.push(frame)
-            encode()
+            encode(reduction, frame)
 
-        def encode() -> None:
+        def encode(graph: Graph, frame: av.VideoFrame | None) -> None:
+            graph.push(frame)
             with suppress(BlockingIOError, EOFError):  # the graph has no more for now, or at all
                 while True:
-                    container.mux(stream.encode(reduction.pull()))
+                    container.mux(stream.encode(graph.pull()))
 
         yield add
-        reduction.push(None)
-        encode()
+        if reduction is not None:
+            encode(reduction, None)
         container.mux(stream.encode(None))
 
 
-def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "av.filter.Graph":
+def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "av.filter.graph.Graph":
     """A filter that finds 256 colours for each picture and dithers it to them, one picture at a time.
 
     Args:
@@ -203,8 +204,9 @@ def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "a
         interval: Time base of the pictures in seconds.
     """
     import av
+    from av.filter.graph import Graph
 
-    graph = av.filter.Graph()
+    graph = Graph()
     rgb = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=interval)
     twice, palette = graph.add("split"), graph.add("palettegen", "stats_mode=single")
     dither, reduced = graph.add("paletteuse", "new=1:dither=floyd_steinberg"), graph.add("buffersink")

@@ -173,7 +173,7 @@ def _sort_into_parts(path: Path, contents: Any) -> dict[Part, dict[str, StoredWe
             f"{path}: not a checkpoint of the released NeuCam code: expected the entries {_listed(missing)}, found "
             f"{_listed(entries) or 'none'}."
         )
-    part_of_entry = {layout.entry: part for part, layout in LAYOUTS.items()}
+    part_of_entry: dict[str, Part] = {layout.entry: part for part, layout in LAYOUTS.items()}
     unknown = [entry for entry in entries if entry not in part_of_entry]
     if unknown:
         raise NeucamError(
