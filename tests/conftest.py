@@ -15,8 +15,10 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from neucam_nerfstudio.capture.scan import open_capture
+
 if TYPE_CHECKING:
-    from neucam_nerfstudio.capture.capture import Capture
+    from neucam_nerfstudio.capture.manifest import Capture
 
 Writer = Callable[..., Path]
 
@@ -59,9 +61,8 @@ def tiny_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def desk(tiny_desk: Path) -> Capture:
     """The same, loaded: three focus settings at three exposures, 90 x 60; read only."""
-    from neucam_nerfstudio.capture.capture import load_capture
 
-    return load_capture(tiny_desk)
+    return open_capture(tiny_desk)[0]
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.frame_selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed_files
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, natural_order, read_photograph
+from neucam_nerfstudio.imaging.radiance_files import picture_size
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 GROUND_TRUTH_FOLDER = "gt"

@@ -21,7 +21,7 @@ from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
 from neucam_nerfstudio.scene.moving_scene import MovingScene

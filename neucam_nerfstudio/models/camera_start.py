@@ -10,7 +10,7 @@ from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.monotone_curve import fit_response
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import ResponseTable, linear_response, srgb_response
@@ -18,7 +18,7 @@ from neucam_nerfstudio.classical.response_table import ResponseTable, linear_res
 
 def known_response(camera: ImplicitCamera, capture: Capture) -> ResponseTable | None:
     """The response that photographs are decoded with, as the camera has it or RAW files have; None if they tell it."""
-    black = half_step(capture.train_pixels.dtype)
+    black = half_step(capture.number_type)
     if isinstance(camera.response, SrgbResponse):
         return srgb_response(black)
     if isinstance(camera.response, LinearResponse) or capture.linear_light:

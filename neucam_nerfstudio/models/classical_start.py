@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
 from neucam_nerfstudio.models.camera_start import known_response, said_of_exposures, start_camera

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr

@@ -8,7 +8,7 @@ from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.viewer.dials import DialSettings, OwnSettings
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neucam_nerfstudio.camera.blur.motion_blur import MotionBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
 from neucam_nerfstudio.classical.response_table import ResponseTable

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera, Mixing
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.grids.memo import ParameterMemo
@@ -160,7 +160,7 @@ class NeucamModel(Model):
         if kind == "monotone" and not exposures_differ(self.capture):
             CONSOLE.print("All frames have one exposure, which tells no response: taking the sRGB standard's.")
             kind = "srgb"
-        if kind == "srgb" and self.capture.train_pixels.dtype != np.uint8:
+        if kind == "srgb" and self.capture.number_type != np.uint8:
             CONSOLE.print("Pixel values are read as sRGB; --pipeline.model.response none takes them for linear light.")
         return kind
 

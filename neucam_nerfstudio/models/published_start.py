@@ -9,7 +9,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.fixed_response import FixedResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.held_out_exposures import unlearned_exposures_note
 from neucam_nerfstudio.models.motion_losses import MotionTraining, deformations_of
 from neucam_nerfstudio.published.warm_up import warm_up_deformation, warm_up_response

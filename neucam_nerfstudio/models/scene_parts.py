@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from typing_extensions import assert_never
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.scene.deformation import DeformedScene

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
     from nerfstudio.pipelines.base_pipeline import Pipeline
 
-    from neucam_nerfstudio.capture.capture import Capture
+    from neucam_nerfstudio.capture.manifest import Capture
 
 
 class PublishedTask(NamedTuple):

@@ -12,7 +12,7 @@ from torch import Tensor
 from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
 from neucam_nerfstudio.viewer.dials import Dials, OwnSettings

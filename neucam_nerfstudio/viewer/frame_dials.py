@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 

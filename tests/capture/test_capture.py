@@ -1,4 +1,4 @@
-"""`load_capture`: whole folders, good and bad."""
+"""`open_capture`: whole folders, good and bad."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.settings import ExposureSettings
+from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.errors import NeucamError
+
+from .opened import load_capture
 
 DESK_STOPS = [-3.0, 0.0, 3.0]
 
@@ -39,7 +42,7 @@ def test_focus_stack_of_brackets(tiny_capture):
     assert (capture.height, capture.width, capture.downscale_factor) == (60, 90, 1)
     assert capture.frames[capture.reference_index].name == "F1E1"
     assert capture.radiance_truth == (tiny_capture / "gt" / "all_in_focus_hdr.exr",) * 9
-    assert capture.sharp_truth == (None,) * 9 and capture.mask is capture.depth is capture.flow is None
+    assert capture.sharp_truth == (None,) * 9 and capture.side_maps == SideMaps((), (), (), 1)
     assert not capture.moves and capture.times == (0.0,) * 9 and capture.frame_rate is None
     assert capture.train_indices == capture.eval_indices == tuple(range(9)) and not capture.held_out
     assert capture.eval_pixels is capture.train_pixels and capture.train_pixels.shape == (9, 60, 90, 3)
@@ -256,8 +259,10 @@ def test_named_reference(tiny_capture):
 
 
 def test_deep_copies_do_not_hold_the_pixels_twice(tiny_capture):
-    metadata = {"capture": load_capture(tiny_capture)}
-    assert copy.deepcopy(metadata)["capture"].train_pixels is metadata["capture"].train_pixels
+    capture, store = open_capture(tiny_capture)
+    metadata = {"capture": capture, "pixels": store}
+    again = copy.deepcopy(metadata)
+    assert again["capture"] is capture and again["pixels"] is store
 
 
 def drop_all_but_one(folder: Path) -> None:

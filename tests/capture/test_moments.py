@@ -1,4 +1,4 @@
-"""`load_capture` of scenes and cameras that move: hand-held brackets, frame folders, videos, arrays."""
+"""`open_capture` of scenes and cameras that move: hand-held brackets, frame folders, videos, arrays."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.errors import NeucamError
 
+from .opened import Opened, load_capture
 
-def load(data: Path, **options) -> Capture:
+
+def load(data: Path, **options) -> Opened:
     return load_capture(data, frames="moments", **options)
 
 
-def exposures_of(capture: Capture) -> list[float]:
+def exposures_of(capture: Opened) -> list[float]:
     return [capture.exposure_stops(index) for index in range(len(capture.frames))]
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.classical import warm_start
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response
@@ -134,10 +135,8 @@ def test_strips_show_no_seams(tall_view, monkeypatch):
 @pytest.mark.parametrize("side", [40, 60, 80])
 def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(side, monkeypatch):
     """As of many megapixels, where a fine stack's blur is a fraction of a pixel of the reduced picture."""
-    capture = load_capture(DESK, train_frames=("*E1",))
-    focus_index, stops = [0, 1, 2], [0.0, 0.0, 0.0]
-    expected = classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px
+    capture = open_capture(DESK, train_frames=("*E1",))[0]
+    pixels, focus_index, stops = PixelStore(capture).stack(capture.train_indices), [0, 1, 2], [0.0, 0.0, 0.0]
+    expected = classical_estimate(pixels, focus_index, stops).blur_per_setting_px
     monkeypatch.setattr(warm_start, "BLUR_SEARCH_SIDE", side)
-    assert classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px == pytest.approx(
-        expected, rel=0.35
-    )
+    assert classical_estimate(pixels, focus_index, stops).blur_per_setting_px == pytest.approx(expected, rel=0.35)

@@ -12,7 +12,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 
@@ -56,8 +56,6 @@ def desk_with_frames(desk: Capture) -> Callable[[int], Capture]:
             reference_index=(num_frames - 1) // 2,
             moves=True,
             times=tuple(i / (num_frames - 1) for i in range(num_frames)),
-            train_pixels=desk.train_pixels[:num_frames],
-            eval_pixels=desk.train_pixels[:num_frames],
         )
 
     return moving

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.frame_selection import listed_names
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.settings.selection import listed_names
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS

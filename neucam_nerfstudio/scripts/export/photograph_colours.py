@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.colour_profiles import (
     REC709,
     ColourPrimaries,

@@ -15,7 +15,7 @@ from neucam_nerfstudio.errors import NeucamError
 if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
 
-    from neucam_nerfstudio.capture.capture import Capture
+    from neucam_nerfstudio.capture.manifest import Capture
     from neucam_nerfstudio.models.neucam_model import NeucamModel
 
 EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from neucam_nerfstudio.capture.settings import (
-    ExposureLevels,
-    FocusAssignment,
-    FocusSource,
-    ranks,
-    separate_focus,
-    spread_evenly,
-)
-from neucam_nerfstudio.capture.still_pictures import StillPictures
+from neucam_nerfstudio.capture.settings.exposures import ExposureLevels, LearnChoice, LearnMode, ranks
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
+
+FocusSource = Literal["names", "EXIF", "order", "single", "moments", "edited"]
 
 SAME_FOCUS_DIOPTRES = 0.02
 """Focus distances within this of each other (1/m) count as one: a lens of 50 mm at f/8 blurs by a pixel for it."""
@@ -24,6 +21,48 @@ ORDER_WEIGHT = 1e-3
 """Disagreement that each frame farther away in name order counts: where pictures tell nothing, neighbours go together.
 """
 RENAME = "Name the files F<i>E<j> if that is wrong"
+
+
+@dataclass(frozen=True)
+class FocusSettings:
+    """Focus settings that occur in a capture, by focus index.
+
+    Attributes:
+        positions: Start value of each, unitless in [-1, 1], ascending; 0 if there is one.
+        source: What told which frames share a setting.
+        mode: Whether they are held fixed, refined from these values, or learned from them.
+        found: The positions that the scan of the photographs gave.
+    """
+
+    positions: tuple[float, ...]
+    source: FocusSource
+    mode: LearnMode
+    found: tuple[float, ...] | None = field(default=None, compare=False)
+
+
+class FocusAssignment(NamedTuple):
+    """Focus index of each frame, the settings' start positions, what told them, and what was chosen for the user."""
+
+    indices: list[int]
+    positions: tuple[float, ...]
+    source: FocusSource
+    note: str | None
+
+
+def spread_evenly(count: int) -> tuple[float, ...]:
+    """`count` positions evenly over [-1, 1]; 0 for one."""
+    return tuple(2 * index / (count - 1) - 1 for index in range(count)) if count > 1 else (0.0,)
+
+
+def separate_focus(num_frames: int) -> FocusAssignment:
+    """Each frame with a focus setting of its own, in name order."""
+    source: FocusSource = "order" if num_frames > 1 else "single"
+    return FocusAssignment(list(range(num_frames)), spread_evenly(num_frames), source, None)
+
+
+def resolve_focus_mode(choice: LearnChoice) -> LearnMode:
+    """What `auto` means for focus: learn, as positions are only start values."""
+    return "learn" if choice == "auto" else choice
 
 
 def assign_focus(
@@ -85,7 +124,7 @@ def focus_by_distance(
     if num_settings == 1:
         return None, f"EXIF focus distances hardly differ (by less than {SAME_FOCUS_DIOPTRES:g}/m): not used."
     means = (np.bincount(indices, dioptres) / np.bincount(indices)).tolist()
-    span = f"{_metres(means[0])} to {_metres(means[-1])}"
+    span = f"{metres(means[0])} to {metres(means[-1])}"
     note = f"{num_settings} focus settings by EXIF focus distance, {span}. {RENAME}."
     return FocusAssignment(indices, positions_by_dioptre(means), "EXIF", note), None
 
@@ -109,7 +148,8 @@ def _mixes_focuses(indices: Sequence[int], levels: ExposureLevels, pictures: Sti
     return False
 
 
-def _metres(dioptre: float) -> str:
+def metres(dioptre: float) -> str:
+    """A focus distance in words, from its inverse in 1/m."""
     return f"{1 / dioptre:.3g} m" if dioptre > 0 else "infinity"
 
 

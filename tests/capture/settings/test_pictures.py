@@ -6,17 +6,22 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.frame_pixels import mean_brightness
-from neucam_nerfstudio.capture.still_pictures import StillPictures, block_brightness, median_change
+from neucam_nerfstudio.capture.settings.pictures import (
+    StillPictures,
+    block_brightness,
+    mean_brightness,
+    median_change,
+    thumbnail,
+)
 
-from .still_scene import expose, place, similarity, texture
+from ..still_scene import expose, place, similarity, texture
 
 HEIGHT, WIDTH = 120, 160
 SCENE = texture(HEIGHT, WIDTH)
 
 
 def pictures_of(*pixels: np.ndarray) -> StillPictures:
-    return StillPictures(pixels, mean_brightness(np.stack(pixels)).tolist())
+    return StillPictures(pixels, [mean_brightness(thumbnail(picture)) for picture in pixels])
 
 
 def grey(*values: int) -> StillPictures:
@@ -96,3 +101,28 @@ def test_frames_of_one_focus_share_most_detail_of_all_of_another_exposure():
     pictures = pictures_of(noisy(near, 0), noisy(far, 1), noisy(expose(near, -2), 2), noisy(expose(far, -2), 3))
     assert pictures.disagreement(2, 0) < pictures.disagreement(2, 1)
     assert pictures.disagreement(3, 1) < pictures.disagreement(3, 0)
+
+
+@pytest.mark.parametrize(("number_type", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_brightness_is_the_mean_share_of_white(number_type, white):
+    pixels = np.zeros((8, 8, 3), number_type)
+    assert mean_brightness(pixels) == 0.0
+    pixels[:4] = white
+    assert mean_brightness(pixels) == pytest.approx(0.5)
+
+
+def test_measured_pictures_need_no_pixels_again():
+    class Counted(list):
+        looks = 0
+
+        def __getitem__(self, index):
+            self.looks += 1
+            return super().__getitem__(index)
+
+    pixels = Counted([SCENE, expose(SCENE, -1)])
+    pictures = StillPictures(pixels, [0.4, 0.2])
+    for frame in range(2):
+        pictures.measure(frame)
+    seen = pixels.looks
+    assert pictures.brightness and pictures.disagreement(0, 1) >= 0 and pictures.differ(0, 1) in (True, False)
+    assert pixels.looks == seen

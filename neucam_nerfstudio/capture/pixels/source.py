@@ -2,61 +2,69 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.frame_pixels import in_parallel, read_frames
-from neucam_nerfstudio.capture.frame_selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed_files
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.array_files import ArrayFile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
-from neucam_nerfstudio.imaging.photographs import files_with_suffix, find_photographs, one_file_per_frame
+from neucam_nerfstudio.imaging.photographs import (
+    files_with_suffix,
+    find_photographs,
+    one_file_per_frame,
+    read_photograph,
+)
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance, differ, is_raw, read_raw_header
 from neucam_nerfstudio.imaging.video_reading import VideoFile
+
+Item, Value = TypeVar("Item"), TypeVar("Value")
+SourceKind = Literal["photographs", "video", "array"]
+FrameReader = Callable[[Path], Shaped[np.ndarray, "height width 3"]]
+"""Decodes a frame, told by its path, at full size: uint8, uint16 or float32."""
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
 UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
 """Of pictures that are not read as photographs."""
+MAX_DECODERS = 8
+"""Photographs decoded at a time; each needs a few times its own size while it is."""
 
 
 class FrameSource(Protocol):
-    """Frames in order, of which any can be read.
+    """Frames in order.
 
     Attributes:
+        kind: What they are.
         data: The folder of photographs, or the file with the frames.
         folder: Where `exposure.txt` and ground truth lie.
         paths: One for each frame, which names it.
         frame_rate: Frames a second, on average; None where nothing tells.
         moments: When each was taken, counted in frames from the first.
-        notes: What was chosen for the user, a sentence each; all of them are known once the frames are read.
+        notes: What was chosen for the user, a sentence each.
+        holds_sensor_values: Whether 16-bit values may be a sensor's fewer bits, as they are.
     """
 
+    kind: SourceKind
     data: Path
     folder: Path
     paths: tuple[Path, ...]
     frame_rate: float | None
     moments: Sequence[float]
     notes: Sequence[str]
-
-    @property
-    def holds_sensor_values(self) -> bool:
-        """Whether 16-bit values may be a sensor's fewer bits, as they are."""
+    holds_sensor_values: bool
 
     def exif(self) -> list[ExifSettings]:
         """What the camera wrote about each frame."""
-
-    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
-        """Pixels of some frames, in the order of the indices, in the source's number type (uint8, uint16, float32).
-
-        Raises:
-            NeucamError: A frame cannot be decoded, or differs from the others in size or number type.
-        """
+        ...
 
 
 class PhotographFolder:
@@ -69,6 +77,7 @@ class PhotographFolder:
         NeucamError: Two of them have the same name, or a picture that is not read is one of them by its name.
     """
 
+    kind: SourceKind = "photographs"
     frame_rate = None
 
     def __init__(self, folder: Path) -> None:
@@ -77,35 +86,93 @@ class PhotographFolder:
         paths, raw_note = one_file_per_frame(found)
         self.paths = tuple(paths)
         self.moments = range(len(paths))
-        self.notes = list(filter(None, (raw_note, _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found))))
-
-    @property
-    def holds_sensor_values(self) -> bool:
-        """Not where there are RAW files: those are developed to full scale, so small values are dark light."""
-        return not any(map(is_raw, self.paths))
+        unread_note = _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found)
+        self.notes = tuple(filter(None, (raw_note, unread_note)))
+        # RAW files are developed to full scale: small values are dark light there.
+        self.holds_sensor_values = not any(map(is_raw, paths))
 
     def exif(self) -> list[ExifSettings]:
         """Camera settings of each photograph."""
-        return in_parallel(read_exif, self.paths)
+        return list(in_order(read_exif, self.paths))
 
-    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
-        """Decodes photographs, several at a time."""
-        paths = [self.paths[index] for index in indices]
-        return read_frames(paths, downscale_factor, self._white_balance(list(filter(is_raw, paths))))
 
-    def _white_balance(self, raw_paths: Sequence[Path]) -> WhiteBalance | None:
-        """One for all RAW files, as cameras set to automatic choose another for each picture: that of the first."""
-        if not raw_paths:
-            return None
-        told = ((path, read_raw_header(path).white_balance) for path in filter(is_raw, self.paths))
-        first, chosen = next(((path, gains) for path, gains in told if gains is not None), (None, None))
-        if chosen is None:
-            self.notes.append("The RAW files tell no white balance: developed for daylight.")
-            return None
-        others = (header.white_balance for header in in_parallel(read_raw_header, raw_paths))
-        if any(other is not None and differ(other, chosen) for other in others):
-            self.notes.append(f"The camera changed its white balance: all RAW files are developed with {first.stem}'s.")
-        return chosen
+def choose_white_balance(paths: Sequence[Path], used: Sequence[Path]) -> tuple[WhiteBalance | None, str | None]:
+    """One white balance for all RAW files, as cameras set to automatic choose another for each picture.
+
+    Args:
+        paths: All frames: the first RAW file that tells its white balance tells it.
+        used: Those that are developed.
+
+    Returns:
+        The gains, None to develop each for what it tells or for daylight; and what was chosen, in a sentence.
+    """
+    used_raw = list(filter(is_raw, used))
+    if not used_raw:
+        return None, None
+    told = ((path, read_raw_header(path).white_balance) for path in filter(is_raw, paths))
+    first, chosen = next(((path, gains) for path, gains in told if gains is not None), (None, None))
+    if first is None or chosen is None:
+        return None, "The RAW files tell no white balance: developed for daylight."
+    others = (header.white_balance for header in in_order(read_raw_header, used_raw))
+    if any(other is not None and differ(other, chosen) for other in others):
+        return chosen, f"The camera changed its white balance: all RAW files are developed with {first.stem}'s."
+    return chosen, None
+
+
+def open_reader(
+    kind: SourceKind,
+    data: Path,
+    white_balance: WhiteBalance | None = None,
+    source: object = None,
+    manifest_file: Path | None = None,
+) -> FrameReader:
+    """What decodes the frames of a source; it raises `NeucamError` for one that is not there.
+
+    Args:
+        kind: Of the source.
+        data: The folder or file.
+        white_balance: That RAW files are developed with; None for each one's own.
+        source: The open video or array, if it is open already.
+        manifest_file: Which file says that the frames lie there, for messages.
+
+    Raises:
+        NeucamError: The video or array is not there, or cannot be opened.
+    """
+    place = f"`data` in {manifest_file} or " if manifest_file else ""
+
+    def check_there(file: Path) -> None:
+        if not file.is_file():
+            raise NeucamError(
+                f"{file}: is not there. If the photographs have moved, let {place}--data say where they are."
+            )
+
+    def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
+        check_there(path)
+        return read_photograph(path, white_balance=white_balance)
+
+    if kind == "photographs":
+        return read
+    check_there(data)
+    file = source if isinstance(source, VideoFile | ArrayFile) else {"video": VideoFile, "array": ArrayFile}[kind](data)
+    return lambda path: file.frame(int(path.stem))
+
+
+def num_readers(kind: SourceKind) -> int:
+    """How many frames are decoded at a time; those of a video one after the other."""
+    return 1 if kind == "video" else min(MAX_DECODERS, os.cpu_count() or 1)
+
+
+def in_order(read: Callable[[Item], Value], items: Iterable[Item], num_at_once: int | None = None) -> Iterator[Value]:
+    """Answers of a function that reads files, in the order of the items, few of them before they are asked for."""
+    num_at_once = num_at_once or num_readers("photographs")
+    waiting: deque[Future[Value]] = deque()
+    with ThreadPoolExecutor(num_at_once) as pool:
+        for item in items:
+            waiting.append(pool.submit(read, item))
+            if len(waiting) > num_at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def open_source(data: Path) -> FrameSource:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.capture.frame_names import parse_settings, settings_from_names
+from neucam_nerfstudio.capture.settings.evidence import parse_settings, settings_from_names
 from neucam_nerfstudio.errors import NeucamError
 
 INDEX = st.integers(0, 999)

@@ -21,6 +21,7 @@ from neucam_nerfstudio.capture.registration import (
 )
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
+THUMBNAIL_SIDE_PX = 64
 BLOCKS_ALONG_LONGER_SIDE = 16
 BLACK, WHITE = 0.02, 0.95
 """Blocks below or above this in both pictures tell nothing of how they were exposed."""
@@ -41,6 +42,9 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
+
+    Attributes:
+        detail: The `detail_picture` of a frame.
     """
 
     def __init__(
@@ -49,7 +53,11 @@ class StillPictures:
         self.mean_brightness = mean_brightness
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
-        self._detail = cache(lambda frame: detail_picture(pixels[frame]))
+        self.detail = cache(lambda frame: detail_picture(pixels[frame]))
+
+    def measure(self, frame: int) -> None:
+        """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
+        self._blocks(frame), self._strength(frame), self.detail(frame)
 
     @cached_property
     def brightness(self) -> list[float]:
@@ -77,8 +85,19 @@ class StillPictures:
 
     def disagreement(self, frame: int, other: int) -> float:
         """How little of their fine detail two frames share, exposed alike or not: from 0, all, to 2."""
-        unmoved, _ = disagreement(self._detail(frame), self._detail(other), np.eye(3))
+        unmoved, _ = disagreement(self.detail(frame), self.detail(other), np.eye(3))
         return unmoved
+
+
+def thumbnail(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "rows columns 3"]:
+    """Every so manieth pixel, about `THUMBNAIL_SIDE_PX` along the longer side, to measure mean brightness by."""
+    step = max(1, max(pixels.shape[:2]) // THUMBNAIL_SIDE_PX)
+    return pixels[::step, ::step]
+
+
+def mean_brightness(pixels: Shaped[np.ndarray, "rows columns 3"]) -> float:
+    """Mean pixel value in [0, 1]."""
+    return float(pixels.mean(dtype=np.float64) / WHITE_LEVEL[pixels.dtype])
 
 
 def block_brightness(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "rows columns"]:

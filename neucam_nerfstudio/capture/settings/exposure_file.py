@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from neucam_nerfstudio.capture.settings import ranks
+from neucam_nerfstudio.capture.settings.exposures import ranks
 from neucam_nerfstudio.errors import NeucamError
 
 EXPOSURE_FILE_NAME = "exposure.txt"
@@ -15,11 +15,15 @@ MAX_STOPS = 30.0
 """Beyond this a value cannot be in stops (a factor of a billion): seconds or ISO values were meant."""
 
 
-def read_exposure_values(path: Path) -> list[float]:
-    """Reads the values of an `exposure.txt`; what follows a `#` is a comment.
+class ExposureValues(NamedTuple):
+    """Values of an `exposure.txt` in stops, +1 is twice the light, and the line that each stands in, from 1."""
 
-    Returns:
-        Stops; +1 is twice the light.
+    stops: list[float]
+    lines: list[int]
+
+
+def read_exposure_values(path: Path) -> ExposureValues:
+    """Reads the values of an `exposure.txt`; what follows a `#` is a comment.
 
     Raises:
         NeucamError: The file is empty, or a line is not one finite number of stops.
@@ -32,7 +36,7 @@ def read_exposure_values(path: Path) -> list[float]:
     values = [_parse_stops(word, path, number) for number, word in words]
     if not values:
         raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
-    return values
+    return ExposureValues(values, [number for number, _ in words])
 
 
 def _parse_stops(word: str, path: Path, line_number: int) -> float:
@@ -48,21 +52,21 @@ def _parse_stops(word: str, path: Path, line_number: int) -> float:
     return stops
 
 
-class DealtStops(NamedTuple):
-    """Exposure of every frame in stops, and in words which value of the file each takes."""
+class DealtValues(NamedTuple):
+    """Which value of the file every frame takes, counted from 0, and the same in words."""
 
-    stops: list[float]
+    places: list[int]
     dealt: str
 
 
-def stops_of_frames(
+def deal_out(
     values: Sequence[float],
     exposure_numbers: Sequence[int] | None,
     num_frames: int,
     path: Path,
     may_break_off: bool = False,
-) -> DealtStops:
-    """Exposure of every frame from the values of an `exposure.txt`.
+) -> DealtValues:
+    """Deals the values of an `exposure.txt` out to the frames.
 
     Args:
         values: The file's values, stops.
@@ -81,17 +85,17 @@ def stops_of_frames(
     numbers = sorted(set(exposure_numbers))
     by_rank = ranks(exposure_numbers)
     if len(values) == numbers[-1] + 1:
-        stops = [values[number] for number in exposure_numbers]
+        places = list(exposure_numbers)
     elif len(values) == len(numbers):
-        stops = [values[rank] for rank in by_rank]
+        places = by_rank
     elif len(values) == num_frames:
         _check_agree(values, exposure_numbers, path)
-        stops = list(values)
+        places = list(range(num_frames))
     else:
         raise NeucamError(_misfit_message(len(values), numbers, num_frames, path))
-    stops_of_rank = dict(zip(by_rank, stops, strict=True))
-    dealt = ", ".join(f"E{number} {stops_of_rank[rank]:+g}" for rank, number in enumerate(numbers))
-    return DealtStops(stops, dealt)
+    place_of_rank = dict(zip(by_rank, places, strict=True))
+    dealt = ", ".join(f"E{number} {values[place_of_rank[rank]]:+g}" for rank, number in enumerate(numbers))
+    return DealtValues(places, dealt)
 
 
 def _check_agree(values: Sequence[float], exposure_numbers: Sequence[int], path: Path) -> None:
@@ -120,7 +124,7 @@ def _misfit_message(num_values: int, numbers: Sequence[int], num_frames: int, pa
     )
 
 
-def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> DealtStops:
+def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> DealtValues:
     if len(values) > num_frames:
         raise NeucamError(
             f"{path}: {len(values)} values for {num_frames} frames. Remove the values that belong to no frame, or add"
@@ -134,4 +138,4 @@ def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break
     dealt = "one value a frame"
     if len(values) < num_frames:
         dealt = f"{len(values)} value{'s' * (len(values) > 1)}, again from the first when they are used up"
-    return DealtStops([values[index % len(values)] for index in range(num_frames)], dealt)
+    return DealtValues([index % len(values) for index in range(num_frames)], dealt)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.exif_check import contradiction_by_names, contradiction_by_pictures
-from neucam_nerfstudio.capture.still_pictures import StillPictures
+from neucam_nerfstudio.capture.settings.evidence import contradiction_by_names, contradiction_by_pictures
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-from .still_scene import expose, texture
+from ..still_scene import expose, texture
 
 NAMES = ["a", "b", "c"]
 SCENE = texture(60, 80)

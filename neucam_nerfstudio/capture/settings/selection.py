@@ -13,7 +13,7 @@ MAX_LISTED_NAMES = 12
 
 
 class FrameChoice(NamedTuple):
-    """What the user says about which frames to use; see `load_capture`."""
+    """What the user says about which frames to use; see `open_capture`."""
 
     train_frames: tuple[str, ...] = ()
     eval_frames: tuple[str, ...] = ()
@@ -119,6 +119,13 @@ def split_frames(
     return FrameSplit(tuple(train), tuple(held_out))
 
 
+def frames_named(paths: Sequence[Path], name: str) -> set[int]:
+    """Indices of the frames of this name, with or without suffix; if none has it, of those that the pattern fits."""
+    exact = {index for index, path in enumerate(paths) if name in (path.stem, path.name)}
+    pattern = (i for i, path in enumerate(paths) if fnmatchcase(path.stem, name) or fnmatchcase(path.name, name))
+    return exact or set(pattern)
+
+
 def listed_names(paths: Sequence[Path]) -> str:
     """Frame names, the first dozen of them, for messages."""
     return _listed([path.stem for path in paths])
@@ -152,7 +159,7 @@ def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> Fra
 def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> list[int]:
     indices = set()
     for pattern in patterns:
-        matches = {i for i, p in enumerate(paths) if fnmatchcase(p.stem, pattern) or fnmatchcase(p.name, pattern)}
+        matches = frames_named(paths, pattern)
         if not matches:
             raise NeucamError(
                 f"{option} {pattern}: no frame of {paths[0].parent} has such a name. Frames: {listed_names(paths)}."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.frame_selection import FrameChoice, frames_in_range, select_frames, split_frames
+from neucam_nerfstudio.capture.settings.selection import FrameChoice, frames_in_range, select_frames, split_frames
 from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk") / f"F{focus}E{exposure}.png" for focus in range(2) for exposure in range(2)]

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.white_level import count_values, sensor_white
+from neucam_nerfstudio.capture.pixels.white_level import count_values, sensor_white
+
+from ..opened import Opened, load_capture
 
 
 def counts_of(values: dict[int, int]) -> np.ndarray:
@@ -29,7 +30,7 @@ def scene(largest: float) -> np.ndarray:
     return np.linspace(0, largest, 40 * 60).reshape(40, 60)
 
 
-def white_notes(capture: Capture) -> list[str]:
+def white_notes(capture: Opened) -> list[str]:
     return [note for note in capture.notes if "16-bit" in note]
 
 

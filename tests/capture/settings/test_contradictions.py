@@ -1,4 +1,4 @@
-"""`load_capture` where names, `exposure.txt`, EXIF and pictures tell too little, or contradict each other."""
+"""`open_capture` where names, `exposure.txt`, EXIF and pictures tell too little, or contradict each other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.settings import ExposureSettings
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
 from neucam_nerfstudio.errors import NeucamError
 
-DESK = Path(__file__).resolve().parents[2] / "dataset" / "MFME" / "Desk"
+from ..opened import Opened, load_capture
+
+DESK = Path(__file__).resolve().parents[3] / "dataset" / "MFME" / "Desk"
 CAMERA = {"f_number": 8, "iso": 100}
 THREE_TIMES = ("1/8", 1, 8)
 
@@ -22,11 +23,11 @@ def desk(focus: int, exposure: int) -> np.ndarray:
     return np.asarray(Image.open(DESK / f"F{focus}E{exposure}.png").convert("RGB"))
 
 
-def focus_indices(capture: Capture) -> list[int]:
+def focus_indices(capture: Opened) -> list[int]:
     return [frame.focus_index for frame in capture.frames]
 
 
-def exposures_of(capture: Capture) -> list[float]:
+def exposures_of(capture: Opened) -> list[float]:
     return [capture.exposure_stops(index) for index in range(len(capture.frames))]
 
 

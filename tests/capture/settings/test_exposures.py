@@ -6,20 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings import (
+from neucam_nerfstudio.capture.settings.assignment import check_settings_differ, middle_frame, untrained_focus_note
+from neucam_nerfstudio.capture.settings.exposures import (
     ExposureLevels,
     assign_exposures,
-    check_settings_differ,
     exposure_levels,
-    middle_frame,
     ranks,
     resolve_exposure_mode,
-    resolve_focus_mode,
     separate_exposures,
-    separate_focus,
-    spread_evenly,
-    untrained_focus_note,
 )
+from neucam_nerfstudio.capture.settings.focus import resolve_focus_mode, separate_focus, spread_evenly
 from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk/a.png"), Path("desk/b.png"), Path("desk/c.png")]

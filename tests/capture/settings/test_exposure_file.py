@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.exposure_file import read_exposure_values, stops_of_frames
+from neucam_nerfstudio.capture.settings.exposure_file import deal_out, read_exposure_values
 from neucam_nerfstudio.errors import NeucamError
 
 FILE = Path("exposure.txt")
+
+
+def dealt_out(values, *arguments, **options) -> tuple[list[float], str]:
+    """Exposure of every frame, and how the values were dealt out in words."""
+    places, dealt = deal_out(values, *arguments, **options)
+    return [values[place] for place in places], dealt
 
 
 def write(folder: Path, text: str) -> Path:
@@ -28,7 +34,11 @@ def write(folder: Path, text: str) -> Path:
     ],
 )
 def test_values_are_read(tmp_path, text):
-    assert read_exposure_values(write(tmp_path, text)) == [-3.0, 0.0, 1.5]
+    assert read_exposure_values(write(tmp_path, text)).stops == [-3.0, 0.0, 1.5]
+
+
+def test_lines_of_values_are_told(tmp_path):
+    assert read_exposure_values(write(tmp_path, "# stops\n-3 0\n\n1.5")).lines == [2, 2, 4]
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# -3\n"])
@@ -64,7 +74,7 @@ def test_binary_file_is_refused(tmp_path):
     ids=["by number", "some missing", "from E0 on", "by rank", "by rank with gaps", "by frame", "by frame from E0 on"],
 )
 def test_names_choose_their_value(values, numbers, stops, dealt):
-    assert stops_of_frames(values, numbers, len(numbers), FILE) == (stops, dealt)
+    assert dealt_out(values, numbers, len(numbers), FILE) == (stops, dealt)
 
 
 @pytest.mark.parametrize(
@@ -76,22 +86,22 @@ def test_names_choose_their_value(values, numbers, stops, dealt):
     ],
 )
 def test_values_cycle_over_frames_without_names(values, num_frames, stops, dealt):
-    assert stops_of_frames(values, None, num_frames, FILE) == (stops, dealt)
+    assert dealt_out(values, None, num_frames, FILE) == (stops, dealt)
 
 
 def test_cycle_of_a_video_may_break_off():
-    assert stops_of_frames([-2, 2], None, 5, FILE, may_break_off=True).stops == [-2, 2, -2, 2, -2]
+    assert dealt_out([-2, 2], None, 5, FILE, may_break_off=True)[0] == [-2, 2, -2, 2, -2]
 
 
 def test_more_values_than_frames_are_refused():
     with pytest.raises(NeucamError, match=r"exposure\.txt: 3 values for 2 frames"):
-        stops_of_frames([-3, 0, 3], None, 2, FILE)
+        dealt_out([-3, 0, 3], None, 2, FILE)
 
 
 def test_cycle_of_photographs_that_breaks_off_is_refused():
     said = r"exposure\.txt: 8 values for 9 frames\. Expected one a frame in name order, or a number that divides 9"
     with pytest.raises(NeucamError, match=said):
-        stops_of_frames([-3, 0, 3, -3, 0, 3, -3, 0], None, 9, FILE)
+        dealt_out([-3, 0, 3, -3, 0, 3, -3, 0], None, 9, FILE)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +115,10 @@ def test_cycle_of_photographs_that_breaks_off_is_refused():
 def test_number_of_values_that_fits_no_names_is_refused(num_values, numbers, expected):
     said = rf"exposure\.txt: {num_values} values for 9 frames, whose names say {expected}"
     with pytest.raises(NeucamError, match=said):
-        stops_of_frames([0.0] * num_values, numbers * 3, 9, FILE)
+        dealt_out([0.0] * num_values, numbers * 3, 9, FILE)
 
 
 def test_values_of_one_exposure_that_differ_are_refused():
     said = r"one value a frame, but value 1 \(-3\) and value 4 \(\+3\) both belong to E1 in name order"
     with pytest.raises(NeucamError, match=said):
-        stops_of_frames([-3, 0, 3, 3, 0, -3], [1, 2, 3] * 2, 6, FILE)
+        dealt_out([-3, 0, 3, 3, 0, -3], [1, 2, 3] * 2, 6, FILE)

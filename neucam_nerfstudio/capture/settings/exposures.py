@@ -1,4 +1,4 @@
-"""From what names, files and pictures tell to the focus and exposure settings that frames share."""
+"""Which frames share an exposure setting, and what it is in stops."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from neucam_nerfstudio.errors import NeucamError
 
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
-ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "unknown"]
-FocusSource = Literal["names", "EXIF", "order", "single", "moments"]
+ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "unknown", "edited"]
 
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""
+SAME_EXPOSURE_STOPS = 0.1
+"""EXIF exposures within this of each other are one setting: half the smallest step. Shutter times are written rounded,
+or as the camera measured them, and times with apertures that should cancel each other differ by 0.03 stops."""
 BRIGHTNESS_STEP = 0.1
 """Frames whose pixel values differ by more than this factor of two (log2) were exposed differently."""
 
@@ -41,35 +42,11 @@ class ExposureSettings:
     dealt: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class FocusSettings:
-    """Focus settings that occur in a capture, by focus index.
-
-    Attributes:
-        positions: Start value of each, unitless in [-1, 1], ascending; 0 if there is one.
-        source: What told which frames share a setting.
-        mode: Whether they are held fixed, refined from these values, or learned from them.
-    """
-
-    positions: tuple[float, ...]
-    source: FocusSource
-    mode: LearnMode
-
-
 class ExposureLevels(NamedTuple):
     """Which frames are exposed alike: a number for each frame, rising with the light, and what told."""
 
     numbers: list[int]
     told_by: Literal["stops", "names", "brightness"]
-
-
-class FocusAssignment(NamedTuple):
-    """Focus index of each frame, the settings' start positions, what told them, and what was chosen for the user."""
-
-    indices: list[int]
-    positions: tuple[float, ...]
-    source: FocusSource
-    note: str | None
 
 
 def ranks(keys: Sequence[Key]) -> list[int]:
@@ -88,9 +65,16 @@ def gap_ranks(values: Sequence[float], least_gap: float) -> list[int]:
     return numbers
 
 
-def spread_evenly(count: int) -> tuple[float, ...]:
-    """`count` positions evenly over [-1, 1]; 0 for one."""
-    return tuple(2 * index / (count - 1) - 1 for index in range(count)) if count > 1 else (0.0,)
+def merge_nearly_equal(stops: Sequence[float]) -> list[float]:
+    """Exposures with those within `SAME_EXPOSURE_STOPS` of each other made one, the middle one of them."""
+    groups: list[list[float]] = []
+    for value in sorted(stops):
+        if groups and value - groups[-1][0] < SAME_EXPOSURE_STOPS:
+            groups[-1].append(value)
+        else:
+            groups.append([value])
+    middle = {value: group[(len(group) - 1) // 2] for group in groups for value in group}
+    return [middle[value] for value in stops]
 
 
 def exposure_levels(
@@ -141,12 +125,6 @@ def separate_exposures(stops: Sequence[float] | None, num_frames: int) -> tuple[
     return list(range(num_frames)), tuple(stops or [0.0] * num_frames)
 
 
-def separate_focus(num_frames: int) -> FocusAssignment:
-    """Each frame with a focus setting of its own, in name order."""
-    source: FocusSource = "order" if num_frames > 1 else "single"
-    return FocusAssignment(list(range(num_frames)), spread_evenly(num_frames), source, None)
-
-
 def resolve_exposure_mode(
     choice: LearnChoice, source: ExposureSource, levels: ExposureLevels, notes: Sequence[str] = ()
 ) -> LearnMode:
@@ -169,49 +147,3 @@ def resolve_exposure_mode(
         advice = "Write them into exposure.txt (stops, one a line), or choose learn."
         raise NeucamError(" ".join((found, *notes, advice)))
     return choice
-
-
-def resolve_focus_mode(choice: LearnChoice) -> LearnMode:
-    """What `auto` means for focus: learn, as positions are only start values."""
-    return "learn" if choice == "auto" else choice
-
-
-def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
-    """Checks that the training frames differ in focus or exposure.
-
-    Raises:
-        NeucamError: They don't, or there is only one.
-    """
-    if len(paths) < 2:
-        raise NeucamError(
-            f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
-        )
-    if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
-        raise NeucamError(
-            f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
-            f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
-            " in their names (F<i>E<j>) or in exposure.txt."
-        )
-
-
-def untrained_focus_note(
-    focus_indices: Sequence[int], train_indices: Sequence[int], paths: Sequence[Path]
-) -> str | None:
-    """A sentence about held-out frames at a focus that no training frame has, so that it cannot be learned."""
-    trained = {focus_indices[index] for index in train_indices}
-    names = [path.stem for path, focus_index in zip(paths, focus_indices, strict=True) if focus_index not in trained]
-    return f"No training frame has the focus of {', '.join(names)}: it cannot be learned." if names else None
-
-
-def middle_frame(candidates: Sequence[int], focus_indices: Sequence[int], brightness_order: Sequence[float]) -> int:
-    """The candidate frame with the middle exposure of the middle focus setting (the lower one of an even number).
-
-    Args:
-        candidates: Frame indices to choose from.
-        focus_indices: Focus setting of every frame.
-        brightness_order: Any measure of every frame's exposure that rises with the light.
-    """
-    focuses = sorted({focus_indices[index] for index in candidates})
-    middle_focus = focuses[(len(focuses) - 1) // 2]
-    in_focus = sorted((i for i in candidates if focus_indices[i] == middle_focus), key=lambda i: brightness_order[i])
-    return in_focus[(len(in_focus) - 1) // 2]

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.capture.focus_assignment import (
+from neucam_nerfstudio.capture.settings.exposures import ExposureLevels
+from neucam_nerfstudio.capture.settings.focus import (
     assign_focus,
     focus_by_distance,
     focus_by_order,
     focus_by_shared_detail,
     positions_by_dioptre,
 )
-from neucam_nerfstudio.capture.settings import ExposureLevels
 
 
 class FocusedAt:
