@@ -4,8 +4,6 @@ Nothing here is weighted, nor averaged over pixels or channels: the model does b
 published terms count pixel values in [-1, 1], so an error is twice what it is in our [0, 1].
 """
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Sizes of the published networks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 

@@ -1,7 +1,5 @@
 """Random light on which the published method looks at its camera response as a curve, away from any photograph."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -1,7 +1,5 @@
 """What the published method fits before training, so that training starts from a plausible camera."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
