@@ -16,13 +16,18 @@ from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
+from neucam_nerfstudio.imaging.colour_profiles import (
+    REC709,
+    ColourPrimaries,
+    primaries_of_profile,
+    profile_name,
+    srgb_curve_profile,
+)
 from neucam_nerfstudio.imaging.file_writing import unsupported
-from neucam_nerfstudio.imaging.icc_profiles import primaries_of_profile, profile_name, srgb_curve_profile
 from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, NOTHING_KEPT, BitDepth, write_image
+from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, PhotographMetadata, read_metadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
-from neucam_nerfstudio.imaging.strips import in_strips
 from neucam_nerfstudio.opened_photographs import OpenedPhotographs
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.display_tonemapping import (

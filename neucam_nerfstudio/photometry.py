@@ -1,7 +1,5 @@
 """Constants of light and pixel values: each of them is written here, once."""
 
-from __future__ import annotations
-
 import math
 import sys
 from typing import Any

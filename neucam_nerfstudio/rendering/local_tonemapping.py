@@ -6,8 +6,6 @@ edges (the fast guided filter of He & Sun 2015). A ray looks up the curve of its
 so that details, edges and blur stay, and nothing depends on which rays are rendered together.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from nerfstudio.scripts.render import DatasetRender, RenderCameraPath, RenderInterpolated, SpiralRender
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 from neucam_nerfstudio import runtime
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 NAMES = sorted(f"F{focus}E{exposure}" for focus in range(3) for exposure in range(3))
 OUTPUTS = {
