@@ -60,8 +60,8 @@ class Fuse:
     precision: Precision = "half"
     """Size of an EXR sample: half is 16 bits, float 32."""
     learn: bool = False
-    """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does, in
-    about half a minute for small pictures. The files then hold the better result."""
+    """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
+    in about half a minute for small pictures. The files then hold the better result."""
 
     def main(self) -> None:
         """Fuses the photographs, says what was found and writes the files."""
