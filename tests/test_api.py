@@ -109,11 +109,8 @@ def test_a_focus_stack_is_fused_where_each_photograph_is_sharp():
 
 def test_a_folder_files_and_arrays_give_one_result(fused, tiny_desk, tiny_files):
     arrays = [read_photograph(path) for path in tiny_files]
-    results = [
-        fuse(tiny_files),
-        fuse(arrays, exposure_stops=STOPS, focus=FOCUS),
-        fuse(np.stack(arrays)[:9], exposure_stops=STOPS, focus=FOCUS),
-    ]
+    settings = {"exposure_stops": STOPS, "focus": FOCUS}
+    results = [fuse(tiny_files), fuse(arrays, **settings), fuse(np.stack(arrays), **settings)]
     assert fused.radiance.shape == (60, 90, 3) and fused.radiance.dtype == np.float32
     for result in results:
         np.testing.assert_array_equal(result.radiance, fused.radiance)
@@ -122,10 +119,10 @@ def test_a_folder_files_and_arrays_give_one_result(fused, tiny_desk, tiny_files)
     assert isinstance(fused.capture, Capture) and results[1].capture is None
 
 
-def test_some_files_of_a_folder_are_used_and_nothing_is_said_of_the_others(tiny_files):
+def test_some_files_of_a_folder(tiny_files):
     result = fuse(tiny_files[:3])
     assert result.defocus is None and result.blur_per_setting_px == 0
-    assert result.exposures.tolist() == [-3, 0, 3] and not any("held out" in note for note in result.notes)
+    assert result.exposures.tolist() == [-3, 0, 3] and not result.capture.held_out
 
 
 def test_estimated_exposures_are_said(tiny_files):
@@ -276,4 +273,4 @@ def test_desk_is_as_good_as_the_start_of_training():
     from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 
     truth = read_radiance(next((DESK / "gt").glob("*.exr")))
-    assert hdr_scores(fuse(DESK).radiance, truth)["psnr_mu"] > 47.6
+    assert hdr_scores(fuse(DESK).radiance, truth)["psnr_mu_scale"] > 47.6

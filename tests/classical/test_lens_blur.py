@@ -11,7 +11,7 @@ def test_a_point_of_light_becomes_an_even_disc():
     light[20, 20] = 1
     blurred = blur_by_lens(light, np.full((41, 41), 6, np.float32))
     np.testing.assert_allclose(blurred[17:24, 17:24], 1 / (np.pi * 36), rtol=0.05)
-    assert blurred.sum() == pytest.approx(3, rel=1e-3) and blurred[20, 28:].max() == 0
+    assert blurred.sum() == pytest.approx(3, rel=1e-3) and np.abs(blurred[20, 28:]).max() < 1e-9
 
 
 def test_what_is_in_focus_stays_and_even_light_stays_even():
