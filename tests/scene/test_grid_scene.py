@@ -1,118 +1,178 @@
-"""The grid scene gives back the picture it was started from, mixes light between pixels, and stays finite."""
+"""The training loss: each term appears where it applies, weighted, and padding has no say."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 
 import pytest
 import torch
 
-from neucam_nerfstudio.scene import grid_scene
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
+from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
+from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
+from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
+from neucam_nerfstudio.published.losses import unit_exposure_error
 from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.moving_scene import MovingScene
+from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
-NOW = torch.zeros(1, 1)
-
-
-def scene_of(log_radiance: list[list[float]]) -> GridScene:
-    """A grey scene with these log radiances."""
-    picture = torch.tensor(log_radiance)[..., None].expand(-1, -1, 3)
-    scene = GridScene(*picture.shape[:2])
-    scene.pyramid.start_from(picture)
-    return scene
-
-
-def test_radiance_at_a_pixel_is_the_pixel_s():
-    scene = scene_of([[0.0, 1.0], [-2.0, 3.0]])
-    centre = torch.tensor([[0.75, 0.25]])
-    assert scene.radiance(centre, NOW).tolist() == [pytest.approx([math.e] * 3)]
-    torch.testing.assert_close(scene.log_radiance(centre, NOW), torch.ones(1, 3))
+SIZE = (4, 6)
+NONE = LossWeights(**{f.name: type(f.default)(0) for f in dataclasses.fields(LossWeights)} | {"white_ldr": 1.0})
+BATCH = {"image": torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.6]])}
+LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
+ERROR = 4 * (0.1**2 + 0.3**2) / 6
+"""Mean squared error of LDR against BATCH, counted in [-1, 1] as the published loss is."""
 
 
-def test_between_pixels_light_is_mixed_and_not_its_logarithm():
-    scene = scene_of([[math.log(1.0), math.log(100.0)]])
-    between = torch.tensor([[0.5, 0.5]])
-    torch.testing.assert_close(scene.radiance(between, NOW), torch.full((1, 3), 50.5))
-    torch.testing.assert_close(scene.log_radiance(between, NOW), torch.full((1, 3), math.log(50.5)))
+def camera(blur=None, mode="fix", response=None) -> ImplicitCamera:
+    return ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0, 1.0), 0, mode), response)
 
 
-def test_colours_do_not_mix():
-    scene = GridScene(1, 1)
-    scene.pyramid.start_from(torch.tensor([[[0.0, 1.0, 2.0]]]))
-    torch.testing.assert_close(scene.log_radiance(torch.tensor([[0.5, 0.5]]), NOW), torch.tensor([[0.0, 1.0, 2.0]]))
+def weights(**chosen) -> LossWeights:
+    return dataclasses.replace(NONE, **chosen)
 
 
-def test_is_the_same_at_all_times():
-    scene = scene_of([[0.0, 1.0]])
-    uv = torch.rand(4, 5, 2)
-    first, last = (scene.radiance(uv, torch.full((4, 5, 1), time)) for time in (0.0, 1.0))
-    assert first.shape == (4, 5, 3) and torch.equal(first, last)
+def losses_of(chosen: LossWeights, scene=None, parts=None, ldr=LDR, batch=BATCH) -> dict[str, float]:
+    losses = training_losses(chosen, scene or GridScene(*SIZE), parts or camera(), ldr, batch)
+    return {name: loss.item() for name, loss in losses.items()}
 
 
-@pytest.mark.parametrize("extreme", [-1e4, 1e4])
-def test_runaway_values_stay_finite_light(extreme):
-    scene = scene_of([[extreme, 0.0]])
-    uv = torch.tensor([[0.25, 0.5], [0.4, 0.5]])
-    radiance, log_radiance = scene.radiance(uv, NOW), scene.log_radiance(uv, NOW)
-    (radiance.sum() + log_radiance.sum()).backward()
-    assert radiance.isfinite().all() and (radiance > 0).all() and log_radiance.isfinite().all()
-    assert all(grid.grad.isfinite().all() for grid in scene.pyramid.grids)
+def test_photographic_error_by_hand():
+    assert losses_of(NONE) == {"photographs": pytest.approx(ERROR)}
 
 
-def test_learns_a_picture():
-    scene = GridScene(6, 8)
-    target = torch.rand(6, 8, 3)
-    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
-    uv = torch.stack([(columns + 0.5) / 8, (rows + 0.5) / 6], -1)
-    optimizer = torch.optim.Adam(scene.parameters(), lr=0.05)
-    for _ in range(150):
-        optimizer.zero_grad()
-        error = (scene.log_radiance(uv, NOW) - target).square().mean()
-        error.backward()
-        optimizer.step()
-    assert error.sqrt() < 0.01
+def test_padding_has_no_say():
+    batch = {"image": BATCH["image"][None], "is_frame": torch.tensor([[False, True]])}
+    assert losses_of(NONE, ldr=LDR[None], batch=batch)["photographs"] == pytest.approx(2 * ERROR)
+    worse = LDR.clone()
+    worse[0] = 7.0
+    ldr = worse[None].requires_grad_()
+    loss = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch)["photographs"]
+    loss.backward()
+    assert loss.item() == pytest.approx(2 * ERROR)
+    assert ldr.grad[0, 0].tolist() == [0, 0, 0] and ldr.grad[0, 1, 2] > 0
 
 
-def test_what_is_learned_of_a_large_picture_brightens_its_detail():
-    """Two stops more light on the right half, on top of pixels of 1 and 100; between those *light* is mixed."""
-    scene = GridScene(1, 4, most_learned_cells=2)
-    scene.pyramid.start_from(torch.tensor([[0.0, math.log(100.0)] * 2])[..., None].expand(-1, -1, 3))
+def test_white_is_a_bound():
+    """Photographs at 0.9 and more: light that gives 0.9 or more explains them, and less does not."""
+    ldr = torch.tensor([[0.95, 1.0, 0.7], [0.95, 0.8, 0.8]]).requires_grad_()
+    batch = {"image": torch.tensor([[0.9, 0.95, 0.95], [0.8, 0.8, 0.8]])}
+    loss = training_losses(weights(white_ldr=0.9), GridScene(*SIZE), camera(), ldr, batch)["photographs"]
+    loss.backward()
+    assert loss.item() == pytest.approx(4 * (0.2**2 + 0.15**2) / 6)
+    assert ldr.grad.sign().tolist() == [[0, 0, -1], [1, 0, 0]]
+
+
+def test_departure_from_the_start_by_hand():
+    scene = GridScene(*SIZE)
+    scene.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
     with torch.no_grad():
-        scene.pyramid.grids[0][..., 1] = math.log(4.0)
-    last_two = torch.tensor([[0.875, 0.5], [0.75, 0.5]])
-    expected = torch.tensor([400.0, 50.5 * 4])[:, None].expand(2, 3)
-    torch.testing.assert_close(scene.radiance(last_two, NOW.expand(2, 1)), expected)
-    torch.testing.assert_close(scene.picture()[0, 3], expected[0])
+        scene.pyramid.grids[0][:, 1] += 0.3
+    assert losses_of(weights(start_mult=2.0), scene)["start"] == pytest.approx(2 * 4 * 0.5 * 0.3**2 / 3)
 
 
-def test_a_step_does_not_touch_the_detail(monkeypatch):
-    """Its light is computed once, however often what is learned changes."""
-    shapes = []
-    bounded_exp = grid_scene.bounded_exp
-    monkeypatch.setattr(grid_scene, "bounded_exp", lambda x: (shapes.append(tuple(x.shape)), bounded_exp(x))[1])
-    scene = GridScene(8, 12, most_learned_cells=24)
-    for _ in range(3):
-        scene.radiance(torch.rand(5, 2), NOW.expand(5, 1)).sum().backward()
-        with torch.no_grad():
-            scene.pyramid.grids[0].add_(1.0)
-    assert shapes.count((1, 3, 8, 12)) == 1 and shapes.count((5, 3)) == 3
-
-
-@pytest.mark.parametrize("extreme", [-13.0, 10.5])
-def test_with_what_is_learned_light_stays_as_bounded_as_without(extreme):
-    scene = GridScene(1, 2, most_learned_cells=1)
-    scene.pyramid.start_from(torch.full((1, 2, 3), extreme))
+def test_what_frames_share_is_held_to_its_start():
+    scene = MovingScene(torch.tensor([0.0, 1.0]), 16, 24)
+    canvas = scene.canonical.picture()
+    scene.canonical.start_from(torch.zeros_like(canvas), torch.ones(canvas.shape[:2]))
     with torch.no_grad():
-        scene.pyramid.grids[0].fill_(extreme)
-    radiance = scene.radiance(torch.tensor([[0.25, 0.5]]), NOW)
-    torch.testing.assert_close(radiance[0], scene.picture()[0, 0])
-    assert grid_scene.MIN_LOG_RADIANCE - 1e-3 <= radiance[0, 0].log() <= grid_scene.MAX_LOG_RADIANCE + 1e-3
+        scene.canonical.pyramid.grids[0] += 0.1
+    assert losses_of(weights(start_mult=1.0), scene)["start"] == pytest.approx(4 * 0.1**2)
 
 
-def test_the_picture_is_the_radiance_of_all_cells():
-    scene = GridScene(4, 6)
-    log_radiance = torch.linspace(-2, 2, 72).reshape(4, 6, 3)
-    scene.pyramid.start_from(log_radiance)
-    picture = scene.picture()
-    torch.testing.assert_close(picture, log_radiance.exp())
-    picture.zero_()  # it is the caller's own
-    torch.testing.assert_close(scene.picture(), log_radiance.exp())
+def test_random_mu_law_makes_shadows_weigh_more():
+    shadows, highlights = (torch.full((1, 3), value) for value in (0.05, 0.8))
+    torch.manual_seed(0)
+    error = [
+        losses_of(weights(random_mu_law=True), ldr=image + 0.02, batch={"image": image})["photographs"]
+        for image in (shadows, highlights)
+    ]
+    assert error[0] > 3 * error[1]
+
+
+def test_scene_variation_by_hand():
+    scene = GridScene(2, 2)
+    scene.pyramid.start_from(torch.tensor([[0.0, 1.0], [3.0, 6.0]])[..., None].expand(2, 2, 3))
+    variation = (3 + 5) / 2 + (1 + 3) / 2
+    losses = losses_of(weights(scene_variation_mult=0.5), scene)
+    assert losses == {"photographs": pytest.approx(ERROR), "scene_variation": pytest.approx(variation / 2)}
+
+
+def test_defocus_variation_by_hand():
+    lens = LensBlur(2, 2)
+    lens.defocus.start_from(torch.tensor([[[0.0], [1.0]], [[0.0], [1.0]]]))
+    assert losses_of(weights(defocus_variation_mult=3.0), parts=camera(lens))["defocus_variation"] == pytest.approx(3.0)
+
+
+def test_exposure_prior_by_hand():
+    parts = camera(mode="refine")
+    with torch.no_grad():
+        parts.exposures.learned_stops[1] = 0.2
+    # Two tolerances off at one of two settings.
+    assert losses_of(weights(exposure_prior_mult=10.0), parts=parts)["exposure_prior"] == pytest.approx(20.0, rel=1e-4)
+
+
+def test_published_response_terms():
+    response = NeuralCurveResponse()
+    losses = losses_of(weights(unit_exposure_mult=2.0, falling_response_mult=4.0), parts=camera(response=response))
+    assert losses["unit_exposure"] == pytest.approx(2 * unit_exposure_error(response).mean().item())
+    with torch.no_grad():
+        for curve in response.channels:
+            curve[2].weight.copy_(-curve[2].weight.abs() * curve[0].weight.sign().T)  # falls everywhere
+    assert losses_of(weights(falling_response_mult=4.0), parts=camera(response=response))["falling_response"] > 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "step", "expected"),
+    [
+        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 99, None, id="before"),
+        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 100, [0.2, 1.0, 0.2], id="from then on"),
+        pytest.param({"other_frames_mult": 1.0}, 100, None, id="all frames count alike"),
+    ],
+)
+def test_reference_frame_counts_more_from_a_step_on(chosen, step, expected):
+    emphasis = reference_emphasis(weights(**chosen), torch.tensor([False, True, False]), step)
+    assert (None if emphasis is None else emphasis.tolist()) == (expected and pytest.approx(expected))
+
+
+def test_weights_of_rays_by_hand():
+    emphasis = torch.tensor([1.0, 0.2])
+    losses = training_losses(NONE, GridScene(*SIZE), camera(), LDR, BATCH, emphasis)
+    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)  # only the second ray errs
+
+
+def test_weights_of_rays_count_for_all_their_exposures():
+    ldr, batch = LDR[:, None].expand(2, 4, 3), {"image": BATCH["image"][:, None].expand(2, 4, 3)}
+    losses = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch, torch.tensor([1.0, 0.2]))
+    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)
+
+
+EVERYTHING = dataclasses.replace(
+    LossWeights(**{f.name: type(f.default)(1) for f in dataclasses.fields(LossWeights)}), random_mu_law=False
+)
+
+
+@pytest.mark.parametrize("response", [LinearResponse(), SrgbResponse()])
+def test_a_response_that_learns_nothing_has_no_terms(response):
+    losses = losses_of(EVERYTHING, parts=camera(response=response))
+    assert not {"unit_exposure", "falling_response"} & set(losses)
+
+
+def test_terms_of_absent_parts_are_left_out():
+    parts = camera()
+    parts.exposures = torch.nn.Identity()
+    assert set(losses_of(EVERYTHING, SirenAtlas(*SIZE, layer_width=4), parts)) == {"photographs"}
+
+
+def test_every_term_is_there_where_all_parts_are_and_all_can_be_differentiated():
+    parts = camera(LensBlur(*SIZE), "refine", NeuralCurveResponse())
+    losses = training_losses(EVERYTHING, GridScene(*SIZE), parts, LDR.clone().requires_grad_(), BATCH)
+    assert set(losses) == {
+        *("photographs", "scene_variation", "start", "defocus_variation"),
+        *("exposure_prior", "unit_exposure", "falling_response"),
+    }
+    sum(losses.values()).backward()

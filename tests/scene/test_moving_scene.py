@@ -1,142 +1,95 @@
-"""A moving scene shows the shared picture where it moved to, and each frame's own picture where it covers that."""
+"""A moving scene starts where the classical estimate says, and its camera with it."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.scene.canvas_scene import CanvasScene, margin_px
-from neucam_nerfstudio.scene.frame_motion import FrameMotion
-from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
-from neucam_nerfstudio.scene.frame_pictures import FramePictures
-from neucam_nerfstudio.scene.moving_scene import MovingScene
-
-TIMES = torch.tensor([0.0, 0.5, 1.0])
-HEIGHT, WIDTH = 8, 16
-
-
-def at(u: float, v: float, time: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.tensor([[u, v]]), torch.tensor([[time]])
-
-
-def even_offsets(*right_px: float) -> torch.Tensor:
-    """Each frame moved to the right by so many pixels."""
-    offsets = torch.zeros(len(right_px), HEIGHT, WIDTH, 2)
-    offsets[..., 0] = torch.tensor(right_px)[:, None, None]
-    return offsets
-
-
-@pytest.fixture()
-def motion() -> FrameMotion:
-    motion = FrameMotion(TIMES, HEIGHT, WIDTH)
-    motion.start_from(even_offsets(0.0, 2.0, 8.0))
-    return motion
-
-
-@pytest.mark.parametrize(
-    ("time", "right_px"), [(0.0, 0.0), (0.5, 2.0), (0.75, 5.0), (1.0, 8.0), (1.3, 8.0), (-0.4, 0.0)]
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart
+from neucam_nerfstudio.models.moving_start import (
+    moving_estimate_from,
+    said_of_moving_estimate,
+    start_from_moving_estimate,
 )
-def test_motion_at_between_and_beyond_frames(motion, time, right_px):
-    uv, times = at(0.25, 0.5, time)
-    torch.testing.assert_close(motion(uv, times) - uv, torch.tensor([[right_px / WIDTH, 0.0]]))
+
+UV = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
 
 
-def test_fastest_step(motion):
-    assert motion.largest_step_px().item() == pytest.approx(6.0)
-    assert motion.frame_interval == pytest.approx(0.5)
+def estimate(frames: int = 3) -> MovingStart:
+    """Frame i is a picture of log radiance i; what it shows lies 4 i px to the right in frame 1, which explains it."""
+    offset_px = np.zeros((frames, 60, 90, 2), np.float32)
+    offset_px[..., 0] = 4 * np.arange(frames)[:, None, None]
+    levels = np.arange(frames, dtype=np.float32)[:, None, None, None]
+    knots = np.linspace(-8, 4, 256).astype(np.float32)
+    return MovingStart(
+        log_exposure_knots=knots,
+        response_values=np.repeat((1 / (1 + np.exp(-knots)))[:, None], 3, 1),
+        exposure_stops=np.array([-2.0, 0.5, 2.5], np.float32)[:frames],
+        anchor=1,
+        canvas=np.ones((74, 112, 3), np.float32),
+        squared_slope=np.full((74, 112), 0.25, np.float32),
+        moments=np.broadcast_to(levels, (frames, 60, 90, 3)).copy(),
+        offset_px=offset_px,
+        agreement=np.full((frames, 60, 90), 0.75, np.float32),
+    )
 
 
-def test_uneven_frames_have_the_shortest_interval_and_the_farthest_step_within_it():
-    motion = FrameMotion(torch.tensor([0.0, 0.2, 1.0]), HEIGHT, WIDTH)
-    motion.start_from(even_offsets(0.0, 1.0, 9.0))
-    assert motion.frame_interval == pytest.approx(0.2)
-    assert motion.largest_step_px().item() == pytest.approx(2.0), "8 px in four times 0.2"
+@pytest.fixture
+def moving(desk_with_frames):
+    return desk_with_frames(3)
 
 
-def test_opacity_starts_where_told_but_never_decided():
-    opacity = FrameOpacity(TIMES, HEIGHT, WIDTH)
-    start = torch.zeros(3, HEIGHT, WIDTH)
-    start[1] = 1.0
-    opacity.start_from(start)
-    assert opacity(*at(0.5, 0.5, 0.0)).item() == pytest.approx(0.02, abs=1e-4)
-    assert opacity(*at(0.5, 0.5, 0.5)).item() == pytest.approx(0.98, abs=1e-4)
-    assert opacity(*at(0.5, 0.5, 0.25)).item() == pytest.approx(0.5, abs=1e-4)
+def test_scene_holds_pictures_motion_and_agreement(build_model, moving):
+    model = build_model(moving, scene="moving-grid", blur="none")
+    start_from_moving_estimate(model.scene, model.camera, moving, estimate())
+    for index, time in enumerate(moving.times):
+        times = torch.full((2, 1), time)
+        layers = model.scene.layers(UV, times)
+        torch.testing.assert_close(layers.background, torch.ones(2, 3))
+        torch.testing.assert_close(layers.foreground, torch.full((2, 3), float(index)), atol=1e-5, rtol=0)
+        torch.testing.assert_close(layers.opacity, torch.full((2, 1), 0.25), atol=1e-4, rtol=0)
+        offset = (model.scene.motion(UV, times) - UV) * torch.tensor([90.0, 60.0])
+        torch.testing.assert_close(offset, torch.tensor([[4.0 * index, 0.0]] * 2), atol=1e-3, rtol=0)
+    grey = model.camera.response(torch.zeros(1, 3))
+    torch.testing.assert_close(grey, torch.full((1, 3), 0.5), atol=0.01, rtol=0)
 
 
-def test_pictures_of_frames_and_between():
-    pictures = FramePictures(TIMES, HEIGHT, WIDTH)
-    pictures.start_from(torch.arange(3.0)[:, None, None, None].expand(3, HEIGHT, WIDTH, 3))
-    assert pictures.log_radiance(*at(0.3, 0.3, 0.5)).tolist() == [pytest.approx([1.0] * 3)]
-    assert pictures.log_radiance(*at(0.3, 0.3, 0.75)).tolist() == [pytest.approx([1.5] * 3)]
-    assert not list(pictures.parameters())
-    assert "pictures" in pictures.state_dict()
+def test_blurred_frames_start_at_their_moments_and_in_the_shared_picture(build_model, moving):
+    """Means of 0, 4 and 8 px while the shutter is open; before the first and after the last frame nothing moves.
+
+    So x0 = (8 * 0 - (x1 - x0)) / 8, x1 = 4 and x2 likewise.
+    """
+    model = build_model(moving, scene="moving-grid", blur="motion", response="srgb")
+    start_from_moving_estimate(model.scene, model.camera, moving, estimate())
+    offsets = [(model.scene.motion(UV, torch.full((2, 1), t)) - UV)[0, 0].item() * 90 for t in moving.times]
+    assert offsets[1] == pytest.approx(4.0, abs=1e-3)
+    assert offsets[0] == pytest.approx(-4 / 7, abs=1e-3) and offsets[2] == pytest.approx(8 + 4 / 7, abs=1e-3)
+    assert model.scene.opacity(UV, torch.zeros(2, 1)).max() < 0.03
 
 
-@pytest.fixture()
-def scene() -> MovingScene:
-    """The shared picture gets brighter to the right by e every 4 px; frames show radiance 100; nothing covers."""
-    scene = MovingScene(TIMES, HEIGHT, WIDTH)
-    down, right = margin_px(HEIGHT, WIDTH)
-    across = (torch.arange(-right, WIDTH + right) / 4.0)[None, :, None].expand(HEIGHT + 2 * down, -1, 3)
-    scene.canonical.pyramid.start_from(across)
-    scene.motion.start_from(even_offsets(0.0, 4.0, 0.0))
-    scene.foreground.start_from(torch.full((3, HEIGHT, WIDTH, 3), math.log(100.0)))
-    scene.opacity.start_from(torch.full((3, HEIGHT, WIDTH), 0.5))
-    return scene
+def test_exposures_start_as_estimated_only_where_unknown(build_model, moving):
+    given = build_model(moving, scene="moving-grid", blur="none")
+    start_from_moving_estimate(given.scene, given.camera, moving, estimate())
+    assert given.camera.exposures.stops.tolist() == pytest.approx([moving.exposure_stops(i) for i in range(3)])
+    unknown = dataclasses.replace(
+        moving, exposures=dataclasses.replace(moving.exposures, stops=(0.0,) * 3, source="unknown", mode="learn")
+    )
+    learned = build_model(unknown, scene="moving-grid", blur="none")
+    start_from_moving_estimate(learned.scene, learned.camera, unknown, estimate())
+    stops = learned.camera.exposures.stops.detach()
+    assert (stops - stops[1]).tolist() == pytest.approx([-2.5, 0.0, 2.0], abs=1e-5)
+    assert "F0E0 -2.00, F0E1 +0.50" in said_of_moving_estimate(unknown, estimate())
 
 
-def test_layers_mix_light(scene):
-    uv, times = at(4.5 / WIDTH, 0.5, 0.5)
-    layers = scene.layers(uv, times)
-    torch.testing.assert_close(layers.background, torch.full((1, 3), 2.0))
-    torch.testing.assert_close(layers.foreground, torch.full((1, 3), math.log(100.0)))
-    expected = torch.full((1, 3), (math.exp(2.0) + 100) / 2)
-    torch.testing.assert_close(scene.radiance(uv, times), expected)
-    torch.testing.assert_close(scene.log_radiance(uv, times), expected.log())
+def test_says_what_is_shared(moving):
+    said = said_of_moving_estimate(moving, estimate())
+    assert said == "Classical start: the shared picture is F0E1, which explains 75% of what all frames show."
 
 
-def test_motion_since_another_time(scene):
-    uv, times = at(0.25, 0.5, 0.5)
-    moved = scene.motion_uv(uv, times, torch.zeros_like(times))
-    torch.testing.assert_close(moved, torch.tensor([[-4.0 / WIDTH, 0.0]]))
-
-
-def test_picture_motion_and_opacity_learn_apart(scene):
-    groups = scene.parameter_groups()
-    assert list(groups) == ["scene", "motion", "opacity"]
-    scene.radiance(*at(0.3, 0.4, 0.5)).sum().backward()
-    assert all(any(p.grad is not None and p.grad.any() for p in group) for group in groups.values())
-    assert sum(map(len, groups.values())) == len(list(scene.parameters()))
-
-
-def test_the_shared_picture_goes_on_beyond_a_frame(scene):
-    """2 px of margin, seen by a frame that has moved 4 px to the right."""
-    uv, times = at((WIDTH - 3.5) / WIDTH, 0.5, 0.5)
-    layers = scene.layers(uv, times)
-    torch.testing.assert_close(layers.background, torch.full((1, 3), WIDTH / 4.0))
-    assert layers.opacity.item() == pytest.approx(0.5, abs=1e-4)
-
-
-def test_beyond_the_shared_picture_frames_cover_nothing(scene):
-    uv, times = at((WIDTH - 1.5) / WIDTH, 0.5, 0.5)
-    assert scene.layers(uv, times).opacity.item() == 1.0
-    torch.testing.assert_close(scene.radiance(uv, times), torch.full((1, 3), 100.0))
-
-
-def test_canvas_shows_the_frame_s_places_at_the_frame_s_coordinates():
-    canvas = CanvasScene(16, 32)
-    down, right = margin_px(16, 32)
-    assert (down, right) == (2, 4)
-    picture = torch.zeros(20, 40, 3)
-    picture[down + 5, right + 7] = 1.0
-    canvas.pyramid.start_from(picture)
-    uv = torch.tensor([[7.5 / 32, 5.5 / 16]])
-    torch.testing.assert_close(canvas.log_radiance(uv, torch.zeros(1, 1)), torch.ones(1, 3))
-    assert canvas.covers(torch.tensor([[-0.12, 0.5], [-0.13, 0.5], [1.12, 1.12], [0.5, 1.13]])).flatten().tolist() == [
-        1.0,
-        0.0,
-        1.0,
-        0.0,
-    ]
+def test_shared_picture_is_the_reference_unless_frames_are_blurred(moving):
+    bracket = moving_estimate_from(moving, moving.train_pixels, is_blurred=False)
+    assert bracket.anchor == moving.reference_index
+    assert bracket.exposure_stops.tolist() == [moving.exposure_stops(i) for i in range(3)]

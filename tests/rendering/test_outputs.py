@@ -20,7 +20,7 @@ from neucam_nerfstudio.models.outputs import (
     render_outputs,
 )
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredScene, Opacity

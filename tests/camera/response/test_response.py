@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse, decode_srgb, encode_srgb
+from neucam_nerfstudio.camera.response.response import SrgbResponse, decode_srgb, encode_srgb
 
 
 def test_values_of_the_standard():
