@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from neucam_nerfstudio.scripts.import_checkpoint import ImportCommand, places_by_name
 from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts import import_checkpoint
-from neucam_nerfstudio.scripts.import_checkpoint import ImportCommand, places_by_name
 
 from ..capture.still_scene import place, similarity, texture
 

@@ -97,6 +97,7 @@ def test_focus_and_network_learn_from_where_taps_are():
     assert (focus.grad != 0).all()
     assert all(layer.weight.grad.abs().sum() > 0 for layer in blur.network.layers)
 
+
 def test_sums_logarithms_of_light():
     """A kernel of 3 x 3 over a light of e on a column in the middle of 1: a third of the logarithm."""
     capture = capture_of(1, 5)

@@ -7,9 +7,9 @@ import colorsys
 import pytest
 import torch
 
-from neucam_nerfstudio.scene.motion_colours import largest_motion, motion_colours, plane_motion
-from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.grid_field import GridField
+from neucam_nerfstudio.scene.image_plane import ImagePlane
+from neucam_nerfstudio.scene.motion_colours import largest_motion, motion_colours, plane_motion
 from neucam_nerfstudio.scene.plane_field import Deformation, DeformedField
 
 ONE = torch.tensor(1.0)

@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-
-from neucam_nerfstudio.classical.motion.moving_start import MovingStart
 from neucam_nerfstudio.models.moving_start import (
     moving_estimate_from,
     said_of_moving_estimate,
     start_from_moving_estimate,
 )
+
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart
 
 UV = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
 
