@@ -1,178 +1,129 @@
-"""The training loss: each term appears where it applies, weighted, and padding has no say."""
+"""Our still scene: started from what classical methods make of the photographs, and held to that."""
 
 from __future__ import annotations
 
-import dataclasses
-
+import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
-from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
-from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
-from neucam_nerfstudio.published.losses import unit_exposure_error
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
-from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.scene.grid_scene import GridScene
-from neucam_nerfstudio.scene.moving_scene import MovingScene
+from neucam_nerfstudio.capture.capture import load_capture
+from neucam_nerfstudio.classical.warm_start import WarmStart
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.parts import Start, TrainingRays
+from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
+
+from ..learned import capture_of
 
 SIZE = (4, 6)
-NONE = LossWeights(**{f.name: type(f.default)(0) for f in dataclasses.fields(LossWeights)} | {"white_ldr": 1.0})
-BATCH = {"image": torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.6]])}
-LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
-ERROR = 4 * (0.1**2 + 0.3**2) / 6
-"""Mean squared error of LDR against BATCH, counted in [-1, 1] as the published loss is."""
+NOW = torch.zeros(1, 1)
+RAYS = TrainingRays(None, torch.zeros(1, dtype=torch.long), step=0)
 
 
-def camera(blur=None, mode="fix", response=None) -> ImplicitCamera:
-    return ImplicitCamera(FocusPositions((0.0,)), blur, SettingExposures((0.0, 1.0), 0, mode), response)
+def estimate(height: int, width: int) -> WarmStart:
+    """Light that differs from place to place, which photographs tell half as strongly as they could."""
+    knots = np.linspace(-6, 4, 60, dtype=np.float32)
+    return WarmStart(
+        log_radiance=np.random.default_rng(0).normal(size=(height, width, 3)).astype(np.float32),
+        log_exposure_knots=knots,
+        response_values=np.stack([1 / (1 + np.exp(-knots))] * 3, -1),
+        exposure_stops=np.zeros(1, np.float32),
+        sharpest_focus=np.zeros((height, width), np.float32),
+        squared_slope=np.full((height, width), 0.25, np.float32),
+        blur_per_setting_px=1.5,
+    )
 
 
-def weights(**chosen) -> LossWeights:
-    return dataclasses.replace(NONE, **chosen)
+def scene_of(height: int, width: int, **config: float) -> GridScene:
+    return GridScene(GridSceneConfig(**config), capture_of(height, width))
 
 
-def losses_of(chosen: LossWeights, scene=None, parts=None, ldr=LDR, batch=BATCH) -> dict[str, float]:
-    losses = training_losses(chosen, scene or GridScene(*SIZE), parts or camera(), ldr, batch)
-    return {name: loss.item() for name, loss in losses.items()}
+def started(scene: GridScene, height: int, width: int) -> str | None:
+    capture = capture_of(height, width)
+    return scene.start(Start(capture, capture.__getitem__, estimate(height, width)))
 
 
-def test_photographic_error_by_hand():
-    assert losses_of(NONE) == {"photographs": pytest.approx(ERROR)}
+def losses_of(scene: GridScene) -> dict[str, float]:
+    return {name: loss.item() for name, loss in scene.losses(RAYS).items()}
 
 
-def test_padding_has_no_say():
-    batch = {"image": BATCH["image"][None], "is_frame": torch.tensor([[False, True]])}
-    assert losses_of(NONE, ldr=LDR[None], batch=batch)["photographs"] == pytest.approx(2 * ERROR)
-    worse = LDR.clone()
-    worse[0] = 7.0
-    ldr = worse[None].requires_grad_()
-    loss = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch)["photographs"]
-    loss.backward()
-    assert loss.item() == pytest.approx(2 * ERROR)
-    assert ldr.grad[0, 0].tolist() == [0, 0, 0] and ldr.grad[0, 1, 2] > 0
+def test_starts_as_estimated_and_has_nothing_to_say():
+    scene = scene_of(60, 90)
+    assert started(scene, 60, 90) is None
+    uv = torch.tensor([[10.5 / 90, 7.5 / 60]])
+    expected = torch.from_numpy(estimate(60, 90).log_radiance[7, 10])
+    torch.testing.assert_close(scene.field.log_radiance(uv, NOW)[0], expected, atol=1e-4, rtol=1e-4)
 
 
-def test_white_is_a_bound():
-    """Photographs at 0.9 and more: light that gives 0.9 or more explains them, and less does not."""
-    ldr = torch.tensor([[0.95, 1.0, 0.7], [0.95, 0.8, 0.8]]).requires_grad_()
-    batch = {"image": torch.tensor([[0.9, 0.95, 0.95], [0.8, 0.8, 0.8]])}
-    loss = training_losses(weights(white_ldr=0.9), GridScene(*SIZE), camera(), ldr, batch)["photographs"]
-    loss.backward()
-    assert loss.item() == pytest.approx(4 * (0.2**2 + 0.15**2) / 6)
-    assert ldr.grad.sign().tolist() == [[0, 0, -1], [1, 0, 0]]
+def test_without_an_estimate_it_starts_as_it_is():
+    scene, capture = scene_of(*SIZE), capture_of(*SIZE)
+    assert scene.start(Start(capture, capture.__getitem__)) is None
+    assert scene.field.picture().unique().tolist() == [1.0] and losses_of(scene)["start"] == 0
 
 
 def test_departure_from_the_start_by_hand():
-    scene = GridScene(*SIZE)
-    scene.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
+    scene = scene_of(*SIZE, start_mult=2.0, variation_mult=0.0)
+    scene.field.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
+    assert losses_of(scene) == {"start": 0.0}
     with torch.no_grad():
-        scene.pyramid.grids[0][:, 1] += 0.3
-    assert losses_of(weights(start_mult=2.0), scene)["start"] == pytest.approx(2 * 4 * 0.5 * 0.3**2 / 3)
+        scene.field.pyramid.grids[0][:, 1] += 0.3
+    assert losses_of(scene) == {"start": pytest.approx(2 * 4 * 0.5 * 0.3**2 / 3)}
 
 
-def test_what_frames_share_is_held_to_its_start():
-    scene = MovingScene(torch.tensor([0.0, 1.0]), 16, 24)
-    canvas = scene.canonical.picture()
-    scene.canonical.start_from(torch.zeros_like(canvas), torch.ones(canvas.shape[:2]))
+def test_it_is_held_as_firmly_as_photographs_tell_it():
+    scene = scene_of(60, 90, start_mult=1.0, variation_mult=0.0)
+    started(scene, 60, 90)
     with torch.no_grad():
-        scene.canonical.pyramid.grids[0] += 0.1
-    assert losses_of(weights(start_mult=1.0), scene)["start"] == pytest.approx(4 * 0.1**2)
+        scene.field.pyramid.grids[0] += 0.2
+    assert losses_of(scene)["start"] == pytest.approx(4 * 0.25 * 0.2**2, rel=1e-4)
 
 
-def test_random_mu_law_makes_shadows_weigh_more():
-    shadows, highlights = (torch.full((1, 3), value) for value in (0.05, 0.8))
-    torch.manual_seed(0)
-    error = [
-        losses_of(weights(random_mu_law=True), ldr=image + 0.02, batch={"image": image})["photographs"]
-        for image in (shadows, highlights)
-    ]
-    assert error[0] > 3 * error[1]
-
-
-def test_scene_variation_by_hand():
-    scene = GridScene(2, 2)
-    scene.pyramid.start_from(torch.tensor([[0.0, 1.0], [3.0, 6.0]])[..., None].expand(2, 2, 3))
+def test_variation_by_hand():
+    scene = scene_of(2, 2, start_mult=0.0, variation_mult=0.5)
+    scene.field.pyramid.start_from(torch.tensor([[0.0, 1.0], [3.0, 6.0]])[..., None].expand(2, 2, 3))
     variation = (3 + 5) / 2 + (1 + 3) / 2
-    losses = losses_of(weights(scene_variation_mult=0.5), scene)
-    assert losses == {"photographs": pytest.approx(ERROR), "scene_variation": pytest.approx(variation / 2)}
+    assert losses_of(scene) == {"scene_variation": pytest.approx(variation / 2)}
 
 
-def test_defocus_variation_by_hand():
-    lens = LensBlur(2, 2)
-    lens.defocus.start_from(torch.tensor([[[0.0], [1.0]], [[0.0], [1.0]]]))
-    assert losses_of(weights(defocus_variation_mult=3.0), parts=camera(lens))["defocus_variation"] == pytest.approx(3.0)
+def test_a_loss_without_weight_is_not_computed():
+    assert losses_of(scene_of(*SIZE, start_mult=0.0, variation_mult=0.0)) == {}
 
 
-def test_exposure_prior_by_hand():
-    parts = camera(mode="refine")
-    with torch.no_grad():
-        parts.exposures.learned_stops[1] = 0.2
-    # Two tolerances off at one of two settings.
-    assert losses_of(weights(exposure_prior_mult=10.0), parts=parts)["exposure_prior"] == pytest.approx(20.0, rel=1e-4)
+def test_a_large_picture_starts_with_all_its_detail_learns_on_coarser_grids_and_says_so():
+    whole, coarse = scene_of(60, 90), scene_of(60, 90, most_learned_cells=2100)
+    started(whole, 60, 90)
+    said = started(coarse, 60, 90)
+    torch.testing.assert_close(coarse.field.picture(), whole.field.picture())
+    learned = [p for p in coarse.parameter_groups()["scene"] if p.requires_grad]
+    assert max(p.numel() for p in learned) == 3 * 45 * 30
+    assert "finer than 45x30 cells stays as it is" in said
+    assert f"most-learned-cells {60 * 90} " in said and f"rays-per-batch {60 * 90 // 16} " in said
 
 
-def test_published_response_terms():
-    response = NeuralCurveResponse()
-    losses = losses_of(weights(unit_exposure_mult=2.0, falling_response_mult=4.0), parts=camera(response=response))
-    assert losses["unit_exposure"] == pytest.approx(2 * unit_exposure_error(response).mean().item())
-    with torch.no_grad():
-        for curve in response.channels:
-            curve[2].weight.copy_(-curve[2].weight.abs() * curve[0].weight.sign().T)  # falls everywhere
-    assert losses_of(weights(falling_response_mult=4.0), parts=camera(response=response))["falling_response"] > 0
+def test_at_least_one_cell_is_learned():
+    assert scene_of(60, 90, most_learned_cells=1).field.pyramid.detail is not None
+    for too_few in (0, -5):
+        with pytest.raises(NeucamError, match=f"scene.most-learned-cells {too_few}: expected at least 1"):
+            scene_of(60, 90, most_learned_cells=too_few)
 
 
-@pytest.mark.parametrize(
-    ("chosen", "step", "expected"),
-    [
-        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 99, None, id="before"),
-        pytest.param({"other_frames_mult": 0.2, "reference_first_step": 100}, 100, [0.2, 1.0, 0.2], id="from then on"),
-        pytest.param({"other_frames_mult": 1.0}, 100, None, id="all frames count alike"),
-    ],
-)
-def test_reference_frame_counts_more_from_a_step_on(chosen, step, expected):
-    emphasis = reference_emphasis(weights(**chosen), torch.tensor([False, True, False]), step)
-    assert (None if emphasis is None else emphasis.tolist()) == (expected and pytest.approx(expected))
+def test_estimate_takes_known_exposures_as_they_are(desk):
+    started = GridScene(GridSceneConfig(), desk).estimate(Start(desk, desk.__getitem__), None)
+    np.testing.assert_allclose(started.estimate.exposure_stops, [-3.0, 0.0, 3.0] * 3)
+    assert started.estimate.log_radiance.shape == (60, 90, 3)
+    assert started.estimate.blur_per_setting_px > 0
+    assert started.light_of(0) is started.light_of(8) is started.estimate.log_radiance
 
 
-def test_weights_of_rays_by_hand():
-    emphasis = torch.tensor([1.0, 0.2])
-    losses = training_losses(NONE, GridScene(*SIZE), camera(), LDR, BATCH, emphasis)
-    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)  # only the second ray errs
+def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
+    (tiny_capture / "exposure.txt").unlink()
+    capture = load_capture(tiny_capture)
+    started = GridScene(GridSceneConfig(), capture).estimate(Start(capture, capture.__getitem__), None)
+    np.testing.assert_allclose(started.estimate.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
 
 
-def test_weights_of_rays_count_for_all_their_exposures():
-    ldr, batch = LDR[:, None].expand(2, 4, 3), {"image": BATCH["image"][:, None].expand(2, 4, 3)}
-    losses = training_losses(NONE, GridScene(*SIZE), camera(), ldr, batch, torch.tensor([1.0, 0.2]))
-    assert losses["photographs"].item() == pytest.approx(0.2 * ERROR)
-
-
-EVERYTHING = dataclasses.replace(
-    LossWeights(**{f.name: type(f.default)(1) for f in dataclasses.fields(LossWeights)}), random_mu_law=False
-)
-
-
-@pytest.mark.parametrize("response", [LinearResponse(), SrgbResponse()])
-def test_a_response_that_learns_nothing_has_no_terms(response):
-    losses = losses_of(EVERYTHING, parts=camera(response=response))
-    assert not {"unit_exposure", "falling_response"} & set(losses)
-
-
-def test_terms_of_absent_parts_are_left_out():
-    parts = camera()
-    parts.exposures = torch.nn.Identity()
-    assert set(losses_of(EVERYTHING, SirenAtlas(*SIZE, layer_width=4), parts)) == {"photographs"}
-
-
-def test_every_term_is_there_where_all_parts_are_and_all_can_be_differentiated():
-    parts = camera(LensBlur(*SIZE), "refine", NeuralCurveResponse())
-    losses = training_losses(EVERYTHING, GridScene(*SIZE), parts, LDR.clone().requires_grad_(), BATCH)
-    assert set(losses) == {
-        *("photographs", "scene_variation", "start", "defocus_variation"),
-        *("exposure_prior", "unit_exposure", "falling_response"),
-    }
-    sum(losses.values()).backward()
+def test_estimate_looks_at_the_training_frames_alone(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
+    seen = []
+    start = Start(capture, lambda index: (seen.append(index), capture[index])[1])
+    GridScene(GridSceneConfig(), capture).estimate(start, None)
+    assert {capture.frames[index].name for index in seen} == {"F2E0", "F0E1"}
