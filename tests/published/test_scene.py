@@ -1,32 +1,45 @@
-"""Losses on deformations and layers: each by hand, and only where it has a weight, on its steps, on its scenes."""
+"""The published scenes: their sizes, start and losses: each by hand, and only with a weight and on its steps."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow
-from neucam_nerfstudio.models.motion_losses import MotionTraining, TrainingRays, deformations_of, motion_losses
-from neucam_nerfstudio.models.scene_parts import build_scene
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
-from neucam_nerfstudio.scene.layered_scene import LayeredScene
-from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
+from neucam_nerfstudio.capture.capture import Capture
 from neucam_nerfstudio.capture.side_maps import FrameFlow
-from neucam_nerfstudio.models import motion_losses as module
-
-TINY = MotionNetworkSizes(layer_width=8)
-SIZES = NetworkSizes(atlas_width=8, deformation=TINY, foreground_deformation=TINY, opacity=TINY)
-EVERYTHING = MotionTraining(
-    **{"rigidity_mult": 1.0, "rigidity_steps": 10, "mask_mult": 1.0, "mask_steps": 10, "flow_mult": 1.0},
-    **{"hidden_foreground_mult": 1.0, "undecided_opacity_mult": 1.0, "opacity_mult": 1.0},
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.parts import Start, TrainingRays
+from neucam_nerfstudio.published import scene as module
+from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation
+from neucam_nerfstudio.published.scene import (
+    DeformedSirenConfig,
+    DeformedSirenScene,
+    LayeredSirenConfig,
+    LayeredSirenScene,
+    SirenSceneConfig,
 )
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
+
+from ..learned import moving_capture_of, with_maps
+
+TINY = NetworkSizes(layer_width=8)
+CONFIGS = {
+    SirenSceneConfig: {"atlas_width": 16},
+    DeformedSirenConfig: {"atlas_width": 16, "deformation": TINY},
+    LayeredSirenConfig: {
+        **{"atlas_width": 16, "deformation": TINY},
+        "foreground_deformation": NetworkSizes(num_octaves=3, layer_width=12, num_layers=6),
+        "opacity": NetworkSizes(num_octaves=4, layer_width=10, num_layers=3),
+    },
+}
+"""Configurations, small."""
+MOVING = moving_capture_of(60, 90, (0.0, 0.5, 1.0))
 STILL_RIGIDITY = math.sqrt(2) * (1 + 1 / 1.001)
 """Of a deformation that moves each pixel by one pixel a pixel."""
+UV = torch.tensor([[0.25, 0.75], [0.6, 0.3]])
 
 
 @pytest.fixture
@@ -39,21 +52,29 @@ def moving(desk_with_frames):
     valid[0, :30] = False
     mask = np.zeros((3, 60, 90), np.float32)
     mask[:, :, :45] = 1.0
-    maps = dataclasses.replace(capture.side_maps)
-    maps.__dict__.update(mask=mask, flow=FrameFlow(flow_px, -flow_px, valid, valid))
-    return dataclasses.replace(capture, side_maps=maps)
+    return with_maps(capture, mask=mask, flow=FrameFlow(flow_px, -flow_px, valid, valid))
 
 
-@pytest.fixture
-def nothing_given(desk):
-    return MaskAndFlow(desk, use_mask=False, use_flow=False)
+def build(config: type, capture: Capture = MOVING, **options: object) -> PlanarScene:
+    return config(**{**CONFIGS[config], **options}).setup(capture=capture)
 
 
-def rays_of(scene, uv: torch.Tensor, time: float = 0.0, frame: int = 0) -> TrainingRays:
-    """Rays without blur."""
-    times = torch.full((len(uv), 1), time)
-    layers = scene.layers(uv, times) if isinstance(scene, LayeredScene) else None
-    return TrainingRays(uv, times, torch.full((len(uv),), frame), None, layers)
+def deformed(capture: Capture = MOVING, **options: object) -> DeformedSirenScene:
+    return build(DeformedSirenConfig, capture, **options)
+
+
+def layered(capture: Capture = MOVING, **options: object) -> LayeredSirenScene:
+    return build(LayeredSirenConfig, capture, **options)
+
+
+def rays_at(uv: torch.Tensor = UV, time: float = 0.0, frame: int = 0, step: int = 0) -> TrainingRays:
+    return TrainingRays(PlanePlaces(uv, torch.full((len(uv), 1), time)), torch.full((len(uv),), frame), step)
+
+
+def losses_of(scene: DeformedSirenScene, rays: TrainingRays) -> dict[str, float]:
+    """Losses of rays without blur, by name."""
+    scene.train().radiance(rays.places)
+    return {name: loss.item() for name, loss in scene.losses(rays).items()}
 
 
 def make_identity(deformation: NeuralDeformation, scale: float = 1.0) -> None:
@@ -65,128 +86,157 @@ def make_identity(deformation: NeuralDeformation, scale: float = 1.0) -> None:
     deformation.raw = answer
 
 
-def make_opaque(scene, opacity: float) -> None:
+def make_opaque(scene: LayeredSirenScene, opacity: float) -> None:
     with torch.no_grad():
-        scene.opacity.network.layers[-1].weight.zero_()
-        scene.opacity.network.layers[-1].bias.fill_(math.log(opacity / (1 - opacity)))
+        scene.field.opacity.network.layers[-1].weight.zero_()
+        scene.field.opacity.network.layers[-1].bias.fill_(math.log(opacity / (1 - opacity)))
 
 
-def terms(training: MotionTraining, scene, given, rays: TrainingRays, step: int = 0) -> dict[str, float]:
-    return {name: loss.item() for name, loss in motion_losses(training, scene, given, rays, step).items()}
+def widths(network) -> list[int]:
+    """Inputs of the first layer, outputs of it, and the number of layers."""
+    return [network.layers[0].in_features, network.layers[0].out_features, len(network.layers)]
 
 
-UV = torch.tensor([[0.25, 0.75], [0.6, 0.3]])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_scenes_give_light_everywhere_and_learn_all_they_have_at_one_rate(config):
+    scene = build(config)
+    radiance = scene.radiance(PlanePlaces(torch.rand(4, 2), torch.rand(4, 1)))
+    assert radiance.shape == (4, 3) and (radiance > 0).all()
+    radiance.sum().backward()
+    groups = scene.parameter_groups()
+    assert list(groups) == ["scene"] and len(groups["scene"]) == len(list(scene.parameters()))
+    assert all(parameter.grad.abs().sum() > 0 for parameter in groups["scene"])
 
 
-def test_rigidity_is_summed_over_the_deformations(desk, nothing_given):
-    training = MotionTraining(rigidity_mult=0.5, rigidity_steps=10)
-    for kind, count in (("deformed-siren", 1), ("layered-siren", 2)):
-        scene = build_scene(kind, desk, SIZES)
-        for deformation in deformations_of(scene):
+def test_a_deformed_atlas_has_the_sizes_asked_for():
+    field = deformed().field
+    assert (field.deformation.coordinates.height, field.deformation.coordinates.width) == (60, 90)
+    assert widths(field.deformation.network) == [3, 8, 4]
+    assert widths(field.canonical) == [2, 16, 5]
+
+
+def test_each_layer_has_sizes_of_its_own():
+    field = layered().field
+    assert widths(field.background.deformation.network) == [3, 8, 4]
+    assert widths(field.foreground.deformation.network) == [21, 12, 6]
+    assert widths(field.opacity.network) == [27, 10, 3]
+    assert field.background.canonical is not field.foreground.canonical
+
+
+def start_of(capture: Capture) -> Start:
+    return Start(capture, capture.__getitem__)
+
+
+def test_nothing_classical_is_asked_of_the_photographs():
+    known = start_of(MOVING)
+    assert all(build(config).estimate(known, None) is known for config in CONFIGS)
+
+
+def test_deformations_warm_up():
+    scene = layered(warm_up_rounds=2, mapping_scale=0.8)
+    before = {name: value.clone() for name, value in scene.state_dict().items()}
+    assert scene.start(start_of(MOVING)) == "Warmed up 2 deformations: 2 rounds over 3 frames."
+    changed = {name for name, value in scene.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and all("deformation" in name for name in changed)
+
+
+def test_deformations_without_rounds_start_as_they_are():
+    scene = deformed()
+    before = {name: value.clone() for name, value in scene.state_dict().items()}
+    assert scene.start(start_of(MOVING)) is None
+    assert all(torch.equal(value, before[name]) for name, value in scene.state_dict().items())
+
+
+def test_rigidity_is_summed_over_the_deformations():
+    for build_one, count in ((deformed, 1), (layered, 2)):
+        scene = build_one(rigidity_mult=0.5, rigidity_steps=10)
+        for deformation in scene.deformations:
             make_identity(deformation)
-        losses = terms(training, scene, nothing_given, rays_of(scene, UV))
-        assert losses == {"rigidity": pytest.approx(0.5 * count * STILL_RIGIDITY, rel=1e-3)}
+        assert losses_of(scene, rays_at()) == {"rigidity": pytest.approx(0.5 * count * STILL_RIGIDITY, rel=1e-3)}
 
 
-def test_rigidity_is_measured_against_the_expected_scale(desk, nothing_given):
-    scene = build_scene("deformed-siren", desk, SIZES)
-    make_identity(scene.deformation, scale=0.8)
-    training = MotionTraining(mapping_scale=0.8, rigidity_mult=1.0, rigidity_steps=10)
-    assert terms(training, scene, nothing_given, rays_of(scene, UV))["rigidity"] == pytest.approx(
-        STILL_RIGIDITY, rel=1e-3
-    )
+def test_rigidity_is_measured_against_the_expected_scale():
+    scene = deformed(mapping_scale=0.8, rigidity_mult=1.0, rigidity_steps=10)
+    make_identity(scene.field.deformation, scale=0.8)
+    assert losses_of(scene, rays_at())["rigidity"] == pytest.approx(STILL_RIGIDITY, rel=1e-3)
 
 
 @pytest.mark.parametrize(("step", "acts"), [(0, True), (9, True), (10, False), (500, False)])
-def test_rigidity_acts_for_its_steps(desk, nothing_given, step, acts):
-    scene = build_scene("deformed-siren", desk, SIZES)
-    training = MotionTraining(rigidity_mult=1.0, rigidity_steps=10)
-    assert ("rigidity" in terms(training, scene, nothing_given, rays_of(scene, UV), step)) == acts
+def test_rigidity_acts_for_its_steps(step, acts):
+    scene = deformed(rigidity_mult=1.0, rigidity_steps=10)
+    assert ("rigidity" in losses_of(scene, rays_at(step=step))) == acts
 
 
-def test_sparsity_of_the_foreground_by_hand(desk, nothing_given):
-    scene = build_scene("layered-siren", desk, SIZES)
+@pytest.mark.parametrize("taps", [1, 3])
+def test_sparsity_of_the_foreground_looks_at_every_tap_that_was_seen(taps):
+    """A quarter of 1, 2 and 3, squared, three colours each."""
+    scene = layered(hidden_foreground_mult=4.0)
     make_opaque(scene, 0.75)
-    rays = rays_of(scene, UV)
-    light = torch.tensor([1.0, 2.0])[:, None].expand(2, 3)
-    rays = rays._replace(layers=rays.layers._replace(foreground=light.log()))
-    # A quarter of 1 and of 2, squared, three colours each.
-    expected = (3 / 16 + 3 * 4 / 16) / 2
-    training = MotionTraining(hidden_foreground_mult=4.0)
-    assert terms(training, scene, nothing_given, rays) == {"hidden_foreground": pytest.approx(4 * expected)}
+    light = torch.arange(1.0, taps + 1)[:, None].expand(2, taps, 3).squeeze(1)
+    scene.field.seen = scene.field.layers(*rays_at().places)._replace(foreground=light.log())
+    losses = {name: loss.item() for name, loss in scene.losses(rays_at()).items()}
+    expected = 3 / 16 * sum(tap**2 for tap in range(1, taps + 1)) / taps
+    assert losses == {"hidden_foreground": pytest.approx(4 * expected)}
 
 
-def test_sparsity_of_the_foreground_looks_at_every_tap(desk, nothing_given):
-    scene = build_scene("layered-siren", desk, SIZES)
-    make_opaque(scene, 0.5)
-    rays = rays_of(scene, UV)
-    taps = torch.tensor([1.0, 2.0, 3.0])[:, None].log().expand(2, 3, 3)
-    rays = rays._replace(layers=rays.layers._replace(foreground=taps))
-    training = MotionTraining(hidden_foreground_mult=1.0)
-    expected = 3 * (1 + 4 + 9) / 4 / 3
-    assert terms(training, scene, nothing_given, rays) == {"hidden_foreground": pytest.approx(expected)}
-
-
-def test_terms_of_opacity_by_hand(desk, nothing_given):
-    scene = build_scene("layered-siren", desk, SIZES)
+def test_terms_of_opacity_by_hand():
+    scene = layered(undecided_opacity_mult=1.0, opacity_mult=2.0)
     make_opaque(scene, 0.25)
-    training = MotionTraining(undecided_opacity_mult=1.0, opacity_mult=2.0)
-    assert terms(training, scene, nothing_given, rays_of(scene, UV)) == {
+    assert losses_of(scene, rays_at()) == {
         "undecided_opacity": pytest.approx(-1 / (math.log(0.25) + math.log(0.75))),
         "opacity": pytest.approx(0.5),
     }
 
 
 def test_mask_by_hand_for_its_steps(moving):
-    scene = build_scene("layered-siren", moving, SIZES)
+    scene = layered(moving, mask_steps=100)
     make_opaque(scene, 0.25)
-    training = MotionTraining(mask_steps=100)
-    given = MaskAndFlow(moving, use_mask=True, use_flow=False)
     left_and_right = torch.tensor([[0.2, 0.5], [0.8, 0.5]])
-    rays = rays_of(scene, left_and_right)
-    assert terms(training, scene, given, rays, 99) == {"mask": pytest.approx(2 * (0.75**2 + 0.25**2) / 2)}
-    assert terms(training, scene, given, rays, 100) == {}
+    expected = {"mask": pytest.approx(2 * (0.75**2 + 0.25**2) / 2)}
+    assert losses_of(scene, rays_at(left_and_right, step=99)) == expected
+    assert losses_of(scene, rays_at(left_and_right, step=100)) == {}
 
 
 def test_flow_by_hand(moving):
-    scene = build_scene("deformed-siren", moving, SIZES)
-    make_identity(scene.deformation)  # stands still, and so leaves the flow by two pixels of 89 steps in x
-    given = MaskAndFlow(moving, use_mask=False, use_flow=True)
-    training = MotionTraining(flow_mult=1000.0)
+    scene = deformed(moving, flow_mult=1000.0)
+    make_identity(scene.field.deformation)  # stands still, and so leaves the flow by two pixels of 89 steps in x
     distance = (2 * 2 / 89) ** 2
     upper_and_lower = torch.tensor([[0.5, 0.2], [0.5, 0.8]])
     # Flow from the first frame is not trusted in its upper half, and it has no frame before it.
-    rays = rays_of(scene, upper_and_lower, 0.0, frame=0)
-    assert terms(training, scene, given, rays)["flow"] == pytest.approx(1000 * distance / 2, rel=1e-3)
-    rays = rays_of(scene, upper_and_lower, 0.5, frame=1)
-    assert terms(training, scene, given, rays)["flow"] == pytest.approx(1000 * distance, rel=1e-3)
-    assert terms(training, scene, given, rays, step=20_000)["flow"] == pytest.approx(10 * distance, rel=1e-3)
+    first = losses_of(scene, rays_at(upper_and_lower, 0.0, frame=0))
+    assert first == {"flow": pytest.approx(1000 * distance / 2, rel=1e-3)}
+    second = losses_of(scene, rays_at(upper_and_lower, 0.5, frame=1))
+    assert second == {"flow": pytest.approx(1000 * distance, rel=1e-3)}
+    late = losses_of(scene, rays_at(upper_and_lower, 0.5, frame=1, step=20_000))
+    assert late == {"flow": pytest.approx(10 * distance, rel=1e-3)}
 
 
 def test_without_a_trusted_flow_the_term_is_zero_and_finite(moving):
-    scene = build_scene("deformed-siren", moving, SIZES)
-    given = MaskAndFlow(moving, use_mask=False, use_flow=True)
-    given.flow_is_valid.zero_()
-    assert terms(MotionTraining(flow_mult=1.0), scene, given, rays_of(scene, UV)) == {"flow": 0.0}
+    scene = deformed(moving, flow_mult=1.0)
+    scene.given.flow_is_valid.zero_()
+    assert losses_of(scene, rays_at()) == {"flow": 0.0}
 
 
-def test_a_term_without_weight_is_not_computed(desk, nothing_given, monkeypatch):
+@pytest.mark.parametrize(("option", "folder"), [({"mask_steps": 1}, "mask/"), ({"flow_mult": 1.0}, "flow/")])
+def test_what_a_loss_needs_must_be_there(option, folder):
+    with pytest.raises(NeucamError, match=f"has no {folder} folder, which .* needs"):
+        layered(**option)
+
+
+def test_a_term_without_weight_is_not_computed(monkeypatch):
     def computed(*_):
         raise AssertionError("computed")
 
     for name in ("deformation_jacobian", "flow_error", "hidden_foreground", "undecided_opacity"):
         monkeypatch.setattr(module, name, computed)
-    scene = build_scene("layered-siren", desk, SIZES)
-    assert terms(MotionTraining(), scene, nothing_given, rays_of(scene, UV)) == {}
+    assert losses_of(layered(), rays_at()) == {}
 
 
-def test_still_scenes_have_no_such_terms(desk, nothing_given):
-    scene = SirenAtlas(60, 90, layer_width=8)
-    assert terms(EVERYTHING, scene, nothing_given, rays_of(scene, UV)) == {}
+def test_still_scenes_have_no_such_terms():
+    assert build(SirenSceneConfig).losses(rays_at()) == {}
 
 
 def test_every_term_teaches_what_it_is_about(moving):
-    given = MaskAndFlow(moving, use_mask=True, use_flow=True)
     learns = {
         "rigidity": ("background.deformation", "foreground.deformation"),
         "flow": ("background.deformation", "foreground.deformation"),
@@ -195,42 +245,19 @@ def test_every_term_teaches_what_it_is_about(moving):
         "opacity": ("opacity",),
         "mask": ("opacity",),
     }
-    scene = build_scene("layered-siren", moving, SIZES)
-    losses = motion_losses(EVERYTHING, scene, given, rays_of(scene, torch.rand(20, 2), 0.5, frame=1), 0)
+    scene = layered(
+        moving,
+        **{"rigidity_mult": 1.0, "rigidity_steps": 10, "mask_mult": 1.0, "mask_steps": 10, "flow_mult": 1.0},
+        **{"hidden_foreground_mult": 1.0, "undecided_opacity_mult": 1.0, "opacity_mult": 1.0},
+    )
+    rays = rays_at(torch.rand(20, 2), 0.5, frame=1)
+    scene.train().radiance(rays.places)
+    losses = scene.losses(rays)
     assert set(losses) == set(learns)
     for name, parts in learns.items():
         scene.zero_grad()
         losses[name].backward(retain_graph=True)
         for part in parts:
-            gradients = [parameter.grad for parameter in scene.get_submodule(part).parameters()]
+            gradients = [parameter.grad for parameter in scene.field.get_submodule(part).parameters()]
             assert all(grad is not None and grad.isfinite().all() for grad in gradients), (name, part)
             assert any(grad.abs().sum() > 0 for grad in gradients), (name, part)
-
-
-def test_our_opacity_costs_more_where_a_frame_is_blurred(desk_with_frames, nothing_given):
-    scene = build_scene("moving-grid", desk_with_frames(3), SIZES)
-    scene.opacity.start_from(torch.full((3, 60, 90), 0.25))
-    uv, times = torch.tensor([[0.5, 0.5], [0.2, 0.7]]), torch.zeros(2, 1)
-    radius_px = torch.tensor([[2.0], [4.0]])
-    rays = TrainingRays(uv, times, torch.zeros(2, dtype=torch.long), radius_px, None)
-    training = MotionTraining(opacity_mult=1.0, blurred_opacity_mult=0.5)
-    losses = motion_losses(training, scene, nothing_given, rays, step=0)
-    assert set(losses) == {"opacity", "blurred_opacity"}
-    assert losses["opacity"].item() == pytest.approx(0.25, abs=1e-4)
-    assert losses["blurred_opacity"].item() == pytest.approx(0.5 * 0.25 * (4 + 16) / 2, abs=1e-3)
-    sharp = motion_losses(training, scene, nothing_given, rays._replace(blur_radius_px=None), step=0)
-    assert set(sharp) == {"opacity"}
-
-
-def test_our_motion_is_smooth(desk_with_frames, nothing_given):
-    """Half of the cells of one of three frames, and of the moments beside them, moved by 3 px to the right."""
-    scene = build_scene("moving-grid", desk_with_frames(3), SIZES)
-    offset_px = torch.zeros(3, 60, 90, 2)
-    offset_px[1, :, 48:, 0] = 3.0
-    scene.motion.start_from(offset_px)
-    rays = TrainingRays(torch.rand(2, 2), torch.zeros(2, 1), torch.zeros(2, dtype=torch.long), None, None)
-    losses = motion_losses(MotionTraining(motion_variation_mult=2.0), scene, nothing_given, rays, step=0)
-    assert set(losses) == {"motion_variation"}
-    cells_across, moments, directions = 23, 5, 2
-    expected = 2.0 * 3.0 / ((cells_across - 1) * moments * directions)
-    assert losses["motion_variation"].item() == pytest.approx(expected, rel=0.05)
