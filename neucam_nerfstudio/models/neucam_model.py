@@ -153,6 +153,7 @@ class NeucamModel(Model):
         """One output of a picture."""
         return self.learned.renderer.render(view, settings, (name,))[name]
 
+    @torch.no_grad()
     def settings_of(self, camera: Cameras) -> CameraSettings:
         """How a camera of nerfstudio's takes its picture."""
         time = None if camera.times is None else float(camera.times.flatten()[0])
