@@ -120,7 +120,7 @@ def open_capture(
     alignment, align_note = None, None
     if not moves and align == "auto":
         alignment, align_note = _find_alignment(paths, scanned, split, settings, truth)
-    moments = [source.moments[index] for index in kept]
+    moments = [float(source.moments[index]) for index in kept]
     times = spread_times(moments) if moves else (0.0,) * len(paths)
     time_note = uneven_note(moments) if moves else None
     notes = (*source.notes, scanned.balance_note, selection_note, scanned.white_note, *settings.notes)
