@@ -152,7 +152,7 @@ class FileFrames:
             self._read = self._read or self._open_files()
         return self._read(self.paths[index])
 
-    def taken_in(self, full_size: Pixels, index: int) -> Pixels:
+    def taken_in(self, full_size: Pixels, index: int) -> Shaped[np.ndarray, "small_height small_width 3"]:
         """Downscales, checks and scales a decoded frame.
 
         Raises:
