@@ -49,7 +49,7 @@ class RunLengthDecayConfig(SchedulerConfig):
     warmup_steps: int = 20
     """Steps over which the learning rate rises linearly at first."""
     num_steps: int = 600
-    """Steps of the run; ns-train sets it to --max-num-iterations."""
+    """Steps of the run; ns-train sets it to --max-num-iterations, of which 0 is the start alone."""
 
 
 class RunLengthDecay(Scheduler):
@@ -65,7 +65,7 @@ class RunLengthDecay(Scheduler):
         """Share of the initial learning rate at a step."""
         # Python floats only: numpy's would keep checkpoints from loading safely.
         rise = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
-        return rise * self.config.final_factor ** min(1.0, step / self.config.num_steps)
+        return rise * self.config.final_factor ** min(1.0, step / max(1, self.config.num_steps))
 
 
 @dataclass
