@@ -46,7 +46,7 @@ def prepare_process() -> None:
 
 
 class PlainErrors:
-    """An exception hook: where our code was is of no use to who can put an error right, so only its message is said."""
+    """An exception hook that says only the message of an error that a user can put right: no traceback helps there."""
 
     def __init__(self, otherwise: ExceptHook) -> None:
         self.otherwise = otherwise

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.imaging.strips import strips_of_rows
+from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 
 MEF_WINDOW_PX = 11
 MEF_WINDOW_SIGMA_PX = 1.5

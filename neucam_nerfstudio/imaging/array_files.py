@@ -1,6 +1,4 @@
-"""Frames in a `.npy` file: an array of all of them, read where asked for."""
-
-from __future__ import annotations
+"""Frames in a `.npy` file: one array, from which frames are read when asked for."""
 
 from pathlib import Path
 
@@ -22,7 +20,7 @@ class ArrayFile:
         path: The file: uint8, uint16, or floats in [0, 1].
 
     Raises:
-        NeucamError: It is cut off, or not such an array.
+        NeucamError: The file is cut off, or no such array.
     """
 
     kind = "array"
@@ -37,7 +35,7 @@ class ArrayFile:
         self.moments = range(len(self.paths))
 
     def exif(self) -> list[ExifSettings]:
-        """Nothing: an array does not tell."""
+        """Empty settings: an array has no EXIF."""
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
@@ -50,11 +48,11 @@ class ArrayFile:
         return check_pixels(pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels, self.paths[number])
 
 
-def _map_array(path: Path) -> np.ndarray:
+def _map_array(path: Path) -> Shaped[np.ndarray, "frames height width 3"]:
     """The array, left on disk.
 
     Raises:
-        NeucamError: It is cut off, or not an array of frames.
+        NeucamError: The file is cut off, or no array of frames.
     """
     try:
         frames = np.load(path, mmap_mode="r")
@@ -69,7 +67,7 @@ def _map_array(path: Path) -> np.ndarray:
 
 
 def _unreadable_message(path: Path, error: Exception) -> str:
-    """What is wrong with a file that cannot be mapped; for one that is cut off, how many frames it holds."""
+    """Why a file cannot be mapped; if it is cut off, how many frames it still holds."""
     try:
         with path.open("rb") as file:
             read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -84,15 +84,16 @@ class NeucamTrainerConfig(TrainerConfig):
             CONSOLE.print(f"{run} is there already: this run goes to {self.get_base_dir()}.", markup=False)
 
     def save_config(self) -> None:
-        """Writes config.yml, which names the run's own manifest of the capture; a resumed run takes the earlier one's."""
+        """Writes config.yml, which names the run's own manifest of the capture: a copy, where it goes on from a run."""
         manifest, earlier = self.get_base_dir() / MANIFEST_NAME, self._earlier_run()
         self.pipeline.datamanager.dataparser.manifest = manifest
         if earlier is not None and (earlier / MANIFEST_NAME).is_file() and not manifest.exists():
             manifest.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(earlier / MANIFEST_NAME, manifest)
             CONSOLE.print(
-                f"Goes on with the capture of {earlier}: options of neucam-data count no more; {manifest} can be edited.",
+                f"Goes on with the capture of {earlier}, whatever neucam-data is told: {manifest} can be edited.",
                 markup=False,
+                soft_wrap=True,
             )
         super().save_config()
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
 from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.errors import NeucamError
 

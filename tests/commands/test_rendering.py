@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from nerfstudio.scripts.render import DatasetRender, RenderCameraPath, RenderInterpolated, SpiralRender
 
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 NAMES = sorted(f"F{focus}E{exposure}" for focus in range(3) for exposure in range(3))
 OUTPUTS = {

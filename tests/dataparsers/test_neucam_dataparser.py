@@ -9,10 +9,10 @@ import pytest
 import torch
 import tyro
 import yaml
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, NeucamDataParserSpecification
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 HEAVY_MODULES = ["nerfstudio.engine.trainer", "nerfstudio.pipelines.base_pipeline", "rawpy", "OpenEXR", "skimage", "av"]
 

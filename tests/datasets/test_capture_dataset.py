@@ -36,7 +36,9 @@ def test_pixels_are_held_once(tiny_desk):
     parser = NeucamDataParserConfig(data=tiny_desk).setup()
     train, test = (CaptureDataset(parser.get_dataparser_outputs(split)) for split in ("train", "test"))
     assert (
-        train.frames_native().data_ptr() == test.frames_native().data_ptr() == parser.capture.train_pixels.ctypes.data
+        train.frames_native().data_ptr()
+        == test.frames_native().data_ptr()
+        == parser.opened[1].stack(range(9)).ctypes.data
     )
 
 

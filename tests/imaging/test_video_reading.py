@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.video_index import open_video, read_index
-from neucam_nerfstudio.imaging.video_reading import VideoFile, upright_rgb
+from neucam_nerfstudio.imaging.video_reading import VideoFile, open_video, read_index, upright_rgb
 
 BT_601, BT_709 = (0.299, 0.114), (0.2126, 0.0722)
 VIDEO_LEVELS, FULL_LEVELS = 1, 2
@@ -91,11 +90,10 @@ def test_frames_can_be_asked_for_in_any_order(write_video):
 
 
 def test_frames_in_order_are_decoded_once(write_video, monkeypatch):
-    opened = []
+    source, opened = VideoFile(write_video("clip.mp4")), []
     monkeypatch.setattr(
         "neucam_nerfstudio.imaging.video_reading.open_video", lambda path: opened.append(path) or open_video(path)
     )
-    source = VideoFile(write_video("clip.mp4"))
     read(source, [0, 1, 5, 11])
     assert len(opened) == 1
     read(source, [3])
@@ -211,7 +209,7 @@ def test_matroska_without_its_last_index_is_whole(write_video):
 def test_mp4_whose_table_of_frames_is_cut_off_cannot_be_opened(write_video):
     path = cut_in(write_video("clip.mp4"), 8)
     with pytest.raises(
-        NeucamError, match=r"clip\.mp4: cannot be opened as a video \(.*\): it is cut off, or something"
+        NeucamError, match=r"clip\.mp4: cannot be opened as a video \(.*\): the file is cut off, or no video"
     ):
         VideoFile(path)
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+from neucam_nerfstudio.models.motion_losses import MotionTraining
+from neucam_nerfstudio.models.training_losses import LossWeights
+from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
 import neucam_nerfstudio
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.method_configs import methods
-from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
-from neucam_nerfstudio.models.training_losses import LossWeights
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig

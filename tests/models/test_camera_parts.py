@@ -8,8 +8,6 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-
-from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.camera_parts import (
     BlurKind,
     ExposureKind,
@@ -21,6 +19,8 @@ from neucam_nerfstudio.models.camera_parts import (
 )
 from neucam_nerfstudio.models.scene_parts import build_scene
 from neucam_nerfstudio.published.network_sizes import NetworkSizes
+
+from neucam_nerfstudio.errors import NeucamError
 
 SIZES = NetworkSizes(blur_width=16, response_width=16)
 UV, NOW = torch.rand(4, 2), torch.zeros(4, 1)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from neucam_nerfstudio.models.checkpoint_loading import blur_kind, load_weights, network_sizes
+from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.models.checkpoint_loading import blur_kind, load_weights, network_sizes
 from neucam_nerfstudio.published.checkpoint import read_checkpoint
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes
 
 OFFICIAL = Path(__file__).parents[1] / "data" / "official_parity"
 SCENES = {"mfme": "siren", "me_dynamic": "deformed-siren", "video_deblur": "layered-siren"}

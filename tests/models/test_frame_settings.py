@@ -7,11 +7,7 @@ import dataclasses
 import pytest
 import torch
 from nerfstudio.cameras.rays import RayBundle
-
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.frame_settings import (
     FramesInTime,
     check_bracket,
@@ -20,6 +16,10 @@ from neucam_nerfstudio.models.frame_settings import (
     times_of_rays,
 )
 from neucam_nerfstudio.viewer.dials import DialSettings
+
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.errors import NeucamError
 
 NOW = torch.zeros(2, 1)
 DIALS = DialSettings(0.25, 2.0, -1.5, -1.5, "reinhard")

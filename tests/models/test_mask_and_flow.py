@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow, pixels_at
 
 from neucam_nerfstudio.capture.side_maps import FrameFlow
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow, pixels_at
 
 
 def given(capture, **maps):

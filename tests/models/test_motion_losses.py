@@ -8,9 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from neucam_nerfstudio.capture.side_maps import FrameFlow
-from neucam_nerfstudio.models import motion_losses as module
 from neucam_nerfstudio.models.mask_and_flow import MaskAndFlow
 from neucam_nerfstudio.models.motion_losses import MotionTraining, TrainingRays, deformations_of, motion_losses
 from neucam_nerfstudio.models.scene_parts import build_scene
@@ -18,6 +15,9 @@ from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, Networ
 from neucam_nerfstudio.scene.layered_scene import LayeredScene
 from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+from neucam_nerfstudio.capture.side_maps import FrameFlow
+from neucam_nerfstudio.models import motion_losses as module
 
 TINY = MotionNetworkSizes(layer_width=8)
 SIZES = NetworkSizes(atlas_width=8, deformation=TINY, foreground_deformation=TINY, opacity=TINY)

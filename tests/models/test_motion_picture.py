@@ -6,7 +6,6 @@ import colorsys
 
 import pytest
 import torch
-
 from neucam_nerfstudio.models.motion_picture import largest_motion, motion_colours, plane_motion
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene

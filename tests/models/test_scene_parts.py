@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 import torch
-
-from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.scene_parts import SceneKind, build_scene, said_of_detail
 from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
+
+from neucam_nerfstudio.errors import NeucamError
 
 TINY = NetworkSizes(
     atlas_width=16,

@@ -6,19 +6,19 @@ import dataclasses
 
 import pytest
 import torch
-
-from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.models.training_losses import LossWeights, reference_emphasis, training_losses
 from neucam_nerfstudio.published.losses import unit_exposure_error
+from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.moving_scene import MovingScene
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 SIZE = (4, 6)
 NONE = LossWeights(**{f.name: type(f.default)(0) for f in dataclasses.fields(LossWeights)} | {"white_ldr": 1.0})

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
 from neucam_nerfstudio.camera.blur.neural_kernel import NeuralKernelBlur
 from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
-from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
-from neucam_nerfstudio.published.checkpoint_layout import Part
 from neucam_nerfstudio.scene.deformation import DeformedScene
 from neucam_nerfstudio.scene.layered_scene import LayeredScene
 from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 from neucam_nerfstudio.scene.neural_opacity import NeuralOpacity
 from neucam_nerfstudio.scene.scene_field import SceneField
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+from torch import Tensor, nn
+
+from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
+from neucam_nerfstudio.published.checkpoint_layout import Part
 
 FOLDER = Path(__file__).parents[1] / "data" / "official_parity"
 TOLERANCE = 1e-5

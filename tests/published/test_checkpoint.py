@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
+from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import NetworkShape, read_checkpoint
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 
 @pytest.fixture

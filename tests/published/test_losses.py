@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.published.losses import (

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 
 from neucam_nerfstudio.published.motion_losses import (
     deformation_jacobian,
@@ -12,7 +13,6 @@ from neucam_nerfstudio.published.motion_losses import (
     rigidity,
     undecided_opacity,
 )
-from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 
 HEIGHT, WIDTH = 5, 9
 MIDDLE = torch.tensor([[-1.0, 0.0, 0.0]])

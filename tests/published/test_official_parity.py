@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-
 from neucam_nerfstudio.camera.blur.taps import mix_log_light
+from neucam_nerfstudio.published.losses import unit_exposure_error
+
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.published.coordinates import PublishedCoordinates
-from neucam_nerfstudio.published.losses import unit_exposure_error
 from neucam_nerfstudio.published.motion_losses import deformation_jacobian, rigidity
 
 

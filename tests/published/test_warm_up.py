@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 from neucam_nerfstudio.published.warm_up import starting_response, warm_up_deformation, warm_up_response
 from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation

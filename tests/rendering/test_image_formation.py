@@ -6,16 +6,16 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
-
-from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
 from neucam_nerfstudio.camera.blur.taps import Taps
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px, develop, image_radiance
 from neucam_nerfstudio.scene.scene_field import SceneField
+from torch import Tensor
+
+from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 
 UV = torch.tensor([[0.5, 0.5], [0.25, 0.5]])
 NOW = torch.zeros(2, 1)

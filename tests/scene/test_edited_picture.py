@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-
-from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
 from neucam_nerfstudio.scene.frame_pictures import FramePictures
+
+from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_scene import GridScene
 
 

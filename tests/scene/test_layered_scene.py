@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
 from neucam_nerfstudio.scene.layered_scene import LayeredScene, Layers, Opacity, WatchedLayers
 from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.scene.canvas_scene import CanvasScene, margin_px
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
 from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
 from neucam_nerfstudio.scene.frame_pictures import FramePictures
+
 from neucam_nerfstudio.scene.moving_scene import MovingScene
 
 TIMES = torch.tensor([0.0, 0.5, 1.0])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from neucam_nerfstudio.scene.neural_opacity import NeuralOpacity
 
 

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 

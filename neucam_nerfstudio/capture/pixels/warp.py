@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from neucam_nerfstudio.imaging.strips import strips_of_rows
+from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
 
 SUBPIXELS = 32

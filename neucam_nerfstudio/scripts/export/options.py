@@ -15,7 +15,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.settings.selection import frames_named, listed_names
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
-from neucam_nerfstudio.imaging.size_limits import SIZE_LIMITS
+from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
 from neucam_nerfstudio.scripts.export.saying import say
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
 

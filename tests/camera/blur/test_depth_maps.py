@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.blur.depth_maps import DepthMaps
 from neucam_nerfstudio.camera.blur.neural_kernel import NeuralKernelBlur
 

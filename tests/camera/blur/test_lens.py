@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from neucam_nerfstudio.rendering.image_formation import blur_radius_px
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur, disc_taps, turned
-from neucam_nerfstudio.rendering.image_formation import blur_radius_px
 
 HEIGHT, WIDTH = 20, 40
 CENTRE = torch.tensor([[0.5, 0.5]])

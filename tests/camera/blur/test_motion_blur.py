@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-
-from neucam_nerfstudio.camera.blur.motion_blur import RENDER_TAPS, TRAIN_TAPS, MotionBlur
 from neucam_nerfstudio.rendering.image_formation import blur_radius_px
 from neucam_nerfstudio.scene.frame_motion import FrameMotion
+
+from neucam_nerfstudio.camera.blur.motion_blur import RENDER_TAPS, TRAIN_TAPS, MotionBlur
 
 HEIGHT, WIDTH = 16, 32
 TIMES = torch.tensor([0.0, 0.5, 1.0])

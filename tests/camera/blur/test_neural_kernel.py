@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.blur.neural_kernel import NeuralKernelBlur
 
 HEIGHT, WIDTH = 20, 40

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-
 from neucam_nerfstudio.camera.blur.taps import mix_light, mix_log_light
 
 WEIGHTS = torch.tensor([[0.25, 0.75]])

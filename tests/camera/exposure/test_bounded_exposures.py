@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 
 BRACKET = (-3.0, 0.0, 3.0)

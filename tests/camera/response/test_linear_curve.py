@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 
 import torch
-
 from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
 
 

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.imaging.colour_primaries import REC709
-from neucam_nerfstudio.imaging.ultra_hdr_files import gain_over_base, white_of_base, write_ultra_hdr
+from neucam_nerfstudio.imaging.colour_profiles import REC709
+from neucam_nerfstudio.imaging.hdr_display_files import gain_over_base, white_of_base, write_ultra_hdr
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
-from .test_colour_primaries import DISPLAY_P3
+from .test_colour_profiles import DISPLAY_P3
 
 pyvips = pytest.importorskip("pyvips")
 

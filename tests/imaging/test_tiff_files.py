@@ -11,7 +11,7 @@ from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import read_photograph
-from neucam_nerfstudio.imaging.tiff_reading import read_unusual_tiff, upright
+from neucam_nerfstudio.imaging.tiff_files import read_unusual_tiff, upright
 
 RGB = np.random.default_rng(0).integers(0, 65536, (12, 16, 3)).astype(np.uint16)
 ALPHA = np.random.default_rng(1).integers(0, 65536, (12, 16, 1)).astype(np.uint16)
