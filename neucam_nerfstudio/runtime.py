@@ -34,9 +34,9 @@ WARNINGS_OF_DEPENDENCIES = (
 
 
 def prepare_process() -> None:
-    """Silences `WARNINGS_OF_DEPENDENCIES`, makes `NeucamError`s plain and an `ffmpeg` command available; once is enough.
+    """Silences `WARNINGS_OF_DEPENDENCIES`, makes `NeucamError`s plain and an `ffmpeg` command available.
 
-    `ns-render` looks for `ffmpeg` after it has set up the data manager.
+    Once is enough, and more do no harm. `ns-render` looks for `ffmpeg` after it has set up the data manager.
     """
     for category, message in WARNINGS_OF_DEPENDENCIES:
         warnings.filterwarnings("ignore", message=message, category=category)

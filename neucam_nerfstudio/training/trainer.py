@@ -125,6 +125,8 @@ class NeucamTrainer(Trainer):
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """As nerfstudio does; then writes the path, which videos of the run are rendered along."""
+        if self.config.max_num_iterations == 0:
+            self.config.logging.local_writer.enable = False  # nerfstudio's table of steps needs one
         super().setup(test_mode)
         capture: Capture = self.pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
         if capture.moves:
@@ -136,6 +138,7 @@ class NeucamTrainer(Trainer):
             with self.train_lock:  # the viewer may be rendering
                 self.pipeline.model.start()
                 self._write_start()
+        self.step = max(self._start_step - 1, 0)  # of the checkpoint that a run without steps leaves
         super().train()
 
     def save_checkpoint(self, step: int) -> None:
