@@ -95,8 +95,8 @@ def merge_exposures(
 ) -> Float[np.ndarray, "height width 3"]:
     """Merges aligned photographs at one focus, differently exposed, into linear radiance.
 
-    Each pixel's most likely radiance: the mean of the logarithms, weighted by the slope of the response there (Robertson
-    et al. 2003), without what is black or saturated.
+    Each pixel's most likely radiance: the mean of the logarithms, weighted by the slope of the response there
+    (Robertson et al. 2003), without what is black or saturated.
 
     Args:
         photographs: Files, or arrays [height, width, 3], RGB, uint8, uint16 or float32 in [0, 1].

@@ -44,8 +44,6 @@ DISPLAY_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in RA
 PictureFormat = Literal["png", "jpeg"]
 PICTURE_SUFFIXES: dict[PictureFormat, str] = {"png": ".png", "jpeg": ".jpg"}
 
-LARGEST_APERTURE = 3.0
-
 
 @dataclass(frozen=True)
 class FusedPhotographs:
@@ -100,17 +98,17 @@ class FusedPhotographs:
 
         Args:
             focus: Focus setting, counted from 0, also between and beyond them; None is the reference photograph's.
-            aperture: 0 is all in focus, 1 as photographed, up to 3: discs that much larger.
+            aperture: 0 is all in focus, 1 as photographed; discs grow with it.
             exposure_stops: +1 is twice the light; None is the reference photograph's.
 
         Returns:
             Pixel values in [0, 1].
 
         Raises:
-            NeucamError: There is no such aperture.
+            NeucamError: The aperture is negative.
         """
-        if not 0 <= aperture <= LARGEST_APERTURE:
-            raise NeucamError(f"aperture: found {aperture:g}, expected from 0 (all in focus) to {LARGEST_APERTURE:g}.")
+        if not 0 <= aperture < np.inf:
+            raise NeucamError(f"aperture: found {aperture:g}, expected 0 (all in focus), 1 (as photographed) or more.")
         stops = float(self.exposures[self.reference]) if exposure_stops is None else exposure_stops
         light = self.radiance
         if self.defocus is not None and aperture > 0:

@@ -57,9 +57,9 @@ class OpenedPhotographs:
     reference_file: Path | None = None
     capture: Capture | None = None
 
-    def without_pixels(self) -> OpenedPhotographs:
-        """What is known of the photographs, without the memory that they take."""
-        return dataclasses.replace(self, frames=())
+    def without_pixels(self, notes: tuple[str, ...] = ()) -> OpenedPhotographs:
+        """What is known of the photographs, and some notes more, without the memory that they take."""
+        return dataclasses.replace(self, frames=(), notes=(*self.notes, *notes))
 
 
 def open_photographs(

@@ -166,7 +166,9 @@ class PartConfig(Generic[PartType]):
             NeucamError: There is no such kind.
         """
         config = self.chosen()
-        return None if config._target is None else config._target(config, **context)
+        if config is not self:  # its class may build in a way of its own
+            return config.setup(**context)
+        return None if self._target is None else self._target(self, **context)
 
     def chosen(self) -> PartConfig[PartType]:
         """This configuration, or the default one of another kind that was typed.

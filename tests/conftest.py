@@ -69,6 +69,32 @@ def desk(tiny_desk: Path) -> Capture:
 
 
 @pytest.fixture
+def desk_with_frames(desk: Capture) -> Callable[[int], Capture]:
+    """The small desk's first frames as moments of a scene that moves, each with settings of its own."""
+
+    from dataclasses import replace
+
+    def moving(num_frames: int) -> Capture:
+        frames = [replace(desk.frames[i], focus_index=i, exposure_index=i) for i in range(num_frames)]
+        stops = [desk.exposure_stops(i) for i in range(num_frames)]
+        return replace(
+            desk,
+            frames=tuple(frames),
+            train_indices=tuple(range(num_frames)),
+            eval_indices=tuple(range(num_frames)),
+            exposures=replace(desk.exposures, stops=tuple(stops)),
+            focuses=replace(desk.focuses, positions=(0.0,) * num_frames),
+            reference_index=(num_frames - 1) // 2,
+            moves=True,
+            times=tuple(i / (num_frames - 1) for i in range(num_frames)),
+            train_pixels=desk.train_pixels[:num_frames],
+            eval_pixels=desk.train_pixels[:num_frames],
+        )
+
+    return moving
+
+
+@pytest.fixture
 def tiny_capture(tiny_desk: Path, tmp_path: Path) -> Path:
     """A small capture of the test's own: 3 focus x 3 exposure settings, `exposure.txt`, `gt/`; free to be spoilt."""
     return Path(shutil.copytree(tiny_desk, tmp_path / "TinyDesk"))

@@ -30,8 +30,9 @@ from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.rendering.view import View, pinhole_view
-from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE, GridSceneConfig
+from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
 
 
@@ -117,17 +118,10 @@ class NeucamModel(Model):
         self, outputs: dict[str, Any], batch: dict[str, Tensor], metrics_dict: dict | None = None
     ) -> dict[str, Float[Tensor, ""]]:
         """The weighted terms of the training loss; of evaluation rays the photographic one alone."""
-        white, photographed = self.config.white_ldr, batch["image"]
-        # White is a bound: all light that develops to as much explains it.
-        ldr = torch.where(photographed < white, outputs["rgb"], outputs["rgb"].clamp(max=white))
-        error = self.photographic_error(ldr, photographed.clamp(max=white), outputs["rays"].frame_index)
-        if "is_frame" in batch:
-            share = batch["is_frame"][..., None].expand_as(error)
-            photographic = torch.where(share, error, 0).sum() / share.sum()
-        else:
-            photographic = error.mean()
-        of_parts = self.learned.losses(outputs["rays"]) if self.training else {}
-        return {"photographs": photographic, **of_parts}
+        ldr, photographed = with_white_as_bound(outputs["rgb"], batch["image"], self.config.white_ldr)
+        error = self.photographic_error(ldr, photographed, outputs["rays"].frame_index)
+        of_parts = self.learned.part_losses(outputs["rays"]) if self.training else {}
+        return {"photographs": mean_of_frames(error, batch.get("is_frame")), **of_parts}
 
     def photographic_error(
         self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
@@ -139,7 +133,7 @@ class NeucamModel(Model):
             photographed: Of the photographs, [0, 1].
             frame_index: Training frame of each ray.
         """
-        return SQUARED_RANGE * (ldr - photographed).square()
+        return squared_error(ldr, photographed)
 
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box: object = None) -> OutputsOnDemand:
@@ -158,6 +152,7 @@ class NeucamModel(Model):
         """One output of a picture."""
         return self.learned.renderer.render(view, settings, (name,))[name]
 
+    @torch.no_grad()
     def settings_of(self, camera: Cameras) -> CameraSettings:
         """How a camera of nerfstudio's takes its picture."""
         time = None if camera.times is None else float(camera.times.flatten()[0])

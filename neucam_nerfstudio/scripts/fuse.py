@@ -19,6 +19,13 @@ from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.scripts.export.saying import announced, say, share_of_work
 from neucam_nerfstudio.scripts.run_command import CONSOLE, run_command
 
+METHODS: dict[FrameKind, str] = {
+    "settings": "neucam",
+    "focus-stack": "neucam-multifocus",
+    "moments": "neucam-hdr",
+}
+"""What learns each kind of frames."""
+
 
 @dataclass
 class Fuse:
@@ -52,11 +59,14 @@ class Fuse:
     """File type of the tone-mapped picture."""
     precision: Precision = "half"
     """Size of an EXR sample: half is 16 bits, float 32."""
+    learn: bool = False
+    """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
+    in about half a minute for small pictures. The files then hold the better result."""
 
     def main(self) -> None:
         """Fuses the photographs, says what was found and writes the files."""
         self._check_output_path()
-        fused = self._fuse()
+        fused = self._learn() if self.learn else self._fuse()
         if fused.capture is not None:
             CONSOLE.print(frame_table(fused.capture))
         for note in fused.notes:
@@ -74,6 +84,20 @@ class Fuse:
             return fuse(
                 self.data,
                 frames=self.frames,
+                reference=self.reference,
+                align=self.align,
+                downscale_factor=self.downscale_factor,
+                response=self.response,
+                report=report,
+            )
+
+    def _learn(self) -> FusedPhotographs:
+        from neucam_nerfstudio.learning import train  # loads PyTorch
+
+        with share_of_work(f"Learning {self.data.resolve().name}") as report:
+            return train(
+                self.data,
+                method=METHODS[self.frames],
                 reference=self.reference,
                 align=self.align,
                 downscale_factor=self.downscale_factor,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 HEIGHT, WIDTH = 3, 5
 PLANE = ImagePlane(HEIGHT, WIDTH)

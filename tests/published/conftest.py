@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.camera.blur.neural_kernel import NeuralKernelBlur
-from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
-from neucam_nerfstudio.camera.response.neural_curve import NeuralCurveResponse
-from neucam_nerfstudio.scene.deformation import DeformedScene
-from neucam_nerfstudio.scene.layered_scene import LayeredScene
-from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
-from neucam_nerfstudio.scene.neural_opacity import NeuralOpacity
-from neucam_nerfstudio.scene.scene_field import SceneField
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 from torch import Tensor, nn
 
 from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_layout import Part
+from neucam_nerfstudio.published.checkpoint_loading import blur_of
+from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
+from neucam_nerfstudio.published.kernel_blur import NeuralKernelBlur
+from neucam_nerfstudio.published.layered_field import TwoLayerField
+from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation, NeuralOpacity
+from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
+from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
+
+from ..learned import capture_of
 
 FOLDER = Path(__file__).parents[1] / "data" / "official_parity"
 TOLERANCE = 1e-5
@@ -46,39 +47,38 @@ class OfficialTask:
         return self._loaded(SirenAtlas(self.height, self.width, shape.layer_width, shape.num_layers), part)
 
     def deformation(self, part: Part) -> NeuralDeformation:
-        shape = self.checkpoint.network_shape(part)
-        sizes = (self.height, self.width, shape.num_octaves, shape.layer_width, shape.num_layers)
-        return self._loaded(NeuralDeformation(*sizes), part)
+        return self._loaded(NeuralDeformation(self.height, self.width, self._sizes(part)), part)
 
     def opacity(self) -> NeuralOpacity:
-        shape = self.checkpoint.network_shape("opacity")
-        sizes = (self.height, self.width, shape.num_octaves, shape.layer_width, shape.num_layers)
-        return self._loaded(NeuralOpacity(*sizes), "opacity")
+        return self._loaded(NeuralOpacity(self.height, self.width, self._sizes("opacity")), "opacity")
 
-    def scene(self) -> SceneField:
+    def _sizes(self, part: Part) -> NetworkSizes:
+        shape = self.checkpoint.network_shape(part)
+        return NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers)
+
+    def field(self) -> PlaneField:
         if not self.checkpoint.has("deformation"):
             return self.atlas("atlas")
-        background = DeformedScene(self.atlas("atlas"), self.deformation("deformation"))
+        background = DeformedField(self.atlas("atlas"), self.deformation("deformation"))
         if not self.checkpoint.has("opacity"):
             return background
-        foreground = DeformedScene(self.atlas("foreground_atlas"), self.deformation("foreground_deformation"))
-        return LayeredScene(background, foreground, self.opacity())
+        foreground = DeformedField(self.atlas("foreground_atlas"), self.deformation("foreground_deformation"))
+        return TwoLayerField(background, foreground, self.opacity())
 
     def blur(self) -> NeuralKernelBlur:
-        shape = self.checkpoint.network_shape("blur")
-        blur = NeuralKernelBlur(
-            self.height, self.width, shape.num_taps, layer_width=shape.layer_width, num_layers=shape.num_layers
-        )
-        return self._loaded(blur, "blur")
+        return self._loaded(NeuralKernelBlur(blur_of(self.checkpoint), capture_of(self.height, self.width)), "blur")
 
     def focus_position(self) -> Tensor:
         return self.checkpoint.focus_positions[self.expected["frame"]]
 
     def exposure_stops(self) -> Tensor:
-        return self._loaded(BoundedExposures(self.checkpoint.num_frames), "exposures")(self.expected["frame"])
+        capture = capture_of(1, 1, stops=(0.0,) * self.checkpoint.num_frames)
+        exposures = BoundedExposures(BoundedExposuresConfig(), capture)
+        return self._loaded(exposures, "exposures")(self.expected["frame"])
 
     def response(self) -> NeuralCurveResponse:
-        return self._loaded(NeuralCurveResponse(self.checkpoint.network_shape("response").layer_width), "response")
+        config = NeuralCurveConfig(layer_width=self.checkpoint.network_shape("response").layer_width)
+        return self._loaded(NeuralCurveResponse(config), "response")
 
     def _loaded(self, module: nn.Module, part: Part) -> nn.Module:
         self.checkpoint.load_into(module, part)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from neucam_nerfstudio.camera.exposure.bounded_exposures import BoundedExposures
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import NetworkShape, read_checkpoint
+from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
+from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+
+from ..learned import capture_of
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_focus_positions_under_their_older_name(contents, saved):
 def test_frames_in_another_order(contents, saved):
     contents["model_exp_state_dict"] = {"exps": torch.tensor([0.1, 0.2, 0.3])}
     checkpoint = read_checkpoint(saved(contents)).with_frames_in_order([2, 0, 1])
-    exposures = BoundedExposures(3)
+    exposures = BoundedExposures(BoundedExposuresConfig(), capture_of(1, 1, stops=(0.0,) * 3))
     checkpoint.load_into(exposures, "exposures")
     assert exposures.unbounded.tolist() == pytest.approx([0.3, 0.1, 0.2])
     assert checkpoint.focus_positions.tolist() == [1.0, -1.0, 0.0]
@@ -166,7 +168,7 @@ def test_loading_replaces_every_weight(mfme):
 
 
 def test_loading_does_not_tie_the_module_to_the_checkpoint(mfme):
-    exposures = BoundedExposures(3)
+    exposures = BoundedExposures(BoundedExposuresConfig(), capture_of(1, 1, stops=(0.0,) * 3))
     mfme.checkpoint.load_into(exposures, "exposures")
     before = mfme.checkpoint.weights["exposures"]["unbounded"].values.clone()
     with torch.no_grad():

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from neucam_nerfstudio.scene.neural_deformation import NeuralDeformation
 
 from neucam_nerfstudio.published.motion_losses import (
     deformation_jacobian,
@@ -13,6 +12,7 @@ from neucam_nerfstudio.published.motion_losses import (
     rigidity,
     undecided_opacity,
 )
+from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation
 
 HEIGHT, WIDTH = 5, 9
 MIDDLE = torch.tensor([[-1.0, 0.0, 0.0]])
@@ -22,7 +22,7 @@ class LinearDeformation(NeuralDeformation):
     """Canonical (y, x) = matrix @ (t, y, x)."""
 
     def __init__(self, matrix: list[list[float]]) -> None:
-        super().__init__(HEIGHT, WIDTH)
+        super().__init__(HEIGHT, WIDTH, NetworkSizes())
         self.matrix = torch.tensor(matrix)
 
     def canonical_yx(self, tyx):
@@ -46,7 +46,7 @@ def test_jacobian_looks_back_by_one_pixel():
             return tyx[..., 1:] ** 2
 
     # y = 0.5 with 2 pixels a unit: (0.5^2 - 0^2) / 0.5 = 0.5; x = 0.5 with 4: (0.5^2 - 0.25^2) / 0.25 = 0.75.
-    jacobian = deformation_jacobian(Squares(HEIGHT, WIDTH), torch.tensor([[0.0, 0.5, 0.5]]))
+    jacobian = deformation_jacobian(Squares(HEIGHT, WIDTH, NetworkSizes()), torch.tensor([[0.0, 0.5, 0.5]]))
     torch.testing.assert_close(jacobian, torch.diag(torch.tensor([0.5, 0.75]))[None])
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import torch
-from neucam_nerfstudio.camera.blur.taps import mix_log_light
-from neucam_nerfstudio.published.losses import unit_exposure_error
 
+from neucam_nerfstudio.camera.blur.blur_generator import mix_log_light
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.published.coordinates import PublishedCoordinates
 from neucam_nerfstudio.published.motion_losses import deformation_jacobian, rigidity
+from neucam_nerfstudio.published.response import unit_exposure_error
+from neucam_nerfstudio.scene.scene import PlanePlaces
 
 
 def taps_of(task):
-    return task.blur()(task.uv, task.times, task.focus_position()[:, None], aperture=1.0)
+    return task.blur()(PlanePlaces(task.uv, task.times), CameraSettings(task.focus_position()[:, None]))
 
 
 def blurred_log_radiance(task):
     if not task.checkpoint.has("blur"):
-        return task.scene().log_radiance(task.uv, task.times)
+        return task.field().log_radiance(task.uv, task.times)
     taps = taps_of(task)
-    log_radiance = task.scene().log_radiance(taps.uv, task.times[:, None].expand(*taps.weights.shape, 1))
-    return mix_log_light(log_radiance, taps.weights)
+    return mix_log_light(task.field().log_radiance(*taps.places), taps.weights)
 
 
 def test_coordinates(official):
@@ -40,7 +41,7 @@ def test_taps(blurred):
     taps = taps_of(blurred)
     blurred.assert_matches(taps.weights, "tap_weights")
     coordinates = PublishedCoordinates(blurred.height, blurred.width)
-    blurred.assert_matches(coordinates.yx_from_uv(taps.uv), "tap_positions_yx")
+    blurred.assert_matches(coordinates.yx_from_uv(taps.places.uv), "tap_positions_yx")
 
 
 def test_still_atlas(mfme):
@@ -61,7 +62,7 @@ def test_deformation_in_our_coordinates(moving):
 
 
 def test_layers(layered):
-    layers = layered.scene().layers(layered.uv, layered.times)
+    layers = layered.field().layers(layered.uv, layered.times)
     layered.assert_matches(layers.background, "background")
     layered.assert_matches(layers.foreground, "foreground")
     layered.assert_matches(layers.opacity, "alpha")
@@ -74,7 +75,7 @@ def test_foreground_deformation(layered):
 
 
 def test_sharp_log_radiance(official):
-    official.assert_matches(official.scene().log_radiance(official.uv, official.times), "log_radiance_sharp")
+    official.assert_matches(official.field().log_radiance(official.uv, official.times), "log_radiance_sharp")
 
 
 def test_blurred_log_radiance(official):

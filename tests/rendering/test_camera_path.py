@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 from nerfstudio.cameras.camera_paths import get_path_from_json
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
 from neucam_nerfstudio.rendering.camera_path import path_of_frames, write_camera_path
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 TIMES = (0.0, 0.25, 1.0)
 

@@ -2,16 +2,15 @@ import math
 
 import pytest
 import torch
-from neucam_nerfstudio.scene.frame_motion import FrameMotion
-from neucam_nerfstudio.scene.frame_pictures import FramePictures
 
 from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
-from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.scene.frame_grids import FrameMotion, FramePictures
+from neucam_nerfstudio.scene.grid_field import GridField
 
 
-def edited_scene() -> tuple[GridScene, EditedPicture]:
+def edited_scene() -> tuple[GridField, EditedPicture]:
     """A gradient of 8 x 12 pixels, with a light of 7 painted over the right half."""
-    original = GridScene(8, 12)
+    original = GridField(8, 12)
     original.pyramid.start_from(torch.linspace(-1, 1, 12)[None, :, None].expand(8, -1, 3))
     changed = (torch.arange(12) >= 6).expand(8, -1)
     return original, EditedPicture(original, torch.full((8, 12, 3), 7.0), changed)
@@ -49,7 +48,7 @@ def test_at_the_border_of_an_edit_both_fade():
 )
 def test_frames_take_the_edit_where_they_show_the_same_surface(stops_off, share):
     """The shared picture is a light of 1, painted over with 7 on the right; frames show it some stops too bright."""
-    before, after = GridScene(8, 12), GridScene(8, 12)
+    before, after = GridField(8, 12), GridField(8, 12)
     after.pyramid.start_from((torch.arange(12) >= 6).float()[None, :, None].expand(8, -1, 3) * math.log(7))
     frames = FramePictures(torch.tensor([0.0, 1.0]), 8, 12)
     frames.start_from(torch.full((2, 8, 12, 3), stops_off * math.log(2)))
@@ -62,7 +61,7 @@ def test_frames_take_the_edit_where_they_show_the_same_surface(stops_off, share)
 
 
 def test_frames_take_the_edit_along_their_motion():
-    before, after = GridScene(8, 12), GridScene(8, 12)
+    before, after = GridField(8, 12), GridField(8, 12)
     after.pyramid.start_from((torch.arange(12) >= 6).float()[None, :, None].expand(8, -1, 3))
     motion = FrameMotion(torch.tensor([0.0, 1.0]), 8, 12)
     motion.start_from(torch.tensor([0.0, 4.0])[:, None, None, None] * torch.tensor([1.0, 0.0]).expand(2, 8, 12, 2))

@@ -1,118 +1,129 @@
-"""The grid scene gives back the picture it was started from, mixes light between pixels, and stays finite."""
+"""Our still scene: started from what classical methods make of the photographs, and held to that."""
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.scene import grid_scene
-from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.capture.capture import load_capture
+from neucam_nerfstudio.classical.warm_start import WarmStart
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.parts import Start, TrainingRays
+from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
 
+from ..learned import capture_of
+
+SIZE = (4, 6)
 NOW = torch.zeros(1, 1)
+RAYS = TrainingRays(None, torch.zeros(1, dtype=torch.long), step=0)
 
 
-def scene_of(log_radiance: list[list[float]]) -> GridScene:
-    """A grey scene with these log radiances."""
-    picture = torch.tensor(log_radiance)[..., None].expand(-1, -1, 3)
-    scene = GridScene(*picture.shape[:2])
-    scene.pyramid.start_from(picture)
-    return scene
+def estimate(height: int, width: int) -> WarmStart:
+    """Light that differs from place to place, which photographs tell half as strongly as they could."""
+    knots = np.linspace(-6, 4, 60, dtype=np.float32)
+    return WarmStart(
+        log_radiance=np.random.default_rng(0).normal(size=(height, width, 3)).astype(np.float32),
+        log_exposure_knots=knots,
+        response_values=np.stack([1 / (1 + np.exp(-knots))] * 3, -1),
+        exposure_stops=np.zeros(1, np.float32),
+        sharpest_focus=np.zeros((height, width), np.float32),
+        squared_slope=np.full((height, width), 0.25, np.float32),
+        blur_per_setting_px=1.5,
+    )
 
 
-def test_radiance_at_a_pixel_is_the_pixel_s():
-    scene = scene_of([[0.0, 1.0], [-2.0, 3.0]])
-    centre = torch.tensor([[0.75, 0.25]])
-    assert scene.radiance(centre, NOW).tolist() == [pytest.approx([math.e] * 3)]
-    torch.testing.assert_close(scene.log_radiance(centre, NOW), torch.ones(1, 3))
+def scene_of(height: int, width: int, **config: float) -> GridScene:
+    return GridScene(GridSceneConfig(**config), capture_of(height, width))
 
 
-def test_between_pixels_light_is_mixed_and_not_its_logarithm():
-    scene = scene_of([[math.log(1.0), math.log(100.0)]])
-    between = torch.tensor([[0.5, 0.5]])
-    torch.testing.assert_close(scene.radiance(between, NOW), torch.full((1, 3), 50.5))
-    torch.testing.assert_close(scene.log_radiance(between, NOW), torch.full((1, 3), math.log(50.5)))
+def started(scene: GridScene, height: int, width: int) -> str | None:
+    capture = capture_of(height, width)
+    return scene.start(Start(capture, capture.__getitem__, estimate(height, width)))
 
 
-def test_colours_do_not_mix():
-    scene = GridScene(1, 1)
-    scene.pyramid.start_from(torch.tensor([[[0.0, 1.0, 2.0]]]))
-    torch.testing.assert_close(scene.log_radiance(torch.tensor([[0.5, 0.5]]), NOW), torch.tensor([[0.0, 1.0, 2.0]]))
+def losses_of(scene: GridScene) -> dict[str, float]:
+    return {name: loss.item() for name, loss in scene.losses(RAYS).items()}
 
 
-def test_is_the_same_at_all_times():
-    scene = scene_of([[0.0, 1.0]])
-    uv = torch.rand(4, 5, 2)
-    first, last = (scene.radiance(uv, torch.full((4, 5, 1), time)) for time in (0.0, 1.0))
-    assert first.shape == (4, 5, 3) and torch.equal(first, last)
+def test_starts_as_estimated_and_has_nothing_to_say():
+    scene = scene_of(60, 90)
+    assert started(scene, 60, 90) is None
+    uv = torch.tensor([[10.5 / 90, 7.5 / 60]])
+    expected = torch.from_numpy(estimate(60, 90).log_radiance[7, 10])
+    torch.testing.assert_close(scene.field.log_radiance(uv, NOW)[0], expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("extreme", [-1e4, 1e4])
-def test_runaway_values_stay_finite_light(extreme):
-    scene = scene_of([[extreme, 0.0]])
-    uv = torch.tensor([[0.25, 0.5], [0.4, 0.5]])
-    radiance, log_radiance = scene.radiance(uv, NOW), scene.log_radiance(uv, NOW)
-    (radiance.sum() + log_radiance.sum()).backward()
-    assert radiance.isfinite().all() and (radiance > 0).all() and log_radiance.isfinite().all()
-    assert all(grid.grad.isfinite().all() for grid in scene.pyramid.grids)
+def test_without_an_estimate_it_starts_as_it_is():
+    scene, capture = scene_of(*SIZE), capture_of(*SIZE)
+    assert scene.start(Start(capture, capture.__getitem__)) is None
+    assert scene.field.picture().unique().tolist() == [1.0] and losses_of(scene)["start"] == 0
 
 
-def test_learns_a_picture():
-    scene = GridScene(6, 8)
-    target = torch.rand(6, 8, 3)
-    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
-    uv = torch.stack([(columns + 0.5) / 8, (rows + 0.5) / 6], -1)
-    optimizer = torch.optim.Adam(scene.parameters(), lr=0.05)
-    for _ in range(150):
-        optimizer.zero_grad()
-        error = (scene.log_radiance(uv, NOW) - target).square().mean()
-        error.backward()
-        optimizer.step()
-    assert error.sqrt() < 0.01
-
-
-def test_what_is_learned_of_a_large_picture_brightens_its_detail():
-    """Two stops more light on the right half, on top of pixels of 1 and 100; between those *light* is mixed."""
-    scene = GridScene(1, 4, most_learned_cells=2)
-    scene.pyramid.start_from(torch.tensor([[0.0, math.log(100.0)] * 2])[..., None].expand(-1, -1, 3))
+def test_departure_from_the_start_by_hand():
+    scene = scene_of(*SIZE, start_mult=2.0, variation_mult=0.0)
+    scene.field.start_from(torch.zeros(*SIZE, 3), torch.full(SIZE, 0.5))
+    assert losses_of(scene) == {"start": 0.0}
     with torch.no_grad():
-        scene.pyramid.grids[0][..., 1] = math.log(4.0)
-    last_two = torch.tensor([[0.875, 0.5], [0.75, 0.5]])
-    expected = torch.tensor([400.0, 50.5 * 4])[:, None].expand(2, 3)
-    torch.testing.assert_close(scene.radiance(last_two, NOW.expand(2, 1)), expected)
-    torch.testing.assert_close(scene.picture()[0, 3], expected[0])
+        scene.field.pyramid.grids[0][:, 1] += 0.3
+    assert losses_of(scene) == {"start": pytest.approx(2 * 4 * 0.5 * 0.3**2 / 3)}
 
 
-def test_a_step_does_not_touch_the_detail(monkeypatch):
-    """Its light is computed once, however often what is learned changes."""
-    shapes = []
-    bounded_exp = grid_scene.bounded_exp
-    monkeypatch.setattr(grid_scene, "bounded_exp", lambda x: (shapes.append(tuple(x.shape)), bounded_exp(x))[1])
-    scene = GridScene(8, 12, most_learned_cells=24)
-    for _ in range(3):
-        scene.radiance(torch.rand(5, 2), NOW.expand(5, 1)).sum().backward()
-        with torch.no_grad():
-            scene.pyramid.grids[0].add_(1.0)
-    assert shapes.count((1, 3, 8, 12)) == 1 and shapes.count((5, 3)) == 3
-
-
-@pytest.mark.parametrize("extreme", [-13.0, 10.5])
-def test_with_what_is_learned_light_stays_as_bounded_as_without(extreme):
-    scene = GridScene(1, 2, most_learned_cells=1)
-    scene.pyramid.start_from(torch.full((1, 2, 3), extreme))
+def test_it_is_held_as_firmly_as_photographs_tell_it():
+    scene = scene_of(60, 90, start_mult=1.0, variation_mult=0.0)
+    started(scene, 60, 90)
     with torch.no_grad():
-        scene.pyramid.grids[0].fill_(extreme)
-    radiance = scene.radiance(torch.tensor([[0.25, 0.5]]), NOW)
-    torch.testing.assert_close(radiance[0], scene.picture()[0, 0])
-    assert grid_scene.MIN_LOG_RADIANCE - 1e-3 <= radiance[0, 0].log() <= grid_scene.MAX_LOG_RADIANCE + 1e-3
+        scene.field.pyramid.grids[0] += 0.2
+    assert losses_of(scene)["start"] == pytest.approx(4 * 0.25 * 0.2**2, rel=1e-4)
 
 
-def test_the_picture_is_the_radiance_of_all_cells():
-    scene = GridScene(4, 6)
-    log_radiance = torch.linspace(-2, 2, 72).reshape(4, 6, 3)
-    scene.pyramid.start_from(log_radiance)
-    picture = scene.picture()
-    torch.testing.assert_close(picture, log_radiance.exp())
-    picture.zero_()  # it is the caller's own
-    torch.testing.assert_close(scene.picture(), log_radiance.exp())
+def test_variation_by_hand():
+    scene = scene_of(2, 2, start_mult=0.0, variation_mult=0.5)
+    scene.field.pyramid.start_from(torch.tensor([[0.0, 1.0], [3.0, 6.0]])[..., None].expand(2, 2, 3))
+    variation = (3 + 5) / 2 + (1 + 3) / 2
+    assert losses_of(scene) == {"scene_variation": pytest.approx(variation / 2)}
+
+
+def test_a_loss_without_weight_is_not_computed():
+    assert losses_of(scene_of(*SIZE, start_mult=0.0, variation_mult=0.0)) == {}
+
+
+def test_a_large_picture_starts_with_all_its_detail_learns_on_coarser_grids_and_says_so():
+    whole, coarse = scene_of(60, 90), scene_of(60, 90, most_learned_cells=2100)
+    started(whole, 60, 90)
+    said = started(coarse, 60, 90)
+    torch.testing.assert_close(coarse.field.picture(), whole.field.picture())
+    learned = [p for p in coarse.parameter_groups()["scene"] if p.requires_grad]
+    assert max(p.numel() for p in learned) == 3 * 45 * 30
+    assert "finer than 45x30 cells stays as it is" in said
+    assert f"most-learned-cells {60 * 90} " in said and f"rays-per-batch {60 * 90 // 16} " in said
+
+
+def test_at_least_one_cell_is_learned():
+    assert scene_of(60, 90, most_learned_cells=1).field.pyramid.detail is not None
+    for too_few in (0, -5):
+        with pytest.raises(NeucamError, match=f"scene.most-learned-cells {too_few}: expected at least 1"):
+            scene_of(60, 90, most_learned_cells=too_few)
+
+
+def test_estimate_takes_known_exposures_as_they_are(desk):
+    started = GridScene(GridSceneConfig(), desk).estimate(Start(desk, desk.__getitem__), None)
+    np.testing.assert_allclose(started.estimate.exposure_stops, [-3.0, 0.0, 3.0] * 3)
+    assert started.estimate.log_radiance.shape == (60, 90, 3)
+    assert started.estimate.blur_per_setting_px > 0
+    assert started.light_of(0) is started.light_of(8) is started.estimate.log_radiance
+
+
+def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
+    (tiny_capture / "exposure.txt").unlink()
+    capture = load_capture(tiny_capture)
+    started = GridScene(GridSceneConfig(), capture).estimate(Start(capture, capture.__getitem__), None)
+    np.testing.assert_allclose(started.estimate.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
+
+
+def test_estimate_looks_at_the_training_frames_alone(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
+    seen = []
+    start = Start(capture, lambda index: (seen.append(index), capture[index])[1])
+    GridScene(GridSceneConfig(), capture).estimate(start, None)
+    assert {capture.frames[index].name for index in seen} == {"F2E0", "F0E1"}

@@ -1,142 +1,181 @@
-"""A moving scene shows the shared picture where it moved to, and each frame's own picture where it covers that."""
+"""Our scene that moves: started from light lent along optical flow, and what training holds it to."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 
+import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.scene.canvas_scene import CanvasScene, margin_px
-from neucam_nerfstudio.scene.frame_motion import FrameMotion
-from neucam_nerfstudio.scene.frame_opacity import FrameOpacity
-from neucam_nerfstudio.scene.frame_pictures import FramePictures
 
-from neucam_nerfstudio.scene.moving_scene import MovingScene
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
+from neucam_nerfstudio.camera.response.response import SrgbResponseConfig
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.parts import Start, TrainingRays
+from neucam_nerfstudio.scene.moving_scene import MovingGridScene, MovingGridSceneConfig
+from neucam_nerfstudio.scene.scene import PlanePlaces
 
-TIMES = torch.tensor([0.0, 0.5, 1.0])
-HEIGHT, WIDTH = 8, 16
+from ..learned import learn, moving_capture_of
 
-
-def at(u: float, v: float, time: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.tensor([[u, v]]), torch.tensor([[time]])
-
-
-def even_offsets(*right_px: float) -> torch.Tensor:
-    """Each frame moved to the right by so many pixels."""
-    offsets = torch.zeros(len(right_px), HEIGHT, WIDTH, 2)
-    offsets[..., 0] = torch.tensor(right_px)[:, None, None]
-    return offsets
-
-
-@pytest.fixture()
-def motion() -> FrameMotion:
-    motion = FrameMotion(TIMES, HEIGHT, WIDTH)
-    motion.start_from(even_offsets(0.0, 2.0, 8.0))
-    return motion
+UV = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
+NOTHING = {
+    "start_mult": 0.0,
+    "opacity_mult": 0.0,
+    "blurred_opacity_mult": 0.0,
+    "motion_variation_mult": 0.0,
+}
 
 
-@pytest.mark.parametrize(
-    ("time", "right_px"), [(0.0, 0.0), (0.5, 2.0), (0.75, 5.0), (1.0, 8.0), (1.3, 8.0), (-0.4, 0.0)]
-)
-def test_motion_at_between_and_beyond_frames(motion, time, right_px):
-    uv, times = at(0.25, 0.5, time)
-    torch.testing.assert_close(motion(uv, times) - uv, torch.tensor([[right_px / WIDTH, 0.0]]))
+def estimate(frames: int = 3) -> MovingStart:
+    """Frame i is a picture of log radiance i; what it shows lies 4 i px to the right in frame 1, which explains it."""
+    offset_px = np.zeros((frames, 60, 90, 2), np.float32)
+    offset_px[..., 0] = 4 * np.arange(frames)[:, None, None]
+    levels = np.arange(frames, dtype=np.float32)[:, None, None, None]
+    knots = np.linspace(-8, 4, 256).astype(np.float32)
+    return MovingStart(
+        log_exposure_knots=knots,
+        response_values=np.repeat((1 / (1 + np.exp(-knots)))[:, None], 3, 1),
+        exposure_stops=np.array([-2.0, 0.5, 2.5], np.float32)[:frames],
+        anchor=1,
+        canvas=np.ones((74, 112, 3), np.float32),
+        squared_slope=np.full((74, 112), 0.25, np.float32),
+        moments=np.broadcast_to(levels, (frames, 60, 90, 3)).copy(),
+        offset_px=offset_px,
+        agreement=np.full((frames, 60, 90), 0.75, np.float32),
+    )
 
 
-def test_fastest_step(motion):
-    assert motion.largest_step_px().item() == pytest.approx(6.0)
-    assert motion.frame_interval == pytest.approx(0.5)
+@pytest.fixture
+def moving(desk_with_frames):
+    return desk_with_frames(3)
 
 
-def test_uneven_frames_have_the_shortest_interval_and_the_farthest_step_within_it():
-    motion = FrameMotion(torch.tensor([0.0, 0.2, 1.0]), HEIGHT, WIDTH)
-    motion.start_from(even_offsets(0.0, 1.0, 9.0))
-    assert motion.frame_interval == pytest.approx(0.2)
-    assert motion.largest_step_px().item() == pytest.approx(2.0), "8 px in four times 0.2"
+def started(capture, **parts: object) -> tuple[LearnedCapture, str]:
+    """All parts, started from the estimate above, and what they said."""
+    learned = learn(capture, MovingGridSceneConfig(), **{"blur": BlurConfig(), **parts})
+    share = None if learned.camera.blur is None else 1.0
+    start = Start(capture, capture.__getitem__, estimate(), shutter_open_share=share)
+    return learned, " ".join(said for part in learned.parts() if (said := part.start(start)) is not None)
 
 
-def test_opacity_starts_where_told_but_never_decided():
-    opacity = FrameOpacity(TIMES, HEIGHT, WIDTH)
-    start = torch.zeros(3, HEIGHT, WIDTH)
-    start[1] = 1.0
-    opacity.start_from(start)
-    assert opacity(*at(0.5, 0.5, 0.0)).item() == pytest.approx(0.02, abs=1e-4)
-    assert opacity(*at(0.5, 0.5, 0.5)).item() == pytest.approx(0.98, abs=1e-4)
-    assert opacity(*at(0.5, 0.5, 0.25)).item() == pytest.approx(0.5, abs=1e-4)
+def test_holds_pictures_motion_and_agreement(moving):
+    learned, _ = started(moving)
+    field = learned.scene.field
+    for index, time in enumerate(moving.times):
+        times = torch.full((2, 1), time)
+        layers = field.layers(UV, times)
+        torch.testing.assert_close(layers.background, torch.ones(2, 3))
+        torch.testing.assert_close(layers.foreground, torch.full((2, 3), float(index)), atol=1e-5, rtol=0)
+        torch.testing.assert_close(layers.opacity, torch.full((2, 1), 0.25), atol=1e-4, rtol=0)
+        offset = (field.motion(UV, times) - UV) * torch.tensor([90.0, 60.0])
+        torch.testing.assert_close(offset, torch.tensor([[4.0 * index, 0.0]] * 2), atol=1e-3, rtol=0)
+    grey = learned.camera.response(torch.zeros(1, 3))
+    torch.testing.assert_close(grey, torch.full((1, 3), 0.5), atol=0.01, rtol=0)
 
 
-def test_pictures_of_frames_and_between():
-    pictures = FramePictures(TIMES, HEIGHT, WIDTH)
-    pictures.start_from(torch.arange(3.0)[:, None, None, None].expand(3, HEIGHT, WIDTH, 3))
-    assert pictures.log_radiance(*at(0.3, 0.3, 0.5)).tolist() == [pytest.approx([1.0] * 3)]
-    assert pictures.log_radiance(*at(0.3, 0.3, 0.75)).tolist() == [pytest.approx([1.5] * 3)]
-    assert not list(pictures.parameters())
-    assert "pictures" in pictures.state_dict()
+def test_blurred_frames_start_at_their_moments_and_in_the_shared_picture(moving):
+    """Means of 0, 4 and 8 px while the shutter is open; before the first and after the last frame nothing moves.
+
+    So x0 = (8 * 0 - (x1 - x0)) / 8, x1 = 4 and x2 likewise.
+    """
+    learned, _ = started(moving, blur=MotionBlurConfig(), response=SrgbResponseConfig())
+    field = learned.scene.field
+    offsets = [(field.motion(UV, torch.full((2, 1), t)) - UV)[0, 0].item() * 90 for t in moving.times]
+    assert offsets[1] == pytest.approx(4.0, abs=1e-3)
+    assert offsets[0] == pytest.approx(-4 / 7, abs=1e-3) and offsets[2] == pytest.approx(8 + 4 / 7, abs=1e-3)
+    assert field.opacity(UV, torch.zeros(2, 1)).max() < 0.03
 
 
-@pytest.fixture()
-def scene() -> MovingScene:
-    """The shared picture gets brighter to the right by e every 4 px; frames show radiance 100; nothing covers."""
-    scene = MovingScene(TIMES, HEIGHT, WIDTH)
-    down, right = margin_px(HEIGHT, WIDTH)
-    across = (torch.arange(-right, WIDTH + right) / 4.0)[None, :, None].expand(HEIGHT + 2 * down, -1, 3)
-    scene.canonical.pyramid.start_from(across)
-    scene.motion.start_from(even_offsets(0.0, 4.0, 0.0))
-    scene.foreground.start_from(torch.full((3, HEIGHT, WIDTH, 3), math.log(100.0)))
-    scene.opacity.start_from(torch.full((3, HEIGHT, WIDTH), 0.5))
-    return scene
+def test_exposures_start_as_estimated_only_where_unknown(moving):
+    given, _ = started(moving)
+    assert given.camera.exposures.stops.tolist() == pytest.approx([moving.exposure_stops(i) for i in range(3)])
+    unknown = dataclasses.replace(
+        moving, exposures=dataclasses.replace(moving.exposures, stops=(0.0,) * 3, source="unknown", mode="learn")
+    )
+    learned, said = started(unknown)
+    stops = learned.camera.exposures.stops.detach()
+    assert (stops - stops[1]).tolist() == pytest.approx([-2.5, 0.0, 2.0], abs=1e-5)
+    assert "Exposures in stops: F0E0 -2.00, F0E1 +0.50" in said
 
 
-def test_layers_mix_light(scene):
-    uv, times = at(4.5 / WIDTH, 0.5, 0.5)
-    layers = scene.layers(uv, times)
-    torch.testing.assert_close(layers.background, torch.full((1, 3), 2.0))
-    torch.testing.assert_close(layers.foreground, torch.full((1, 3), math.log(100.0)))
-    expected = torch.full((1, 3), (math.exp(2.0) + 100) / 2)
-    torch.testing.assert_close(scene.radiance(uv, times), expected)
-    torch.testing.assert_close(scene.log_radiance(uv, times), expected.log())
+def test_says_what_is_shared(moving):
+    assert started(moving)[1] == "The shared picture is F0E1, which explains 75% of what all frames show."
 
 
-def test_motion_since_another_time(scene):
-    uv, times = at(0.25, 0.5, 0.5)
-    moved = scene.motion_uv(uv, times, torch.zeros_like(times))
-    torch.testing.assert_close(moved, torch.tensor([[-4.0 / WIDTH, 0.0]]))
+def test_what_is_not_learned_of_a_large_picture_is_said(moving):
+    scene = MovingGridScene(MovingGridSceneConfig(most_learned_cells=2100), moving)
+    said = scene.start(Start(moving, moving.__getitem__, estimate()))
+    assert "finer than 56x37 cells" in said  # half of the canvas, which is 112 x 74
+    assert f"most-learned-cells {112 * 74} " in said and f"rays-per-batch {112 * 74 // 16} " in said
 
 
-def test_picture_motion_and_opacity_learn_apart(scene):
+def test_shared_picture_is_the_reference_unless_frames_are_blurred(moving):
+    scene = MovingGridScene(MovingGridSceneConfig(), moving)
+    bracket = scene.estimate(Start(moving, moving.__getitem__), None)
+    assert bracket.estimate.anchor == moving.reference_index
+    assert bracket.estimate.exposure_stops.tolist() == [moving.exposure_stops(i) for i in range(3)]
+    np.testing.assert_array_equal(bracket.light_of(2), bracket.estimate.moments[2])
+
+
+def scene_of(**config: float) -> MovingGridScene:
+    """Three moments of 60 x 90 pixels; no losses but those that are told."""
+    return MovingGridScene(MovingGridSceneConfig(**{**NOTHING, **config}), moving_capture_of(60, 90, (0.0, 0.5, 1.0)))
+
+
+def losses_of(scene: MovingGridScene, blur_radius_px: torch.Tensor | None = None) -> dict[str, float]:
+    places = PlanePlaces(UV, torch.zeros(2, 1))
+    radius = None if blur_radius_px is None else lambda: blur_radius_px
+    rays = TrainingRays(places, torch.zeros(2, dtype=torch.long), step=0, blur_radius_px=radius)
+    return {name: loss.item() for name, loss in scene.losses(rays).items()}
+
+
+def test_without_weights_there_are_no_losses():
+    assert losses_of(scene_of(), torch.ones(2, 1)) == {}
+
+
+def test_what_frames_share_is_held_to_its_start():
+    scene = scene_of(start_mult=1.0)
+    canvas = scene.field.canonical.picture()
+    scene.field.canonical.start_from(torch.zeros_like(canvas), torch.ones(canvas.shape[:2]))
+    with torch.no_grad():
+        scene.field.canonical.pyramid.grids[0] += 0.1
+    assert losses_of(scene) == {"start": pytest.approx(4 * 0.1**2)}
+
+
+def test_opacity_costs_more_where_a_frame_is_blurred():
+    scene = scene_of(opacity_mult=1.0, blurred_opacity_mult=0.5)
+    scene.field.opacity.start_from(torch.full((3, 60, 90), 0.25))
+    losses = losses_of(scene, torch.tensor([[2.0], [4.0]]))
+    assert set(losses) == {"opacity", "blurred_opacity"}
+    assert losses["opacity"] == pytest.approx(0.25, abs=1e-4)
+    assert losses["blurred_opacity"] == pytest.approx(0.5 * 0.25 * (4 + 16) / 2, abs=1e-3)
+    assert set(losses_of(scene)) == {"opacity"}
+
+
+def test_motion_is_smooth():
+    """Half of the cells of one of three frames, and of the moments beside them, moved by 3 px to the right."""
+    scene = scene_of(motion_variation_mult=2.0)
+    offset_px = torch.zeros(3, 60, 90, 2)
+    offset_px[1, :, 48:, 0] = 3.0
+    scene.field.motion.start_from(offset_px)
+    cells_across, moments, directions = 23, 5, 2
+    expected = 2.0 * 3.0 / ((cells_across - 1) * moments * directions)
+    assert losses_of(scene) == {"motion_variation": pytest.approx(expected, rel=0.05)}
+
+
+def test_picture_motion_and_opacity_learn_apart():
+    scene = scene_of()
+    offset_px = torch.zeros(3, 60, 90, 2)
+    offset_px[1, ..., 0] = 3.0
+    scene.field.motion.start_from(offset_px)
+    scene.field.foreground.start_from(torch.full((3, 60, 90, 3), 2.0))
+    down, right = 60 // 8, 90 // 8
+    slope = (torch.arange(90 + 2 * right) / 50)[None, :, None].expand(60 + 2 * down, -1, 3)
+    scene.field.canonical.pyramid.start_from(slope)
     groups = scene.parameter_groups()
     assert list(groups) == ["scene", "motion", "opacity"]
-    scene.radiance(*at(0.3, 0.4, 0.5)).sum().backward()
+    scene.radiance(PlanePlaces(UV, torch.full((2, 1), 0.5))).sum().backward()
     assert all(any(p.grad is not None and p.grad.any() for p in group) for group in groups.values())
     assert sum(map(len, groups.values())) == len(list(scene.parameters()))
-
-
-def test_the_shared_picture_goes_on_beyond_a_frame(scene):
-    """2 px of margin, seen by a frame that has moved 4 px to the right."""
-    uv, times = at((WIDTH - 3.5) / WIDTH, 0.5, 0.5)
-    layers = scene.layers(uv, times)
-    torch.testing.assert_close(layers.background, torch.full((1, 3), WIDTH / 4.0))
-    assert layers.opacity.item() == pytest.approx(0.5, abs=1e-4)
-
-
-def test_beyond_the_shared_picture_frames_cover_nothing(scene):
-    uv, times = at((WIDTH - 1.5) / WIDTH, 0.5, 0.5)
-    assert scene.layers(uv, times).opacity.item() == 1.0
-    torch.testing.assert_close(scene.radiance(uv, times), torch.full((1, 3), 100.0))
-
-
-def test_canvas_shows_the_frame_s_places_at_the_frame_s_coordinates():
-    canvas = CanvasScene(16, 32)
-    down, right = margin_px(16, 32)
-    assert (down, right) == (2, 4)
-    picture = torch.zeros(20, 40, 3)
-    picture[down + 5, right + 7] = 1.0
-    canvas.pyramid.start_from(picture)
-    uv = torch.tensor([[7.5 / 32, 5.5 / 16]])
-    torch.testing.assert_close(canvas.log_radiance(uv, torch.zeros(1, 1)), torch.ones(1, 3))
-    assert canvas.covers(torch.tensor([[-0.12, 0.5], [-0.13, 0.5], [1.12, 1.12], [0.5, 1.13]])).flatten().tolist() == [
-        1.0,
-        0.0,
-        1.0,
-        0.0,
-    ]

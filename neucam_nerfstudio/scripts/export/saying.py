@@ -14,7 +14,7 @@ from neucam_nerfstudio.scripts.run_command import CONSOLE
 
 @contextmanager
 def progress(description: str, num_steps: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time that is left; it goes when the work is done.
+    """A bar with the time that is left; it goes when the work is done, and is not shown but on a terminal.
 
     Args:
         description: What is being done.
@@ -29,7 +29,7 @@ def progress(description: str, num_steps: int) -> Iterator[Callable[[], None]]:
 def share_of_work(description: str) -> Iterator[Callable[[float], None]]:
     """The same bar; the function that this yields is called with the share that is done, from 0 to 1."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True)
-    with Progress(*columns, console=CONSOLE, transient=True) as bar:
+    with Progress(*columns, console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as bar:
         task = bar.add_task(description, total=1.0)
         yield lambda share: bar.update(task, completed=share)
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from nerfstudio.cameras.cameras import Cameras
-from neucam_nerfstudio.rendering.image_plane import CAMERA_DISTANCE, ImagePlane, picture_lattice, pixel_lattice
+
+from neucam_nerfstudio.scene.image_plane import CAMERA_DISTANCE, ImagePlane, picture_lattice, pixel_lattice
 
 SIZES = st.tuples(st.integers(1, 60), st.integers(1, 60))
 

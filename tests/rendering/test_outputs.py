@@ -6,7 +6,11 @@ import math
 
 import pytest
 import torch
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
 from neucam_nerfstudio.camera.response.camera_response import CameraResponse
 from neucam_nerfstudio.models.outputs import (
     Display,
@@ -15,16 +19,12 @@ from neucam_nerfstudio.models.outputs import (
     picture_anchors,
     render_outputs,
 )
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
+from neucam_nerfstudio.scene.grid_scene import GridScene
 from neucam_nerfstudio.scene.layered_scene import LayeredScene, Opacity
 from neucam_nerfstudio.scene.scene_field import SceneField
-
-from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import CameraSettings, ImplicitCamera
-from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
-from neucam_nerfstudio.scene.grid_scene import GridScene
 
 HEIGHT, WIDTH = 12, 16
 PICTURES = ("all_in_focus_hdr", "rgb", "all_in_focus", "defocus")

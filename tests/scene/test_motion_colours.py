@@ -6,10 +6,11 @@ import colorsys
 
 import pytest
 import torch
-from neucam_nerfstudio.models.motion_picture import largest_motion, motion_colours, plane_motion
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
-from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+from neucam_nerfstudio.scene.grid_field import GridField
+from neucam_nerfstudio.scene.image_plane import ImagePlane
+from neucam_nerfstudio.scene.motion_colours import largest_motion, motion_colours, plane_motion
+from neucam_nerfstudio.scene.plane_field import Deformation, DeformedField
 
 ONE = torch.tensor(1.0)
 
@@ -61,7 +62,7 @@ def test_motion_counts_in_the_picture_s_longer_side():
 
 @pytest.mark.parametrize(("reference_time", "farthest"), [(0.5, 0.2), (0.0, 0.2), (0.75, 0.15)])
 def test_largest_motion_of_all_frames_since_the_reference_frame(reference_time, farthest):
-    scene = DeformedScene(SirenAtlas(60, 60, layer_width=4), Swing())
+    field = DeformedField(GridField(60, 60), Swing())
     times = [i / 10 for i in range(11)]
-    found = largest_motion(scene, ImagePlane(60, 60), times, reference_time)
+    found = largest_motion(field, ImagePlane(60, 60), times, reference_time)
     assert found.item() == pytest.approx(farthest, abs=1e-5) and not found.requires_grad

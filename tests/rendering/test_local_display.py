@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from neucam_nerfstudio.models.local_display import LocalDisplay
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
 
 from neucam_nerfstudio.scene.grid_scene import GridScene

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from neucam_nerfstudio.scene.siren_atlas import SirenAtlas
+
+from neucam_nerfstudio.published.siren_atlas import SirenAtlas
 
 
 def test_published_sizes():

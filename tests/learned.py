@@ -1,0 +1,114 @@
+"""Captures without files, and what is learned of them, for tests of any folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
+from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
+from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
+from neucam_nerfstudio.camera.response.response import ResponseConfig
+from neucam_nerfstudio.capture.manifest import Capture, Frame
+from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
+from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
+from neucam_nerfstudio.scene.scene import SceneConfig
+
+
+def capture_of(
+    height: int,
+    width: int,
+    stops: tuple[float, ...] = (0.0,),
+    positions: tuple[float, ...] = (0.0,),
+    mode: str = "fix",
+    reference_index: int = 0,
+    number_type: type = np.uint8,
+    **changed: object,
+) -> Capture:
+    """A still scene at every exposure of every focus setting; all pixels are black.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        stops: Of each exposure setting.
+        positions: Of each focus setting.
+        mode: What training does to exposures and focus.
+        reference_index: Frame that holds the scale of the exposures.
+        number_type: Of the pixels.
+        changed: Other fields of the capture.
+    """
+    settings = [(focus, exposure) for focus in range(len(positions)) for exposure in range(len(stops))]
+    pixels = np.zeros((len(settings), height, width, 3), number_type)
+    indices = tuple(range(len(settings)))
+    capture = Capture(
+        data=Path("made"),
+        folder=Path("made"),
+        frames=tuple(Frame(Path(f"F{focus}E{exposure}.png"), focus, exposure) for focus, exposure in settings),
+        train_indices=indices,
+        eval_indices=indices,
+        exposures=ExposureSettings(stops, "exposure.txt", mode),
+        focuses=FocusSettings(positions, "names", "learn" if mode == "fix" else mode),
+        height=height,
+        width=width,
+        downscale_factor=1,
+        reference_index=reference_index,
+        moves=False,
+        times=(0.0,) * len(settings),
+        frame_rate=None,
+        radiance_truth=(None,) * len(settings),
+        sharp_truth=(None,) * len(settings),
+        linear_light=False,
+        side_maps=SideMaps((), (), (), 1),
+        notes=(),
+        train_pixels=pixels,
+        eval_pixels=pixels,
+    )
+    return replace(capture, **changed)
+
+
+def moving_capture_of(height: int, width: int, times: tuple[float, ...]) -> Capture:
+    """Moments of a scene that moves, an exposure a frame, with the middle one as reference; all pixels are black."""
+    return capture_of(
+        height,
+        width,
+        stops=tuple(float(index) for index in range(len(times))),
+        reference_index=(len(times) - 1) // 2,
+        moves=True,
+        times=times,
+    )
+
+
+def with_maps(capture: Capture, **maps: object) -> Capture:
+    """The capture with these `mask`, `depth` and `flow`, and without those that are not told."""
+    side_maps = replace(capture.side_maps)
+    side_maps.__dict__.update({"mask": None, "depth": None, "flow": None, **maps})
+    return replace(capture, side_maps=side_maps)
+
+
+def learn(
+    capture: Capture,
+    scene: SceneConfig | None = None,
+    blur: BlurConfig | None = None,
+    exposures: ExposureConfig | None = None,
+    response: ResponseConfig | None = None,
+) -> LearnedCapture:
+    """An untrained capture, the same whenever it is built; our parts unless others are told."""
+    torch.manual_seed(0)
+    return LearnedCapture(
+        capture,
+        scene or GridSceneConfig(),
+        blur or LensBlurConfig(),
+        exposures or SettingExposuresConfig(),
+        response or MonotoneCurveConfig(),
+    )
+
+
+def start(learned: LearnedCapture) -> str:
+    """Starts it from its capture's photographs; tells what was said."""
+    return " ".join(learned.start(learned.capture.__getitem__))
