@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.grids.grid_sampling import sample_grid
@@ -39,7 +41,27 @@ def sum_levels(grids: Iterable[Float[Tensor, "images channels _ _"]]) -> Float[T
 
 def total_variation(images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
     """Mean absolute difference of neighbouring cells, down plus across."""
-    return images.diff(dim=-2).abs().mean() + images.diff(dim=-1).abs().mean()
+    return _TotalVariation.apply(images)
+
+
+class _TotalVariation(torch.autograd.Function):
+    """The same, with a gradient that costs a third of what autograd would make of it: a picture's size counts here."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
+        down, across = images.diff(dim=-2), images.diff(dim=-1)
+        ctx.save_for_backward(down.sign(), across.sign())
+        return down.abs_().mean() + across.abs_().mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Float[Tensor, ""]) -> Float[Tensor, "images channels height width"]:  # pyright: ignore
+        down, across = (signs * (slope / signs.numel()) for signs in ctx.saved_tensors)
+        gradient = F.pad(down, (0, 0, 1, 0))
+        gradient[..., :-1, :] -= down
+        gradient[..., 1:] += across
+        gradient[..., :-1] -= across
+        return gradient
 
 
 class PlanePyramid(nn.Module):
