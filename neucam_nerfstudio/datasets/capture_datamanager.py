@@ -19,6 +19,7 @@ from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import prepare_process
 
 
 @without_options(
@@ -54,6 +55,7 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     config: CaptureDataManagerConfig
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
+        prepare_process()
         if not isinstance(config.dataparser, NeucamDataParserConfig):
             raise NeucamError(
                 f"{type(config.dataparser).__name__}: this dataparser reads no captures of one view, which the methods"

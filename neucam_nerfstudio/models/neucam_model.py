@@ -89,7 +89,6 @@ class NeucamModel(Model):
         """The number of every step."""
         before_each = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
-            TrainingCallback(before_each, lambda step: self.start(), iters=(0,)),
             TrainingCallback(before_each, self._count, update_every_num_iters=1),
         ]
 

@@ -106,8 +106,6 @@ class ImportCommand:
         fit_to_checkpoint(model, checkpoint)
         # The checkpoint knows the exposures, and each frame shows what the released code computes for it.
         model.needs_bracket = model.at_reference = False
-        config.set_timestamp()
-        config.set_experiment_name()
         return config
 
 
@@ -178,6 +176,7 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
     Raises:
         OSError: It cannot be written.
     """
+    config.set_timestamp()
     run = config.get_base_dir()
     run.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".import-", dir=run.parent) as scratch:

@@ -37,7 +37,7 @@ class RunLengthDecayConfig(SchedulerConfig):
     warmup_steps: int = WARM_UP_STEPS
     """Steps over which the learning rate rises linearly at first."""
     num_steps: int = 600
-    """Steps of the run; ns-train sets it to --max-num-iterations."""
+    """Steps of the run; ns-train sets it to --max-num-iterations, of which 0 is the start alone."""
 
 
 class RunLengthDecay(Scheduler):
