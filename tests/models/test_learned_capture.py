@@ -15,7 +15,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
 from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.manifest import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Start
@@ -28,7 +28,7 @@ from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces, Rays
 
-from ..learned import learn, start
+from ..learned import learn, load_capture, start
 
 HEIGHT, WIDTH = 60, 90
 MOVING_PARTS = {"scene": MovingGridSceneConfig(), "blur": BlurConfig()}

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
@@ -16,6 +15,7 @@ from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.training.optimizers import FusedAdam
 
+from ..learned import load_capture
 from ..nerfstudio_models import (
     camera_of_frame,
     camera_without_settings,

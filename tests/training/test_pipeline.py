@@ -9,10 +9,11 @@ import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import nn
 
-from neucam_nerfstudio.capture.manifest import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline
 
+from ..learned import load_capture
 from ..nerfstudio_models import model_of
 
 AVERAGES = {"psnr": 30.0, "psnr_std": 1.0}
