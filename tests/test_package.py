@@ -44,8 +44,8 @@ def test_all_but_the_paper_s_own_parts_works_without_them():
 import importlib, pkgutil, sys
 sys.modules["neucam_nerfstudio.published"] = None  # as if it were not there
 import neucam_nerfstudio
-found = [m.name for m in pkgutil.walk_packages(neucam_nerfstudio.__path__, "neucam_nerfstudio.", onerror=lambda _: None)]
-others = [name for name in found if not name.startswith("neucam_nerfstudio.published")]
+found = pkgutil.walk_packages(neucam_nerfstudio.__path__, "neucam_nerfstudio.", onerror=lambda _: None)
+others = [module.name for module in found if not module.name.startswith("neucam_nerfstudio.published")]
 for name in others:
     importlib.import_module(name)
 print(len(others), *[m for m in sys.modules if m.startswith("neucam_nerfstudio.published") and sys.modules[m]])
