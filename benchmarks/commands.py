@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.imaging.photographs import natural_order
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 RUN = "run"
 """Stands where nerfstudio puts a time stamp in the path of a run."""

@@ -9,12 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.moving_rows import Scored
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flicker import hdr_flicker
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
 BLURRED_BELOW_DB = 30.0
 """A frame counts as blurred if its PSNR against the sharp photograph is lower."""
@@ -57,7 +59,7 @@ def capture_scores(
 
 def photographs(capture: Capture) -> Float[np.ndarray, "frames height width 3"]:
     """The capture's frames as display values in [0, 1]."""
-    return capture.train_pixels / np.iinfo(capture.train_pixels.dtype).max
+    return PixelStore(capture).stack(capture.train_indices) / np.iinfo(capture.number_type).max
 
 
 def hdr_video_scores(

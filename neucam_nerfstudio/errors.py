@@ -1,7 +1,5 @@
 """The one kind of error that a user can put right."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

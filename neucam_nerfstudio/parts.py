@@ -20,7 +20,7 @@ import tyro
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.errors import NeucamError
 

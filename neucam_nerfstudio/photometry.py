@@ -1,8 +1,8 @@
 """Constants of light and pixel values: each of them is written here, once."""
 
-from __future__ import annotations
-
 import math
+import sys
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -24,13 +24,21 @@ MIDDLE_GREY = 0.18
 """Display-linear value of a scene's key: reflectance of a photographer's grey card."""
 
 
-def encode_srgb(linear: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """sRGB values (IEC 61966-2-1) of display-linear light in [0, 1]."""
-    power = (1 + SRGB_OFFSET) * np.maximum(linear, SRGB_TOE_LINEAR) ** (1 / SRGB_POWER) - SRGB_OFFSET
-    return np.where(linear <= SRGB_TOE_LINEAR, SRGB_TOE_SLOPE * linear, power)
+def array_module(array: Any) -> Any:
+    """The module with the functions for an array: NumPy, or PyTorch for its tensors; formulas are written for both."""
+    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
 
 
-def decode_srgb(encoded: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def encode_srgb(linear: Float[Any, "*shape"]) -> Float[Any, "*shape"]:
+    """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
+    xp = array_module(linear)
+    linear = xp.clip(linear, 0, 1)
+    above_toe = xp.clip(linear, SRGB_TOE_LINEAR, None)  # a root's slope is infinite at 0
+    power = (1 + SRGB_OFFSET) * above_toe ** (1 / SRGB_POWER) - SRGB_OFFSET
+    return xp.where(linear <= SRGB_TOE_LINEAR, SRGB_TOE_SLOPE * linear, power)
+
+
+def decode_srgb(encoded: Float[Any, "*shape"]) -> Float[Any, "*shape"]:
     """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
     power = ((encoded + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
-    return np.where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)
+    return array_module(encoded).where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)

@@ -1,6 +1,7 @@
-"""What every `ns-*` command gets from this package: no warnings a user can't act on, plain errors, and an ffmpeg.
+"""What a process that runs one of our methods gets: no warnings a user can't act on, plain errors, and an ffmpeg.
 
-nerfstudio imports the package early in each of its commands, so this must stay quick, silent and free of heavy imports.
+Only `prepare_process` changes the process. nerfstudio imports the package early in each of its commands, whatever it is
+going to run: so importing changes nothing, and the trainer and the data manager prepare the process they are in.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from neucam_nerfstudio.errors import NeucamError
+
+ExceptHook = Callable[[type[BaseException], BaseException, "TracebackType | None"], object]
 
 WARNINGS_OF_DEPENDENCIES = (
     (FutureWarning, r"`torch\.jit\.script` is deprecated"),
@@ -30,25 +33,30 @@ WARNINGS_OF_DEPENDENCIES = (
 """Category and text of warnings about nerfstudio's own code; nothing in a capture or an option brings them about."""
 
 
-def prepare() -> None:
-    """Silences `WARNINGS_OF_DEPENDENCIES`, makes errors in captures plain and an `ffmpeg` command available."""
+def prepare_process() -> None:
+    """Silences `WARNINGS_OF_DEPENDENCIES`, makes `NeucamError`s plain and an `ffmpeg` command available.
+
+    Once is enough, and more do no harm. `ns-render` looks for `ffmpeg` after it has set up the data manager.
+    """
     for category, message in WARNINGS_OF_DEPENDENCIES:
         warnings.filterwarnings("ignore", message=message, category=category)
-    say_capture_errors_plainly()
+    if not isinstance(sys.excepthook, PlainErrors):
+        sys.excepthook = PlainErrors(sys.excepthook)
     provide_ffmpeg()
 
 
-def say_capture_errors_plainly() -> None:
-    """Lets a command that ends with a `NeucamError` print its message alone: where our code was is of no use then."""
-    otherwise = sys.excepthook
+class PlainErrors:
+    """An exception hook that says only the message of an error that a user can put right: no traceback helps there."""
 
-    def say(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def __init__(self, otherwise: ExceptHook) -> None:
+        self.otherwise = otherwise
+
+    def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        """Says a `NeucamError` in one line; leaves every other error to the hook that was there before."""
         if isinstance(error, NeucamError):
             print(f"Error: {error}", file=sys.stderr)
         else:
-            otherwise(kind, error, traceback)
-
-    sys.excepthook = say
+            self.otherwise(kind, error, traceback)
 
 
 def provide_ffmpeg() -> None:

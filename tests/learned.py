@@ -13,7 +13,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
-from neucam_nerfstudio.capture.capture import Capture, Frame
+from neucam_nerfstudio.capture.manifest import Capture, Frame
 from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.models.learned_capture import LearnedCapture

@@ -10,7 +10,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, frame_cameras
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups

@@ -59,7 +59,7 @@ def test_import_of_the_package_is_quick():
         "import time; start = time.perf_counter(); import neucam_nerfstudio; print((time.perf_counter() - start) * 1e3)"
     )
     fastest_ms = min(float(run_python(timing).stdout) for _ in range(5))
-    assert fastest_ms < 50
+    assert fastest_ms < 100
 
 
 def test_dataparser_is_loaded_without_what_loads_dataparsers():

@@ -1,4 +1,4 @@
-"""An ffmpeg for `ns-render` where the system has none, and quiet about what users can't act on."""
+"""Importing changes nothing; a process that runs a method gets an ffmpeg, plain errors, and no warnings of others."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ def test_no_place_for_a_link_changes_nothing(bare_system, monkeypatch):
 
 
 def test_processes_may_link_at_once(bare_system):
-    script = "import os, neucam_nerfstudio, shutil; assert os.access(shutil.which('ffmpeg'), os.X_OK)"
+    script = (
+        "import os, shutil; from neucam_nerfstudio.runtime import provide_ffmpeg; provide_ffmpeg();"
+        "assert os.access(shutil.which('ffmpeg'), os.X_OK)"
+    )
 
     def start(_):
         return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -83,19 +86,45 @@ def test_processes_may_link_at_once(bare_system):
         (UserWarning, "your data is odd", True),
     ],
 )
-def test_only_warnings_about_nerfstudio_s_own_code_are_silenced(category, message, shown):
+def test_only_warnings_about_nerfstudio_s_own_code_are_silenced(category, message, shown, monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with warnings.catch_warnings(record=True) as seen:
         warnings.resetwarnings()
-        runtime.prepare()
+        runtime.prepare_process()
         warnings.warn(message, category, stacklevel=1)
     assert bool(seen) == shown
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+
+STATE = "(sys.excepthook, os.environ['PATH'], list(warnings.filters), signal.getsignal(signal.SIGTERM))"
+
+
+def test_importing_changes_nothing_in_the_process(bare_system):
+    imported = run(
+        f"import os, signal, sys, warnings; before = {STATE}; import neucam_nerfstudio, neucam_nerfstudio.runtime;"
+        f"assert {STATE} == before"
+    )
+    assert (imported.returncode, imported.stdout, imported.stderr) == (0, "", "")
+
+
+def test_a_process_may_be_prepared_again(bare_system):
+    prepared = run(
+        f"import os, signal, sys, warnings; from neucam_nerfstudio.runtime import prepare_process; prepare_process();"
+        f"once = {STATE}; prepare_process(); assert {STATE} == once and 'neucam-nerfstudio' in once[1]"
+    )
+    assert prepared.stderr == ""
 
 
 @pytest.mark.parametrize(
     ("error", "said"), [("NeucamError('desk: empty')", "Error: desk: empty\n"), ("ValueError('x')", None)]
 )
-def test_only_capture_errors_are_said_without_a_traceback(error, said):
-    script = f"from neucam_nerfstudio.errors import NeucamError, NeucamError\nraise {error}"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+def test_only_our_errors_are_said_without_a_traceback(error, said):
+    ended = run(
+        "from neucam_nerfstudio.errors import NeucamError; from neucam_nerfstudio.runtime import prepare_process;"
+        f"prepare_process(); raise {error}"
+    )
     assert ended.returncode == 1
     assert ended.stderr == said if said else "Traceback" in ended.stderr

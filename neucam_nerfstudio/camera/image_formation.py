@@ -22,7 +22,8 @@ DARKNESS = 1e-6
 def sensor_radiance(
     scene: Scene[Places], blur: BlurGenerator[Places] | None, places: Places, settings: CameraSettings
 ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
-    """Linear radiance that reaches the sensor, and the taps it was collected from; no taps where nothing is blurred.
+    """Linear radiance that reaches the sensor, and the taps it was collected from, see `BlurGenerator.spread`; no taps
+    where nothing is blurred.
 
     Args:
         scene: What is photographed.
@@ -32,8 +33,7 @@ def sensor_radiance(
     """
     if blur is None or settings.aperture == 0:
         return scene.radiance(places), None
-    taps = blur(places, settings)
-    return blur.gather(scene, taps), taps
+    return blur.spread(scene, places, settings)
 
 
 def develop(

@@ -13,7 +13,7 @@ from neucam_nerfstudio.camera.exposure.exposures import ExposureTable
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.response.response import CameraResponse
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Part
 
 

@@ -11,21 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 
 from neucam_nerfstudio.capture.registration import (
     PixelMap,
     at_full_size,
-    beyond_border,
     corner_shift_px,
-    detail_picture,
     disagreement,
     estimate_similarity,
     shows_detail,
 )
-from neucam_nerfstudio.photometry import WHITE_LEVEL
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
 AlignChoice = Literal["auto", "off"]
 
@@ -44,22 +41,26 @@ class StillFrames(NamedTuple):
     """Photographs of a still scene.
 
     Attributes:
-        pixels: Of each, writable.
+        pictures: What they show.
         focus: Number of each one's focus setting, 0 .. K-1, neighbouring settings in a row.
         exposure: Number of each one's exposure.
-        brightness: Mean pixel value of each, [0, 1].
         reference: Which of them others are aligned to.
+        height: Of each in pixels.
+        width: Of each in pixels.
+        order: All of them, those first that are preferred where two are alike.
     """
 
-    pixels: Sequence[Shaped[np.ndarray, "height width 3"]]
+    pictures: StillPictures
     focus: Sequence[int]
     exposure: Sequence[int]
-    brightness: Sequence[float]
     reference: int
+    height: int
+    width: int
+    order: Sequence[int]
 
     def of_focus(self, focus: int) -> list[int]:
         """The photographs of a focus setting."""
-        return [frame for frame, number in enumerate(self.focus) if number == focus]
+        return [frame for frame in self.order if self.focus[frame] == focus]
 
 
 class Breathing(NamedTuple):
@@ -76,41 +77,46 @@ class Breathing(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """What was aligned.
+    """How photographs are to be aligned.
 
     Attributes:
-        frames: Numbers of the photographs that were changed.
+        maps: Of each photograph that is to be changed, where it shows what the reference shows.
+        border_from: The photograph that each of these shows beyond its border; None where none fits.
         scale_change: The largest change of scale; 0.02 is 2 %.
-        shift_px: How far a corner was off, at most.
+        shift_px: How far a corner is off, at most.
         untold: The photographs that were compared and do not tell how they moved, one a focus setting.
     """
 
-    frames: tuple[int, ...]
+    maps: dict[int, PixelMap]
+    border_from: dict[int, int | None]
     scale_change: float
     shift_px: float
     untold: tuple[int, ...]
 
 
-def align_photographs(frames: StillFrames) -> Alignment | None:
-    """Aligns photographs, in place, to the reference if focusing has moved the picture.
+def find_alignment(frames: StillFrames) -> Alignment | None:
+    """How photographs are aligned to the reference if focusing has moved the picture.
 
     Returns:
-        What was done; None if nothing was, and all tell that nothing had to be.
+        None if nothing is to be done, and all tell that nothing has to be.
     """
     maps, untold = find_breathing(frames)
-    height, width, _ = frames.pixels[0].shape
-    shifts_px = {focus: corner_shift_px(pixel_map, height, width) for focus, pixel_map in maps.items()}
+    shifts_px = {focus: corner_shift_px(pixel_map, frames.height, frames.width) for focus, pixel_map in maps.items()}
     moved = {focus: pixel_map for focus, pixel_map in maps.items() if shifts_px[focus] >= LEAST_SHIFT_PX}
     if not moved and not untold:
         return None
     compared = representatives(frames)
-    for outward in _chains(frames):
-        for place, focus in enumerate(outward):
-            if focus in moved:
-                _align_setting(frames, focus, moved[focus], outward[:place][::-1])
+    border_from = {
+        frame: _nearest_of_its_exposure(frames, frame, outward[:place][::-1])
+        for outward in _chains(frames)
+        for place, focus in enumerate(outward)
+        if focus in moved
+        for frame in frames.of_focus(focus)
+    }
     scales = [np.sqrt(np.linalg.det(pixel_map[:2, :2])) for pixel_map in moved.values()]
     return Alignment(
-        tuple(frame for frame, focus in enumerate(frames.focus) if focus in moved),
+        {frame: moved[frames.focus[frame]] for frame in sorted(border_from)},
+        border_from,
         float(max((abs(scale - 1) for scale in scales), default=0)),
         max((shifts_px[focus] for focus in moved), default=0.0),
         tuple(compared[focus] for focus in untold),
@@ -123,8 +129,7 @@ def find_breathing(frames: StillFrames) -> Breathing:
     Returns:
         No maps if none makes photographs clearly agree better.
     """
-    height, width, _ = frames.pixels[0].shape
-    details = {focus: detail_picture(frames.pixels[frame]) for focus, frame in representatives(frames).items()}
+    details = {focus: frames.pictures.detail(frame) for focus, frame in representatives(frames).items()}
     maps, gains, untold = {}, [], []
     for chain in _chains(frames):
         pixel_map = np.eye(3)
@@ -135,33 +140,34 @@ def find_breathing(frames: StillFrames) -> Breathing:
             elif (gain := _gain(details[nearer], details[focus], link)) > 0:
                 pixel_map = link @ pixel_map
                 gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
-            maps[focus] = at_full_size(pixel_map, details[focus].shape, height, width)
+            maps[focus] = at_full_size(pixel_map, details[focus].shape, frames.height, frames.width)
     return Breathing(maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold))
 
 
 def representatives(frames: StillFrames) -> dict[int, int]:
     """The best exposed photograph of each focus setting, at an exposure that all of them have if there is one."""
+    brightness = frames.pictures.mean_brightness
     exposures = [{frames.exposure[frame] for frame in frames.of_focus(focus)} for focus in sorted(set(frames.focus))]
     shared = set.intersection(*exposures)
 
     def rank(exposure: int) -> float:
-        values = [frames.brightness[frame] for frame, number in enumerate(frames.exposure) if number == exposure]
+        values = [brightness[frame] for frame, number in enumerate(frames.exposure) if number == exposure]
         return abs(float(np.mean(values)) - BEST_BRIGHTNESS)
 
     best = min(shared, key=rank, default=None)
     return {
         focus: min(
             frames.of_focus(focus),
-            key=lambda frame: (frames.exposure[frame] != best, abs(frames.brightness[frame] - BEST_BRIGHTNESS)),
+            key=lambda frame: (frames.exposure[frame] != best, abs(brightness[frame] - BEST_BRIGHTNESS)),
         )
         for focus in sorted(set(frames.focus))
     }
 
 
 def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: str) -> str:
-    """What was done, for the user; `names` are those of all photographs."""
+    """What is done, for the user; `names` are those of all photographs."""
     untold = ", ".join(names[frame] for frame in alignment.untold)
-    if not alignment.frames:
+    if not alignment.maps:
         return (
             f"Left as they are, for too little of their detail is found in the next focus setting: {untold}. Take out"
             " what shows another view, or is turned."
@@ -186,26 +192,7 @@ def _gain(nearer: UInt8[np.ndarray, "h w"], farther: UInt8[np.ndarray, "h w"], p
     return (before - after) / max(before, LEAST_DISAGREEMENT)
 
 
-def _align_setting(frames: StillFrames, focus: int, pixel_map: PixelMap, nearer: Sequence[int]) -> None:
-    """Aligns the photographs of a focus setting, of which those nearer to the reference are aligned, nearest first."""
-    for frame in frames.of_focus(focus):
-        neighbours = [
-            other
-            for setting in nearer
-            for other in frames.of_focus(setting)
-            if frames.exposure[other] == frames.exposure[frame]
-        ]
-        pixels = frames.pixels[frame]
-        aligned = warped(pixels, pixel_map)
-        if neighbours:
-            beyond = beyond_border(pixel_map, *pixels.shape[:2])
-            aligned[beyond] = frames.pixels[neighbours[0]][beyond]
-        pixels[:] = aligned
-
-
-def warped(pixels: Shaped[np.ndarray, "height width 3"], pixel_map: PixelMap) -> Shaped[np.ndarray, "height width 3"]:
-    """A photograph seen through a map, by Lanczos interpolation, in its own number type; its border is repeated."""
-    height, width, _ = pixels.shape
-    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpAffine(pixels, pixel_map[:2], (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(seen, 0, WHITE_LEVEL[pixels.dtype])
+def _nearest_of_its_exposure(frames: StillFrames, frame: int, nearer: Sequence[int]) -> int | None:
+    """The photograph of a frame's exposure in the first of some focus settings that has one."""
+    others = (other for focus in nearer for other in frames.of_focus(focus))
+    return next((other for other in others if frames.exposure[other] == frames.exposure[frame]), None)

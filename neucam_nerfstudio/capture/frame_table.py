@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture, Told
 
 MAX_ROWS, FIRST_ROWS, LAST_ROWS = 20, 6, 3
 """Of more frames than the first number only the first and last few are shown."""
@@ -31,7 +31,7 @@ def _title(capture: Capture) -> str:
     num_held_out = len(capture.eval_indices) if capture.held_out else 0
     counts = f"{len(capture.frames)} frames" + (f" ({num_held_out} held out)" if num_held_out else "")
     rate = "" if capture.frame_rate is None else f" at {capture.frame_rate:.4g} frames/s"
-    size = f"{capture.width}x{capture.height}, {capture.train_pixels.dtype}"
+    size = f"{capture.width}x{capture.height}, {capture.number_type}"
     return f"{escape(capture.data.resolve().name)}: {counts}{rate}, {size}"
 
 
@@ -43,17 +43,20 @@ def _how_settings_are_treated(capture: Capture) -> str:
 
 
 def _focus_cell(capture: Capture, index: int) -> str:
-    if capture.focuses.source == "single":
-        return "one for all"
-    if capture.focuses.source == "moments":
-        return "its own"
-    return f"{capture.frames[index].focus_index} (by {capture.focuses.source})"
+    if capture.focuses.source in ("single", "moments"):
+        return {"single": "one for all", "moments": "its own"}[capture.focuses.source]
+    return f"{capture.frames[index].focus_index} ({_evidence(capture.frames[index].focus)})"
 
 
 def _exposure_cell(capture: Capture, index: int) -> str:
+    frame = capture.frames[index]
     if capture.exposures.source == "unknown":
-        return f"unknown, setting {capture.frames[index].exposure_index}"
-    return f"{capture.exposure_stops(index):+.2f} ({capture.exposures.source})"
+        return f"unknown, setting {frame.exposure_index}"
+    return f"{capture.exposure_stops(index):+.2f} ({_evidence(frame.exposure)})"
+
+
+def _evidence(told: Told) -> str:
+    return "edited" if told.is_edited else escape(told.evidence)
 
 
 def _use_cell(capture: Capture, index: int) -> str:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.frame_selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed_files
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, downscale, natural_order, read_photograph
-from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
+from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, natural_order, read_photograph
+from neucam_nerfstudio.imaging.radiance_files import picture_size
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 GROUND_TRUTH_FOLDER = "gt"
@@ -145,19 +145,6 @@ def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequenc
                 )
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Height and width of an EXR, Radiance HDR, PNG or TIFF file, from its header alone.
-
-    Raises:
-        NeucamError: The file has no such header.
-    """
-    sizes = {".exr": _exr_size, ".hdr": _hdr_size}
-    try:
-        return sizes.get(path.suffix.lower(), _photograph_size)(path)
-    except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError, Pillow several kinds
-        raise NeucamError(_unreadable_message(path, error)) from error
-
-
 def _visible_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     files = folder.iterdir() if folder.is_dir() else ()
     found = [path for path in files if path.suffix.lower() in suffixes and not path.name.startswith(".")]
@@ -193,61 +180,6 @@ def _coverage_note(
     )
 
 
-def _exr_size(path: Path) -> tuple[int, int]:
-    import OpenEXR
-
-    with OpenEXR.File(str(path), header_only=True) as file:
-        (left, top), (right, bottom) = file.header()["dataWindow"]
-    return int(bottom - top + 1), int(right - left + 1)
-
-
-def _hdr_size(path: Path) -> tuple[int, int]:
-    with path.open("rb") as file:
-        found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
-    if found is None:
-        raise ValueError("not a Radiance HDR file")
-    return int(found[1]), int(found[2])
-
-
-def _photograph_size(path: Path) -> tuple[int, int]:
-    with open_with_pillow(path) as image:
-        return image.height, image.width
-
-
-def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
-    """Reads linear radiance.
-
-    Args:
-        path: An `.exr` file with channels R, G, B (or one grey channel Y), or a Radiance `.hdr` file.
-        downscale_factor: Size divisor, by area averaging of the light.
-
-    Returns:
-        Linear radiance, float32 RGB, unbounded.
-
-    Raises:
-        NeucamError: The file cannot be read, or holds values that are not finite.
-    """
-    radiance = _read_exr(path) if path.suffix.lower() == ".exr" else _read_hdr(path)
-    if not np.isfinite(radiance).all():
-        raise NeucamError(f"{path}: the ground truth holds NaN or infinite values. Replace or remove the file.")
-    return downscale(np.ascontiguousarray(radiance, np.float32), downscale_factor, path)
-
-
-def read_exr_channels(path: Path) -> dict[str, Float[np.ndarray, "height width"]]:
-    """The channels of an EXR file by name.
-
-    Raises:
-        NeucamError: The file cannot be read.
-    """
-    import OpenEXR
-
-    try:
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            return {name: channel.pixels for name, channel in file.channels().items()}
-    except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError and others
-        raise NeucamError(_unreadable_message(path, error)) from error
-
-
 def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
     """Reads a photograph without blur.
 
@@ -263,27 +195,3 @@ def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "heig
     """
     pixels = read_photograph(path, downscale_factor)
     return pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
-
-
-def _read_exr(path: Path) -> np.ndarray:
-    channels = read_exr_channels(path)
-    names = ("Y", "Y", "Y") if "Y" in channels and "R" not in channels else ("R", "G", "B")
-    if not set(names) <= set(channels):
-        raise NeucamError(_unreadable_message(path, f"channels {', '.join(channels)}, expected R, G, B"))
-    return np.stack([channels[name] for name in names], -1)
-
-
-def _read_hdr(path: Path) -> np.ndarray:
-    import cv2
-
-    try:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        pixels = None
-    if pixels is None or pixels.dtype != np.float32:
-        raise NeucamError(_unreadable_message(path, "not a complete Radiance HDR file"))
-    return pixels[..., ::-1]
-
-
-def _unreadable_message(path: Path, detail: object) -> str:
-    return f"{path}: unreadable ground truth ({detail}). Replace the file, or remove it to train without a score."

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
+from neucam_nerfstudio.capture.pixels.warp import PixelMap
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 LONGER_SIDE_PX = 1024
@@ -28,9 +29,6 @@ MIN_CORNERS, MIN_SHARE = 20, 0.3
 """Fewer corners, or a smaller share of those tracked, do not make a similarity."""
 MAX_MOVED_SHARE = 0.1
 """Focusing moves no corner of the picture by more than this share of the longer side."""
-
-PixelMap = Float[np.ndarray, "3 3"]
-"""Takes (x, y, 1) of one picture, in pixels, pixel centres at whole numbers, to where the other shows the same."""
 
 
 def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:

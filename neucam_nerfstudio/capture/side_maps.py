@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neucam_nerfstudio.capture.ground_truth import picture_size, read_exr_channels
+from neucam_nerfstudio.capture.pixels.source import frozen
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import downscale, read_photograph
+from neucam_nerfstudio.imaging.radiance_files import picture_size, read_exr_channels
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 MASK_FOLDER, DEPTH_FOLDER, FLOW_FOLDER = "mask", "depth", "flow"
@@ -53,10 +54,15 @@ class SideMaps:
     flow_paths: tuple[tuple[Path, Path], ...]
     downscale_factor: int
 
+    def by_frame(self) -> dict[str, tuple[Path, ...]]:
+        """Files that belong to a training frame, by kind."""
+        return {"mask": self.mask_paths, "depth": self.depth_paths}
+
     @cached_property
     def mask(self) -> Float[np.ndarray, "train height width"] | None:
         """Masks of the training frames in [0, 1]; None if the capture has none."""
-        return self._stack(self.mask_paths)
+        mask = self._stack(self.mask_paths)
+        return None if mask is None else frozen(mask)
 
     @cached_property
     def depth(self) -> Float[np.ndarray, "train height width"] | None:
@@ -70,7 +76,7 @@ class SideMaps:
                 f"{self.depth_paths[0].parent}: depths from {least:g} to {most:g}. Expected finite depths that differ:"
                 " replace the maps, or remove the folder to go without."
             )
-        return (depth - least) / (most - least)
+        return frozen((depth - least) / (most - least))
 
     @cached_property
     def flow(self) -> FrameFlow | None:
@@ -78,7 +84,7 @@ class SideMaps:
         if not self.flow_paths:
             return None
         forward, backward = (self._flows([pair[way] for pair in self.flow_paths]) for way in (0, 1))
-        return FrameFlow(forward, backward, returns(forward, backward), returns(backward, forward))
+        return FrameFlow(*map(frozen, (forward, backward, returns(forward, backward), returns(backward, forward))))
 
     def _stack(self, paths: Sequence[Path]) -> np.ndarray | None:
         return (

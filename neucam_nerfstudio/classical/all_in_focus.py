@@ -2,64 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, estimate_blur, estimate_sharpest_focus
-from neucam_nerfstudio.classical.exposure_merge import brightest_channel
+from neucam_nerfstudio.classical.defocus_estimation import (
+    LuminanceStack,
+    estimate_blur,
+    estimate_sharpest_focus,
+    reliability,
+)
+from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
 from neucam_nerfstudio.classical.focus_fusion import (
+    SettingPicture,
     channel_mean,
     fuse_by_contrast,
     fuse_by_focus,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.tiles import row_blocks
 
-OTHER_FOCUS_PRECISION = 20.0
-"""Precision with which the other focus settings, blurred though they are, tell the log radiance of a pixel."""
-
-LEAST_PRECISION = 0.1
 SHARPENING_STEPS = 12
 LARGEST_DEPTH = 6
 """Of pyramids."""
 
 
-class FocusStack(NamedTuple):
-    """One picture a focus setting, all exposures merged.
+class FocusStack:
+    """A view at each of its focus settings, all exposures merged. A setting is merged when it is asked for.
 
-    Attributes:
-        log_radiance: Natural log radiance; where a setting shows nothing, what the others show.
-        precision: 1 / variance of what the setting itself shows.
-    """
-
-    log_radiance: Float[np.ndarray, "settings height width 3"]
-    precision: Float[np.ndarray, "settings height width 3"]
-
-
-def complete_stack(
-    log_radiance: Float[np.ndarray, "settings height width 3"],
-    precision: Float[np.ndarray, "settings height width 3"],
-    blown: Bool[np.ndarray, "settings height width 3"],
-) -> FocusStack:
-    """Fills what is black or saturated at one focus setting with the light that the other settings show there.
-
-    A channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
+    What is black or saturated at one focus setting is filled with the light that the other settings show there. A
+    channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
     channel that saturates last.
+
+    Args:
+        num_settings: Number of focus settings.
+        merge: Gives the merged exposures of a setting, which may be changed.
+        is_held: Whether settings, once merged, are held in memory; else each use merges them again.
     """
-    everywhere = (log_radiance * precision).sum(0) / precision.sum(0)
-    completed = np.empty_like(log_radiance)
-    for setting, own, own_precision, own_blown in zip(completed, log_radiance, precision, blown, strict=True):
-        setting[:] = everywhere + _reliability(own_precision) * (own - everywhere)
-        np.copyto(setting, brightest_channel(setting)[..., None], where=own_blown)
-    return FocusStack(completed, precision)
+
+    def __init__(self, num_settings: int, merge: Callable[[int], MergedExposures], is_held: bool = True) -> None:
+        self._merge = merge
+        self._held: dict[int, MergedExposures] = {}
+        self._completed: dict[int, SettingPicture] = {}
+        self._num_settings, self._is_held = num_settings, is_held
+        self._everywhere = self._light_of_all_settings()
+        self.shape: tuple[int, int] = self._everywhere.shape[:2]
+
+    def __len__(self) -> int:
+        return self._num_settings
+
+    def __iter__(self) -> Iterator[SettingPicture]:
+        return (self[setting] for setting in range(self._num_settings))
+
+    def __getitem__(self, setting: int) -> SettingPicture:
+        """One focus setting; where it shows nothing itself, what the others show."""
+        if setting in self._completed:
+            return self._completed[setting]
+        picture = self._complete(self._held.pop(setting) if setting in self._held else self._merge(setting))
+        if self._is_held:
+            self._completed[setting] = picture
+        return picture
+
+    def _light_of_all_settings(self) -> Float[np.ndarray, "height width 3"]:
+        """Mean log radiance of the settings, weighted by what each shows."""
+        weighted_sum = precision_sum = np.float32(0)
+        for setting in range(self._num_settings):
+            merged = self._merge(setting)
+            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
+            precision_sum = precision_sum + merged.precision
+            if self._is_held:
+                self._held[setting] = merged
+        return weighted_sum / precision_sum
+
+    def _complete(self, merged: MergedExposures) -> SettingPicture:
+        for rows in row_blocks(*self.shape):
+            own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
+            own -= everywhere
+            own *= reliability(merged.precision[rows])
+            own += everywhere
+            np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
+        return SettingPicture(merged.log_radiance, merged.precision)
 
 
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    settings, height, width, _ = stack.log_radiance.shape
-    sharp = fuse_by_contrast(stack.log_radiance, pyramid_depth(height, width, settings))
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), pyramid_depth(*stack.shape, len(stack)))
     return estimate_blur(luminance(sharp), luminance_stack(stack))
 
 
@@ -79,33 +109,32 @@ class FusedStack(NamedTuple):
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     """Fuses the focus settings of a stack, each where it is sharpest."""
-    settings, height, width, _ = stack.log_radiance.shape
-    depth = pyramid_depth(height, width, settings * sigma_per_setting_px)
+    depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
-    noise = [channel_mean(1 / np.maximum(precision, LEAST_PRECISION)) for precision in stack.precision]
-    sharp = fuse_by_contrast(stack.log_radiance, depth)
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
     focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
-    sharp = fuse_by_focus(stack.log_radiance, noise, focus, sigma_per_setting_px, depth)
+    sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    nearest_setting = np.rint(focus).clip(0, len(stack.precision) - 1).astype(np.intp)[None]
-    precision = np.take_along_axis(stack.precision.min(-1), nearest_setting, axis=0)[0]
-    return FusedStack(sharp + (sharpened - fused)[..., None], focus, precision)
+    sharp += in_channels(sharpened - fused)
+    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
     """Brightness alone of a focus stack, as reliable as its least reliable channel."""
-    least = [precision.min(axis=-1) for precision in stack.precision]
-    return LuminanceStack(
-        log_luminance=[cv2.log(luminance(image)) for image in stack.log_radiance],
-        reliability=[_reliability(precision) for precision in least],
-        noise=[1 / np.maximum(precision, LEAST_PRECISION) for precision in least],
-    )
+    log_luminance, precision = [], []
+    for picture in stack:
+        log_luminance.append(cv2.log(luminance(picture.log_radiance)))
+        precision.append(least_channel(picture.precision))
+    return LuminanceStack(log_luminance, precision)
 
 
 def luminance(log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
     """Mean linear radiance of the channels."""
-    return channel_mean(cv2.exp(log_radiance))
+    light = np.empty(log_radiance.shape[:2], np.float32)
+    for rows in row_blocks(*light.shape):
+        light[rows] = channel_mean(cv2.exp(log_radiance[rows]))
+    return light
 
 
 def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
@@ -115,5 +144,12 @@ def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
     return min(for_blur, for_size, LARGEST_DEPTH)
 
 
-def _reliability(precision):
-    return precision / (precision + OTHER_FOCUS_PRECISION)
+def _precision_where_sharpest(
+    stack: LuminanceStack, sharpest_focus: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width"]:
+    """Precision of the setting nearest to the sharpest focus of each pixel."""
+    nearest_setting = np.rint(sharpest_focus).clip(0, len(stack.precision) - 1)
+    precision = np.empty_like(sharpest_focus)
+    for setting, own in enumerate(stack.precision):
+        np.copyto(precision, own, where=nearest_setting == setting)
+    return precision

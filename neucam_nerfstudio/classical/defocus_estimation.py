@@ -6,11 +6,14 @@ photograph taken there, the pixel is `n` steps away from that setting (Pentland 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
+
+from neucam_nerfstudio.classical.tiles import row_blocks
 
 FOCUS_STEP = 0.25
 """Spacing of the focus settings that are tried, in steps of the captured ones."""
@@ -37,43 +40,101 @@ BLUR_CANDIDATES_PX = tuple(0.25 * 2.0 ** (half / 2) for half in range(9))
 """Standard deviations of the blur, one focus setting out of focus, that are tried."""
 
 
+OTHER_FOCUS_PRECISION = 20.0
+"""Precision (1 / variance of log radiance) with which the other focus settings, blurred though they are, tell the light
+of a pixel."""
+
+LEAST_PRECISION = 0.1
+"""Precision below which a pixel is taken to be as noisy as with this one."""
+
+LEAST_REDUCED_SIGMA = 1.25
+"""Wide blurs are computed on pictures that are halved as long as the blur stays this wide, in pixels."""
+
+LEAST_REDUCED_SIDE = 8
+"""Pictures are not halved below this side, in pixels."""
+
+
 class LuminanceStack(NamedTuple):
     """The brightness of a view at each of its focus settings.
 
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
-        reliability: Share of the setting's own light in it, [0, 1]; what it cannot show is taken from the others.
-        noise: Variance of the log luminance.
+        precision: 1 / variance of what the setting itself shows of it.
     """
 
     log_luminance: list[Float[np.ndarray, "height width"]]
-    reliability: list[Float[np.ndarray, "height width"]]
-    noise: list[Float[np.ndarray, "height width"]]
+    precision: list[Float[np.ndarray, "height width"]]
 
 
-def gaussian_blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Gaussian blur whose cost does not grow with its width: wide ones are computed on a reduced image."""
+def reliability(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Share of a setting's own light, [0, 1], beside what the other settings show in its place."""
+    return precision / (precision + OTHER_FOCUS_PRECISION)
+
+
+def noise_variance(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Variance of the log light that a setting shows."""
+    return 1 / np.maximum(precision, LEAST_PRECISION)
+
+
+def gaussian_blur(image: Float[np.ndarray, "height width"], sigma_px: float) -> Float[np.ndarray, "height width"]:
+    """Gaussian blur whose cost does not grow with its width: wide ones are computed on a reduced picture."""
     if sigma_px < 0.2:
         return image
-    factor = int(sigma_px / 3)
-    if factor < 2 or min(image.shape[:2]) < 8 * factor:
+    levels = _halvings(sigma_px / LEAST_REDUCED_SIGMA, image.shape)
+    if levels == 0:
         return cv2.GaussianBlur(image, (0, 0), sigma_px)
-    height, width = image.shape[:2]
-    small = cv2.resize(image, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma_px / factor)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    remaining = sigma_px**2 - 2 * _halving_variance(levels)
+    small = cv2.GaussianBlur(_reduced(image, levels), (0, 0), math.sqrt(remaining) / 2**levels)
+    return _enlarged(small, levels, image.shape)
 
 
-def guided_filter(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
+def _halvings(ratio: float, shape: tuple[int, ...]) -> int:
+    """How often a picture is halved to become at most `ratio` times smaller, and no smaller than it may be."""
+    most = min(ratio, min(shape[:2]) / LEAST_REDUCED_SIDE)
+    return max(0, int(math.log2(most))) if most > 0 else 0
+
+
+def _halving_variance(levels: int) -> float:
+    """Variance, in squared pixels of the whole picture, of the blur by `levels` steps of `cv2.pyrDown` (or `pyrUp`).
+
+    The filter of each step, [1, 4, 6, 4, 1] / 16, has a variance of 1 in pixels of the larger picture.
+    """
+    return (4**levels - 1) / 3
+
+
+def _reduced(image: Float[np.ndarray, "height width"], levels: int) -> Float[np.ndarray, "small_height small_width"]:
+    """A picture halved so many times."""
+    for _ in range(levels):
+        image = cv2.pyrDown(image)
+    return image
+
+
+def _enlarged(
+    image: Float[np.ndarray, "small_height small_width"], levels: int, shape: tuple[int, ...]
+) -> Float[np.ndarray, "height width"]:
+    """A picture of what `_reduced` has made smaller, at its size before."""
+    for level in reversed(range(levels)):
+        height, width = (math.ceil(side / 2**level) for side in shape[:2])
+        image = cv2.pyrUp(image, dstsize=(width, height))
+    return image
+
+
+def guided_filter(
+    image: Float[np.ndarray, "height width"], guide: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width"]:
     """Smooths an image except where the guide has edges (He et al. 2010)."""
 
-    def mean(values):
+    def mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
         return cv2.blur(values, (2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
 
+    # Counted from the means of the whole pictures, so that squares of small numbers are subtracted from one another.
+    image_offset, guide_offset = image.mean(), guide.mean()
+    image, guide = image - image_offset, guide - guide_offset
     mean_guide, mean_image = mean(guide), mean(image)
-    slope = (mean(guide * image) - mean_guide * mean_image) / (mean(guide**2) - mean_guide**2 + GUIDE_EDGE_VARIANCE)
+    variance = np.maximum(mean(guide**2) - mean_guide**2, 0)
+    slope = (mean(guide * image) - mean_guide * mean_image) / (variance + GUIDE_EDGE_VARIANCE)
     offset = mean_image - slope * mean_guide
-    return mean(slope) * guide + mean(offset)
+    return mean(slope) * guide + mean(offset) + image_offset
 
 
 def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " positions"]:
@@ -99,6 +160,8 @@ def estimate_sharpest_focus(
         The sharpest setting of each pixel, and the mean mismatch that remains.
     """
     settings = len(stack.log_luminance)
+    window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
+    levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
     blurred: dict[float, np.ndarray] = {}
     least = sharpest = None
     for focus in focus_grid(settings, focus_step):
@@ -107,14 +170,27 @@ def estimate_sharpest_focus(
             distance = float(abs(focus - index))
             if distance not in blurred:
                 blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
-            squared = (blurred[distance] - stack.log_luminance[index]) ** 2
-            mismatch += stack.reliability[index] * (squared / (squared + TOLERATED_MISMATCH))
-        mismatch = _gathered(mismatch, max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px))
-        if least is None:
+            _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
+        mismatch = _gathered(mismatch, window_px, levels)
+        if least is None or sharpest is None:
             least, sharpest = mismatch, np.full_like(mismatch, focus)
         better = mismatch < least
         least[better], sharpest[better] = mismatch[better], focus
+    sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
     return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
+
+
+def _add_mismatch(
+    mismatch: Float[np.ndarray, "height width"],
+    log_predicted: Float[np.ndarray, "height width"],
+    log_photographed: Float[np.ndarray, "height width"],
+    precision: Float[np.ndarray, "height width"],
+) -> None:
+    """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
+    for rows in row_blocks(*mismatch.shape):
+        squared = (log_predicted[rows] - log_photographed[rows]) ** 2
+        own = precision[rows]
+        mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
 
 
 def estimate_blur(
@@ -134,5 +210,13 @@ def estimate_blur(
     return BLUR_CANDIDATES_PX[best] * 2.0 ** (float(np.clip(vertex, -1, 1)) / 2)
 
 
-def _gathered(mismatch, window_px):
-    return sum(share * gaussian_blur(mismatch, scale * window_px) for scale, share in WINDOW_SHARES)
+def _gathered(
+    mismatch: Float[np.ndarray, "height width"], window_px: float, levels: int
+) -> Float[np.ndarray, "small_height small_width"]:
+    """Mismatch averaged over the windows around each pixel, on a picture halved `levels` times."""
+    mismatch = _reduced(mismatch, levels)
+    gathered = np.zeros_like(mismatch)
+    for scale, share in WINDOW_SHARES:
+        remaining = (scale * window_px) ** 2 - _halving_variance(levels)
+        gathered += share * gaussian_blur(mismatch, math.sqrt(remaining) / 2**levels)
+    return gathered

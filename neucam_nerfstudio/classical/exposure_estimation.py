@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from neucam_nerfstudio.classical.response_estimation import TIE_BREAK, estimate_response
+from neucam_nerfstudio.classical.response_estimation import TIE_BREAK, solve_response
 from neucam_nerfstudio.classical.response_samples import FrameSamples, reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.sample_squares import (
@@ -39,7 +39,7 @@ def estimate_exposure_stops(
     """Exposure of each frame in stops, the middle one 0.
 
     Without a known response, exposures and response are known up to a common factor on all stops; it is chosen such
-    that the response has the mid-tone contrast of the sRGB curve (see `estimate_response`). Of many frames, some that
+    that the response has the mid-tone contrast of the sRGB curve (see `solve_response`). Of many frames, some that
     show all brightnesses tell the light, and the others are compared with that one by one.
 
     Args:
@@ -52,7 +52,7 @@ def estimate_exposure_stops(
     samples = sample_frames(small_ldr, focus_index, None)
     stops = np.empty(len(small_ldr))
     if response is None:
-        response, told = estimate_response(samples.ldr, samples.comparable, None, settings[samples.frames])
+        response, told = solve_response(samples.ldr, samples.comparable, None, settings[samples.frames])
     else:
         told = _stops_by_response(samples, settings[samples.frames], response)
     stops[samples.frames] = told
@@ -82,7 +82,9 @@ def exposure_of_photograph(
     return _stops_beside(small_ldr, small_light, response)
 
 
-def _stops_by_response(samples: FrameSamples, exposure_index, response):
+def _stops_by_response(
+    samples: FrameSamples, exposure_index: Int[np.ndarray, " chosen"], response: ResponseTable
+) -> Float[np.ndarray, " chosen"]:
     """Least-squares exposure of each frame, with the samples' radiances eliminated, the response being known."""
     settings = np.unique(exposure_index, return_inverse=True)[1]
     log_exposure = response.decode(samples.ldr)
@@ -99,14 +101,19 @@ def _stops_by_response(samples: FrameSamples, exposure_index, response):
     return stops
 
 
-def _mean_log_radiance(samples: FrameSamples, stops, response):
+def _mean_log_radiance(
+    samples: FrameSamples, stops: Float[np.ndarray, " chosen"], response: ResponseTable
+) -> Float[np.ndarray, "samples 3"]:
+    """Natural log radiance of the samples' places, by all frames together."""
     log_exposure = response.decode(samples.ldr)
     weights = _certainty(samples.ldr, log_exposure, response)
     return weighted_mean(log_exposure - LN2 * stops[:, None], weights)[:, 0]
 
 
-def _stops_beside(ldr, log_radiance, response):
-    """Median over pixel values [..., 3], weighted by how surely they tell light."""
+def _stops_beside(
+    ldr: Float[np.ndarray, "*places 3"], log_radiance: Float[np.ndarray, "*places 3"], response: ResponseTable
+) -> float:
+    """Exposure in stops that makes pixel values of known light: the median, weighted by how surely they tell light."""
     log_exposure = response.decode(ldr)
     weights = _certainty(ldr, log_exposure, response).ravel()
     stops = ((log_exposure - log_radiance) / LN2).ravel()
@@ -115,7 +122,10 @@ def _stops_beside(ldr, log_radiance, response):
     return float(stops[order][np.searchsorted(summed, summed[-1] / 2)])
 
 
-def _certainty(ldr, log_exposure, response):
+def _certainty(
+    ldr: Float[np.ndarray, "*shape 3"], log_exposure: Float[np.ndarray, "*shape 3"], response: ResponseTable
+) -> Float[np.ndarray, "*shape 3"]:
+    """How surely pixel values tell light: squared slope of the response, next to nothing where they are clipped."""
     return usable(ldr) * response.slope(log_exposure) ** 2 + CLIPPED_WEIGHT
 
 
@@ -135,6 +145,8 @@ def equal_exposures(exposure_stops: Float[np.ndarray, " frames"]) -> Int[np.ndar
     return settings
 
 
-def _tied(exposure_stops, settings):
+def _tied(
+    exposure_stops: Float[np.ndarray, " frames"], settings: Int[np.ndarray, " frames"]
+) -> Float[np.ndarray, " frames"]:
     """The mean of its setting for each frame."""
     return np.array([exposure_stops[settings == setting].mean() for setting in settings])

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Shaped, UInt
 
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.classical.tiles import row_blocks
 from neucam_nerfstudio.photometry import LN2
 
 BOUND_PRECISION = 1e-3
@@ -84,27 +85,52 @@ def decoding_table(
     return DecodingTable(*tables, int(np.searchsorted(ldr, WHITE_LDR)), exposure_stops)
 
 
-def merge_exposures(frames: Sequence[np.ndarray], tables: Sequence[DecodingTable]) -> MergedExposures:
-    """Averages the log radiances that frames [height, width, 3] of one focus setting show, the surest most.
+def merge_bracket(
+    frames: Sequence[Shaped[np.ndarray, "height width 3"]], tables: Sequence[DecodingTable]
+) -> MergedExposures:
+    """Averages the log radiances that frames of one focus setting show, the surest most.
 
     Where a frame is saturated, those with more exposure are too, whatever their pixel values: JPEG compression leaves
     white at a little less, which must not pass for light. They have no say there, channel by channel.
+
+    Args:
+        frames: Aligned photographs, 8 or 16 bit or floating point in [0, 1].
+        tables: How each is decoded.
     """
-    weighted_sum = weight_sum = precision_sum = np.float32(0)
-    unsaturated, blown = np.True_, None
+    shape = frames[0].shape
+    merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
     darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
+    for rows in row_blocks(*shape[:2]):
+        block = _merged_block([(table, frame[rows]) for table, frame in darkest_first])
+        for whole, part in zip(merged, block, strict=True):
+            whole[rows] = part
+    return merged
+
+
+def _merged_block(
+    darkest_first: Sequence[tuple[DecodingTable, Shaped[np.ndarray, "rows width 3"]]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The fields of `MergedExposures` for some rows; frames come with their tables, the least exposure first."""
+    weighted_sum, weight_sum, precision_sum = np.zeros((3, *darkest_first[0][1].shape), np.float32)
+    unsaturated, blown = None, None
     for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
-        has_say = unsaturated
+        has_say = None if unsaturated is None else unsaturated.astype(np.float32)
         for table, frame in equally_exposed:
             codes = to_codes(frame)
-            trust = has_say * _look_up(table.trust, brightest_channel(codes))[..., None]
-            weighted_sum = weighted_sum + trust * _look_up(table.weighted_log_radiance, codes)
-            weight_sum = weight_sum + trust * _look_up(table.weight, codes)
-            precision_sum = precision_sum + has_say * _look_up(table.precision, codes)
-            unsaturated = unsaturated & (codes < table.saturated_code)
+            trust, precision = _look_up(table.trust, brightest_channel(codes)), _look_up(table.precision, codes)
+            trust = in_channels(trust)
+            if has_say is not None:
+                trust *= has_say
+                precision *= has_say
+            weighted_sum += trust * _look_up(table.weighted_log_radiance, codes)
+            weight_sum += trust * _look_up(table.weight, codes)
+            precision_sum += precision
+            shows = codes < table.saturated_code
+            unsaturated = shows if unsaturated is None else unsaturated & shows
         blown = ~unsaturated if blown is None else blown
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
-    return MergedExposures(weighted_sum / weight_sum, precision_sum, blown)
+    weighted_sum /= weight_sum
+    return weighted_sum, precision_sum, blown
 
 
 def look_up_radiance(
@@ -113,20 +139,34 @@ def look_up_radiance(
     """Natural log radiance that one frame [height, width, 3] shows, and its weight beside other frames'."""
     codes = to_codes(frame)
     log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
-    return log_radiance, _look_up(table.weight, codes) * _look_up(table.trust, brightest_channel(codes))[..., None]
+    return log_radiance, _look_up(table.weight, codes) * in_channels(_look_up(table.trust, brightest_channel(codes)))
 
 
-def _exposure_stops(table_and_frame):
+def _exposure_stops(table_and_frame: tuple[DecodingTable, np.ndarray]) -> float:
     return table_and_frame[0].exposure_stops
 
 
-def brightest_channel(picture: Shaped[np.ndarray, "*size 3"]) -> Shaped[np.ndarray, "*size"]:
-    """The greatest of the channels; several times faster than a maximum over the last axis."""
-    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
+def brightest_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:
+    """The greatest of the channels; far faster than a maximum over the last axis."""
+    red, green, blue = cv2.split(picture)
+    return np.maximum(np.maximum(red, green), blue)
 
 
-def _look_up(table, codes):
-    """Entries of a table of each code (and channel, where it tells them apart)."""
+def least_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:
+    """The least of the channels; far faster than a minimum over the last axis."""
+    red, green, blue = cv2.split(picture)
+    return np.minimum(np.minimum(red, green), blue)
+
+
+def in_channels(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
+    """Values three times over; to multiply with them is far faster than with `values[..., None]`."""
+    return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
+
+
+def _look_up(
+    table: Float[np.ndarray, "codes 3"] | Float[np.ndarray, " codes"], codes: UInt[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """The table's entry for each code; the codes' last axis is the channel where the table has channels."""
     if codes.dtype == np.uint8:
         return cv2.LUT(codes, np.ascontiguousarray(table[None]))
     return table[codes] if table.ndim == 1 else np.stack([table[codes[..., c], c] for c in range(3)], axis=-1)

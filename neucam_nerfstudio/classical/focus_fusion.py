@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, gaussian_blur
+from neucam_nerfstudio.classical.defocus_estimation import (
+    LuminanceStack,
+    gaussian_blur,
+    noise_variance,
+    reliability,
+)
+from neucam_nerfstudio.classical.exposure_merge import in_channels
+from neucam_nerfstudio.classical.tiles import row_blocks
 
 SELECTIVITY = 4.0
 """Power of local contrast by which focus settings are weighted where their blur is not known yet."""
@@ -29,30 +37,48 @@ BAND_FREQUENCY = 2.0
 LARGEST_CORRECTION = 0.5
 """Of log luminance, in one step of sharpening."""
 
-DISTANCE_STEP = 0.5
-FARTHEST_SETTING = 2.5
-"""Blur is graded in steps of this many focus settings, and photographs farther out of focus do not help to sharpen."""
+DISTANCE_STEP, BLUR_GRADES = 0.5, 6
+"""Blur is graded in steps of so many focus settings, so often: photographs that are farther out of focus than the last
+grade do not help to sharpen."""
+
+LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
+"""Keep divisions and logarithms finite."""
+
+
+class SettingPicture(NamedTuple):
+    """What is seen at one focus setting.
+
+    Attributes:
+        log_radiance: Natural log radiance; where the setting shows nothing, what the others show.
+        precision: 1 / variance of what the setting itself shows.
+    """
+
+    log_radiance: Float[np.ndarray, "height width 3"]
+    precision: Float[np.ndarray, "height width 3"]
 
 
 def fuse_by_contrast(
-    stack: Sequence[Float[np.ndarray, "height width 3"]], depth: int
+    stack: Iterable[Float[np.ndarray, "height width 3"]], depth: int
 ) -> Float[np.ndarray, "height width 3"]:
-    """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most."""
-    pyramids = [laplacian_pyramid(image, depth) for image in stack]
-    fused = []
-    for bands in zip(*pyramids, strict=True):
-        if len(fused) == depth:
-            weights = [np.ones_like(bands[0][..., :1])] * len(bands)
-        else:
-            contrasts = [cv2.GaussianBlur(channel_mean(band**2), (0, 0), CONTRAST_WINDOW_PX) for band in bands]
-            weights = [((contrast + LEAST_CONTRAST) ** SELECTIVITY)[..., None] for contrast in contrasts]
-        fused.append(_weighted_mean(bands, weights))
-    return collapse(fused)
+    """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most.
+
+    Args:
+        stack: Natural log radiance at each focus setting; gone through once.
+        depth: Number of bands.
+    """
+    fused, weights = _empty_sums(depth)
+    for image in stack:
+        for level, band in enumerate(laplacian_pyramid(image, depth)):
+            if level == depth:
+                weight = np.ones(band.shape[:2], np.float32)
+            else:
+                weight = (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
+            _add_weighted(fused, weights, level, band, weight)
+    return _collapse_means(fused, weights)
 
 
 def fuse_by_focus(
-    stack: Sequence[Float[np.ndarray, "height width 3"]],
-    noise: Sequence[Float[np.ndarray, "height width"]],
+    stack: Iterable[SettingPicture],
     sharpest_focus: Float[np.ndarray, "height width"],
     sigma_per_setting_px: float,
     depth: int,
@@ -64,32 +90,25 @@ def fuse_by_focus(
     in flat areas; what is saturated or black there is taken from the next best.
 
     Args:
-        stack: Log radiance at each focus setting.
-        noise: Variance of it, without defocus.
+        stack: The focus settings; gone through twice.
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         depth: Number of bands.
     """
-    noise = list(noise)
-    variance = [(sigma_per_setting_px * (sharpest_focus - index)) ** 2 for index in range(len(stack))]
-    images = list(stack)
-    fused = []
-    for level in range(depth + 1):
-        if level == depth:
-            bands, contrast = images, np.float32(BASE_CONTRAST)
-        else:
-            smaller = [cv2.pyrDown(image) for image in images]
-            bands = [i - cv2.pyrUp(s, dstsize=i.shape[1::-1]) for i, s in zip(images, smaller, strict=True)]
-            contrast = np.maximum.reduce([_contrast(b, n) for b, n in zip(bands, noise, strict=True)])
-        frequency = BAND_FREQUENCY / 2**level
-        lost = [(1 - np.exp(-0.5 * v * frequency**2)) ** 2 * contrast for v in variance]
-        weights = [(1 / (n + loss + 1e-9))[..., None] for n, loss in zip(noise, lost, strict=True)]
-        fused.append(_weighted_mean(bands, weights))
-        if level < depth:
-            images = smaller
-            noise = [cv2.pyrDown(n) * NOISE_PASSED_ON for n in noise]
-            variance = [cv2.pyrDown(v) for v in variance]
-    return collapse(fused)
+    contrasts: list[np.ndarray | np.float32] = [np.float32(0)] * depth + [np.float32(BASE_CONTRAST)]
+    for picture in stack:
+        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
+        for level in range(depth):
+            contrasts[level] = np.maximum(contrasts[level], _contrast(bands[level], noise[level]))
+    fused, weights = _empty_sums(depth)
+    for index, picture in enumerate(stack):
+        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
+        blur_variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
+        for level, band in enumerate(bands):
+            lost = (1 - cv2.exp(-0.5 * (BAND_FREQUENCY / 2**level) ** 2 * blur_variance)) ** 2 * contrasts[level]
+            _add_weighted(fused, weights, level, band, 1 / (noise[level] + lost + LEAST_VARIANCE))
+            blur_variance = cv2.pyrDown(blur_variance)
+    return _collapse_means(fused, weights)
 
 
 def sharpen_by_reblurring(
@@ -116,48 +135,105 @@ def sharpen_by_reblurring(
         A better estimate.
     """
     lost_detail = _lost_detail(stack, sharpest_focus, sigma_per_setting_px)
+    sigmas_px = [sigma_per_setting_px * DISTANCE_STEP * grade for grade in range(BLUR_GRADES)]
+    weight_planes = np.zeros((BLUR_GRADES, *log_luminance.shape), np.float32)
+    in_reach: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for index, precision in enumerate(stack.precision):
+        distance = np.abs(sharpest_focus - index)
+        if distance.min() < BLUR_GRADES * DISTANCE_STEP:
+            weight = reliability(precision)
+            weight *= cv2.exp(-distance)
+            in_reach[index] = weight, noise_variance(precision)
+            _add_by_grade(weight_planes, distance, weight)
+    step_length = lost_detail / (_blur_back(weight_planes, sigmas_px) + LEAST_RETURNED_WEIGHT)
+    ratio_planes = weight_planes
     for _ in range(num_steps):
-        correction = _reblurring_correction(log_luminance, stack, sharpest_focus, sigma_per_setting_px)
-        log_luminance = log_luminance + lost_detail * correction
+        light = cv2.exp(log_luminance)
+        blurred = [gaussian_blur(light, sigma) for sigma in sigmas_px]
+        ratio_planes[:] = 0
+        for index, (weight, noise) in in_reach.items():
+            distance = np.abs(sharpest_focus - index)
+            ratio = _without_noise(_log_ratio(stack.log_luminance[index], blurred, distance), noise)
+            ratio *= weight
+            _add_by_grade(ratio_planes, distance, ratio)
+        log_luminance = log_luminance + step_length * _blur_back(ratio_planes, sigmas_px)
     return log_luminance
 
 
-def _reblurring_correction(log_luminance, stack, sharpest_focus, sigma_per_setting_px):
-    """What photographs ask of an estimate: the log ratio between them and it, brought back to where it came from."""
-    distances = np.arange(0, FARTHEST_SETTING + DISTANCE_STEP, DISTANCE_STEP)
-    sigmas_px = [sigma_per_setting_px * distance for distance in distances]
-    luminance = cv2.exp(log_luminance)
-    blurred = [gaussian_blur(luminance, sigma) for sigma in sigmas_px]
-    ratios = [np.zeros_like(luminance) for _ in distances]
-    weights = [np.zeros_like(luminance) for _ in distances]
-    for index, (photographed, reliability, noise) in enumerate(zip(*stack, strict=True)):
-        distance = np.abs(sharpest_focus - index)
-        shares = [np.maximum(0, 1 - np.abs(distance - d) / DISTANCE_STEP) for d in distances]
-        predicted = sum(share * image for share, image in zip(shares, blurred, strict=True))
-        ratio = _without_noise(photographed - cv2.log(np.maximum(predicted, 1e-9)), noise)
-        weight = reliability * np.exp(-distance)
-        for k, share in enumerate(shares):
-            weights[k] += share * weight
-            ratios[k] += share * weight * ratio
-    returned = sum(gaussian_blur(ratio, sigma) for ratio, sigma in zip(ratios, sigmas_px, strict=True))
-    weight = sum(gaussian_blur(weight, sigma) for weight, sigma in zip(weights, sigmas_px, strict=True))
-    return returned / (weight + 1e-3)
+def _grade_shares(distance: Float[np.ndarray, "rows width"]) -> Iterator[Float[np.ndarray, "rows width"]]:
+    """Share of each grade of blur in that of pixels so many settings out of focus; it lies between two grades.
+
+    Each share is in the memory of the one before.
+    """
+    in_grades, share, nothing = distance / DISTANCE_STEP, np.empty_like(distance), np.zeros_like(distance)
+    for grade in range(BLUR_GRADES):
+        np.subtract(in_grades, grade, out=share)
+        np.abs(share, out=share)
+        np.subtract(1, share, out=share)
+        yield np.maximum(share, nothing, out=share)  # with an array, as numpy takes four times as long with a number
 
 
-def _lost_detail(stack, sharpest_focus, sigma_per_setting_px):
+def _add_by_grade(
+    planes: Float[np.ndarray, "grades height width"],
+    distance: Float[np.ndarray, "height width"],
+    values: Float[np.ndarray, "height width"],
+) -> None:
+    """Deals values out, in place, to the planes of the grades of blur that pixels have."""
+    for rows in row_blocks(*distance.shape):
+        for plane, share in zip(planes, _grade_shares(distance[rows]), strict=True):
+            share *= values[rows]
+            plane[rows] += share
+
+
+def _blur_back(
+    planes: Float[np.ndarray, "grades height width"], sigmas_px: Sequence[float]
+) -> Float[np.ndarray, "height width"]:
+    """What is on the planes of all grades of blur, brought back to where it came from."""
+    returned = np.zeros_like(planes[0])
+    for plane, sigma in zip(planes, sigmas_px, strict=True):
+        returned += gaussian_blur(plane, sigma)
+    return returned
+
+
+def _log_ratio(
+    log_photographed: Float[np.ndarray, "height width"],
+    blurred: Sequence[Float[np.ndarray, "height width"]],
+    distance: Float[np.ndarray, "height width"],
+) -> Float[np.ndarray, "height width"]:
+    """Log of what was photographed over what light, blurred in each grade, gives at these distances; bounded."""
+    ratio = np.empty_like(log_photographed)
+    for rows in row_blocks(*ratio.shape):
+        predicted = np.zeros_like(ratio[rows])
+        for image, share in zip(blurred, _grade_shares(distance[rows]), strict=True):
+            share *= image[rows]
+            predicted += share
+        predicted += LEAST_LIGHT
+        np.subtract(log_photographed[rows], cv2.log(predicted, predicted), out=ratio[rows])
+    cv2.min(ratio, LARGEST_CORRECTION, ratio)
+    cv2.max(ratio, -LARGEST_CORRECTION, ratio)
+    return ratio
+
+
+def _without_noise(
+    log_ratio: Float[np.ndarray, "height width"], noise: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width"]:
+    """Log ratios, less where they vary no more than noise does."""
+    variance = _local_mean(log_ratio**2)
+    variance += LEAST_VARIANCE
+    kept = cv2.max(1 - noise / variance, 0)
+    kept *= log_ratio
+    return kept
+
+
+def _lost_detail(
+    stack: LuminanceStack, sharpest_focus: Float[np.ndarray, "height width"], sigma_per_setting_px: float
+) -> Float[np.ndarray, "height width"]:
     """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
     shown = np.zeros_like(sharpest_focus)
-    for index, reliability in enumerate(stack.reliability):
+    for index, precision in enumerate(stack.precision):
         variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
-        shown = np.maximum(shown, reliability * np.exp(-0.5 * variance * BAND_FREQUENCY**2))
+        shown = np.maximum(shown, reliability(precision) * np.exp(-0.5 * variance * BAND_FREQUENCY**2))
     return 1 - shown
-
-
-def _without_noise(log_ratio, noise):
-    """Log ratios, less where they vary no more than noise does, and bounded."""
-    bounded = np.clip(log_ratio, -LARGEST_CORRECTION, LARGEST_CORRECTION)
-    variance = cv2.GaussianBlur(bounded**2, (0, 0), CONTRAST_WINDOW_PX)
-    return bounded * np.maximum(0, 1 - noise / (variance + 1e-9))
 
 
 def channel_mean(image: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
@@ -183,12 +259,44 @@ def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     return image
 
 
-def _contrast(band, noise):
+def _noise_pyramid(
+    precision: Float[np.ndarray, "height width 3"], depth: int
+) -> list[Float[np.ndarray, "_height _width"]]:
+    """Variance of the noise in each band of a Laplacian pyramid, and in what is left below them."""
+    levels = [channel_mean(noise_variance(precision))]
+    for _ in range(depth):
+        levels.append(cv2.pyrDown(levels[-1]) * NOISE_PASSED_ON)
+    return levels
+
+
+def _contrast(
+    band: Float[np.ndarray, "height width 3"], noise: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width"]:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
-    variance = cv2.GaussianBlur(channel_mean(band**2), (0, 0), CONTRAST_WINDOW_PX)
-    return np.maximum(variance - noise, 0) * np.minimum(1, BASE_CONTRAST / (noise + 1e-9)) + 1e-5
+    variance = _local_mean(channel_mean(band**2))
+    return np.maximum(variance - noise, 0) * np.minimum(1, BASE_CONTRAST / (noise + LEAST_VARIANCE)) + 1e-5
 
 
-def _weighted_mean(images, weights):
-    total = sum(weights)
-    return sum(image * weight for image, weight in zip(images, weights, strict=True)) / total
+def _local_mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    return cv2.GaussianBlur(values, (0, 0), CONTRAST_WINDOW_PX)
+
+
+def _empty_sums(depth: int) -> tuple[list[Any], list[Any]]:
+    """Of weighted bands and of weights: nothing yet, for each level."""
+    return [np.float32(0)] * (depth + 1), [np.float32(0)] * (depth + 1)
+
+
+def _add_weighted(
+    sums: list[Any],
+    weights: list[Any],
+    level: int,
+    band: Float[np.ndarray, "height width 3"],
+    weight: Float[np.ndarray, "height width"],
+) -> None:
+    sums[level] = sums[level] + band * in_channels(weight)
+    weights[level] = weights[level] + weight
+
+
+def _collapse_means(sums: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> np.ndarray:
+    """The image of the pyramid of weighted means."""
+    return collapse([total / in_channels(weight) for total, weight in zip(sums, weights, strict=True)])

@@ -52,7 +52,7 @@ TOE_KNOTS_PER_STOP = 4
 """Pixel values at which a response is tabulated: above and below the end of its toe."""
 
 
-def estimate_response(
+def solve_response(
     ldr: Float[np.ndarray, "samples frames 3"],
     comparable: Bool[np.ndarray, "samples frames"],
     exposure_stops: Float[np.ndarray, " frames"] | None,
@@ -96,7 +96,7 @@ def estimate_response(
     return _tabulated(curves, half_step), stops
 
 
-def _terms(ldr):
+def _terms(ldr: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape terms"]:
     """What an inverse response is made of at pixel values [...]: [..., terms]."""
     typical = [  # a sensor's, one with a soft toe, the sRGB standard's, a shoulder
         np.log(np.maximum(ldr, TOE_LDR)),
@@ -107,7 +107,7 @@ def _terms(ldr):
     return np.concatenate([_knot_shares(ldr), np.stack(typical, -1)], axis=-1)
 
 
-def _knot_shares(ldr):
+def _knot_shares(ldr: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape knots"]:
     """Weights by which the two knots around each pixel value are interpolated: [..., knots]."""
     right = np.clip(np.searchsorted(LDR_KNOTS, ldr, side="right"), 1, len(LDR_KNOTS) - 1)
     share = (ldr - LDR_KNOTS[right - 1]) / (LDR_KNOTS[right] - LDR_KNOTS[right - 1])
@@ -117,7 +117,11 @@ def _knot_shares(ldr):
     return shares
 
 
-def _solve_curves(terms, weights, stops):
+def _solve_curves(
+    terms: Float[np.ndarray, "samples frames 3 terms"],
+    weights: Float[np.ndarray, "samples frames 3"],
+    stops: Float[np.ndarray, " frames"],
+) -> Float[np.ndarray, "terms 3"]:
     """Shares of the terms, [terms, 3], for known exposures and fixed weights."""
     target = np.broadcast_to(LN2 * stops, weights.shape[:2])
     normal, right_side = _preferences(), np.zeros(3 * NUM_TERMS)
@@ -128,7 +132,11 @@ def _solve_curves(terms, weights, stops):
     return np.linalg.solve(normal, right_side).reshape(3, NUM_TERMS).T
 
 
-def _solve_both(terms, weights, settings):
+def _solve_both(
+    terms: Float[np.ndarray, "samples frames 3 terms"],
+    weights: Float[np.ndarray, "samples frames 3"],
+    settings: Int[np.ndarray, " frames"],
+) -> tuple[Float[np.ndarray, "terms 3"], Float[np.ndarray, " frames"]]:
     """Shares of the terms, [terms, 3], and the frames' stops, for fixed weights."""
     stops_rows = np.broadcast_to(-LN2 * np.eye(settings.max() + 1)[settings], (*weights.shape[:2], settings.max() + 1))
     unknowns = 3 * NUM_TERMS + stops_rows.shape[-1]
@@ -149,7 +157,7 @@ def _solve_both(terms, weights, settings):
     return solution[: 3 * NUM_TERMS].reshape(3, NUM_TERMS).T, solution[3 * NUM_TERMS :][settings]
 
 
-def _preferences():
+def _preferences() -> Float[np.ndarray, "all_terms all_terms"]:
     """What is asked of inverse responses beside the pixels: a smooth correction, middle grey at 0, and channels that
     resemble one another where they are bright; [3 terms, 3 terms]."""
     bend = np.diff(np.eye(NUM_CORRECTIONS), n=2, axis=0) * NUM_CORRECTIONS**1.5
@@ -163,7 +171,7 @@ def _preferences():
     return np.kron(np.eye(3), of_channel) + np.kron(from_mean_of_channels, of_departure)
 
 
-def _tabulated(curves, half_step):
+def _tabulated(curves: Float[np.ndarray, "terms 3"], half_step: float) -> ResponseTable:
     """The table of an inverse response with shares [terms, 3] of the terms, and its toe."""
     num_toe_knots = 1 + round(TOE_KNOTS_PER_STOP * np.log2(TOE_LDR / half_step))
     toe = np.geomspace(half_step, TOE_LDR, num_toe_knots)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from neucam_nerfstudio.classical.pixel_values import to_codes
 
@@ -22,6 +22,9 @@ SAME_LEVEL_STOPS = 0.3
 
 SMALL_SIDE = 256
 """Frames are averaged down to this many pixels on their longer side: less noise, and less difference by defocus."""
+
+VARIANCE_WINDOW_PX = 5
+"""Side of the square in which a place must be flat."""
 
 
 def reduce_frames(frames: Sequence[np.ndarray]) -> Float[np.ndarray, "frames height width 3"]:
@@ -74,7 +77,12 @@ def sample_frames(
     return FrameSamples(np.concatenate(samples), np.concatenate(comparable), chosen, np.concatenate(places))
 
 
-def _comparable_groups(small_ldr, focus_index, exposure_stops, near):
+def _comparable_groups(
+    small_ldr: Float[np.ndarray, "frames height width 3"],
+    focus_index: Int[np.ndarray, " frames"],
+    exposure_stops: Float[np.ndarray, " frames"] | None,
+    near: int | None,
+) -> list[Int[np.ndarray, " _members"]]:
     """Frames that show the same light, group by group; at most `MOST_FRAMES` in all."""
     everything = np.arange(len(small_ldr))
     if exposure_stops is None:
@@ -89,7 +97,9 @@ def _comparable_groups(small_ldr, focus_index, exposure_stops, near):
     return [groups[index] for index in np.rint(spread).astype(int)]
 
 
-def _some_of_each_level(group, levels, near):
+def _some_of_each_level(
+    group: Int[np.ndarray, " members"], levels: Float[np.ndarray, " frames"], near: int | None
+) -> Int[np.ndarray, " _chosen"]:
     """At most `MOST_FRAMES` frames of a group: of each level in turn the nearest one that is left."""
     distance = np.abs(group - (group[len(group) // 2] if near is None else near))
     step = max(SAME_LEVEL_STOPS, np.ptp(levels[group]) / (MOST_FRAMES // 2))
@@ -100,16 +110,23 @@ def _some_of_each_level(group, levels, near):
     return np.sort(group[np.lexsort((distance, turn))[:MOST_FRAMES]])
 
 
-def _reduced(frame):
-    codes = to_codes(frame)
+def _reduced(frame: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "small_height small_width 3"]:
+    """Pixel values in [0, 1] of a small copy of a photograph."""
+    codes = to_codes(np.asarray(frame))
     factor = max(1.0, max(codes.shape) / SMALL_SIDE)
     size = (max(1, round(codes.shape[1] / factor)), max(1, round(codes.shape[0] / factor)))
     return cv2.resize(codes, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.iinfo(codes.dtype).max
 
 
-def _flat_places(small_ldr, count):
+def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:
     """Indices of the flattest place in each of `count` classes of brightness."""
-    gray = small_ldr.mean(axis=-1)
-    contrast = sum(cv2.blur(g * g, (5, 5)) - cv2.blur(g, (5, 5)) ** 2 for g in gray).ravel()
+    gray = small_ldr.mean(axis=-1, dtype=np.float64)
+    contrast = sum(_local_variance(g) for g in gray).ravel()
     by_brightness = np.array_split(np.argsort(gray.mean(axis=0).ravel(), kind="stable"), min(count, gray[0].size))
     return np.array([places[np.argmin(contrast[places])] for places in by_brightness])
+
+
+def _local_variance(grey: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    """Variance of float64 pixel values around each pixel: a small difference of squares, which float32 would lose."""
+    window = (VARIANCE_WINDOW_PX, VARIANCE_WINDOW_PX)
+    return np.maximum(cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2, 0)

@@ -41,6 +41,11 @@ class ResponseTable:
         """Log exposures of pixel values, channel by channel; the table's ends where there are none."""
         return np.stack([np.interp(ldr[..., c], self.ldr[:, c], self.log_exposure) for c in range(3)], axis=-1)
 
+    def develop(self, log_exposure: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:
+        """Pixel values in [0, 1] of log exposures, ln radiance + ln 2 * stops, channel by channel."""
+        channels = [np.interp(log_exposure[..., c], self.log_exposure, self.ldr[:, c]) for c in range(3)]
+        return np.stack(channels, axis=-1).astype(np.float32)
+
     def slope(self, log_exposure: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:
         """Change of pixel value per unit of log exposure."""
         slopes = np.gradient(self.ldr, self.log_exposure, axis=0)

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Int
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, complete_stack, fuse_stack, stack_blur
+from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, fuse_stack, pyramid_depth, stack_blur
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
-from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, merge_exposures
+from neucam_nerfstudio.classical.exposure_merge import (
+    DecodingTable,
+    MergedExposures,
+    decoding_table,
+    least_channel,
+    merge_bracket,
+)
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, half_step, to_codes
-from neucam_nerfstudio.classical.response_estimation import estimate_response
+from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
+from neucam_nerfstudio.classical.tiles import overlapping_tiles
 
 LEAST_STOPS_FOR_RESPONSE = 0.3
 """Exposures that differ by less tell nothing of the response."""
 
-STRIP_PIXELS = 2_000_000
-STRIP_MARGIN_ROWS = 128
-"""Large pictures are fused in strips of about this many pixels, which overlap by this margin."""
+TILE_BYTES = 768 * 2**20
+"""Memory that the fusion of a tile takes at most, as far as `LEAST_TILE_PIXELS` allows."""
 
-STRIP_ALIGNMENT_ROWS = 64
-"""Strips begin at multiples of this: the coarsest pyramid pixels of neighbouring strips then coincide."""
+FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 40, 16
+"""Memory that a pixel of a tile takes: for pyramids and blurred pictures, and for each focus setting, if its merged
+exposures are held or if only its brightness is."""
+
+LEAST_TILE_PIXELS, LEAST_HELD_TILE_PIXELS, MOST_TILE_PIXELS = 400_000, 1_000_000, 2_000_000
+"""Tiles smaller than the first would be mostly margin, larger ones than the last save nothing more. Rather than have
+tiles smaller than the second, settings are not held."""
+
+LARGEST_MARGIN_PX, MARGIN_OF_COARSEST = 128, 4
+"""Tiles overlap by a margin of so many pixels of the coarsest pyramid level, and at most of so many pixels."""
 
 BLUR_SEARCH_SIDE = 1024
 """The blur is estimated on pictures of at most this longer side, reduced at least to half."""
@@ -60,6 +75,7 @@ def classical_estimate(
     exposure_stops: Sequence[float] | None,
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
+    report: Callable[[float], None] = lambda share_done: None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -71,6 +87,7 @@ def classical_estimate(
         exposure_stops: Exposure of each frame, or None to estimate it.
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
         response: Of the camera, if known.
+        report: Called with the share that is done, (0, 1], from time to time.
     """
     focus_index = np.asarray(focus_index)
     small_ldr = reduce_frames(frames)
@@ -82,8 +99,9 @@ def classical_estimate(
         response = response_of_frames(small_ldr, focus_index, stops, frames[0].dtype)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
-    merger = _StackMerger(frames, focus_index, tables)
-    (log_radiance, sharpest_focus, precision), blur = _fuse(merger)
+    settings = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
+    merger = _StackMerger(frames, settings, tables)
+    (log_radiance, sharpest_focus, precision), blur = _fuse(merger, report)
     median = np.median(log_radiance)
     log_radiance -= median
     response = response.shifted(-median)
@@ -93,18 +111,9 @@ def classical_estimate(
         response_values=response.ldr,
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
-        squared_slope=noise**2 * precision * len(np.unique(focus_index)) / len(frames),
+        squared_slope=noise**2 * precision * len(settings) / len(frames),
         blur_per_setting_px=blur,
     )
-
-
-def overlapping_strips(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Cuts a picture into strips: the rows of each, and the same with a margin."""
-    alignment = STRIP_ALIGNMENT_ROWS
-    rows = max(1, round(STRIP_PIXELS / width / alignment)) * alignment
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        yield slice(top, bottom), slice(max(0, top - STRIP_MARGIN_ROWS), min(height, bottom + STRIP_MARGIN_ROWS))
 
 
 def response_of_frames(
@@ -127,57 +136,87 @@ def response_of_frames(
         return srgb_response(half_step(dtype))
     samples = sample_frames(small_ldr, focus_index, stops, near)
     told_stops = stops[samples.frames]
-    return estimate_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
+    return solve_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
 
 
 @dataclass(frozen=True)
 class _StackMerger:
-    """Frames and how to decode them."""
+    """Frames and how to decode them.
+
+    Attributes:
+        frames: Photographs, array-like: their rows and columns are read when they are needed.
+        settings: The frames of each focus setting, in ascending order of the settings.
+        tables: How each frame is decoded.
+    """
 
     frames: Sequence[np.ndarray]
-    focus_index: np.ndarray
+    settings: Sequence[Int[np.ndarray, " members"]]
     tables: Sequence[DecodingTable]
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        return (len(np.unique(self.focus_index)), *self.frames[0].shape[:2])
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.frames[0].shape[0], self.frames[0].shape[1]
 
-    def rows(self, rows: slice) -> FocusStack:
-        """The focus stack within some rows."""
-        return self._merge([frame[rows] for frame in self.frames])
+    def stack(self, rows: slice, columns: slice, is_held: bool = True) -> FocusStack:
+        """The focus stack within some rows and columns."""
+        return self._stack(lambda frame: np.asarray(frame[rows, columns]), is_held)
 
     def reduced(self, factor: float, rows: slice = slice(None), columns: slice = slice(None)) -> FocusStack:
         """The focus stack, within some rows and columns, from photographs that were made so many times smaller."""
 
         def small(frame: np.ndarray) -> np.ndarray:
-            part = to_codes(frame[rows, columns])
+            part = to_codes(np.asarray(frame[rows, columns]))
             size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
             return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
 
-        return self._merge([small(frame) for frame in self.frames])
+        return self._stack(small, tile_plan(len(self.settings))[1])
 
-    def _merge(self, frames) -> FocusStack:
-        settings = [np.flatnonzero(self.focus_index == index) for index in np.unique(self.focus_index)]
-        merged = [merge_exposures([frames[i] for i in s], [self.tables[i] for i in s]) for s in settings]
-        return complete_stack(*(np.stack(part) for part in zip(*merged, strict=True)))
+    def merged(self, setting: int, part: Callable[[np.ndarray], np.ndarray]) -> MergedExposures:
+        """What the frames of a focus setting tell of a part of the picture."""
+        members = self.settings[setting]
+        return merge_bracket([part(self.frames[index]) for index in members], [self.tables[i] for i in members])
+
+    def _stack(self, part: Callable[[np.ndarray], np.ndarray], is_held: bool) -> FocusStack:
+        return FocusStack(len(self.settings), lambda setting: self.merged(setting, part), is_held)
 
 
-def _fuse(merger: _StackMerger):
-    """The picture of all focus settings, and the blur; strip by strip."""
-    settings, height, width = merger.shape
+def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
+    """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
+    height, width = merger.size
     focus, precision = np.zeros((2, height, width), np.float32)
     whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision)
-    if settings == 1:
-        for rows, _ in overlapping_strips(height, width):
-            stack = merger.rows(rows)
-            whole.log_radiance[rows], precision[rows] = stack.log_radiance[0], stack.precision[0].min(-1)
+    num_settings = len(merger.settings)
+    if num_settings == 1:
+        for tile in overlapping_tiles(height, width, MOST_TILE_PIXELS, margin_px=0):
+            part = tile.rows, tile.columns
+            merged = merger.merged(0, lambda frame, part=part: np.asarray(frame[part]))
+            filled = FocusStack(1, lambda _, merged=merged: merged)[0]
+            whole.log_radiance[part], precision[part] = filled.log_radiance, least_channel(filled.precision)
+            report(tile.share_done(height, width))
         return whole, 0.0
     blur = _stack_blur_px(merger)
-    for rows, with_margin in overlapping_strips(height, width):
-        inner = slice(rows.start - with_margin.start, rows.stop - with_margin.start)
-        for part, fused in zip(whole, fuse_stack(merger.rows(with_margin), blur), strict=True):
-            part[rows] = fused[inner]
+    most_pixels, is_held = tile_plan(num_settings)
+    depth = pyramid_depth(height, width, num_settings * blur)
+    margin_px = min(LARGEST_MARGIN_PX, MARGIN_OF_COARSEST * 2**depth)
+    for tile in overlapping_tiles(height, width, most_pixels, margin_px, 2**depth):
+        stack = merger.stack(tile.rows_with_margin, tile.columns_with_margin, is_held)
+        for part, fused in zip(whole, fuse_stack(stack, blur), strict=True):
+            part[tile.rows, tile.columns] = fused[tile.inner]
+        report(tile.share_done(height, width))
     return whole, blur
+
+
+def tile_plan(num_settings: int) -> tuple[int, bool]:
+    """How large the tiles of a stack are, in pixels, and whether its settings are held once they are merged.
+
+    Held settings cost memory, and so smaller tiles, of which more is margin; else exposures are merged anew for each of
+    the four times that settings are gone through.
+    """
+    budget = TILE_BYTES // (FIXED_PIXEL_BYTES + HELD_PIXEL_BYTES * num_settings)
+    if budget >= LEAST_HELD_TILE_PIXELS:
+        return min(budget, MOST_TILE_PIXELS), True
+    return max(TILE_BYTES // (FIXED_PIXEL_BYTES + LUMINANCE_PIXEL_BYTES * num_settings), LEAST_TILE_PIXELS), False
 
 
 def _stack_blur_px(merger: _StackMerger) -> float:
@@ -186,8 +225,9 @@ def _stack_blur_px(merger: _StackMerger) -> float:
     It is looked for on the whole picture made small; if it is too small to be told there, again on the part with the
     most detail, made less small.
     """
-    _, height, width = merger.shape
-    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE)
+    height, width = merger.size
+    most_pixels, _ = tile_plan(len(merger.settings))
+    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
     whole, whole_factor = merger.reduced(factor), factor
     blur_px = stack_blur(whole)
     while blur_px < LEAST_BLUR_PX and factor > 2:
@@ -200,7 +240,9 @@ def _stack_blur_px(merger: _StackMerger) -> float:
 
 def _part_with_detail(stack: FocusStack, share: float) -> tuple[slice, slice]:
     """Rows and columns of the part with the most detail; its sides are this share of the picture's."""
-    detail = np.max([np.abs(cv2.Laplacian(image, cv2.CV_32F)).mean(-1) for image in stack.log_radiance], axis=0)
+    detail = np.zeros(stack.shape, np.float32)
+    for picture in stack:
+        np.maximum(detail, np.abs(cv2.Laplacian(picture.log_radiance, cv2.CV_32F)).mean(-1), out=detail)
     height, width = (max(1, round(side * share)) for side in detail.shape)
     sums = cv2.integral(detail)
     in_part = sums[height:, width:] - sums[height:, :-width] - sums[:-height, width:] + sums[:-height, :-width]

@@ -12,13 +12,16 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from nerfstudio.utils.comms import is_main_process
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.breathing import AlignChoice
-from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.frame_settings import FrameKind
 from neucam_nerfstudio.capture.frame_table import frame_table
-from neucam_nerfstudio.capture.settings import LearnChoice
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.capture.settings.assignment import FrameKind
+from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 
@@ -31,7 +34,8 @@ class NeucamDataParserConfig(DataParserConfig):
     """The dataparser."""
     data: Path = Path()
     """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), a video, or a .npy file with an array of frames;
-    optionally with exposure.txt and ground truth in gt/ beside the frames."""
+    optionally with exposure.txt and ground truth in gt/ beside the frames. Or the capture.json of an earlier run, which
+    says all that the options below would."""
     train_frames: tuple[str, ...] = ()
     """Names or name patterns of the frames to train on, such as F0E0 'F1*'; all others are held out for evaluation."""
     eval_frames: tuple[str, ...] = ()
@@ -59,6 +63,9 @@ class NeucamDataParserConfig(DataParserConfig):
     frames: tyro.conf.Suppress[FrameKind] = "settings"
     """Whether frames are settings of one still scene, a focus stack, or moments of a scene that moves. The method
     decides, through its data manager, which sets this: so it is no option of the command line."""
+    manifest: tyro.conf.Suppress[Path | None] = None
+    """The file that keeps what was found of the photographs. It is written where it is missing; a run has one, so that
+    it is opened as it was trained, without its photographs."""
 
 
 class NeucamDataParser(DataParser):
@@ -71,36 +78,67 @@ class NeucamDataParser(DataParser):
         """Whether the frames are moments: the viewer has a time slider then."""
         return self.config.frames == "moments"
 
-    @cached_property
+    @property
     def capture(self) -> Capture:
-        """The capture, read when first asked for and shared by all splits."""
-        return load_capture(
-            self.config.data,
-            frames=self.config.frames,
-            train_frames=self.config.train_frames,
-            eval_frames=self.config.eval_frames,
-            eval_every=self.config.eval_every,
-            frame_range=self.config.frame_range,
-            frame_stride=self.config.frame_stride,
-            downscale_factor=_whole_factor(self.config.downscale_factor),
-            exposures=self.config.exposures,
-            focus=self.config.focus,
-            settings_per_frame=self.config.settings_per_frame,
-            reference=self.config.reference,
-            align=self.config.align,
+        """What is known of the frames, shared by all splits."""
+        return self.opened[0]
+
+    @cached_property
+    def opened(self) -> tuple[Capture, PixelStore]:
+        """The capture and its pixels: out of the run's manifest if there is one, else found in the photographs."""
+        config = self.config
+        if config.manifest is not None and config.manifest.is_file():
+            capture = Capture.load(config.manifest)
+            given = config.data.absolute()
+            if given != capture.data_found and given.exists() and given.suffix.lower() != ".json":
+                capture = Capture.load(config.manifest, given)
+            return capture, PixelStore(capture)
+        capture, pixels = open_capture(
+            config.data,
+            frames=config.frames,
+            train_frames=config.train_frames,
+            eval_frames=config.eval_frames,
+            eval_every=config.eval_every,
+            frame_range=config.frame_range,
+            frame_stride=config.frame_stride,
+            downscale_factor=_whole_factor(config.downscale_factor),
+            exposures=config.exposures,
+            focus=config.focus,
+            settings_per_frame=config.settings_per_frame,
+            reference=config.reference,
+            align=config.align,
         )
+        if config.manifest is not None and is_main_process():
+            capture.save(config.manifest)
+        return capture, pixels
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:
-        capture = self.capture
+        capture, pixels = self.opened
         if split == "train":
             _print_summary(capture)
         indices = capture.train_indices if split == "train" else capture.eval_indices
         return DataparserOutputs(
             image_filenames=[capture.frames[index].path for index in indices],
-            cameras=frame_cameras(capture, indices),
+            cameras=frame_cameras(capture, indices, self._reduction()),
             scene_box=SceneBox(aabb=torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])),
-            metadata={"capture": capture, "pixels": capture},
+            metadata={"capture": capture, "pixels": pixels},
         )
+
+    def _reduction(self) -> int:
+        """How many times smaller pictures are wanted than the capture is: `ns-render dataset` asks for that of a run.
+
+        Raises:
+            NeucamError: They are wanted larger, or not by a whole number smaller.
+        """
+        factor, of_capture = _whole_factor(self.config.downscale_factor), self.capture.downscale_factor
+        if factor is None:
+            return 1
+        if factor % of_capture:
+            raise NeucamError(
+                f"--downscale-factor {factor}: the run was trained at a size divided by {of_capture}. Give a multiple"
+                " of that, or leave the option out."
+            )
+        return factor // of_capture
 
 
 def _whole_factor(factor: float | None) -> int | None:
@@ -114,9 +152,16 @@ def _whole_factor(factor: float | None) -> int | None:
     return None if factor is None else int(factor)
 
 
-def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
-    """One camera a frame, all in one place; focus and exposure travel in their metadata, `[frames, 1]` each."""
-    plane = ImagePlane(capture.height, capture.width)
+def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: int = 1) -> Cameras:
+    """One camera a frame, all in one place; their settings' numbers travel in their metadata, `[frames, 1]` each.
+
+    Args:
+        capture: Whose frames they are.
+        frame_indices: Of the frames.
+        reduction: How many times smaller than the capture's pictures are to be.
+    """
+    height, width = capture.height // reduction, capture.width // reduction
+    plane = ImagePlane(height, width)
     frames = [capture.frames[index] for index in frame_indices]
 
     def column(values: list, dtype: torch.dtype) -> torch.Tensor:
@@ -126,10 +171,10 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
         camera_to_worlds=plane.camera_to_world.expand(len(frames), 3, 4).clone(),
         fx=plane.focal_length_px,
         fy=plane.focal_length_px,
-        cx=capture.width / 2,
-        cy=capture.height / 2,
-        width=capture.width,
-        height=capture.height,
+        cx=width / 2,
+        cy=height / 2,
+        width=width,
+        height=height,
         camera_type=CameraType.PERSPECTIVE,
         times=column([capture.times[index] for index in frame_indices], torch.float32),
         metadata={

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import torch
 import tyro
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
 from torch import Tensor
 
-from neucam_nerfstudio.capture.frame_settings import FrameKind
+from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.cli_options import without_options
+from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import prepare_process
 
 
 @without_options(
@@ -41,13 +45,22 @@ class CaptureDataManagerConfig(VanillaDataManagerConfig):
 class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     """Holds the frames once, as their files do, and draws pixels from them where the model trains.
 
+    Frames are decoded when the first pixels are drawn, or when somebody looks at one.
+
     Raises:
-        NeucamError: The configuration scales cameras, of which the capture would know nothing.
+        NeucamError: The dataparser is another one than `neucam-data`, or the configuration scales cameras, of which the
+            capture would know nothing.
     """
 
     config: CaptureDataManagerConfig
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
+        prepare_process()
+        if not isinstance(config.dataparser, NeucamDataParserConfig):
+            raise NeucamError(
+                f"{type(config.dataparser).__name__}: this dataparser reads no captures of one view, which the methods"
+                " of this package need. End the command with neucam-data and its options, or with no dataparser."
+            )
         if config.camera_res_scale_factor != 1.0:
             raise NeucamError(
                 f"--pipeline.datamanager.camera-res-scale-factor {config.camera_res_scale_factor:g}: expected 1. To "
@@ -58,31 +71,60 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
         super().__init__(config, *args, **kwargs)
 
     def setup_train(self) -> None:
-        """Moves the training frames to the device."""
-        self.train_pixels = self._pixel_sampler(self.train_dataset)
+        """Groups the training frames; decodes none."""
         focus_index = self.train_dataset.cameras.metadata["focus_index"][:, 0]
         together = self.config.develop_all_exposures
         groups = exposure_groups(focus_index) if together else single_frames(len(focus_index))
         self.train_groups = groups.to(self.device)
 
     def setup_eval(self) -> None:
-        """Moves the evaluation frames to the device, unless they are the training frames."""
-        held_out = self.train_dataset.metadata["capture"].held_out
-        self.eval_pixels = self._pixel_sampler(self.eval_dataset) if held_out else self.train_pixels
+        """Makes ready to go through the evaluation frames; decodes none."""
         self.eval_groups = single_frames(len(self.eval_dataset)).to(self.device)
         loader = {"input_dataset": self.eval_dataset, "device": self.device, "num_workers": 0}
         self.fixed_indices_eval_dataloader = FixedIndicesEvalDataloader(**loader)
         self.eval_dataloader = RandIndicesEvalDataloader(**loader)
 
-    def _pixel_sampler(self, dataset: CaptureDataset) -> PixelSampler:
-        return PixelSampler(dataset.frames_native(), dataset.cameras, self.device)
+    @cached_property
+    def train_pixels(self) -> PixelSampler:
+        """The training frames, on the device."""
+        return self._sampler(self.train_dataset, self.train_dataset.metadata["capture"].train_indices)
+
+    @cached_property
+    def eval_pixels(self) -> PixelSampler:
+        """The evaluation frames, on the device; the training frames' own where none is held out."""
+        capture = self.train_dataset.metadata["capture"]
+        return self._sampler(self.eval_dataset, capture.eval_indices) if capture.held_out else self.train_pixels
+
+    def _sampler(self, dataset: CaptureDataset, frame_indices: tuple[int, ...]) -> PixelSampler:
+        return PixelSampler(dataset.frames_native(), dataset.metadata["capture"], frame_indices, self.device)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays and the pixel values they should have, at every exposure of their focus setting."""
         self.train_count += 1
-        return self.train_pixels.sample(self.get_train_rays_per_batch(), self.train_groups)
+        return as_bundle(self.train_pixels.sample(self.get_train_rays_per_batch(), self.train_groups))
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays of single evaluation frames."""
         self.eval_count += 1
-        return self.eval_pixels.sample(self.get_eval_rays_per_batch(), self.eval_groups)
+        return as_bundle(self.eval_pixels.sample(self.get_eval_rays_per_batch(), self.eval_groups))
+
+
+def as_bundle(sampled: SampledPixels) -> tuple[RayBundle, dict[str, Tensor]]:
+    """Sampled pixels as nerfstudio has them: rays with settings as metadata, and a batch.
+
+    Returns:
+        Rays; `image` `[rays, exposures, 3]` in [0, 1], without the axis of exposures where there is one; and, if groups
+        differ in size, `is_frame` `[rays, exposures]`.
+    """
+    rays = RayBundle(
+        origins=sampled.rays.origins,
+        directions=sampled.rays.directions,
+        pixel_area=torch.ones_like(sampled.rays.times),  # which nothing of ours reads
+        camera_indices=sampled.frame_index[:, None],
+        times=sampled.rays.times,
+        metadata={"focus_index": sampled.focus_index, "exposure_index": sampled.exposure_index},
+    )
+    batch = {"image": sampled.ldr.squeeze(1)}
+    if sampled.is_frame is not None:
+        batch["is_frame"] = sampled.is_frame
+    return rays, batch

@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float, Shaped
-from nerfstudio.cameras.cameras import Cameras
-from nerfstudio.cameras.rays import RayBundle
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.scene.image_plane import ImagePlane
+from neucam_nerfstudio.scene.scene import Rays
+
+
+class SampledPixels(NamedTuple):
+    """Random pixels of captured frames.
+
+    Attributes:
+        rays: Rays through them.
+        focus_index: Focus setting of each.
+        exposure_index: Exposure setting of each at each exposure of its group.
+        frame_index: The first frame of each, counted among the sampler's frames.
+        ldr: Pixel values in [0, 1].
+        is_frame: False where groups are padded; None if nothing is.
+    """
+
+    rays: Rays
+    focus_index: Int[Tensor, "rays 1"]
+    exposure_index: Int[Tensor, "rays exposures"]
+    frame_index: Int[Tensor, " rays"]
+    ldr: Float[Tensor, "rays exposures 3"]
+    is_frame: Bool[Tensor, "rays exposures"] | None
 
 
 class PixelSampler:
     """Draws pixels evenly from the picture and from groups of frames.
 
     Args:
-        frames: Pixel values of all frames in their files' number type.
-        cameras: The frames' cameras, whose metadata tells settings.
+        pixels: Pixel values of the frames in their files' number type.
+        capture: What is known of the frames.
+        frame_indices: Of the frames, in the capture.
         device: Where frames are held and rays are made.
     """
 
     def __init__(
         self,
-        frames: Shaped[Tensor, "frames height width 3"],
-        cameras: Cameras,
+        pixels: Shaped[Tensor, "frames height width 3"],
+        capture: Capture,
+        frame_indices: Sequence[int],
         device: torch.device | str,
     ) -> None:
-        self.white = WHITE_LEVEL[frames.numpy().dtype]
-        num_frames, self.height, self.width, _ = frames.shape
+        self.white = WHITE_LEVEL[capture.number_type]
+        num_frames, self.height, self.width, _ = pixels.shape
         # Indexing 16-bit unsigned integers is not implemented on every device; their bits as signed ones are.
-        bits = frames.view(torch.int16) if frames.dtype == torch.uint16 else frames
+        bits = pixels.view(torch.int16) if pixels.dtype == torch.uint16 else pixels
         self.pixels = bits.reshape(num_frames, -1, 3).to(device)
         self.plane = ImagePlane(self.height, self.width)
         self.origin = self.plane.camera_to_world[:, 3].to(device)
-        self.metadata = {key: value[:, 0].to(device) for key, value in cameras.metadata.items()}
-        self.times = cameras.times.to(device)
+        frames = [capture.frames[index] for index in frame_indices]
+        self.focus_index = torch.tensor([frame.focus_index for frame in frames], device=device)
+        self.exposure_index = torch.tensor([frame.exposure_index for frame in frames], device=device)
+        self.times = torch.tensor([[capture.times[index]] for index in frame_indices], device=device)
 
-    def sample(self, num_rays: int, groups: ExposureGroups) -> tuple[RayBundle, dict[str, Tensor]]:
+    def sample(self, num_rays: int, groups: ExposureGroups) -> SampledPixels:
         """Rays, and the pixel values photographed at the end of each at every exposure of its group.
 
         Args:
             num_rays: How many.
             groups: Frames that share rays, on this sampler's device.
-
-        Returns:
-            Rays with the settings of their frames as metadata: `[rays, 1]` for focus, `[rays, exposures]` for exposure;
-            `image` `[rays, exposures, 3]` in [0, 1] and, if groups differ in size, `is_frame` `[rays, exposures]`.
-            The axis of exposures is left out where there is but one.
         """
         device = self.pixels.device
         pixel = torch.randint(self.height * self.width, (num_rays,), device=device)
@@ -56,28 +78,20 @@ class PixelSampler:
         frame = groups.frame_index[group]
         row, column = pixel // self.width, pixel % self.width
         uv = torch.stack([(column + 0.5) / self.width, (row + 0.5) / self.height], -1)
-        batch = {"image": self._values(frame, pixel[:, None])}
-        if frame.shape[1] == 1:
-            batch["image"] = batch["image"][:, 0]
-        if groups.is_frame is not None:
-            batch["is_frame"] = groups.is_frame[group]
-        return self._rays(uv, frame), batch
+        first = frame[:, 0]
+        return SampledPixels(
+            Rays(self.origin.expand(num_rays, 3), self.plane.pixel_directions(uv), self.times[first]),
+            self.focus_index[frame[:, :1]],
+            self.exposure_index[frame],
+            first,
+            self._values(frame, pixel[:, None]),
+            None if groups.is_frame is None else groups.is_frame[group],
+        )
 
-    def _values(self, frame: Tensor, pixel: Tensor) -> Float[Tensor, "rays exposures 3"]:
+    def _values(
+        self, frame: Int[Tensor, "rays exposures"], pixel: Int[Tensor, "rays 1"]
+    ) -> Float[Tensor, "rays exposures 3"]:
         values = self.pixels[frame, pixel]
         if values.dtype == torch.int16:
             values = values.to(torch.int32) & 0xFFFF
         return values.to(torch.float32) / self.white
-
-    def _rays(self, uv: Float[Tensor, "rays 2"], frame: Tensor) -> RayBundle:
-        first = frame[:, :1]
-        return RayBundle(
-            origins=self.origin.expand(len(uv), 3),
-            directions=self.plane.pixel_directions(uv),
-            pixel_area=torch.full_like(uv[:, :1], self.plane.focal_length_px**-2),
-            camera_indices=first,
-            times=self.times[first[:, 0]],
-            metadata={
-                key: values[first if key.startswith("focus") else frame] for key, values in self.metadata.items()
-            },
-        )

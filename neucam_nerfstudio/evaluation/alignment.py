@@ -15,7 +15,7 @@ RADIANCE_FLOOR = 1e-8
 
 
 def align_radiance(
-    prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"], alignment: Alignment
+    prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "_ _ 3"], alignment: Alignment
 ) -> Float[np.ndarray, "height width 3"]:
     """Fits the gain (and power) of each channel in log radiance, on the middle 96 % of the ground truth's values.
 

@@ -38,7 +38,7 @@ class FrameStep(NamedTuple):
 
 def hdr_flicker(
     prediction: Float[np.ndarray, "frames height width 3"],
-    truth: Float[np.ndarray, "frames height width 3"],
+    truth: Float[np.ndarray, "_ _ _ 3"],
     alignment: Alignment = "scale",
 ) -> dict[str, float]:
     """Flicker of a radiance video and of its ground truth, both in mu-law values: 0.01 is 1 % of the range.

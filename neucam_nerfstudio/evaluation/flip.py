@@ -16,7 +16,7 @@ from neucam_nerfstudio.evaluation.alignment import Alignment, align_radiance
 
 def flip_of_radiance(
     prediction: Float[np.ndarray, "height width 3"],
-    truth: Float[np.ndarray, "height width 3"],
+    truth: Float[np.ndarray, "_ _ 3"],
     alignment: Alignment = "scale",
 ) -> float:
     """HDR-FLIP of linear radiance in any unit, after alignment as in `hdr_scores`: 0 is no difference.
@@ -28,9 +28,7 @@ def flip_of_radiance(
     return _mean_flip(aligned, truth, "HDR")
 
 
-def flip_of_pictures(
-    prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"]
-) -> float:
+def flip_of_pictures(prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "_ _ 3"]) -> float:
     """LDR-FLIP of display values in [0, 1], taken for sRGB: 0 is no difference.
 
     Raises:
@@ -44,6 +42,6 @@ def flip_of_pictures(
 def _mean_flip(prediction: np.ndarray, truth: np.ndarray, dynamic_range: str) -> float:
     import flip_evaluator  # only who measures needs it
 
-    pictures = (np.ascontiguousarray(picture, np.float32) for picture in (truth, prediction))
-    _, mean, _ = flip_evaluator.evaluate(*pictures, dynamic_range, applyMagma=False)
+    reference, test = (np.ascontiguousarray(picture, np.float32) for picture in (truth, prediction))
+    _, mean, _ = flip_evaluator.evaluate(reference, test, dynamic_range, applyMagma=False)
     return float(mean)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.imaging.strips import strips_of_rows
+from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 
 MEF_WINDOW_PX = 11
 MEF_WINDOW_SIGMA_PX = 1.5
@@ -36,7 +36,23 @@ EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
 """Gamma, kappa and sigma of Q_AB/F: height, steepness and middle of the curve from agreement to quality."""
 
 Grey = Float[np.ndarray, "height width"]
-"""Only rows of photographs are ever asked for, so that those of many can be made when they are."""
+
+
+@runtime_checkable
+class GreyRows(Protocol):
+    """A grey picture that gives some of its rows, made when they are asked for: many large ones would fill the memory.
+
+    Arrays are such pictures too.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Float[np.ndarray, "rows width"]:
+        """Some rows."""
+        ...
 
 
 def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarray, "*batch height width"]:
@@ -44,7 +60,7 @@ def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarra
     return picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
 
 
-def mef_ssim(fused: Grey, photographs: Sequence[Grey]) -> float:
+def mef_ssim(fused: Grey, photographs: Sequence[GreyRows]) -> float:
     """Structural similarity of a fusion with its photographs, on three scales: at most 1.
 
     What each 11 x 11 patch should show is made of the photographs: the highest contrast any of them has, and the mean
@@ -75,7 +91,7 @@ def mef_ssim(fused: Grey, photographs: Sequence[Grey]) -> float:
     return score
 
 
-def mef_ssim_map(fused: Grey, photographs: Sequence[Grey]) -> Float[np.ndarray, "height-10 width-10"]:
+def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarray, "height-10 width-10"]:
     """Similarity of each whole patch on one scale, in [-1, 1]; see `mef_ssim`.
 
     Tile by tile: time grows in proportion to the number of photographs, and memory hardly.
@@ -126,7 +142,7 @@ def _moments_of_structure(
 
     Patches are never cut out: one place in all of them is summed after the other, and adds to the moments.
     """
-    mean = sum(weight * _box_mean(photograph) for weight, photograph in zip(weights, photographs, strict=True))
+    mean = np.sum([weight * _box_mean(part) for weight, part in zip(weights, photographs, strict=True)], axis=0)
     photographs, weights, mean, fused = (part.astype(np.float32) for part in (photographs, weights, mean, fused))
     gaussian = cv2.getGaussianKernel(MEF_WINDOW_PX, MEF_WINDOW_SIGMA_PX, cv2.CV_32F)[:, 0]
     box_square, gaussian_mean, square, product = np.zeros((4, *mean.shape), np.float32)
@@ -142,7 +158,7 @@ def _moments_of_structure(
     return _Moments(box_square / MEF_WINDOW_PX**2, np.maximum(square - gaussian_mean**2, 0), covariance)
 
 
-def edge_preservation(fused: Grey, photographs: Sequence[Grey]) -> float:
+def edge_preservation(fused: Grey, photographs: Sequence[GreyRows]) -> float:
     """Q_AB/F: how much of the photographs' edges, in strength and orientation, a fusion keeps; from 0 to 0.975.
 
     The mean over all photographs and pixels, weighted by the strength of the photograph's edge there.
@@ -211,7 +227,7 @@ def _whole_windows(image: np.ndarray) -> np.ndarray:
     return image[border:-border, border:-border]
 
 
-def _halved(image: Grey) -> Grey:
+def _halved(image: Grey) -> Float[np.ndarray, "half_height half_width"]:
     """Means of 2 x 2 pixels; an odd last row or column is doubled."""
     even = np.pad(image, [(0, size % 2) for size in image.shape], mode="edge")
     return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -224,7 +240,7 @@ class _Edges(NamedTuple):
     orientation: np.ndarray
 
 
-def _edges(image: Grey, rows: slice) -> _Edges:
+def _edges(image: GreyRows, rows: slice) -> _Edges:
     """Edges within some rows of a picture."""
     above = min(rows.start, 1)
     part = image[rows.start - above : rows.stop + 1]

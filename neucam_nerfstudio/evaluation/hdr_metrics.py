@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.evaluation.alignment import Alignment, align_radiance
-from neucam_nerfstudio.evaluation.ldr_metrics import psnr
+from neucam_nerfstudio.evaluation.ldr_metrics import psnr, ssim
 from neucam_nerfstudio.evaluation.perceptual_encoding import mu_law, pu21
 
 WHITE_PERCENTILE = 99.9
@@ -21,7 +21,7 @@ PU21_PEAK = 256.0
 
 def hdr_scores(
     prediction: Float[np.ndarray, "height width 3"],
-    truth: Float[np.ndarray, "height width 3"],
+    truth: Float[np.ndarray, "_ _ 3"],
     alignment: Alignment = "scale",
 ) -> dict[str, float]:
     """Mu-law PSNR and SSIM and PU21 PSNR after alignment.
@@ -57,11 +57,8 @@ def psnr_mu(
 def ssim_mu(
     prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"], white: float
 ) -> float:
-    """SSIM of the mu-law images, uniform 7 x 7 window; `white` is the radiance that becomes 1."""
-    from skimage.metrics import structural_similarity
-
-    encoded = mu_law(prediction / white), mu_law(truth / white)
-    return float(structural_similarity(*encoded, channel_axis=-1, data_range=1))
+    """`ssim` of the mu-law images; `white` is the radiance that becomes 1."""
+    return ssim(mu_law(prediction / white), mu_law(truth / white))
 
 
 def psnr_pu21(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.capture.ground_truth import read_radiance, read_sharp
+from neucam_nerfstudio.capture.ground_truth import read_sharp
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -21,6 +21,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
 )
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
@@ -40,7 +41,8 @@ class GreyPhotograph:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.pixels.shape[:2]
+        height, width = self.pixels.shape[:2]
+        return height, width
 
     def __getitem__(self, rows: slice) -> Float[np.ndarray, "rows width"]:
         return grey(self.pixels[rows] / WHITE_LEVEL[self.pixels.dtype])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from neucam_nerfstudio.grids.grid_sampling import sample_grid
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import lanes_for, sum_levels, total_variation
+from neucam_nerfstudio.grids.plane_pyramid import sum_levels, total_variation
 
 
 def sample_frames(
@@ -26,11 +28,7 @@ def sample_frames(
         frame: Frame numbers, fractional between frames.
     """
     places = torch.cat([2 * uv - 1, (2 * frame + 1) / len(images) - 1], -1).reshape(-1, 3)
-    lanes = lanes_for(len(places), images.device)
-    volume = images.transpose(0, 1).expand(lanes, -1, -1, -1, -1)
-    grid = places.view(lanes, -1, 1, 1, 3)
-    values = F.grid_sample(volume, grid, padding_mode="border", align_corners=False)[..., 0, 0]
-    return values.transpose(1, 2).reshape(*uv.shape[:-1], images.shape[1])
+    return sample_grid(images.transpose(0, 1), places).reshape(*uv.shape[:-1], images.shape[1])
 
 
 def frame_numbers(times: Float[Tensor, "*batch 1"], frame_times: Float[Tensor, " frames"]) -> Float[Tensor, "*batch 1"]:
@@ -63,7 +61,7 @@ class FramePyramid(nn.Module):
         cells_px = [cell_px * 2**level for level in range(num_levels)]
         shapes = [(math.ceil(height / cell), math.ceil(width / cell)) for cell in cells_px]
         self.grids = nn.ParameterList([nn.Parameter(torch.zeros(num_frames, channels, *shape)) for shape in shapes])
-        self._images = ParameterMemo(self, lambda: sum_levels(self.grids))
+        self._images = ParameterMemo(self, partial(sum_levels, self.grids))
 
     def images(self) -> Float[Tensor, "frames channels rows columns"]:
         """The sum of all levels at the finest resolution."""

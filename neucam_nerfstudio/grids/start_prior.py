@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 
 class StartPrior(nn.Module):
@@ -37,4 +40,28 @@ class StartPrior(nn.Module):
 
     def forward(self, learned: Float[Tensor, "1 channels height width"]) -> Float[Tensor, ""]:
         """Mean over cells and channels of firmness times the squared departure from the start."""
-        return (self.firmness * (learned - self.start).square()).mean()
+        return _HeldSquares.apply(learned, self.start, self.firmness)
+
+
+class _HeldSquares(torch.autograd.Function):
+    """Mean of firmness times squared departure, with a gradient that costs a fifth of what autograd makes of it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        learned: Float[Tensor, "1 channels height width"],
+        start: Float[Tensor, "1 channels height width"],
+        firmness: Float[Tensor, "1 1 height width"],
+    ) -> Float[Tensor, ""]:
+        departure = learned - start
+        held = departure * firmness
+        ctx.save_for_backward(held)
+        return (held * departure).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # torch declares it for any number of outputs
+        ctx: Any, slope: Float[Tensor, ""]
+    ) -> tuple[Float[Tensor, "1 channels height width"], None, None]:
+        (held,) = ctx.saved_tensors
+        return held * (2 * slope / held.numel()), None, None

@@ -1,17 +1,13 @@
-"""Frames in a `.npy` file: an array of all of them, read where asked for."""
+"""Frames in a `.npy` file: one array, from which frames are read when asked for."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.frame_pixels import FrameStack
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import ExifSettings
-from neucam_nerfstudio.imaging.photographs import check_pixels, downscale
+from neucam_nerfstudio.imaging.photographs import check_pixels
 from neucam_nerfstudio.imaging.video_reading import frame_paths
 
 NUMBER_TYPES = frozenset(map(np.dtype, (np.uint8, np.uint16, np.float16, np.float32, np.float64)))
@@ -24,9 +20,10 @@ class ArrayFile:
         path: The file: uint8, uint16, or floats in [0, 1].
 
     Raises:
-        NeucamError: It is cut off, or not such an array.
+        NeucamError: The file is cut off, or no such array.
     """
 
+    kind = "array"
     frame_rate = None
     notes = ()
     holds_sensor_values = True
@@ -38,30 +35,24 @@ class ArrayFile:
         self.moments = range(len(self.paths))
 
     def exif(self) -> list[ExifSettings]:
-        """Nothing: an array does not tell."""
+        """Empty settings: an array has no EXIF."""
         return [ExifSettings()] * len(self.paths)
 
-    def read(self, indices: Sequence[int], downscale_factor: int = 1) -> Shaped[np.ndarray, "frames height width 3"]:
-        """Reads the frames that are asked for: uint8, uint16 or float32.
+    def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
+        """One frame, counted from 0: uint8, uint16 or float32.
 
         Raises:
             NeucamError: Floats are not in [0, 1].
         """
-        stack = FrameStack(len(indices))
-        for place, index in enumerate(indices):
-            pixels = np.array(self._frames[index])
-            if pixels.dtype.kind == "f":
-                pixels = pixels.astype(np.float32)
-            pixels = downscale(check_pixels(pixels, self.paths[index]), downscale_factor, self.paths[index])
-            stack.place(pixels, self.paths[index], [place])
-        return stack.pixels
+        pixels = np.array(self._frames[number])
+        return check_pixels(pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels, self.paths[number])
 
 
-def _map_array(path: Path) -> np.ndarray:
+def _map_array(path: Path) -> Shaped[np.ndarray, "frames height width 3"]:
     """The array, left on disk.
 
     Raises:
-        NeucamError: It is cut off, or not an array of frames.
+        NeucamError: The file is cut off, or no array of frames.
     """
     try:
         frames = np.load(path, mmap_mode="r")
@@ -76,11 +67,16 @@ def _map_array(path: Path) -> np.ndarray:
 
 
 def _unreadable_message(path: Path, error: Exception) -> str:
-    """What is wrong with a file that cannot be mapped; for one that is cut off, how many frames it holds."""
+    """Why a file cannot be mapped; if it is cut off, how many frames it still holds."""
     try:
         with path.open("rb") as file:
             read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             shape, _, number_type = read_header[np.lib.format.read_magic(file)](file)
+            if number_type.hasobject:
+                return (
+                    f"{path}: an array of Python objects. Write frames of one size with numpy.save, as uint8, uint16 or"
+                    " floats in [0, 1]."
+                )
             num_held = (path.stat().st_size - file.tell()) // (int(np.prod(shape[1:])) * number_type.itemsize)
     except (OSError, ValueError, KeyError, IndexError, ZeroDivisionError):
         return f"{path}: not a readable .npy file ({error}). Write it again with numpy.save."

@@ -1,6 +1,4 @@
-"""What the camera wrote into the file: shutter time, aperture, sensitivity and focus distance."""
-
-from __future__ import annotations
+"""Camera settings from EXIF: shutter time, aperture, sensitivity and focus distance of a photograph."""
 
 import logging
 import math
@@ -27,9 +25,9 @@ class ExifSettings:
 
 
 def read_exif(path: Path) -> ExifSettings:
-    """Reads the camera settings of a JPEG, TIFF, PNG or RAW file. A file without EXIF gives no settings.
+    """Reads the camera settings of a JPEG, TIFF, PNG or RAW file; all None without EXIF.
 
-    RAW files that are not built like a TIFF (Canon CR3, Fujifilm RAF) tell theirs to LibRaw alone, but for the focus.
+    Only LibRaw reads RAW files that are not built like a TIFF (Canon CR3, Fujifilm RAF); it gives no focus distance.
     """
     tags = _tags(path)
     exposure_time_s = _number(tags.get("EXIF ExposureTime"))
@@ -43,14 +41,14 @@ def read_exif(path: Path) -> ExifSettings:
 
 
 def unread_note(paths: Sequence[Path], settings: Sequence[ExifSettings]) -> str | None:
-    """Names kinds of RAW files that tell nothing, in a sentence: cameras always write their settings."""
-    told_nothing = (path for path, frame in zip(paths, settings, strict=True) if frame == ExifSettings())
-    suffixes = sorted({path.suffix.lower() for path in told_nothing if is_raw(path)})
+    """A sentence that names the kinds of RAW files without settings: cameras always write them, so none was read."""
+    without = (path for path, frame in zip(paths, settings, strict=True) if frame == ExifSettings())
+    suffixes = sorted({path.suffix.lower() for path in without if is_raw(path)})
     return f"EXIF of {', '.join(suffixes)} files cannot be read." if suffixes else None
 
 
 def orientation_hint(path: Path, other: Path) -> str:
-    """A sentence to add where two photographs do not fit: that their EXIF says to turn them differently, if it does."""
+    """A sentence to add where the sizes of two photographs differ: whether EXIF turns them differently."""
     first, second = (_orientation(each) for each in (path, other))
     if first == second:
         return ""
@@ -60,10 +58,10 @@ def orientation_hint(path: Path, other: Path) -> str:
 def exposure_stops(settings: Sequence[ExifSettings]) -> list[float] | None:
     """Exposures relative to the middle one, log2(time * ISO / f-number^2).
 
-    Aperture or ISO may be missing on all files (a lens without contacts): they count as constant then.
+    If no file has an aperture (a lens without contacts), or none has an ISO, that one counts as constant.
 
     Returns:
-        Stops, +1 is twice the light; None if the files do not all tell.
+        Stops, +1 is twice the light; None if only some of the files say.
     """
     light = [1.0] * len(settings)
     for name, power in (("exposure_time_s", 1), ("iso", 1), ("f_number", -2)):
@@ -79,25 +77,25 @@ def exposure_stops(settings: Sequence[ExifSettings]) -> list[float] | None:
 
 
 def focus_dioptres(settings: Sequence[ExifSettings]) -> list[float] | None:
-    """Focus distances in dioptres (1/m; 0 is infinity); None if the files do not all tell."""
-    distances = [frame.focus_distance_m for frame in settings]
-    return None if None in distances else [1.0 / distance for distance in distances]
+    """Focus distances in dioptres (1/m; 0 is infinity); None if a file does not say."""
+    distances = [frame.focus_distance_m for frame in settings if frame.focus_distance_m is not None]
+    return [1.0 / distance for distance in distances] if len(distances) == len(settings) else None
 
 
 def _tags(path: Path, details: bool = True) -> Mapping[str, object]:
-    """EXIF tags by name; none where there is no EXIF that can be read."""
+    """EXIF tags by name; empty where no EXIF can be read."""
     import exifread
 
-    logging.getLogger("exifread").setLevel(logging.CRITICAL)  # a PNG without EXIF is no news
+    logging.getLogger("exifread").setLevel(logging.CRITICAL)  # it warns of a PNG without EXIF
     try:
         with path.open("rb") as file:
             return exifread.process_file(file, details=details)
-    except Exception:  # noqa: BLE001 - EXIF is optional, and a file that is truly broken is reported when it is decoded
+    except Exception:  # noqa: BLE001 - EXIF is optional, and a file that is broken is reported when it is decoded
         return {}
 
 
 def _orientation(path: Path) -> int:
-    """How a photograph is to be turned, 1 to 8; a frame of a video or an array, which is no file, is upright."""
+    """EXIF orientation, 1 to 8; a frame of a video or an array is no file, and upright."""
     return int(_number(_tags(path, details=False).get("Image Orientation")) or UPRIGHT)
 
 
@@ -105,7 +103,7 @@ def _number(tag: object) -> float | None:
     """A positive finite number from an EXIF tag; cameras write 0 or 0/0 for what they do not know."""
     values = getattr(tag, "values", None)
     try:
-        value = float(values[0] if isinstance(values, list) else values)
+        value = float(values[0] if isinstance(values, list) else values)  # type: ignore[arg-type]  # refused below
     except (IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
     return value if value > 0 and math.isfinite(value) else None

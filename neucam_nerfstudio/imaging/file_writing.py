@@ -1,6 +1,4 @@
-"""What all writers of files share: whole files or none, and one kind of error."""
-
-from __future__ import annotations
+"""Files written whole or not at all, and the errors that all writers share."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +13,11 @@ from neucam_nerfstudio.errors import NeucamError
 def written_whole(path: Path, *library_errors: type[Exception]) -> Iterator[Path]:
     """Gives a temporary name beside `path` to write to, and renames it to `path` only if the writing succeeds.
 
-    So nobody ever reads half a file, and a failure leaves an older file as it was.
+    So nobody ever reads half a file, and a failure leaves an older file unchanged.
 
     Args:
         path: File to write; missing folders are made.
-        library_errors: What the library that writes raises where the system lets it write no further.
+        library_errors: Errors of the library that writes, for a full disk and the like.
 
     Raises:
         OSError: The file cannot be written; names `path`.
@@ -40,15 +38,15 @@ def written_whole(path: Path, *library_errors: type[Exception]) -> Iterator[Path
 
 
 def unfinished_name(path: Path) -> Path:
-    """The name beside `path` under which this process writes what will be `path`."""
+    """The temporary name beside `path` under which this process writes the file."""
     return path.with_name(f".{os.getpid()}-{path.name}")
 
 
 def check_folder_takes_files(folder: Path) -> None:
-    """Checks that files can be written to a folder, which may be missing, and leaves everything as it was.
+    """Checks that files can be written to a folder, which may be missing, and changes nothing.
 
     Raises:
-        OSError: They can't; says why.
+        OSError: They cannot; says why.
     """
     missing: list[Path] = []
     try:
@@ -63,6 +61,6 @@ def check_folder_takes_files(folder: Path) -> None:
 
 
 def unsupported(path: Path, what: str, supported: tuple[str, ...]) -> NeucamError:
-    """The error for a file name whose suffix is none of the supported ones."""
+    """The error for a file name with another suffix than the supported ones."""
     found = path.suffix or "no suffix"
     return NeucamError(f"{path}: {found} is not a file type for {what}; supported: {', '.join(supported)}.")

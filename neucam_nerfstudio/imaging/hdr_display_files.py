@@ -1,26 +1,30 @@
-"""Writes pictures that bright displays show in high dynamic range: Ultra HDR JPEG, and PNG and AVIF with PQ values."""
+"""Pictures that bright displays show in high dynamic range: Ultra HDR JPEG, and PNG and AVIF with PQ values.
 
-from __future__ import annotations
+Ultra HDR is a JPEG that any display shows, with a gain map that gives bright displays the rest of the light.
+"""
 
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt16
+from jaxtyping import Float, UInt8, UInt16
 
-from neucam_nerfstudio.imaging.colour_primaries import BT2020, REC709, ColourPrimaries
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_profiles import BT2020, REC709, ColourPrimaries
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_png
-from neucam_nerfstudio.imaging.size_limits import even_size
-from neucam_nerfstudio.imaging.strips import in_strips, strips_of_rows
-from neucam_nerfstudio.imaging.ultra_hdr_files import PQ_PEAK_NITS, WHITE_NITS, write_ultra_hdr
+from neucam_nerfstudio.imaging.large_pictures import even_size, in_strips, strips_of_rows
+from neucam_nerfstudio.photometry import REC709_LUMINANCE, encode_srgb
 
 if TYPE_CHECKING:
     import av
+    import pyvips
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
@@ -28,8 +32,32 @@ BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, BT2020_MATRIX, FULL_RANGE = 9, 16, 0, 
 """Code points of ITU-T H.273, which PNG, AVIF and video streams share."""
 
 AVIF_OPTIONS = {"crf": "8", "preset": "6", "svtav1-params": "avif=1:lp=1"}
-"""Of SVT-AV1: losses stay below what a display shows. With several threads (`lp`) it never ends on thin pictures: of
+"""Options of SVT-AV1: losses stay below what a display shows. With more threads than one (`lp`) it hangs on pictures of
 fewer than 26 rows or columns, and more than 64 of the other."""
+
+WHITE_NITS = 203.0
+"""Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
+
+PQ_PEAK_NITS = 10_000.0
+"""Greatest luminance of PQ in cd/m2 (SMPTE ST 2084)."""
+
+BRIGHTEST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
+"""Greatest light in a file for bright displays, in diffuse whites."""
+
+LARGEST_CAPACITY = 2.0**4
+"""Displays that go this much above diffuse white show the whole gain. Hardly any display goes further, and a larger
+value would dim the picture on all others."""
+
+LEAST_BOOST = 1.001
+"""Gain maps must be able to brighten, even where nothing is brighter than white."""
+
+WHITE_PERCENTILE = 99.9
+"""Percentage of a picture's luminances below the white of ordinary displays; the viewer's tone mapping has the same."""
+
+WHITE_SAMPLES = 1 << 18
+"""Pixels from which the white of ordinary displays is found."""
+
+JPEG_QUALITY = 95
 
 
 def write_hdr_picture(
@@ -37,17 +65,17 @@ def write_hdr_picture(
 ) -> None:
     """Writes a picture for bright displays, by its suffix.
 
-    - `.jpg`: Ultra HDR (ISO 21496-1 gain map), Rec. 709: others show an ordinary JPEG. See `write_ultra_hdr`.
-    - `.png`: 16 bits, PQ values, BT.2020 primaries, said in a `cICP` chunk (PNG, third edition).
-    - `.avif`: 10 bits, PQ values, BT.2020 primaries, colour at half resolution. Its size is cut to even numbers.
+    - `.jpg`: Ultra HDR (ISO 21496-1 gain map), Rec. 709; other displays show an ordinary JPEG. See `write_ultra_hdr`.
+    - `.png`: 16 bits, PQ values, BT.2020 primaries, which a `cICP` chunk names (PNG, third edition).
+    - `.avif`: 10 bits, PQ values, BT.2020 primaries, colour at half resolution. An odd last row or column is cut off.
 
     Args:
         path: File to write, whole or not at all; missing folders are made.
         light: Linear light; 1 is diffuse white (203 cd/m2), more is brighter than paper.
-        primaries: Of the light.
+        primaries: Primaries of the light.
 
     Raises:
-        NeucamError: If the suffix is another one, or pyvips is missing.
+        NeucamError: The suffix is another one, or pyvips is missing.
     """
     suffix = path.suffix.lower()
     if suffix == ".jpg":
@@ -69,7 +97,7 @@ def pq_from_light(
 
     Args:
         light: Linear light; 1 is diffuse white.
-        primaries: Of the light.
+        primaries: Primaries of the light.
     """
     of_bt2020 = light @ primaries.to(BT2020).T.astype(light.dtype)
     share_of_peak = (of_bt2020 * (WHITE_NITS / PQ_PEAK_NITS)).clip(0, 1)
@@ -102,8 +130,11 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
 
 @contextmanager
 def scheduled_as_before() -> Iterator[None]:
-    """Undoes SVT-AV1's real-time priority. As root, the encoder raises its threads and the one that opens it, and every
-    process started later inherits that: two busy ones stop a machine of two cores."""
+    """Undoes SVT-AV1's real-time priority.
+
+    As root, the encoder raises the priority of its threads and of the thread that opens it, and every process started
+    later inherits it: two busy ones stop a machine of two cores.
+    """
     if sys.platform != "linux":
         yield
         return
@@ -117,14 +148,137 @@ def scheduled_as_before() -> Iterator[None]:
                     os.sched_setscheduler(thread, policy, parameters)
 
 
-def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> av.VideoFrame:
-    """PQ values with 10 bits and colour at half resolution, cut to even numbers."""
+def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> "av.VideoFrame":
+    """PQ values with 10 bits and colour at half resolution, cut to even numbers of rows and columns."""
     import av
     from av.video.reformatter import ColorRange
 
     height, width = even_size(*light.shape[:2])
     rgb = av.VideoFrame(width, height, "rgb48le")
-    lines = np.frombuffer(rgb.planes[0], np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
+    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
     for rows in strips_of_rows(height, width):
         lines[rows, : 3 * width] = _pq_samples(light[rows, :width], primaries).reshape(-1, 3 * width)
     return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)
+
+
+class UltraHdr(NamedTuple):
+    """Content of an Ultra HDR file: light is base times boost to the power of gain_map / 255.
+
+    Attributes:
+        base: The picture on ordinary displays, sRGB.
+        gain_map: Exponents of the boost, of which 255 counts as 1.
+        boost: Greatest ratio of the light to the base.
+    """
+
+    base: UInt8[np.ndarray, "height width 3"]
+    gain_map: UInt8[np.ndarray, "height width 1"]
+    boost: float
+
+
+def write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
+    """Writes an Ultra HDR JPEG (ISO 21496-1 gain map of one channel, Rec. 709 primaries) with libvips.
+
+    Programs that do not know gain maps show an ordinary JPEG, with the greys of the viewer's tone mapping `reinhard`.
+
+    Args:
+        path: File to write, whole or not at all; missing folders are made.
+        light: Linear light; 1 is diffuse white.
+        primaries: Primaries of the light.
+
+    Raises:
+        NeucamError: pyvips is missing.
+    """
+    pyvips = import_pyvips()
+    base, gain_map, boost = base_and_gain_map(light, primaries)
+    picture = pyvips.Image.new_from_array(base, interpretation="srgb")
+    _set_gain_map(picture, pyvips.Image.new_from_array(gain_map, interpretation="b-w"), boost)
+    with written_whole(path, pyvips.Error) as temporary:
+        picture.uhdrsave(str(temporary), Q=JPEG_QUALITY)
+
+
+def import_pyvips() -> ModuleType:
+    """Imports the library that writes Ultra HDR, an optional one.
+
+    Raises:
+        NeucamError: It is missing.
+    """
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:  # OSError without libvips itself
+        raise NeucamError(
+            "Ultra HDR is written by pyvips, which is not installed. Install it with"
+            " pip install 'neucam-nerfstudio[ultrahdr]', or write PNG or AVIF."
+        ) from error
+    return pyvips
+
+
+def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> UltraHdr:
+    """Splits light into the content of an Ultra HDR file; light beyond Rec. 709 and 10,000 cd/m2 is clipped.
+
+    Args:
+        light: Linear light; 1 is diffuse white.
+        primaries: Primaries of the light.
+    """
+    to_rec709 = primaries.to(REC709).T.astype(np.float32)
+
+    def rec709(part: Float[np.ndarray, "rows columns 3"]) -> Float[np.ndarray, "rows columns 3"]:
+        return (part @ to_rec709).clip(0, BRIGHTEST_LIGHT)
+
+    height, width = light.shape[:2]
+    step = math.ceil(math.sqrt(height * width / WHITE_SAMPLES))
+    white = white_of_base(rec709(light[::step, ::step]))
+    brightest = max(float(rec709(light[rows]).max()) for rows in strips_of_rows(height, width))
+    boost = max(LEAST_BOOST, float(gain_over_base(np.array([brightest]), white)[0]))
+    base, gain_map = np.empty((height, width, 3), np.uint8), np.empty((height, width, 1), np.uint8)
+    for rows in strips_of_rows(height, width):
+        strip = rec709(light[rows])
+        gain = gain_over_base(strip.max(-1, keepdims=True), white)
+        base[rows] = quantised(encode_srgb(strip / gain), bits=8)
+        gain_map[rows] = quantised(np.log(gain) / math.log(boost), bits=8)
+    return UltraHdr(base, gain_map, boost)
+
+
+def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
+    """Light that an ordinary display shows as white: that of the brightest parts, but at least diffuse white.
+
+    Args:
+        light: Linear light of the picture or of a fair sample of its pixels, Rec. 709 primaries.
+    """
+    luminance = (light @ np.array(REC709_LUMINANCE, light.dtype)).ravel()
+    rank = math.ceil(WHITE_PERCENTILE / 100 * luminance.size) - 1
+    return max(1.0, float(np.partition(luminance, rank)[rank]))
+
+
+def gain_over_base(strongest: Float[np.ndarray, "*shape"], white: float) -> Float[np.ndarray, "*shape"]:
+    """Ratio of a pixel's light to the light that an ordinary display shows of it, at least 1.
+
+    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for a pixel's strongest colour: none clips, and
+    one gain restores all three.
+
+    Args:
+        strongest: The largest of linear R, G and B; 1 is diffuse white.
+        white: Light that is shown as white, at least 1.
+    """
+    return np.maximum((1 + strongest) / (1 + strongest / white**2), strongest)
+
+
+def _set_gain_map(picture: "pyvips.Image", gain_map: "pyvips.Image", boost: float) -> None:
+    """Attaches a gain map to a picture, and the values that say how to apply it."""
+    from pyvips import GValue
+
+    capacity = min(boost, LARGEST_CAPACITY)
+    of_channels = {
+        "max-content-boost": boost,
+        "min-content-boost": 1.0,
+        "gamma": 1.0,
+        "offset-sdr": 0.0,
+        "offset-hdr": 0.0,
+    }
+    for name, value in of_channels.items():
+        picture.set_type(GValue.array_double_type, f"gainmap-{name}", [value] * 3)
+    for name, value in {"hdr-capacity-min": 1.0, "hdr-capacity-max": capacity}.items():
+        picture.set_type(GValue.gdouble_type, f"gainmap-{name}", value)
+    picture.set_type(GValue.gint_type, "gainmap-use-base-cg", 1)
+    jpeg = gain_map.jpegsave_buffer(Q=JPEG_QUALITY)
+    picture.set_type(GValue.blob_type, "gainmap-data", jpeg)  # type: ignore[arg-type]  # stubs lack bytes

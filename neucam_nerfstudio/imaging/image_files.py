@@ -1,7 +1,5 @@
 """Writes display pictures as PNG, JPEG or TIFF, with the colour profile and EXIF of a photograph."""
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -11,9 +9,9 @@ from jaxtyping import Float, UInt
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
+from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
-from neucam_nerfstudio.imaging.strips import in_strips
-from neucam_nerfstudio.imaging.tiff_writing import write_tiff
+from neucam_nerfstudio.imaging.tiff_files import write_tiff
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -36,10 +34,10 @@ def write_image(
 
     Args:
         path: File to write, whole or not at all; missing folders are made.
-        image: Display values in [0, 1], or what `quantised` has made of them; one channel (grey) or three (R, G, B).
-        bits: Depth of a PNG's or TIFF's sample.
+        image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
+        bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
-        metadata: What the file says besides; a grey picture takes no colour profile.
+        metadata: Colour profile and EXIF for the file; a grey picture takes no colour profile.
 
     Raises:
         NeucamError: If the suffix is another one, or 16 bits are asked of a JPEG.
@@ -67,7 +65,7 @@ def write_image(
 
 
 def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:
-    """Whole numbers for values in [0, 1], rounded to the nearest; others are clipped."""
+    """Values in [0, 1] as whole numbers from 0 to 2^bits - 1, rounded to the nearest; other values are clipped."""
     return np.rint(np.clip(image, 0, 1) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
@@ -82,7 +80,7 @@ def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], c
     import cv2
     from PIL.PngImagePlugin import putchunk
 
-    encoded = memoryview(cv2.imencode(".png", samples)[1])
+    encoded = cv2.imencode(".png", samples)[1].data
     with written_whole(path) as temporary, temporary.open("wb") as file:
         file.write(encoded[:PNG_HEADER_BYTES])
         for name, content in chunks.items():

@@ -1,29 +1,21 @@
-"""What a photograph's file says besides its pixels: the colour profile and EXIF, for pictures made from it."""
+"""The colour profile and EXIF of a photograph's file, kept for pictures that are made from it.
 
-from __future__ import annotations
+EXIF tags are copied byte for byte: no type changes, and no text is decoded.
+"""
 
 import struct
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from neucam_nerfstudio import __version__
-from neucam_nerfstudio.imaging.icc_profiles import is_rgb_profile
-from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
+from neucam_nerfstudio.imaging.colour_profiles import is_rgb_profile
+from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
 from neucam_nerfstudio.imaging.raw_files import is_raw
-from neucam_nerfstudio.imaging.tag_folders import (
-    HEADERS,
-    ByteOrder,
-    Folder,
-    read_folder,
-    read_header,
-    read_pointed,
-    text_tag,
-    tree_bytes,
-)
 
 SOFTWARE = f"neucam-nerfstudio {__version__}"
-"""What files say they were written by."""
+"""Program that written files name."""
 
 DESCRIPTION_TAG, SOFTWARE_TAG, EXIF_FOLDER, GPS_FOLDER = 270, 305, 34665, 34853
 KEPT_TAGS = {
@@ -34,12 +26,12 @@ KEPT_TAGS = {
     315: "Artist",
     33432: "Copyright",
 }
-"""Of the main tags; the others describe how the photograph's file stores its pixels, and not the photograph."""
+"""Main tags that describe the photograph; the others describe how its file stores the pixels."""
 DROPPED_EXIF_TAGS = {37500: "MakerNote", 40962: "PixelXDimension", 40963: "PixelYDimension", 40965: "Interoperability"}
-"""Of the EXIF tags; they hold places in the photograph's file, or its size."""
+"""EXIF tags that hold the photograph's size, or places in its file."""
 
 TurnedDial = Literal["focus", "aperture", "exposure"]
-"""What a picture may have been given another setting of than its photograph."""
+"""A setting of the camera that a picture may have differently from its photograph."""
 
 TAGS_OF_DIAL: dict[TurnedDial, dict[int, str]] = {
     "focus": {37382: "SubjectDistance", 41996: "SubjectDistanceRange"},
@@ -58,14 +50,45 @@ TAGS_OF_DIAL: dict[TurnedDial, dict[int, str]] = {
         41493: "ExposureIndex",
     },
 }
-"""Of the EXIF tags; those that a picture contradicts when it was given another setting (EXIF 2.32)."""
+"""EXIF tags that are wrong for a picture with another setting (EXIF 2.32)."""
+
+ByteOrder = Literal["<", ">"]
+HEADERS: dict[ByteOrder, bytes] = {"<": b"II*\0", ">": b"MM\0*"}
+"""First four bytes of a TIFF file or EXIF block."""
+ASCII, LONG = 2, 4
+"""Types of a tag (TIFF 6.0, section 2)."""
+BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
+"""Size of one value by the type of its tag (TIFF 6.0, section 2; 129 is UTF-8 text: EXIF 3.0)."""
+ENTRY_BYTES, INLINE_BYTES = 12, 4
+"""Size of a tag's entry in its folder, and of the longest values that lie in the entry itself."""
+
+
+class Tag(NamedTuple):
+    """A tag as its file holds it.
+
+    Attributes:
+        type: Number of the type.
+        content: The values, in the file's byte order.
+    """
+
+    type: int
+    content: bytes
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return len(self.content) // BYTES_OF_TYPE[self.type]
+
+
+Folder = dict[int, Tag]
+"""Tags by number; TIFF calls this an image file directory."""
 
 
 class Exif(NamedTuple):
-    """Tags of EXIF, byte for byte those of a photograph.
+    """EXIF tags, byte for byte those of a photograph.
 
     Attributes:
-        byte_order: Of all values.
+        byte_order: Byte order of all values.
         main: The main tags, without those that point to folders.
         folders: The folders of EXIF and GPS tags, by the main tag that points to each.
     """
@@ -75,17 +98,17 @@ class Exif(NamedTuple):
     folders: dict[int, Folder]
 
     def block(self) -> bytes:
-        """All of it as a JPEG or PNG holds it, from the mark of the byte order on."""
+        """The EXIF block of a JPEG or PNG file, from its byte order mark on."""
         start = 8
         header = HEADERS[self.byte_order] + struct.pack(f"{self.byte_order}I", start)
         return header + tree_bytes(self.main, self.folders, start, self.byte_order)
 
 
 class PhotographMetadata(NamedTuple):
-    """What is kept of a photograph.
+    """What is kept from a photograph's file.
 
     Attributes:
-        icc_profile: What its R, G, B values mean as colours; None if the file does not say.
+        icc_profile: The colours that its R, G, B stand for; None if the file does not say.
         exif: Camera, lens, time, place and settings; None if the file does not say.
     """
 
@@ -94,13 +117,15 @@ class PhotographMetadata(NamedTuple):
 
 
 def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> PhotographMetadata:
-    """Reads a photograph's profile and EXIF, ready for a picture that is upright and of any size.
+    """Reads the profile and EXIF of a photograph, for an upright picture of any size.
+
+    Three profiles are left out, because they do not fit the pixels as they are read: that of a RAW file, which is
+    developed to linear light, and those of grey and CMYK files, which are read as R, G, B. A RAW file keeps its EXIF if
+    it is built like a TIFF file. A frame of a video has neither.
 
     Args:
-        path: The photograph. Of camera RAW, which is developed to linear values, the profile is not that of the
-            pixels, so it is not kept; EXIF is, where the file is built like a TIFF. Nor is the profile of grey or CMYK,
-            which are read as R, G, B. A frame of a video has neither.
-        turned: What the picture has another setting of than the photograph: EXIF is kept without that.
+        path: The photograph.
+        turned: Settings that the picture has differently; their tags are left out.
     """
     if not path.is_file():
         return PhotographMetadata(None, None)
@@ -112,21 +137,21 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
     try:
         with open_with_pillow(path) as photograph:
             profile = photograph.info.get("icc_profile")
-            exif_file = getattr(photograph.getexif(), "fp", None)  # what Pillow reads EXIF from, if there is any
+            exif_file: BufferedIOBase | None = getattr(photograph.getexif(), "fp", None)  # where Pillow reads EXIF from
             return PhotographMetadata(
                 profile if profile and is_rgb_profile(profile) else None,
                 None if exif_file is None else _kept(exif_file, turned),
             )
-    except UnidentifiedImageError:  # a float TIFF, for one: its pixels are read by another library
+    except UnidentifiedImageError:  # such as a float TIFF, whose pixels another library reads
         return PhotographMetadata(None, None)
 
 
-def _kept(file: BinaryIO, turned: Collection[TurnedDial]) -> Exif | None:
+def _kept(file: BufferedIOBase, turned: Collection[TurnedDial]) -> Exif | None:
     dropped = DROPPED_EXIF_TAGS.keys() | {tag for dial in turned for tag in TAGS_OF_DIAL[dial]}
     wanted = {EXIF_FOLDER: lambda tag: tag not in dropped, GPS_FOLDER: lambda tag: True}
     try:
         byte_order, start = read_header(file)
-    except ValueError:  # not built like a TIFF
+    except ValueError:  # not built like a TIFF file
         return None
     main = read_folder(file, start, byte_order, lambda tag: tag in KEPT_TAGS or tag in wanted)
     pointers = {tag: main.pop(tag) for tag in wanted if tag in main}
@@ -135,3 +160,91 @@ def _kept(file: BinaryIO, turned: Collection[TurnedDial]) -> Exif | None:
     if not main and not folders:
         return None
     return Exif(byte_order, main | {SOFTWARE_TAG: text_tag(SOFTWARE)}, folders)
+
+
+def text_tag(text: str) -> Tag:
+    """A tag of text; characters beyond ASCII are UTF-8, as other programs write them too."""
+    return Tag(ASCII, text.encode() + b"\0")
+
+
+def read_header(file: BufferedIOBase) -> tuple[ByteOrder, int]:
+    """Byte order of a TIFF file or EXIF block, and where its main folder is.
+
+    Raises:
+        ValueError: It does not begin like one.
+    """
+    file.seek(0)
+    header = file.read(8)
+    for byte_order, mark in HEADERS.items():
+        if len(header) == 8 and header.startswith(mark):
+            return byte_order, struct.unpack(f"{byte_order}I", header[4:])[0]
+    raise ValueError(f"{header!r} does not begin a TIFF file")
+
+
+def read_folder(file: BufferedIOBase, start: int, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
+    """The wanted tags of a folder, without tags of unknown type and those whose values lie beyond the file's end.
+
+    Args:
+        file: Open for reading.
+        start: Where the folder is.
+        byte_order: Byte order of the file.
+        wanted: Whether to keep the tag of a number.
+    """
+    end = file.seek(0, 2)
+    file.seek(start)
+    (num_entries,) = struct.unpack(f"{byte_order}H", file.read(2).ljust(2, b"\0"))
+    entries = file.read(ENTRY_BYTES * num_entries)
+    folder: Folder = {}
+    for place in range(0, len(entries) - ENTRY_BYTES + 1, ENTRY_BYTES):
+        number, type_, count, inline = struct.unpack_from(f"{byte_order}HHI4s", entries, place)
+        if type_ not in BYTES_OF_TYPE or not wanted(number):
+            continue
+        size = count * BYTES_OF_TYPE[type_]
+        if size <= INLINE_BYTES:
+            folder[number] = Tag(type_, inline[:size])
+            continue
+        (place_of_values,) = struct.unpack(f"{byte_order}I", inline)
+        if place_of_values + size <= end:
+            file.seek(place_of_values)
+            folder[number] = Tag(type_, file.read(size))
+    return folder
+
+
+def read_pointed(file: BufferedIOBase, pointer: Tag, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
+    """The wanted tags of the folder that a tag points to; empty if the tag is not a pointer."""
+    if len(pointer.content) != INLINE_BYTES:
+        return {}
+    return read_folder(file, struct.unpack(f"{byte_order}I", pointer.content)[0], byte_order, wanted)
+
+
+def tree_bytes(main: Folder, folders: dict[int, Folder], start: int, byte_order: ByteOrder) -> bytes:
+    """A folder as a file holds it, followed by the folders that it points to.
+
+    Args:
+        main: Its tags, without pointers.
+        folders: The other folders, by the tag that points to each.
+        start: Where in the file the folder will be; an even number.
+        byte_order: Byte order of the file.
+    """
+    whole = main | dict.fromkeys(folders, _pointer(0, byte_order))
+    place, below = start + len(_folder_bytes(whole, start, byte_order)), b""
+    for number, folder in folders.items():
+        whole[number] = _pointer(place + len(below), byte_order)
+        below += _folder_bytes(folder, place + len(below), byte_order)
+    return _folder_bytes(whole, start, byte_order) + below
+
+
+def _folder_bytes(folder: Folder, start: int, byte_order: ByteOrder) -> bytes:
+    entries, values = struct.pack(f"{byte_order}H", len(folder)), b""
+    start_of_values = start + 2 + ENTRY_BYTES * len(folder) + 4
+    for number, tag in sorted(folder.items()):
+        inline = tag.content
+        if len(tag.content) > INLINE_BYTES:
+            inline = struct.pack(f"{byte_order}I", start_of_values + len(values))
+            values += tag.content + bytes(len(tag.content) % 2)
+        entries += struct.pack(f"{byte_order}HHI4s", number, tag.type, tag.count, inline)
+    return entries + bytes(4) + values
+
+
+def _pointer(start: int, byte_order: ByteOrder) -> Tag:
+    return Tag(LONG, struct.pack(f"{byte_order}I", start))

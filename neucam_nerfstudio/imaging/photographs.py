@@ -1,18 +1,16 @@
-"""Photographs on disk: which files of a folder they are, and their pixels without losing a bit."""
-
-from __future__ import annotations
+"""Photographs on disk: which files of a folder are photographs, and their pixels without losing a bit."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Shaped, UInt8, UInt16
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.pillow_files import open_with_pillow
+from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
 from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
-from neucam_nerfstudio.imaging.tiff_reading import read_unusual_tiff
+from neucam_nerfstudio.imaging.tiff_files import read_unusual_tiff
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -33,34 +31,34 @@ UNREAD_SIGNATURES = {
     "Radiance HDR": rb"#\?RA",
     "PDF": rb"%PDF",
 }
-"""What files that are not read as photographs begin with, whatever they are named."""
+"""First bytes of files that are not read as photographs, whatever their names (regular expressions)."""
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key of file names in which numbers count as numbers: `IMG_9` before `IMG_10`."""
     parts = re.findall(r"\d+|\D+", path.name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def find_photographs(folder: Path) -> list[Path]:
-    """The photographs directly in `folder`, in name order. Sub-folders and hidden files are left alone."""
+    """The photographs directly in `folder`, in name order, without hidden files."""
     return files_with_suffix(folder, PHOTOGRAPH_SUFFIXES)
 
 
 def files_with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    """The files directly in a folder that have one of these suffixes, in name order; hidden ones are left alone."""
+    """The files directly in `folder` with one of these suffixes, in name order, without hidden files."""
     files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     return sorted((path for path in files if path.suffix.lower() in suffixes), key=natural_order)
 
 
 def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
-    """Leaves out JPEGs that a RAW file of the same name accompanies.
+    """Leaves out JPEGs that lie beside a RAW file of the same name.
 
     Returns:
-        The files that remain, and a sentence about those left out.
+        The remaining files, and a sentence about those left out.
 
     Raises:
-        NeucamError: Two other files share a name, so a frame's name would not tell which is meant.
+        NeucamError: Two other files share a name, so that a frame's name would mean both.
     """
     raw_names = {path.stem.lower() for path in paths if is_raw(path)}
     kept = [path for path in paths if path.suffix.lower() not in JPEG_SUFFIXES or path.stem.lower() not in raw_names]
@@ -74,9 +72,9 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
 
 
 def hold_linear_light(paths: Sequence[Path]) -> bool:
-    """Whether the pixel values of frames are known to be linear light, as those of RAW files are, developed here.
+    """Whether pixel values are known to be linear light: those of RAW files are, because they are developed here.
 
-    Nobody knows of other files: those of 16 bits and of floating point hold encoded values as often as linear ones.
+    Other files do not say: 16-bit and float files hold encoded values as often as linear ones.
 
     Raises:
         NeucamError: Some are RAW files and some are not.
@@ -96,16 +94,16 @@ def read_photograph(
 ) -> Shaped[np.ndarray, "height width 3"]:
     """Reads one photograph, upright as its EXIF orientation says.
 
-    Grey becomes three equal channels and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
-    automatic brightness. JPEG, PNG and TIFF are told by what the file holds, whatever its suffix.
+    Grey becomes three equal channels, and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
+    automatic brightness. The content of the file tells JPEG, PNG and TIFF apart, not its suffix.
 
     Args:
         path: A PNG, JPEG, TIFF or camera RAW file.
         downscale_factor: Size divisor, by area averaging; 1 keeps every pixel.
-        white_balance: That RAW files are developed with; None for the file's own.
+        white_balance: White balance for developing a RAW file; None takes the file's own.
 
     Returns:
-        RGB pixels in the file's own number type: uint8, uint16, or float32 in [0, 1] (also of floats of other sizes).
+        RGB pixels in the file's own number type: uint8, uint16, or float32 in [0, 1] (other floats are converted).
 
     Raises:
         NeucamError: The file cannot be decoded, or its pixels are not of one of these types.
@@ -118,13 +116,16 @@ def read_photograph(
 
 def downscale(
     pixels: Shaped[np.ndarray, "height width 3"], factor: int, path: Path
-) -> Shaped[np.ndarray, "height/factor width/factor 3"]:
-    """Makes a picture `factor` times smaller by area averaging; sizes are rounded down, the number type is kept.
+) -> Shaped[np.ndarray, "small_height small_width 3"]:
+    """Makes a picture `factor` times smaller by area averaging; sizes are rounded down, the number type stays.
 
     Args:
         pixels: The picture.
         factor: Size divisor, a positive whole number.
         path: The file it came from, for messages.
+
+    Raises:
+        NeucamError: No pixels would be left.
     """
     if factor < 1:
         raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
@@ -140,8 +141,13 @@ def downscale(
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """Checks that pixels are uint8, uint16, or float32 in [0, 1], and returns them.
+def full_scale_table(white: int) -> UInt16[np.ndarray, "65536"]:
+    """A table of all 16-bit values, scaled so that `white` becomes 65535; larger values are clipped."""
+    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
+
+
+def check_pixels(pixels: Shaped[np.ndarray, "height width 3"], path: Path) -> Shaped[np.ndarray, "height width 3"]:
+    """Returns the pixels if they are uint8, uint16, or float32 in [0, 1].
 
     Raises:
         NeucamError: They are not; the message names `path`.
@@ -156,11 +162,11 @@ def check_pixels(pixels: np.ndarray, path: Path) -> np.ndarray:
     return pixels
 
 
-def _decode(path: Path) -> np.ndarray:
-    """Decodes a file that is not camera RAW by the library that reads what it holds.
+def _decode(path: Path) -> Shaped[np.ndarray, "height width 3"]:
+    """Decodes a file that is not camera RAW, with the library that reads its kind rightly.
 
     Raises:
-        NeucamError: It is broken, or holds something else.
+        NeucamError: It is broken, or of a kind that is not read.
     """
     try:
         with path.open("rb") as file:
@@ -176,7 +182,7 @@ def _decode(path: Path) -> np.ndarray:
     return _decode_by_opencv(path) if pixels is None else pixels
 
 
-def _decode_jpeg(path: Path) -> np.ndarray:
+def _decode_jpeg(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     # Pillow, because OpenCV fills the missing part of a cut-off JPEG with grey and says nothing.
     from PIL import ImageOps
 
@@ -188,7 +194,7 @@ def _decode_jpeg(path: Path) -> np.ndarray:
         raise NeucamError(broken_file_message(path, error)) from error
 
 
-def _decode_by_opencv(path: Path) -> np.ndarray:
+def _decode_by_opencv(path: Path) -> Shaped[np.ndarray, "height width 3"]:
     import cv2
 
     # With these flags OpenCV keeps the bit depth, makes grey three channels, drops alpha and applies the orientation.

@@ -1,8 +1,8 @@
-"""Camera RAW files: developed alike, whatever each of them asks for, and what their headers say."""
-
-from __future__ import annotations
+"""Camera RAW files: what their headers say, and development to linear light, alike for all files of a capture."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from jaxtyping import UInt16
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 
 if TYPE_CHECKING:
-    from rawpy import RawPy
+    import rawpy
 
 RAW_SUFFIXES = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dng .erf .fff .iiq .kdc .mef .mos"
@@ -20,14 +20,19 @@ RAW_SUFFIXES = frozenset(
 )
 
 WhiteBalance = tuple[float, float, float, float]
-"""Gains of the sensor's R, G, B and second G; LibRaw takes the G's for a second one of 0."""
+"""Gains of the sensor's R, G, B and second G; for a second G of 0, LibRaw takes the gain of the first."""
+
+MOSAIC_PHOTOMETRIC, LINEAR_RAW_PHOTOMETRIC = 32803, 34892
+"""TIFF's PhotometricInterpretation of a DNG's sensor data (DNG 1.7, chapter 4)."""
+FLOATING = 3
+"""TIFF's SampleFormat of floating-point numbers."""
 
 
 class RawHeader(NamedTuple):
-    """What a RAW file says of how it was taken; None where it does not say.
+    """Camera settings in a RAW file; None where it does not say.
 
     Attributes:
-        white_balance: That of the camera at the time, which one set to automatic chooses for each picture.
+        white_balance: White balance of the camera; on automatic, it differs from picture to picture.
         exposure_time_s: Shutter time.
         f_number: Aperture.
         iso: Sensitivity.
@@ -40,61 +45,104 @@ class RawHeader(NamedTuple):
 
 
 def is_raw(path: Path) -> bool:
-    """Whether a file is camera RAW, by its name."""
+    """Whether a file is camera RAW, by its suffix."""
     return path.suffix.lower() in RAW_SUFFIXES
 
 
-def read_raw_header(path: Path) -> RawHeader:
-    """Reads the header of a RAW file. A broken file says nothing: that is reported when it is developed."""
+def is_mosaic(path: Path) -> bool:
+    """Whether a file holds a sensor's mosaic, one colour in each pixel, as the camera measured it.
+
+    Some RAW files hold all three colours in each pixel: linear DNG (written by phones and by programs that merge or
+    denoise), small RAW of Canon and Nikon, and Foveon sensors. They are linear light too, but were processed before.
+
+    Raises:
+        NeucamError: It is a RAW file that cannot be read.
+    """
+    if not is_raw(path):
+        return False
     import rawpy
 
+    with _opened(path) as raw:
+        return raw.raw_type == rawpy.RawType.Flat  # type: ignore[attr-defined]  # of a compiled module
+
+
+def read_raw_header(path: Path) -> RawHeader:
+    """Reads the header of a RAW file. A broken file gives an empty header: developing it reports the error."""
     try:
-        with rawpy.imread(str(path)) as raw:
+        with _opened(path) as raw:
             white_balance, settings = _white_balance(raw), getattr(raw, "other", None)  # which older rawpy lack
-    except (rawpy.LibRawError, OSError):
+    except NeucamError:
         return RawHeader()
-    names = ("shutter_speed", "aperture", "iso_speed")
-    return RawHeader(white_balance, *(_told(getattr(settings, name, 0.0)) for name in names))
+    shutter_speed, aperture, iso_speed = (
+        value if value > 0 and math.isfinite(value) else None
+        for value in (getattr(settings, name, 0.0) for name in ("shutter_speed", "aperture", "iso_speed"))
+    )
+    return RawHeader(white_balance, shutter_speed, aperture, iso_speed)
 
 
 def develop_raw(path: Path, white_balance: WhiteBalance | None = None) -> UInt16[np.ndarray, "height width 3"]:
-    """Develops a RAW file to linear RGB, upright, with no automatic brightness.
+    """Develops a RAW file to linear RGB (sRGB primaries), upright, with no automatic brightness.
 
     Args:
         path: The file.
-        white_balance: For all files of a capture; None for the file's own, or daylight where it tells none.
+        white_balance: One for all files of a capture. None takes the file's own, or daylight where it has none.
 
     Raises:
-        NeucamError: The file is broken.
+        NeucamError: The file is broken, or a DNG of floating-point values.
+    """
+    if path.suffix.lower() == ".dng" and _holds_floats(path):
+        raise NeucamError(
+            f"{path}: a DNG of floating-point values, as programs write merged exposures. LibRaw would scale each such"
+            " file by its own brightest pixel. Give the RAW files it was merged from, or export 16-bit TIFF."
+        )
+    with _opened(path) as raw:
+        gains = white_balance or _white_balance(raw)
+        # LibRaw by default stretches a frame to its own brightest pixel: a threshold of 0 keeps one gain for all.
+        return raw.postprocess(
+            gamma=(1, 1),
+            no_auto_bright=True,
+            adjust_maximum_thr=0.0,
+            output_bps=16,
+            user_wb=None if gains is None else list(gains),
+        )
+
+
+def differ(white_balance: WhiteBalance, other: WhiteBalance) -> bool:
+    """Whether two white balances give different colours; a common factor of all gains does not."""
+    ratios = [gain / other_gain for gain, other_gain in zip(white_balance[:3], other[:3], strict=True)]
+    return max(ratios) > 1.001 * min(ratios)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["rawpy.RawPy"]:
+    """Opens a RAW file; LibRaw's errors, in the block too, become one of ours.
+
+    Raises:
+        NeucamError: LibRaw cannot read it.
     """
     import rawpy
 
     try:
         with rawpy.imread(str(path)) as raw:
-            gains = white_balance or _white_balance(raw)
-            # LibRaw by default stretches a frame to its own brightest pixel: a threshold of 0 keeps one gain for all.
-            return raw.postprocess(
-                gamma=(1, 1),
-                no_auto_bright=True,
-                adjust_maximum_thr=0.0,
-                output_bps=16,
-                user_wb=None if gains is None else list(gains),
-            )
-    except (rawpy.LibRawError, OSError) as error:
+            yield raw
+    except (rawpy.LibRawError, OSError) as error:  # type: ignore[attr-defined]  # of a compiled module
         detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
         raise NeucamError(broken_file_message(path, detail)) from error
 
 
-def differ(white_balance: WhiteBalance, other: WhiteBalance) -> bool:
-    """Whether two white balances give other colours; a factor to all gains does not."""
-    ratios = [gain / other_gain for gain, other_gain in zip(white_balance[:3], other[:3], strict=True)]
-    return max(ratios) > 1.001 * min(ratios)
+def _white_balance(raw: "rawpy.RawPy") -> WhiteBalance | None:
+    red, green, blue, second_green = raw.camera_whitebalance
+    return (red, green, blue, second_green) if min(red, green, blue) > 0 else None
 
 
-def _white_balance(raw: RawPy) -> WhiteBalance | None:
-    gains = tuple(raw.camera_whitebalance)
-    return gains if min(gains[:3]) > 0 else None
+def _holds_floats(path: Path) -> bool:
+    """Whether the sensor data of a DNG are floating-point numbers."""
+    import tifffile
 
-
-def _told(value: float) -> float | None:
-    return value if value > 0 and math.isfinite(value) else None
+    try:
+        with tifffile.TiffFile(path) as file:
+            pages = [each for page in file.pages for each in (page, *(page.pages or ()))]
+            sensor = [page for page in pages if page.photometric in (MOSAIC_PHOTOMETRIC, LINEAR_RAW_PHOTOMETRIC)]
+            return any(page.sampleformat == FLOATING for page in sensor)
+    except Exception:  # noqa: BLE001 - tifffile raises errors of many kinds; LibRaw reports a file that is broken
+        return False

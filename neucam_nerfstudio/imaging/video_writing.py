@@ -1,6 +1,4 @@
-"""Writes pictures one after the other as an MP4, WebM or GIF file, or as a folder of PNG files."""
-
-from __future__ import annotations
+"""Videos written picture by picture: MP4, WebM and GIF files, and folders of PNG files."""
 
 import itertools
 import os
@@ -16,14 +14,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_profiles import conversion_to_srgb
 from neucam_nerfstudio.imaging.file_writing import unfinished_name, unsupported, written_whole
-from neucam_nerfstudio.imaging.icc_profiles import conversion_to_srgb
 from neucam_nerfstudio.imaging.image_files import quantised, write_image
+from neucam_nerfstudio.imaging.large_pictures import even_size
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
-from neucam_nerfstudio.imaging.size_limits import even_size
 
 if TYPE_CHECKING:
-    import av
+    import av.filter.graph
 
 VideoFormat = Literal["mp4", "webm", "gif", "frames"]
 """H.264, VP9, an animated GIF of 256 colours, or a folder of PNG files."""
@@ -37,7 +35,7 @@ CODECS = {
     ".mp4": ("libx264", {"crf": "16", "preset": "medium"}),
     ".webm": ("libvpx-vp9", {"crf": "20", "b:v": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
-"""Encoder and its options: losses that are hard to see, at a file size that can be sent."""
+"""Encoder and options by suffix: losses are hard to see, and files small enough to send."""
 VIDEO_SUFFIXES = (*CODECS, ".gif")
 
 BT709, SRGB_TRANSFER = 1, 13
@@ -47,13 +45,13 @@ LARGEST_RATE_DENOMINATOR = 1001
 """Frame rates are fractions of whole numbers, such as 24000/1001."""
 
 GIF_HUNDREDTHS_LEAST = 2
-"""Viewers show shorter pictures of a GIF for a tenth of a second."""
+"""Least time of a GIF's picture: viewers show shorter ones for a tenth of a second."""
 
 FRAME_NAME = re.compile(r"\d{5}\.png")
 
 
 def gif_frame_rate(frame_rate: float) -> float:
-    """The rate nearest to `frame_rate` that a GIF can have: its pictures last whole hundredths of a second."""
+    """The nearest frame rate of a GIF, whose pictures last whole hundredths of a second."""
     return 100 / max(GIF_HUNDREDTHS_LEAST, round(100 / frame_rate))
 
 
@@ -63,14 +61,14 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
 
     Args:
         path: `.mp4` (H.264) or `.webm` (VP9), both of even size, or `.gif` (repeats for ever).
-        frame_rate: Pictures a second; a GIF takes the nearest that it can have.
-        icc_profile: What the pictures' R, G, B mean as colours; the video shows those in sRGB, which None is taken for.
+        frame_rate: Pictures a second; a GIF takes the nearest rate that it can have.
+        icc_profile: Colours of the pictures' R, G, B, which are converted to sRGB; None is sRGB.
 
     Yields:
         A function that adds a picture.
 
     Raises:
-        NeucamError: If the suffix is another one.
+        NeucamError: The suffix is another one.
     """
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
@@ -84,23 +82,23 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
 
 @contextmanager
 def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
-    """A folder to add pictures to, `00000.png`, `00001.png`, ...; they appear in it when all are added, at once.
+    """A folder to add pictures to, `00000.png`, `00001.png`, ...; all appear together when the last one is added.
 
-    Frames of an earlier sequence are taken away, so that the folder holds one sequence; other files stay.
+    Frames of an earlier sequence are removed, so that the folder holds one sequence; other files stay.
 
     Args:
         folder: Made if missing.
-        icc_profile: What the pictures' R, G, B mean as colours, for the files to say.
+        icc_profile: Colours of the pictures' R, G, B, for the files to say.
 
     Yields:
         A function that adds a picture.
 
     Raises:
-        NeucamError: It is a file.
+        NeucamError: There is a file of that name.
     """
     folder = folder.resolve()  # a link stays one
     if folder.exists() and not folder.is_dir():
-        raise NeucamError(f"{folder}: is a file; expected a folder for the frames. Move it away.")
+        raise NeucamError(f"{folder}: is a file; expected a folder for the frames. Move it away or give another name.")
     unfinished = unfinished_name(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -119,9 +117,9 @@ def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Cal
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
-    """Gives a folder of frames its name, and what a folder of that name holds besides frames to it.
+    """Renames `unfinished` to `folder`, and moves other files than frames over from an older folder of that name.
 
-    That folder lies aside meanwhile, and comes back if the new one does not take its place.
+    The older folder is set aside meanwhile, and comes back if the new one cannot take its place.
     """
     aside = folder.with_name(f"{unfinished.name}-before")
     try:
@@ -167,13 +165,14 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
 @contextmanager
 def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
     import av
+    from av.filter.graph import Graph
 
     interval = Fraction(round(100 / gif_frame_rate(frame_rate)), 100)
     count = itertools.count()
     with av.open(str(path), "w", format="gif") as container:
         stream = container.add_stream("gif", rate=1 / interval)
         stream.pix_fmt = "pal8"
-        reduction: av.filter.Graph | None = None
+        reduction: Graph | None = None
 
         def add(picture: Rgb8) -> None:
             nonlocal reduction
@@ -182,31 +181,32 @@ def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
                 reduction = _reduction_to_256_colours(stream.height, stream.width, interval)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = next(count), interval
-            reduction.push(frame)
-            encode()
+            encode(reduction, frame)
 
-        def encode() -> None:
+        def encode(graph: Graph, frame: av.VideoFrame | None) -> None:
+            graph.push(frame)
             with suppress(BlockingIOError, EOFError):  # the graph has no more for now, or at all
                 while True:
-                    container.mux(stream.encode(reduction.pull()))
+                    container.mux(stream.encode(graph.pull()))
 
         yield add
-        reduction.push(None)
-        encode()
+        if reduction is not None:
+            encode(reduction, None)
         container.mux(stream.encode(None))
 
 
-def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> av.filter.Graph:
-    """Gives each picture the 256 colours that suit it, and dithers it to them, one picture at a time.
+def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "av.filter.graph.Graph":
+    """A filter that finds 256 colours for each picture and dithers it to them, one picture at a time.
 
     Args:
-        height: Of the pictures in pixels.
-        width: Of the pictures in pixels.
+        height: Height of the pictures in pixels.
+        width: Width of the pictures in pixels.
         interval: Time base of the pictures in seconds.
     """
     import av
+    from av.filter.graph import Graph
 
-    graph = av.filter.Graph()
+    graph = Graph()
     rgb = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=interval)
     twice, palette = graph.add("split"), graph.add("palettegen", "stats_mode=single")
     dither, reduced = graph.add("paletteuse", "new=1:dither=floyd_steinberg"), graph.add("buffersink")

@@ -8,7 +8,7 @@ from typing import Any
 from nerfstudio.configs.base_config import ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
-from neucam_nerfstudio.capture.frame_settings import FrameKind
+from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig

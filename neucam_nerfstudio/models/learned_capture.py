@@ -16,7 +16,7 @@ from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Part, Start, TrainingRays
 from neucam_nerfstudio.rendering.outputs import Renderer
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
@@ -120,7 +120,7 @@ class LearnedCapture(nn.Module):
         ldr = develop(camera.response, radiance, settings.exposure_stops)
         return ldr, TrainingRays(places, frame_index, step, radius_px)
 
-    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+    def part_losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """Weighted terms of the training loss on the parts themselves, by name."""
         return {name: term for part in self.parts() for name, term in part.losses(rays).items()}
 

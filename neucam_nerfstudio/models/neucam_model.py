@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras, CameraType
@@ -23,14 +24,15 @@ from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingE
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.rendering.view import View, pinhole_view
-from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE, GridSceneConfig
+from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
 
 
@@ -87,7 +89,6 @@ class NeucamModel(Model):
         """The number of every step."""
         before_each = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
-            TrainingCallback(before_each, lambda step: self.start(), iters=(0,)),
             TrainingCallback(before_each, self._count, update_every_num_iters=1),
         ]
 
@@ -97,7 +98,7 @@ class NeucamModel(Model):
     def start(self) -> None:
         """Brings scene and camera to where training starts, and says what was found."""
         pixels = self.kwargs["metadata"]["pixels"]
-        for said in self.learned.start(lambda index: pixels[index]):
+        for said in self.learned.start(lambda index: np.asarray(pixels[index])):
             CONSOLE.print(said, markup=False)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -117,17 +118,10 @@ class NeucamModel(Model):
         self, outputs: dict[str, Any], batch: dict[str, Tensor], metrics_dict: dict | None = None
     ) -> dict[str, Float[Tensor, ""]]:
         """The weighted terms of the training loss; of evaluation rays the photographic one alone."""
-        white, photographed = self.config.white_ldr, batch["image"]
-        # White is a bound: all light that develops to as much explains it.
-        ldr = torch.where(photographed < white, outputs["rgb"], outputs["rgb"].clamp(max=white))
-        error = self.photographic_error(ldr, photographed.clamp(max=white), outputs["rays"].frame_index)
-        if "is_frame" in batch:
-            share = batch["is_frame"][..., None].expand_as(error)
-            photographic = torch.where(share, error, 0).sum() / share.sum()
-        else:
-            photographic = error.mean()
-        of_parts = self.learned.losses(outputs["rays"]) if self.training else {}
-        return {"photographs": photographic, **of_parts}
+        ldr, photographed = with_white_as_bound(outputs["rgb"], batch["image"], self.config.white_ldr)
+        error = self.photographic_error(ldr, photographed, outputs["rays"].frame_index)
+        of_parts = self.learned.part_losses(outputs["rays"]) if self.training else {}
+        return {"photographs": mean_of_frames(error, batch.get("is_frame")), **of_parts}
 
     def photographic_error(
         self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
@@ -139,7 +133,7 @@ class NeucamModel(Model):
             photographed: Of the photographs, [0, 1].
             frame_index: Training frame of each ray.
         """
-        return SQUARED_RANGE * (ldr - photographed).square()
+        return squared_error(ldr, photographed)
 
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box: object = None) -> OutputsOnDemand:

@@ -4,8 +4,6 @@ A file tells what can be built from it: its parts, its number of frames and ever
 pictures' size, nor how far the blur's taps reach (5 px in every released configuration).
 """
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -124,7 +122,7 @@ class PublishedCheckpoint:
                 )
         module.load_state_dict({name: weight.values for name, weight in weights.items()})
 
-    def with_frames_in_order(self, order: Sequence[int]) -> PublishedCheckpoint:
+    def with_frames_in_order(self, order: Sequence[int]) -> "PublishedCheckpoint":
         """The same with its frames in another order: frame i gets exposure and focus of the file's frame `order[i]`."""
         of_frames = {
             part: {name: weight._replace(values=weight.values[list(order)]) for name, weight in held.items()}
@@ -142,7 +140,7 @@ class PublishedCheckpoint:
         return self.weights[part]
 
 
-def read_checkpoint(path: Path) -> PublishedCheckpoint:
+def read_checkpoint(path: Path) -> "PublishedCheckpoint":
     """Reads a checkpoint of the released code. Only tensors are read from the file: no code in it can run.
 
     Args:
@@ -173,7 +171,7 @@ def _sort_into_parts(path: Path, contents: Any) -> dict[Part, dict[str, StoredWe
             f"{path}: not a checkpoint of the released NeuCam code: expected the entries {_listed(missing)}, found "
             f"{_listed(entries) or 'none'}."
         )
-    part_of_entry = {layout.entry: part for part, layout in LAYOUTS.items()}
+    part_of_entry: dict[str, Part] = {layout.entry: part for part, layout in LAYOUTS.items()}
     unknown = [entry for entry in entries if entry not in part_of_entry]
     if unknown:
         raise NeucamError(

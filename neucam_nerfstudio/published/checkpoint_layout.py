@@ -1,7 +1,5 @@
 """How the released NeuCam code lays out its checkpoints: which entry holds what, and our names for it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The published method's coordinates: (t, y, x) in [-1, 1], each axis's first and last sample exactly on -1 and 1."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

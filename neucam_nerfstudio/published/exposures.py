@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, ExposureTable
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind
 
 MAX_STOPS = 3.0

@@ -14,6 +14,7 @@ import tyro
 import yaml
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
     from nerfstudio.pipelines.base_pipeline import Pipeline
 
-    from neucam_nerfstudio.capture.capture import Capture
+    from neucam_nerfstudio.capture.manifest import Capture
 
 
 class PublishedTask(NamedTuple):
@@ -105,8 +106,6 @@ class ImportCommand:
         fit_to_checkpoint(model, checkpoint)
         # The checkpoint knows the exposures, and each frame shows what the released code computes for it.
         model.needs_bracket = model.at_reference = False
-        config.set_timestamp()
-        config.set_experiment_name()
         return config
 
 
@@ -177,6 +176,7 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
     Raises:
         OSError: It cannot be written.
     """
+    config.set_timestamp()
     run = config.get_base_dir()
     run.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".import-", dir=run.parent) as scratch:
@@ -189,6 +189,8 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
         except RuntimeError as error:  # which is what torch makes of a full disk
             reason = " ".join(str(error).split())
             raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
+        pipeline.datamanager.dataparser.capture.save(unfinished / MANIFEST_NAME)
+        config.pipeline.datamanager.dataparser.manifest = run / MANIFEST_NAME
         (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
         unfinished.rename(run)
     return run / "config.yml"

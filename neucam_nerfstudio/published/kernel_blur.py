@@ -23,7 +23,7 @@ from neucam_nerfstudio.camera.blur.blur_generator import (
 )
 from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Kind
 from neucam_nerfstudio.published.coordinates import PublishedCoordinates
 from neucam_nerfstudio.published.networks import ReluMlp

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 
 
@@ -105,4 +105,4 @@ def _needed(capture: Capture, folder: str, maps):
 
 
 def _as_tensor(values: np.ndarray | None) -> Tensor | None:
-    return None if values is None else torch.from_numpy(values)
+    return None if values is None else torch.tensor(values)

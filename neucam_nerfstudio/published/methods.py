@@ -8,7 +8,7 @@ from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
-from neucam_nerfstudio.capture.frame_settings import FrameKind
+from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.method_configs.methods import make_method
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig

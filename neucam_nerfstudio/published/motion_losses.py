@@ -5,8 +5,6 @@ are in published coordinates (t, y, x). Two more published terms need no functio
 the squared difference of opacity and mask.
 """
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The published method's plain networks: a ReLU MLP with a late skip, and the positional encoding of its inputs."""
 
-from __future__ import annotations
-
 import math
 
 import torch

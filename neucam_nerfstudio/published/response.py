@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.response.monotone_curve import fit_response
 from neucam_nerfstudio.camera.response.response import CameraResponse, ResponseConfig
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.photometry import LN2
 

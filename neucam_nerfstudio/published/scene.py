@@ -8,7 +8,7 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays
 from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.published.mask_and_flow import FlowToNeighbour, MaskAndFlow

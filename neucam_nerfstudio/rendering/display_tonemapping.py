@@ -1,18 +1,18 @@
-"""Tone mapping of linear radiance to display values in [0, 1], each ray for itself."""
+"""Tone mapping of linear radiance to display values in [0, 1], each ray for itself.
+
+All of it takes NumPy arrays and PyTorch tensors alike, and gives back what it was given.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 from typing_extensions import assert_never
 
-from neucam_nerfstudio.camera.response.response import encode_srgb
-from neucam_nerfstudio.photometry import MIDDLE_GREY, REC709_LUMINANCE
+from neucam_nerfstudio.photometry import MIDDLE_GREY, REC709_LUMINANCE, array_module, encode_srgb
 
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
 """How radiance is shown: `reinhard` nearly keeps hues, `filmic` is a film's S-curve, `log` is the paper's
@@ -29,34 +29,37 @@ class DisplayAnchors(NamedTuple):
     """The two radiances that fix how a scene is shown, so that it can be tone mapped in chunks of rays.
 
     Attributes:
-        key: Luminance that is shown as middle grey, in units of radiance (`log` does not use it).
-        white: Luminance that is shown as white (`gamma` does not use it: it clips at key / 0.18).
+        key: Luminance that is shown as middle grey, in units of radiance (`log` does not use it); one number.
+        white: Luminance that is shown as white (`gamma` does not use it: it clips at key / 0.18); one number.
     """
 
-    key: Float[Tensor, ""]
-    white: Float[Tensor, ""]
+    key: Any
+    white: Any
 
 
-def display_anchors(radiance: Float[Tensor, "*batch 3"], white_percentile: float = 99.9) -> DisplayAnchors:
+def display_anchors(radiance: Float[Any, "*batch 3"], white_percentile: float = 99.9) -> DisplayAnchors:
     """Anchors that suit a picture: its geometric mean (Reinhard et al. 2002, equation 1) and a high percentile.
 
     Args:
         radiance: Linear radiance of the picture, or of a fair sample of its pixels.
         white_percentile: Share of the luminances that are below white, in percent.
     """
-    brightness = luminance(radiance).flatten()
-    key = brightness.clamp(min=SMALLEST_RADIANCE).log().mean().exp()
-    rank = max(1, math.ceil(white_percentile / 100 * brightness.numel()))
-    white = brightness.kthvalue(rank).values  # torch.quantile stops at 16 million values
-    return DisplayAnchors(key, torch.maximum(white, key))
+    xp, brightness = array_module(radiance), luminance(radiance).reshape(-1)
+    key = xp.exp(xp.log(xp.clip(brightness, SMALLEST_RADIANCE, None)).mean())
+    rank = max(1, math.ceil(white_percentile / 100 * len(brightness)))
+    if xp is np:
+        white = np.partition(brightness, rank - 1)[rank - 1]
+    else:
+        white = brightness.kthvalue(rank).values  # torch.quantile stops at 16 million values
+    return DisplayAnchors(key, xp.maximum(white, key))
 
 
 def tonemap(
-    radiance: Float[Tensor, "*batch 3"],
+    radiance: Float[Any, "*batch 3"],
     operator: DisplayOperator,
     anchors: DisplayAnchors,
-    exposure_stops: float | Float[Tensor, "*#batch 1"] = 0.0,
-) -> Float[Tensor, "*batch 3"]:
+    exposure_stops: float | Float[Any, "*#batch 1"] = 0.0,
+) -> Float[Any, "*batch 3"]:
     """Display values in [0, 1] of linear radiance; equal radiance gives equal values whatever the batch.
 
     Args:
@@ -68,9 +71,10 @@ def tonemap(
     Returns:
         Values to show as they are: sRGB-encoded, except for `log`, which is its own encoding.
     """
-    exposed = radiance.clamp(min=0) * 2.0**exposure_stops
-    to_grey = MIDDLE_GREY / anchors.key.clamp(min=SMALLEST_RADIANCE)
-    white = anchors.white.clamp(min=SMALLEST_RADIANCE)
+    xp = array_module(radiance)
+    exposed = xp.clip(radiance, 0, None) * 2.0**exposure_stops
+    to_grey = MIDDLE_GREY / xp.clip(anchors.key, SMALLEST_RADIANCE, None)
+    white = xp.clip(anchors.white, SMALLEST_RADIANCE, None)
     if operator == "reinhard":
         return encode_srgb(reinhard(exposed * to_grey, white * to_grey))
     if operator == "filmic":
@@ -95,18 +99,18 @@ def picture_for_display(
         Display values in [0, 1].
     """
     values, keyed = (
-        torch.from_numpy(np.ascontiguousarray(picture, np.float32)).clamp(min=0)
-        for picture in (radiance, radiance if like is None else like)
+        np.clip(picture, 0, None, dtype=np.float32) for picture in (radiance, radiance if like is None else like)
     )
-    return tonemap(values, "reinhard", display_anchors(keyed)).numpy()
+    return tonemap(values, "reinhard", display_anchors(keyed))
 
 
-def luminance(radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 1"]:
+def luminance(radiance: Float[Any, "*batch 3"]) -> Float[Any, "*batch 1"]:
     """Rec. 709 luminance of linear radiance."""
-    return (radiance * radiance.new_tensor(REC709_LUMINANCE)).sum(-1, keepdim=True)
+    red, green, blue = REC709_LUMINANCE
+    return red * radiance[..., :1] + green * radiance[..., 1:2] + blue * radiance[..., 2:]
 
 
-def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tensor, ""]) -> Float[Tensor, "*batch 3"]:
+def reinhard(scaled_radiance: Float[Any, "*batch 3"], scaled_white: Float[Any, ""]) -> Float[Any, "*batch 3"]:
     """Global operator of Reinhard et al. 2002, equation 4, applied half to luminance and half to each channel.
 
     On luminance alone, bright colours have to be mixed with white to fit the display, which makes blue look purple
@@ -119,24 +123,25 @@ def reinhard(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Ten
     Returns:
         Display-linear values in [0, 1].
     """
-    light = luminance(scaled_radiance)
+    xp, light = array_module(scaled_radiance), luminance(scaled_radiance)
     shown = _reinhard_curve(light, scaled_white)
-    of_luminance = into_gamut(scaled_radiance * (shown / light.clamp(min=SMALLEST_RADIANCE)), shown)
+    of_luminance = into_gamut(scaled_radiance * (shown / xp.clip(light, SMALLEST_RADIANCE, None)), shown)
     return (of_luminance + _reinhard_curve(scaled_radiance, scaled_white)) / 2
 
 
-def _reinhard_curve(light: Float[Tensor, "*shape"], white: Float[Tensor, ""]) -> Float[Tensor, "*shape"]:
-    return (light * (1 + light / white**2) / (1 + light)).clamp(max=1)
+def _reinhard_curve(light: Float[Any, "*shape"], white: Float[Any, ""]) -> Float[Any, "*shape"]:
+    return array_module(light).clip(light * (1 + light / white**2) / (1 + light), None, 1)
 
 
-def into_gamut(colour: Float[Tensor, "*batch 3"], light: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
+def into_gamut(colour: Float[Any, "*batch 3"], light: Float[Any, "*batch 1"]) -> Float[Any, "*batch 3"]:
     """Moves colours above 1 towards the grey of their own luminance until they fit: paler, as bright."""
-    excess = (colour.amax(-1, keepdim=True) - light).clamp(min=SMALLEST_RADIANCE)
-    saturation = ((1 - light) / excess).clamp(max=1)
-    return (light + saturation * (colour - light)).clamp(0, 1)
+    xp = array_module(colour)
+    strongest = xp.maximum(xp.maximum(colour[..., :1], colour[..., 1:2]), colour[..., 2:])
+    saturation = xp.clip((1 - light) / xp.clip(strongest - light, SMALLEST_RADIANCE, None), None, 1)
+    return xp.clip(light + saturation * (colour - light), 0, 1)
 
 
-def filmic(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tensor, ""]) -> Float[Tensor, "*batch 3"]:
+def filmic(scaled_radiance: Float[Any, "*batch 3"], scaled_white: Float[Any, ""]) -> Float[Any, "*batch 3"]:
     """Film-like curve a channel: soft toe, long shoulder, highlights that bleach.
 
     Source: J. Hable, "Uncharted 2: HDR Lighting", GDC 2010, with its exposure bias of 2.
@@ -148,16 +153,17 @@ def filmic(scaled_radiance: Float[Tensor, "*batch 3"], scaled_white: Float[Tenso
     Returns:
         Display-linear values in [0, 1].
     """
-    return (_hable(2 * scaled_radiance) / _hable(2 * scaled_white)).clamp(0, 1)
+    return array_module(scaled_radiance).clip(_hable(2 * scaled_radiance) / _hable(2 * scaled_white), 0, 1)
 
 
-def _hable(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def _hable(x: Float[Any, "*shape"]) -> Float[Any, "*shape"]:
     shoulder, linear, angle, toe, toe_numerator, toe_denominator = 0.15, 0.50, 0.10, 0.20, 0.02, 0.30
     numerator = x * (shoulder * x + angle * linear) + toe * toe_numerator
     denominator = x * (shoulder * x + linear) + toe * toe_denominator
     return numerator / denominator - toe_numerator / toe_denominator
 
 
-def log_curve(relative_radiance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def log_curve(relative_radiance: Float[Any, "*shape"]) -> Float[Any, "*shape"]:
     """The published method's preview, log(1 + 5000 x) / log(5001), x = radiance / white clipped to [0, 1]."""
-    return torch.log1p(MU * relative_radiance.clamp(0, 1)) / math.log1p(MU)
+    xp = array_module(relative_radiance)
+    return xp.log1p(MU * xp.clip(relative_radiance, 0, 1)) / math.log1p(MU)

@@ -6,8 +6,6 @@ edges (the fast guided filter of He & Sun 2015). A ray looks up the curve of its
 so that details, edges and blur stay, and nothing depends on which rays are rendered together.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -18,9 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.response import encode_srgb
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
-from neucam_nerfstudio.photometry import MIDDLE_GREY
+from neucam_nerfstudio.photometry import MIDDLE_GREY, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import SMALLEST_RADIANCE, into_gamut, luminance
 
 LOCAL_LONGER_SIDE = 256

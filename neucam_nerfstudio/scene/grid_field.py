@@ -37,7 +37,10 @@ class GridField(PlaneField):
         self.start_prior = StartPrior(3, *self.pyramid.grids[0].shape[-2:])
         # What is learned on coarser grids leaves the light of the detail as it is.
         finest = self.pyramid.grids if self.pyramid.detail is None else nn.ParameterList([self.pyramid.detail])
-        self._finest_radiance = ParameterMemo(finest, lambda: bounded_exp(self.pyramid.finest()))
+        self._finest_radiance = ParameterMemo(finest, self._bounded_finest)
+
+    def _bounded_finest(self) -> Float[Tensor, "1 3 height width"]:
+        return bounded_exp(self.pyramid.finest())
 
     def start_from(
         self, log_radiance: Float[Tensor, "height width 3"], squared_slope: Float[Tensor, "height width"]

@@ -9,7 +9,7 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
 from neucam_nerfstudio.errors import NeucamError

@@ -10,7 +10,7 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
 from neucam_nerfstudio.classical.motion.shutter import moments_from_means
 from neucam_nerfstudio.classical.response_table import ResponseTable

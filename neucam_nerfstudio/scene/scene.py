@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.parts import Part, PartConfig, Start
@@ -122,9 +123,8 @@ class PlanarScene(Scene[PlanePlaces]):
         self.field = field
         self.plane = ImagePlane(capture.height, capture.width)
         self.reference_time = capture.times[capture.reference_index]
-        self._largest_motion = ParameterMemo(
-            field, lambda: largest_motion(self.field, self.plane, capture.times, self.reference_time)
-        )
+        motion = partial(largest_motion, field, self.plane, capture.times, self.reference_time)
+        self._largest_motion = ParameterMemo(field, motion)
 
     def meet(self, rays: Rays) -> tuple[PlanePlaces, Bool[Tensor, "*batch 1"]]:
         """Where rays meet the picture, and which do, from its front."""

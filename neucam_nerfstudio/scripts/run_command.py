@@ -8,9 +8,12 @@ from types import FrameType
 from typing import Any
 
 import tyro
-from nerfstudio.utils.rich_utils import CONSOLE
+from rich.console import Console
 
 from neucam_nerfstudio.errors import NeucamError
+
+CONSOLE = Console(width=120)
+"""What our commands print to: as wide as nerfstudio's, which would load PyTorch."""
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl+C ends."""

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import Scheduler, SchedulerConfig
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-
-class FusedAdam(Adam):
-    """Adam whose steps count as changes of the parameters; torch's fused kernel does not tell autograd of them."""
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step, after which whatever remembers the parameters' versions knows that they have moved."""
-        loss = super().step(closure)
-        for group in self.param_groups:
-            torch.autograd.graph.increment_version(group["params"])
-        return loss
+from neucam_nerfstudio.training.adam import BETAS, EPS, FINAL_FACTOR, WARM_UP_STEPS, FusedAdam, decay_factor
 
 
 @dataclass
@@ -30,9 +18,9 @@ class FusedAdamConfig(AdamOptimizerConfig):
 
     _target: type = FusedAdam
     """The optimizer."""
-    eps: float = 1e-15
+    eps: float = EPS
     """Small, so that rarely seen cells move as far as others."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, float] = BETAS
     """Decay of the running means of gradient and squared gradient."""
     fused: bool = True
     """One kernel a tensor."""
@@ -44,12 +32,12 @@ class RunLengthDecayConfig(SchedulerConfig):
 
     _target: type = field(default_factory=lambda: RunLengthDecay)
     """The scheduler."""
-    final_factor: float = 0.03
+    final_factor: float = FINAL_FACTOR
     """Learning rate at the end, as a share of that at the start."""
-    warmup_steps: int = 20
+    warmup_steps: int = WARM_UP_STEPS
     """Steps over which the learning rate rises linearly at first."""
     num_steps: int = 600
-    """Steps of the run; ns-train sets it to --max-num-iterations."""
+    """Steps of the run; ns-train sets it to --max-num-iterations, of which 0 is the start alone."""
 
 
 class RunLengthDecay(Scheduler):
@@ -64,8 +52,8 @@ class RunLengthDecay(Scheduler):
     def factor(self, step: int) -> float:
         """Share of the initial learning rate at a step."""
         # Python floats only: numpy's would keep checkpoints from loading safely.
-        rise = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
-        return rise * self.config.final_factor ** min(1.0, step / self.config.num_steps)
+        config = self.config
+        return decay_factor(step, config.num_steps, config.final_factor, config.warmup_steps)
 
 
 @dataclass

@@ -1,21 +1,37 @@
-"""nerfstudio's trainer, with schedules that follow the length of the run, and a camera path beside it."""
+"""nerfstudio's trainer, with runs that do not mix, whole checkpoints, and a start that can be looked at."""
 
 from __future__ import annotations
 
+import copy
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
-from nerfstudio.configs.experiment_config import MachineConfig
+from nerfstudio.configs.base_config import MachineConfig
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.cli_options import without_options
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.image_files import write_image
+from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
+from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.runtime import prepare_process
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
+from neucam_nerfstudio.training.run_folder import check_is_free, claim_folder, experiment_name
+
+TIME_OF_DAY = TrainerConfig.timestamp
+"""What the time stamp of a run is before the run begins, unless it is typed."""
+
+START_FOLDER = "start"
+"""Folder of a run with the pictures that training starts from."""
 
 
 def machine_here() -> MachineConfig:
@@ -26,25 +42,141 @@ def machine_here() -> MachineConfig:
 @without_options("prompt")
 @dataclass
 class NeucamTrainerConfig(TrainerConfig):
-    """A run."""
+    """A run.
+
+    `ns-train` calls `set_timestamp` before all else and then `save_config`: what can be refused is refused there.
+    """
 
     _target: type = field(default_factory=lambda: NeucamTrainer)
     """The trainer."""
     machine: MachineConfig = field(default_factory=machine_here)
-    """Machine configuration; the device is CUDA where there is one, else the CPU."""
+    """Machine configuration; the device is CUDA where there is one, else the CPU. One device is used."""
+
+    def __post_init__(self) -> None:
+        # Told apart here, as the config.yml of an earlier run (--load-config) has that run's time stamp.
+        self._stamp_is_typed = self.timestamp != TIME_OF_DAY
+
+    def set_experiment_name(self) -> None:
+        """Names the experiment after the data, unless it has a name."""
+        if self.experiment_name is None:
+            manager = self.pipeline.datamanager
+            self.experiment_name = experiment_name(manager.data or manager.dataparser.data)
+
+    def set_timestamp(self) -> None:
+        """Gives the run a folder of its own: a time stamp that is taken is changed, unless the user has typed it.
+
+        Raises:
+            NeucamError: The typed time stamp names a run that is there already, or more than one device is asked for.
+        """
+        prepare_process()
+        _check_machine(self.machine)
+        is_typed = self.__dict__.pop("_stamp_is_typed", False)
+        super().set_timestamp()
+        run = self.get_base_dir()
+        earlier = self._earlier_run()
+        if earlier is not None and earlier.resolve() == run.resolve():
+            return  # it goes on in its own folder
+        if is_typed:
+            check_is_free(run, self.get_checkpoint_dir())
+            return
+        stamp, self.timestamp = self.timestamp, claim_folder(run.parent, run.name)
+        if self.timestamp != stamp:
+            CONSOLE.print(f"{run} is there already: this run goes to {self.get_base_dir()}.", markup=False)
+
+    def save_config(self) -> None:
+        """Writes config.yml, which names the run's own manifest of the capture: a copy, where it goes on from a run."""
+        manifest, earlier = self.get_base_dir() / MANIFEST_NAME, self._earlier_run()
+        self.pipeline.datamanager.dataparser.manifest = manifest
+        if earlier is not None and (earlier / MANIFEST_NAME).is_file() and not manifest.exists():
+            manifest.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(earlier / MANIFEST_NAME, manifest)
+            CONSOLE.print(
+                f"Goes on with the capture of {earlier}, whatever neucam-data is told: {manifest} can be edited.",
+                markup=False,
+                soft_wrap=True,
+            )
+        super().save_config()
+
+    def _earlier_run(self) -> Path | None:
+        """Folder of the run that this one goes on from."""
+        if self.load_dir is not None:
+            return self.load_dir.parent
+        return None if self.load_checkpoint is None else self.load_checkpoint.parent.parent
+
+
+def _check_machine(machine: MachineConfig) -> None:
+    """Checks that one device is to be used.
+
+    Raises:
+        NeucamError: More are: each would hold all frames, and pictures of one view keep no second one busy.
+    """
+    for option, number in (("num-devices", machine.num_devices), ("num-machines", machine.num_machines)):
+        if number != 1:
+            raise NeucamError(
+                f"--machine.{option} {number}: expected 1. Training takes a minute or so on one device, and every "
+                f"further one would read all photographs again. Type --machine.{option} 1, or leave it out."
+            )
 
 
 class NeucamTrainer(Trainer):
-    """Says where it trains, tells the schedules how long, and writes the camera path of a capture that moves."""
+    """Says where it trains, tells the schedules how long, and writes what can be looked at beside the run."""
 
     config: NeucamTrainerConfig
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """As nerfstudio does; then writes the path, which videos of the run are rendered along."""
+        if self.config.max_num_iterations == 0:
+            self.config.logging.local_writer.enable = False  # nerfstudio's table of steps needs one
         super().setup(test_mode)
-        capture: Capture = self.pipeline.datamanager.train_dataset.metadata["capture"]
-        if capture.moves and self.local_rank == 0:
+        capture: Capture = self.pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
+        if capture.moves:
             self._write_camera_path(capture)
+
+    def train(self) -> None:
+        """Brings the model to its start, unless the run goes on from a checkpoint, writes what it shows, and trains."""
+        if self._start_step == 0:
+            with self.train_lock:  # the viewer may be rendering
+                self.pipeline.model.start()
+                self._write_start()
+        self.step = max(self._start_step - 1, 0)  # of the checkpoint that a run without steps leaves
+        super().train()
+
+    def save_checkpoint(self, step: int) -> None:
+        """Writes a checkpoint, whole or not at all, and only then removes earlier ones, unless all are kept.
+
+        Raises:
+            NeucamError: It cannot be written.
+        """
+        folder = self.checkpoint_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".unfinished-", dir=self.base_dir) as scratch:
+            # A copy, as the viewer's thread may save at the same time.
+            writer = copy.copy(self)
+            writer.checkpoint_dir = Path(scratch)
+            try:
+                super(NeucamTrainer, writer).save_checkpoint(step)
+            except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
+                raise NeucamError(
+                    f"{folder}: the checkpoint of step {step} cannot be written ({' '.join(str(error).split())}). "
+                    f"Earlier ones are whole: make room, and go on from the last with --load-dir {folder}"
+                ) from error
+            (whole,) = Path(scratch).iterdir()
+            saved = whole.replace(folder / whole.name)
+        if self.config.save_only_latest_checkpoint:
+            for path in folder.glob("*.ckpt"):
+                if path != saved:
+                    path.unlink()
+
+    def _write_start(self) -> None:
+        """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
+        learned, folder = self.pipeline.model.learned, self.base_dir / START_FOLDER
+        view = front_view(learned.scene.plane, self.device)
+        settings = learned.camera.settings_of_frame(learned.capture.reference_index)
+        pictures = learned.renderer.render(view, settings, ("hdr", "all_in_focus_hdr"))
+        radiance, shown = (picture.cpu().numpy() for picture in pictures.values())
+        write_radiance(folder / "hdr.exr", radiance, "float")
+        write_image(folder / "all_in_focus_hdr.png", shown)
+        CONSOLE.print(f"The picture that training starts from: {folder}", markup=False, soft_wrap=True)
 
     def _write_camera_path(self, capture: Capture) -> None:
         path = self.base_dir / "camera_path.json"
@@ -55,8 +187,7 @@ class NeucamTrainer(Trainer):
 
     def setup_optimizers(self) -> Optimizers:
         """Optimizers whose learning rates fall over `--max-num-iterations`."""
-        if self.local_rank == 0:
-            CONSOLE.print(f"Training on {self.device}.")
+        CONSOLE.print(f"Training on {self.device}.")
         for group in self.config.optimizers.values():
             if isinstance(group["scheduler"], RunLengthDecayConfig):
                 group["scheduler"].num_steps = self.config.max_num_iterations

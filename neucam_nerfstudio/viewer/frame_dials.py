@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 from neucam_nerfstudio.viewer.panel import Panel
 

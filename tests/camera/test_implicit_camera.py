@@ -11,7 +11,7 @@ from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 
 from ..learned import capture_of, learn, moving_capture_of

@@ -1,4 +1,4 @@
-"""`load_capture` of photographs whose lens breathes, and of those that must be left alone."""
+"""`open_capture` of photographs whose lens breathes, and of those that must be left alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
 from neucam_nerfstudio.errors import NeucamError
 
+from .opened import Opened, load_capture
 from .still_scene import expose, place, similarity, texture
 
 HEIGHT, WIDTH = 180, 260
@@ -40,13 +40,13 @@ def breathing_capture(tmp_path: Path) -> Path:
     return folder
 
 
-def error_of(capture: Capture, pixels: np.ndarray, index: int, focus: str = "F0") -> float:
+def error_of(capture: Opened, pixels: np.ndarray, index: int, focus: str = "F0") -> float:
     """Mean error of a frame against what the lens would have shown without breathing, away from the border."""
     wanted = expose(SCENE, capture.exposure_stops(index), FIELDS_OF_VIEW[focus][1])
     return float(np.abs(pixels[12:-12, 12:-12].astype(float) - wanted[12:-12, 12:-12]).mean())
 
 
-def assert_as_on_disk(capture: Capture) -> None:
+def assert_as_on_disk(capture: Opened) -> None:
     for index, pixels in [
         *zip(capture.train_indices, capture.train_pixels, strict=True),
         *zip(capture.eval_indices, capture.eval_pixels, strict=True),

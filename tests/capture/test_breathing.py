@@ -8,13 +8,14 @@ import pytest
 from neucam_nerfstudio.capture.breathing import (
     Alignment,
     StillFrames,
-    align_photographs,
     alignment_note,
+    find_alignment,
     find_breathing,
     representatives,
-    warped,
 )
+from neucam_nerfstudio.capture.pixels.warp import aligned
 from neucam_nerfstudio.capture.registration import corner_shift_px
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
 from .still_scene import expose, place, similarity, texture
 
@@ -33,19 +34,40 @@ def breathing(scales: tuple[float, float, float], scene: np.ndarray = SCENE) -> 
     ]
 
 
-def stack(maps: list[np.ndarray], stops: tuple[float, ...] = (0.0,), scene: np.ndarray = SCENE) -> StillFrames:
+class Stack:
     """Photographs at each focus setting and, within it, each exposure; the reference is the first of the second."""
-    pixels = [expose(place(scene, m), stop, blur) for m, blur in zip(maps, BLURS_PX, strict=True) for stop in stops]
-    return StillFrames(
-        pixels,
-        [focus for focus in range(len(maps)) for _ in stops],
-        [exposure for _ in maps for exposure in range(len(stops))],
-        [float(picture.mean() / 255) for picture in pixels],
-        len(stops),
-    )
+
+    def __init__(self, maps: list[np.ndarray], stops: tuple[float, ...] = (0.0,), scene: np.ndarray = SCENE) -> None:
+        pairs = [(m, blur, stop) for m, blur in zip(maps, BLURS_PX, strict=True) for stop in stops]
+        self.pixels = [expose(place(scene, m), stop, blur) for m, blur, stop in pairs]
+        self.focus = [focus for focus in range(len(maps)) for _ in stops]
+        self.exposure = [exposure for _ in maps for exposure in range(len(stops))]
+        self.reference = len(stops)
+
+    @property
+    def frames(self) -> StillFrames:
+        pictures = StillPictures(self.pixels, [float(picture.mean() / 255) for picture in self.pixels])
+        return still_frames(pictures, self.focus, self.exposure, self.reference)
+
+    def align(self) -> Alignment | None:
+        """Aligns the photographs, nearest to the reference first."""
+        alignment = find_alignment(self.frames)
+        for frame in sorted(alignment.maps if alignment else (), key=lambda frame: abs(self.focus[frame] - 1)):
+            border = alignment.border_from[frame]
+            beyond = None if border is None else self.pixels[border]
+            self.pixels[frame] = aligned(self.pixels[frame], alignment.maps[frame], beyond, is_linear=False)
+        return alignment
 
 
-def copies(frames: StillFrames) -> list[np.ndarray]:
+def still_frames(pictures: StillPictures, focus: list[int], exposure: list[int], reference: int) -> StillFrames:
+    return StillFrames(pictures, focus, exposure, reference, HEIGHT, WIDTH, range(len(focus)))
+
+
+def stack(*arguments, **options) -> Stack:
+    return Stack(*arguments, **options)
+
+
+def copies(frames: Stack) -> list[np.ndarray]:
     return [picture.copy() for picture in frames.pixels]
 
 
@@ -56,7 +78,7 @@ def inner(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("stops", [(0.0,), (-2.0, 0.0, 2.0)])
 def test_maps_of_a_breathing_stack_are_found(stops):
     true = breathing((1.02, 1, 0.985))
-    maps, untold = find_breathing(stack(true, stops))
+    maps, untold = find_breathing(stack(true, stops).frames)
     assert sorted(maps) == [0, 2] and untold == ()
     for focus, found in maps.items():
         assert corner_shift_px(found @ np.linalg.inv(true[focus]), HEIGHT, WIDTH) < 0.15
@@ -65,8 +87,8 @@ def test_maps_of_a_breathing_stack_are_found(stops):
 def test_photographs_are_aligned_in_place_and_the_reference_is_untouched():
     frames = stack(breathing((1.02, 1, 0.985)), (-1.0, 1.0))
     before, aligned_by_hand = copies(frames), stack(breathing((1, 1, 1)), (-1.0, 1.0))
-    alignment = align_photographs(frames)
-    assert alignment.frames == (0, 1, 4, 5)
+    alignment = frames.align()
+    assert list(alignment.maps) == [0, 1, 4, 5]
     assert alignment.scale_change == pytest.approx(0.02, abs=1e-3)
     assert alignment.shift_px == pytest.approx(5.24, abs=0.15), "hypot(129.5 x 0.02 + 2, 89.5 x 0.02 + 1)"
     for index, wanted in enumerate(aligned_by_hand.pixels):
@@ -80,7 +102,7 @@ def test_photographs_are_aligned_in_place_and_the_reference_is_untouched():
 def test_chain_from_an_end_of_the_stack():
     """The last setting's map goes through the middle one."""
     true = breathing((1.015, 1, 0.985))
-    maps, _ = find_breathing(stack(true)._replace(reference=0))
+    maps, _ = find_breathing(stack(true).frames._replace(reference=0))
     assert sorted(maps) == [1, 2]
     relative = true[2] @ np.linalg.inv(true[0])
     assert corner_shift_px(maps[2] @ np.linalg.inv(relative), HEIGHT, WIDTH) < 0.2
@@ -90,7 +112,7 @@ def test_chain_from_an_end_of_the_stack():
 def test_stack_that_does_not_breathe_keeps_every_bit(stops):
     frames = stack(breathing((1, 1, 1)), stops)
     before = copies(frames)
-    assert align_photographs(frames) is None
+    assert frames.align() is None
     np.testing.assert_array_equal(frames.pixels, before)
 
 
@@ -99,14 +121,14 @@ def test_setting_that_moves_less_than_a_third_of_a_pixel_keeps_every_bit():
     maps[2] = similarity(1.0005, (0, 0), HEIGHT, WIDTH)
     frames = stack(maps)
     before = copies(frames)
-    assert align_photographs(frames).frames == (0,)
+    assert frames.align().maps.keys() == {0}
     np.testing.assert_array_equal(frames.pixels[2], before[2])
 
 
 def test_featureless_stack_is_left_alone():
     frames = stack(breathing((1.02, 1, 0.985)), scene=np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
     before = copies(frames)
-    assert align_photographs(frames) is None
+    assert frames.align() is None
     np.testing.assert_array_equal(frames.pixels, before)
 
 
@@ -114,8 +136,8 @@ def test_photograph_that_shares_no_detail_is_left_alone():
     frames = stack(breathing((1.02, 1, 1)))
     frames.pixels[2][:] = texture(HEIGHT, WIDTH, seed=1)
     other = frames.pixels[2].copy()
-    alignment = align_photographs(frames)
-    assert (alignment.frames, alignment.untold) == ((0,), (2,))
+    alignment = frames.align()
+    assert (list(alignment.maps), alignment.untold) == ([0], (2,))
     np.testing.assert_array_equal(frames.pixels[2], other)
 
 
@@ -126,56 +148,45 @@ def test_photograph_that_shows_something_else_is_told_where_nothing_is_aligned(o
         seen = frames.pixels[index][::-1, ::-1] if other == "upside down" else texture(HEIGHT, WIDTH, seed=1)
         frames.pixels[index][:] = seen.copy()
     before = copies(frames)
-    alignment = align_photographs(frames)
-    assert alignment.frames == () and alignment.shift_px == alignment.scale_change == 0
+    alignment = frames.align()
+    assert alignment.maps == {} and alignment.shift_px == alignment.scale_change == 0
     assert alignment.untold in ((4,), (5,)), "the better exposed one"
     np.testing.assert_array_equal(frames.pixels, before)
 
 
 def test_one_focus_setting_has_nothing_to_align():
-    frames = stack(breathing((1.02, 1, 0.985)))._replace(focus=[0, 0, 0])
-    assert align_photographs(frames) is None
+    frames = stack(breathing((1.02, 1, 0.985)))
+    frames.focus = [0, 0, 0]
+    assert frames.align() is None
 
 
 def test_beyond_its_border_a_photograph_shows_its_neighbour_at_its_exposure():
     narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
     frames = stack(narrow, (-1.0, 1.0))
-    align_photographs(frames)
+    frames.align()
     for exposure in (0, 1):
         np.testing.assert_array_equal(frames.pixels[4 + exposure][:, :5], frames.pixels[2 + exposure][:, :5])
 
 
 def test_border_is_repeated_where_no_neighbour_has_the_exposure():
     narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
-    frames = stack(narrow)._replace(exposure=[0, 1, 2])
-    align_photographs(frames)
+    frames = stack(narrow)
+    frames.exposure = [0, 1, 2]
+    frames.align()
     rim = frames.pixels[2][:, :5]
     np.testing.assert_array_equal(rim, np.repeat(rim[:, :1], 5, axis=1))
 
 
-@pytest.mark.parametrize("number_type", [np.uint8, np.uint16, np.float32])
-def test_warping_keeps_the_number_type_and_its_range(number_type):
-    white = 1 if number_type is np.float32 else np.iinfo(number_type).max
-    checks = (np.indices((40, 60)).sum(0) // 8 % 2 * white).astype(number_type)
-    seen = warped(np.stack([checks] * 3, -1), similarity(1.03, (0.3, 0.4), 40, 60))
-    assert seen.dtype == number_type and seen.shape == (40, 60, 3)
-    assert seen.min() == 0 and seen.max() == white
-
-
-def test_whole_pixels_are_moved_as_they_are():
-    seen = warped(SCENE, similarity(1, (3, -2), HEIGHT, WIDTH))
-    np.testing.assert_array_equal(seen[2:, :-3], SCENE[:-2, 3:])
-
-
 def test_representatives_share_the_best_exposure_that_all_settings_have():
     pixels = [np.zeros((2, 2, 3), np.uint8)] * 5
-    frames = StillFrames(pixels, [0, 0, 1, 1, 1], [0, 2, 0, 1, 2], [0.1, 0.7, 0.1, 0.4, 0.7], 0)
+    pictures = StillPictures(pixels, [0.1, 0.7, 0.1, 0.4, 0.7])
+    frames = still_frames(pictures, [0, 0, 1, 1, 1], [0, 2, 0, 1, 2], 0)
     assert representatives(frames) == {0: 1, 1: 4}
 
 
 def test_representatives_are_the_best_exposed_where_no_exposure_is_shared():
     pixels = [np.zeros((2, 2, 3), np.uint8)] * 4
-    frames = StillFrames(pixels, [0, 0, 1, 1], [0, 1, 2, 3], [0.1, 0.35, 0.9, 0.6], 0)
+    frames = still_frames(StillPictures(pixels, [0.1, 0.35, 0.9, 0.6]), [0, 0, 1, 1], [0, 1, 2, 3], 0)
     assert representatives(frames) == {0: 1, 1: 3}
 
 
@@ -185,7 +196,11 @@ def test_representatives_are_the_best_exposed_where_no_exposure_is_shared():
     ids=["all told", "one untold"],
 )
 def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
-    note = alignment_note(Alignment((0, 2), 0.0178, 31.23, untold), ["pcb_003", "pcb_004", "pcb_005"], "pcb_004")
+    note = alignment_note(
+        Alignment({0: np.eye(3), 2: np.eye(3)}, {0: None, 2: None}, 0.0178, 31.23, untold),
+        ["pcb_003", "pcb_004", "pcb_005"],
+        "pcb_004",
+    )
     assert note == (
         "Focusing changes the picture's scale by up to 1.8 % and moves its corners by up to 31.2 px (breathing):"
         f" photographs are aligned to pcb_004; --align off leaves them.{more}"
@@ -193,7 +208,7 @@ def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
 
 
 def test_note_names_what_may_show_something_else():
-    assert alignment_note(Alignment((), 0.0, 0.0, (0, 2)), ["a", "b", "c"], "b") == (
+    assert alignment_note(Alignment({}, {}, 0.0, 0.0, (0, 2)), ["a", "b", "c"], "b") == (
         "Left as they are, for too little of their detail is found in the next focus setting: a, c. Take out what shows"
         " another view, or is turned."
     )

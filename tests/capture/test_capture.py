@@ -1,4 +1,4 @@
-"""`load_capture`: whole folders, good and bad."""
+"""`open_capture`: whole folders, good and bad."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.capture.settings import ExposureSettings
+from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.errors import NeucamError
+
+from .opened import load_capture
 
 DESK_STOPS = [-3.0, 0.0, 3.0]
 
@@ -39,7 +42,7 @@ def test_focus_stack_of_brackets(tiny_capture):
     assert (capture.height, capture.width, capture.downscale_factor) == (60, 90, 1)
     assert capture.frames[capture.reference_index].name == "F1E1"
     assert capture.radiance_truth == (tiny_capture / "gt" / "all_in_focus_hdr.exr",) * 9
-    assert capture.sharp_truth == (None,) * 9 and capture.mask is capture.depth is capture.flow is None
+    assert capture.sharp_truth == (None,) * 9 and capture.side_maps == SideMaps((), (), (), 1)
     assert not capture.moves and capture.times == (0.0,) * 9 and capture.frame_rate is None
     assert capture.train_indices == capture.eval_indices == tuple(range(9)) and not capture.held_out
     assert capture.eval_pixels is capture.train_pixels and capture.train_pixels.shape == (9, 60, 90, 3)
@@ -105,6 +108,27 @@ def test_bracket_from_exif(tmp_path, write_jpeg_with_exif):
     assert frame_stops(capture) == [0, -3, 3] and capture.exposures.source == "EXIF"
     assert capture.focuses.source == "single" and capture.reference_index == 0
     assert capture.notes[0].startswith("Different exposures: taken as a bracket with one focus setting.")
+
+
+def test_exif_of_a_focus_stack_of_brackets_that_wavers_makes_two_exposure_settings(tmp_path, write_jpeg_with_exif):
+    """Shutter times as a camera measured them: 0.004 stops apart."""
+    times = (("0.125", 40), ("1.0", 200), ("0.12535", 41), ("1.0028", 201))
+    for index, (time, value) in enumerate(times):
+        write_jpeg_with_exif(f"{index}.jpg", value, time_s=time, f_number=8, iso=100)
+    capture = load_capture(tmp_path)
+    assert len(capture.exposures.stops) == 2 and [frame.exposure_index for frame in capture.frames] == [0, 1, 0, 1]
+
+
+def test_thirds_of_a_stop_stay_apart(tmp_path, write_jpeg_with_exif):
+    for index, (time, value) in enumerate((("1/15", 90), ("1/13", 95), ("1/10", 101), ("1/8", 108))):
+        write_jpeg_with_exif(f"{index}.jpg", value, time_s=time, f_number=8, iso=100)
+    assert len(load_capture(tmp_path).exposures.stops) == 4
+
+
+def test_frames_are_sorted_by_numbers_whatever_else_is_a_digit(tmp_path, write_grey):
+    for name, value in (("1²3", 100), ("1²20", 180), ("2", 60)):
+        write_grey(f"{name}.png", value)
+    assert [frame.name for frame in load_capture(tmp_path).frames] == ["1²3", "1²20", "2"]
 
 
 def test_focus_stack_from_exif(tmp_path, write_jpeg_with_exif):
@@ -256,8 +280,10 @@ def test_named_reference(tiny_capture):
 
 
 def test_deep_copies_do_not_hold_the_pixels_twice(tiny_capture):
-    metadata = {"capture": load_capture(tiny_capture)}
-    assert copy.deepcopy(metadata)["capture"].train_pixels is metadata["capture"].train_pixels
+    capture, store = open_capture(tiny_capture)
+    metadata = {"capture": capture, "pixels": store}
+    again = copy.deepcopy(metadata)
+    assert again["capture"] is capture and again["pixels"] is store
 
 
 def drop_all_but_one(folder: Path) -> None:

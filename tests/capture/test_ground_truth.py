@@ -16,11 +16,10 @@ from neucam_nerfstudio.capture.ground_truth import (
     find_radiance,
     find_sharp,
     match_to_frames,
-    picture_size,
-    read_radiance,
     read_sharp,
 )
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.radiance_files import picture_size, read_radiance
 
 FRAMES = [Path(f"frame_{number:03d}.png") for number in (3, 4, 5)]
 RADIANCE = np.linspace(0, 40, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)

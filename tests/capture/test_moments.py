@@ -1,4 +1,4 @@
-"""`load_capture` of scenes and cameras that move: hand-held brackets, frame folders, videos, arrays."""
+"""`open_capture` of scenes and cameras that move: hand-held brackets, frame folders, videos, arrays."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
-from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.errors import NeucamError
 
+from .opened import Opened, load_capture
 
-def load(data: Path, **options) -> Capture:
+
+def load(data: Path, **options) -> Opened:
     return load_capture(data, frames="moments", **options)
 
 
-def exposures_of(capture: Capture) -> list[float]:
+def exposures_of(capture: Opened) -> list[float]:
     return [capture.exposure_stops(index) for index in range(len(capture.frames))]
 
 
@@ -93,7 +95,7 @@ def test_frames_of_a_video_with_gaps_keep_their_times(write_video):
 
 
 def test_video_that_tells_no_times_is_taken_as_even_and_says_so(write_video, monkeypatch):
-    monkeypatch.setattr("neucam_nerfstudio.imaging.video_index.count_in_frames", lambda shown_at: None)
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.count_in_frames", lambda shown_at: None)
     capture = load(write_video("clip.mp4", num_frames=3))
     assert capture.times == (0.0, 0.5, 1.0)
     assert capture.notes[0] == "clip.mp4 does not tell when each frame is shown: taken as evenly spaced."

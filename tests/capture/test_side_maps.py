@@ -9,9 +9,10 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.capture.side_maps import find_side_maps, returns
 from neucam_nerfstudio.errors import NeucamError
+
+from .opened import load_capture
 
 HEIGHT, WIDTH = 8, 12
 PATHS = [Path(f"{index}.png") for index in range(3)]
@@ -101,9 +102,10 @@ def test_capture_has_them(tmp_path, masks):
     for index in range(3):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((HEIGHT, WIDTH, 3), 100 + index, np.uint8))
     write_flow(tmp_path)
-    capture = load_capture(tmp_path, frames="moments")
-    assert capture.mask.shape == (3, HEIGHT, WIDTH) and capture.depth is None
-    assert capture.flow.forward_px.shape == (2, HEIGHT, WIDTH, 2) and capture.flow is capture.flow
+    maps = load_capture(tmp_path, frames="moments").side_maps
+    assert maps.mask.shape == (3, HEIGHT, WIDTH) and maps.depth is None
+    assert maps.flow.forward_px.shape == (2, HEIGHT, WIDTH, 2) and maps.flow is maps.flow
+    assert not maps.mask.flags.writeable and not maps.flow.forward_valid.flags.writeable
 
 
 def test_missing_map_is_named(masks):

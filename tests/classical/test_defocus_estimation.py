@@ -17,20 +17,36 @@ MIDDLES = [32, 96, 160]
 
 def luminance_stack(view, sigma):
     log_luminance = [np.log(np.ascontiguousarray(image[..., 1])) for image in view.seen(sigma)]
-    trusted = [np.ones_like(image) for image in log_luminance]
-    return np.ascontiguousarray(view.radiance[..., 1]), LuminanceStack(log_luminance, trusted, trusted)
+    precision = [np.full_like(image, 1e6) for image in log_luminance]
+    return np.ascontiguousarray(view.radiance[..., 1]), LuminanceStack(log_luminance, precision)
 
 
 def test_positions_reach_half_a_setting_beyond_the_captured_ones():
     assert focus_grid(2, 0.5).tolist() == [-0.5, 0.0, 0.5, 1.0, 1.5]
 
 
-@pytest.mark.parametrize("sigma", [0.1, 2.0, 7.0, 11.0])
+@pytest.mark.parametrize("sigma", [0.1, 2.0, 2.6, 7.0, 11.0])
 def test_wide_blurs_on_reduced_images_are_gaussian_too(tall_view, sigma):
     image = np.log(tall_view.radiance[:, ::-1].copy())
     wide = np.concatenate([image, image[:, ::-1], image], axis=1)
     expected = wide if sigma < 0.2 else cv2.GaussianBlur(wide, (0, 0), sigma)
     assert np.abs(gaussian_blur(wide, sigma) - expected).mean() < 0.03 * expected.std() + 1e-6
+
+
+def test_a_wide_blur_of_a_point_is_a_gaussian():
+    point = np.zeros((127, 161), np.float32)
+    point[60, 81] = 1
+    across = np.exp(-((np.arange(161) - 81) ** 2) / (2 * 6.0**2)) / (6 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(gaussian_blur(point, 6.0).sum(0), across, atol=0.01 * across.max())
+
+
+def test_variances_of_nearly_equal_values_are_not_negative():
+    """Light of 1000 +- 0.001: float32 squares of it are apart by 0.06."""
+    random = np.random.default_rng(0)
+    guide = (1000 + 1e-3 * random.standard_normal((40, 60))).astype(np.float32)
+    step = np.repeat(np.float32([[0, 1]]), 30, axis=1) * np.ones((40, 1), np.float32)
+    smooth = guided_filter(step, guide)
+    assert smooth.min() > -0.01 and smooth.max() < 1.01
 
 
 def test_guided_filter_keeps_edges_of_the_guide_and_evens_out_the_rest():
@@ -53,7 +69,7 @@ def test_each_place_is_sharpest_at_the_setting_that_focused_on_it(view):
 def test_unreliable_settings_have_no_say(view):
     luminance, stack = luminance_stack(view, 1.5)
     stack.log_luminance[1][:] = 0
-    stack.reliability[1][:] = 0
+    stack.precision[1][:] = 0
     sharpest, _ = estimate_sharpest_focus(luminance, stack, 1.5)
     assert np.abs(sharpest - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.exposure_merge import decoding_table, merge_exposures
+from neucam_nerfstudio.classical.exposure_merge import decoding_table, merge_bracket
 from neucam_nerfstudio.classical.response_table import srgb_response
 from neucam_nerfstudio.photometry import LN2
 
@@ -15,7 +15,7 @@ def frame(value, dtype=np.uint8):
 
 def merge(frames, stops):
     tables = [decoding_table(f.dtype, s, srgb_response(), 1 / 255) for f, s in zip(frames, stops, strict=True)]
-    return merge_exposures(frames, tables)
+    return merge_bracket(frames, tables)
 
 
 @pytest.mark.parametrize("grey", [frame(128), frame(32768, np.uint16), frame(0.5, np.float32)])

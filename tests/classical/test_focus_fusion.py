@@ -2,9 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.all_in_focus import complete_stack, fuse_stack, pyramid_depth
+from neucam_nerfstudio.classical.all_in_focus import FocusStack, fuse_stack, pyramid_depth
 from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack
+from neucam_nerfstudio.classical.exposure_merge import MergedExposures
 from neucam_nerfstudio.classical.focus_fusion import (
+    SettingPicture,
     collapse,
     fuse_by_contrast,
     fuse_by_focus,
@@ -15,6 +17,21 @@ from neucam_nerfstudio.classical.focus_fusion import (
 SIGMA = 1.5
 MIDDLES = [32, 96, 160]
 """Columns in the middle of what is sharp at each focus setting."""
+
+
+def setting_pictures(log_radiance, variances):
+    """Pictures whose noise has these variances."""
+    return [
+        SettingPicture(image.astype(np.float32), np.full(image.shape, 1 / variance, np.float32))
+        for image, variance in zip(log_radiance, variances, strict=True)
+    ]
+
+
+def focus_stack(log_radiance, precision, blown, is_held=True):
+    def merge(setting):
+        return MergedExposures(log_radiance[setting].copy(), precision[setting].copy(), blown[setting])
+
+    return FocusStack(len(log_radiance), merge, is_held)
 
 
 @pytest.mark.parametrize("shape", [(32, 48, 3), (37, 51, 3)])
@@ -30,36 +47,35 @@ def test_fusion_by_contrast_is_sharper_than_each_setting(view):
 
 
 def test_fusion_by_known_focus_finds_the_sharp_setting(view):
-    noise = [np.full(view.sharpest_focus.shape, 1e-4, np.float32)] * 3
-    fused = fuse_by_focus(np.log(view.seen(SIGMA)), noise, view.sharpest_focus, SIGMA, 3)
+    stack = setting_pictures(np.log(view.seen(SIGMA)), [1e-4] * 3)
+    fused = fuse_by_focus(stack, view.sharpest_focus, SIGMA, 3)
     assert view.log_error(fused, slice(8, 56)) < 0.03
 
 
 def test_fusion_averages_noise_away_where_nothing_is_to_be_seen():
     random = np.random.default_rng(0)
     stack = random.normal(0, 0.05, (4, 64, 64, 3)).astype(np.float32)
-    noise = [np.full((64, 64), 0.05**2, np.float32)] * 4
-    fused = fuse_by_focus(stack, noise, np.zeros((64, 64), np.float32), SIGMA, 3)
+    pictures = setting_pictures(stack, [0.05**2] * 4)
+    fused = fuse_by_focus(pictures, np.zeros((64, 64), np.float32), SIGMA, 3)
     assert fused.std() < 0.6 * stack.std()
 
 
 def test_a_noisy_sharp_setting_gives_way_to_a_clean_blurred_one(view):
     stack = np.log(view.seen(0.5)[:2])
     stack[0] += np.random.default_rng(0).normal(0, 2, stack[0].shape)
-    noise = [np.full(view.sharpest_focus.shape, variance, np.float32) for variance in (4.0, 1e-4)]
-    fused = fuse_by_focus(stack, noise, np.zeros_like(view.sharpest_focus), 0.5, 3)
+    fused = fuse_by_focus(setting_pictures(stack, (4.0, 1e-4)), np.zeros_like(view.sharpest_focus), 0.5, 3)
     assert view.log_error(fused, slice(0, 56)) < 0.5
 
 
-def blurred_by_one_setting(view, noise):
+def blurred_by_one_setting(view, precision):
     """The middle setting alone, of a view that should all be sharp one setting away."""
     blurred = np.log(cv2.GaussianBlur(view.radiance[..., 1], (0, 0), SIGMA))
-    trusted = [np.full_like(blurred, share) for share in (0, 1, 0)]
-    return LuminanceStack([blurred] * 3, trusted, [np.full_like(blurred, noise)] * 3), blurred
+    of_middle = [np.full_like(blurred, of_setting) for of_setting in (0, precision, 0)]
+    return LuminanceStack([blurred] * 3, of_middle), blurred
 
 
 def test_sharpening_brings_contrast_back(view):
-    stack, blurred = blurred_by_one_setting(view, noise=1e-6)
+    stack, blurred = blurred_by_one_setting(view, precision=1e6)
     truth = np.log(view.radiance[..., 1])
     sharper = blurred
     for _ in range(3):
@@ -68,15 +84,15 @@ def test_sharpening_brings_contrast_back(view):
 
 
 def test_sharpening_leaves_noise_alone(view):
-    stack, blurred = blurred_by_one_setting(view, noise=10.0)
+    stack, blurred = blurred_by_one_setting(view, precision=0.1)
     assert np.allclose(sharpen_by_reblurring(blurred, stack, np.full_like(blurred, 2), SIGMA), blurred)
 
 
 def test_a_setting_that_shows_nothing_takes_the_light_of_the_others():
     log_radiance = np.stack([np.full((4, 4, 3), 7.0), np.full((4, 4, 3), 1.0)]).astype(np.float32)
     precision = np.stack([np.full((4, 4, 3), 1e-6), np.full((4, 4, 3), 1e4)]).astype(np.float32)
-    completed = complete_stack(log_radiance, precision, np.zeros(precision.shape, bool))
-    assert np.allclose(completed.log_radiance, 1.0, atol=0.02)
+    stack = focus_stack(log_radiance, precision, np.zeros(precision.shape, bool))
+    assert all(np.allclose(picture.log_radiance, 1.0, atol=0.02) for picture in stack)
 
 
 def test_a_blown_channel_is_at_least_as_bright_as_the_others():
@@ -84,19 +100,34 @@ def test_a_blown_channel_is_at_least_as_bright_as_the_others():
     log_radiance = np.float32([[2.0, 1.5, 1.0], [0.5, 1.5, 1.0]])[:, None, None]
     precision = np.float32([[1e-3, 1e4, 1e4], [1e4, 1e4, 1e4]])[:, None, None]
     blown = np.array([[True, False, False], [False, False, False]])[:, None, None]
-    completed = complete_stack(log_radiance, precision, blown)
-    assert np.allclose(completed.log_radiance[:, 0, 0], [[1.5, 1.5, 1.0], [0.5, 1.5, 1.0]], atol=0.01)
-    sure = complete_stack(log_radiance[:1], precision[:1], blown[:1])
-    assert np.allclose(sure.log_radiance, log_radiance[:1])
+    completed = [picture.log_radiance[0, 0] for picture in focus_stack(log_radiance, precision, blown)]
+    assert np.allclose(completed, [[1.5, 1.5, 1.0], [0.5, 1.5, 1.0]], atol=0.01)
+    (sure,) = focus_stack(log_radiance[:1], precision[:1], blown[:1])
+    assert np.allclose(sure.log_radiance, log_radiance[0])
 
 
-def test_all_steps_together_find_radiance_and_focus(view):
+@pytest.mark.parametrize("is_held", [True, False])
+def test_all_steps_together_find_radiance_and_focus(view, is_held):
     seen = view.seen(SIGMA)
     precision = np.broadcast_to(np.float32([1e4, 2e4, 3e4])[:, None, None, None], seen.shape)
-    sharp, focus, told = fuse_stack(complete_stack(np.log(seen), precision, np.zeros(seen.shape, bool)), SIGMA)
+    stack = focus_stack(np.log(seen), precision, np.zeros(seen.shape, bool), is_held)
+    sharp, focus, told = fuse_stack(stack, SIGMA)
     assert view.log_error(sharp) < 0.5 * min(view.log_error(np.log(image)) for image in seen)
     assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
     np.testing.assert_array_equal(told, 1e4 * (1 + np.rint(focus).clip(0, 2)))
+
+
+def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(view):
+    seen, merged = np.log(view.seen(SIGMA)), []
+
+    def merge(setting):
+        merged.append(setting)
+        return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), np.zeros(seen[0].shape, bool))
+
+    held, anew = (fuse_stack(FocusStack(3, merge, is_held), SIGMA) for is_held in (True, False))
+    assert merged == 5 * [0, 1, 2] + [0, 1, 2]
+    for one, other in zip(held, anew, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(("size", "blur", "depth"), [((300, 450), 3, 4), ((8, 8), 3, 0), ((4000, 6000), 500, 6)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.pixel_values import half_step
-from neucam_nerfstudio.classical.response_estimation import estimate_response
+from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.photometry import LN2
 
 STOPS = np.array([-2.0, 0.0, 2.0])
@@ -26,7 +26,7 @@ def srgb(exposure):
 
 @pytest.mark.parametrize(("response", "grey"), [(soft, 1.0), (srgb, 0.2140)])
 def test_recovers_a_response_from_known_exposures(response, grey):
-    table, stops = estimate_response(*samples_of(response, STOPS, noise=0.002), STOPS)
+    table, stops = solve_response(*samples_of(response, STOPS, noise=0.002), STOPS)
     assert np.array_equal(stops, STOPS)
     for exposure in (0.05, 0.2, 0.5):
         expected = response(np.array(exposure))
@@ -36,14 +36,14 @@ def test_recovers_a_response_from_known_exposures(response, grey):
 
 def test_recovers_unknown_exposures_of_a_camera_with_srgb_contrast():
     true_stops = np.array([1.0, -2.5, 0.0, 2.0])
-    _, stops = estimate_response(*samples_of(srgb, true_stops, noise=0.002), None)
+    _, stops = solve_response(*samples_of(srgb, true_stops, noise=0.002), None)
     assert np.allclose(stops - stops[2], true_stops, atol=0.15)
 
 
 def test_samples_whose_light_changed_are_let_go():
     ldr, comparable = samples_of(soft, STOPS, noise=0.002)
     ldr[:80, 2] = np.random.default_rng(1).uniform(0, 1, (80, 3))
-    table, _ = estimate_response(ldr, comparable, STOPS)
+    table, _ = solve_response(ldr, comparable, STOPS)
     for exposure in (0.25, 0.5, 2.0, 4.0, 8.0):
         found = [np.interp(np.log(exposure), table.log_exposure, table.ldr[:, channel]) for channel in range(3)]
         np.testing.assert_allclose(found, soft(exposure), atol=0.005)
@@ -57,7 +57,7 @@ def test_bright_colours_that_fade_to_white_do_not_bend_a_channel():
     brightest, mean = ldr.max(-1, keepdims=True), ldr.mean(-1, keepdims=True)
     fading = 0.8 * np.clip((brightest - 0.7) / 0.3, 0, 1) ** 2
     faded = ldr + fading * (mean - ldr)
-    table, _ = estimate_response(faded, np.ones(faded.shape[:2], bool), STOPS)
+    table, _ = solve_response(faded, np.ones(faded.shape[:2], bool), STOPS)
     assert np.ptp(table.inverse(np.array([0.98]))) < 0.15
 
 
@@ -65,12 +65,12 @@ def test_frames_that_are_not_comparable_do_not_count():
     ldr, comparable = samples_of(soft, STOPS)
     ldr[:, 2] = 0.5
     comparable[:, 2] = False
-    table, _ = estimate_response(ldr, comparable, STOPS)
+    table, _ = solve_response(ldr, comparable, STOPS)
     assert np.interp(LN2, table.log_exposure, table.ldr[:, 0]) == pytest.approx(2 / 3, abs=0.01)
 
 
 def test_black_frames_give_a_finite_response():
-    table, stops = estimate_response(np.zeros((50, 3, 3)), np.ones((50, 3), bool), None)
+    table, stops = solve_response(np.zeros((50, 3, 3)), np.ones((50, 3), bool), None)
     assert np.isfinite(table.log_exposure).all() and np.isfinite(stops).all()
 
 
@@ -79,20 +79,20 @@ def test_shadows_of_16_bits_are_told_ten_stops_below_white(response):
     random = np.random.default_rng(0)
     radiance = np.exp2(random.uniform(-10, 2, (600, 1, 3)))
     ldr = np.rint(65535 * response(radiance * 2.0 ** STOPS[:, None])) / 65535
-    table, _ = estimate_response(ldr, np.ones(ldr.shape[:2], bool), STOPS, half_step=half_step(np.dtype(np.uint16)))
+    table, _ = solve_response(ldr, np.ones(ldr.shape[:2], bool), STOPS, half_step=half_step(np.dtype(np.uint16)))
     depth = np.array([3.0, 6.0, 8.0, 10.0])
     exposure = table.inverse(response(np.exp2(-depth)))[:, 1] - table.inverse(response(np.array([0.5])))[:, 1]
     np.testing.assert_allclose(exposure / LN2, 1 - depth, atol=0.15)
 
 
 def test_below_an_8_bit_step_pixel_values_are_taken_to_be_in_proportion_to_light():
-    table, _ = estimate_response(*samples_of(soft, STOPS), STOPS, half_step=half_step(np.dtype(np.uint16)))
+    table, _ = solve_response(*samples_of(soft, STOPS), STOPS, half_step=half_step(np.dtype(np.uint16)))
     log_exposure = table.inverse(np.array([0.003, 0.0003, 0.00003]))
     np.testing.assert_allclose(np.diff(log_exposure, axis=0), -np.log(10), atol=0.02)
 
 
 def test_frames_of_one_exposure_setting_come_out_equal():
     true_stops = np.array([-2.0, 0.0, 0.0, 2.0])
-    _, stops = estimate_response(*samples_of(srgb, true_stops, noise=0.01), None, np.array([7, 3, 3, 5]))
+    _, stops = solve_response(*samples_of(srgb, true_stops, noise=0.01), None, np.array([7, 3, 3, 5]))
     assert stops[1] == stops[2]
     assert np.allclose(stops - stops[1], true_stops, atol=0.2)

@@ -1,13 +1,14 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.capture import load_capture
-from neucam_nerfstudio.classical import warm_start
+from neucam_nerfstudio.classical import all_in_focus, warm_start
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response
-from neucam_nerfstudio.classical.warm_start import classical_estimate, overlapping_strips
+from neucam_nerfstudio.classical.warm_start import classical_estimate
+from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.photometry import LN2
 
 STOPS = [-2.0, 0.0, 2.0]
@@ -113,31 +114,56 @@ def test_unknown_exposures_in_any_order(view, seen):
     assert view.log_error(power * estimate.log_radiance) < 0.15
 
 
-def test_strips_overlap_and_cover_the_picture():
-    strips = list(overlapping_strips(5000, 8000))
-    assert [rows.start for rows, _ in strips][0] == 0 and strips[-1][0].stop == 5000
-    for (rows, margin), (next_rows, next_margin) in zip(strips, strips[1:], strict=False):
-        assert rows.stop == next_rows.start and rows.start % 64 == 0
-        assert margin.stop - next_rows.start == 128 and rows.stop - next_margin.start == 128
-
-
-def test_strips_show_no_seams(tall_view, monkeypatch):
+@pytest.fixture(scope="module")
+def tall_frames(tall_view):
     seen = tall_view.seen(1.5)
-    frames = [tall_view.photograph(seen[f], s, seed=f) for f in range(3) for s in STOPS]
-    whole = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
-    monkeypatch.setattr(warm_start, "STRIP_PIXELS", 128 * 64)
-    in_strips = classical_estimate(frames, np.repeat(range(3), 3), STOPS * 3)
-    assert np.abs(whole.log_radiance - in_strips.log_radiance).max() < 0.02
-    assert np.abs(whole.sharpest_focus - in_strips.sharpest_focus).max() < 0.05
+    return [tall_view.photograph(seen[f], s, seed=f) for f in range(3) for s in STOPS]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_tiles_show_no_seams(tall_frames, monkeypatch, is_held):
+    whole = classical_estimate(tall_frames, np.repeat(range(3), 3), STOPS * 3)
+    monkeypatch.setattr(warm_start, "tile_plan", lambda num_settings: (384 * 64, is_held))
+    in_tiles = classical_estimate(tall_frames, np.repeat(range(3), 3), STOPS * 3)
+    assert np.abs(whole.log_radiance - in_tiles.log_radiance).max() < 0.02
+    assert np.abs(whole.sharpest_focus - in_tiles.sharpest_focus).max() < 0.05
+
+
+def test_one_focus_setting_is_merged_in_tiles_without_a_trace(tall_frames, monkeypatch):
+    whole = classical_estimate(tall_frames[:3], [0, 0, 0], STOPS)
+    monkeypatch.setattr(warm_start, "MOST_TILE_PIXELS", 100 * 64)
+    in_tiles = classical_estimate(tall_frames[:3], [0, 0, 0], STOPS)
+    np.testing.assert_array_equal(whole.log_radiance, in_tiles.log_radiance)
+
+
+def test_memory_does_not_grow_with_the_number_of_settings_times_the_picture(monkeypatch):
+    """Forty settings of 1024 x 32 pixels, of which merged exposures alone would take 34 MiB (27 B a pixel each)."""
+    height, width, settings = 1024, 32, 40
+    random = np.random.default_rng(0)
+    frames = [random.integers(0, 255, (height, width, 3), np.uint8) for _ in range(settings)]
+    monkeypatch.setattr(all_in_focus, "SHARPENING_STEPS", 1)
+    monkeypatch.setattr(warm_start, "TILE_BYTES", 12 * 2**20)
+    monkeypatch.setattr(warm_start, "LEAST_TILE_PIXELS", 1)
+    tracemalloc.start()
+    classical_estimate(frames, range(settings), [0.0] * settings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 14 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("num_settings", "is_held", "megapixels"), [(3, True, 2.0), (10, True, 1.46), (40, False, 1.02), (100, False, 0.46)]
+)
+def test_many_settings_are_fused_in_smaller_tiles_and_no_longer_held(num_settings, is_held, megapixels):
+    most_pixels, held = warm_start.tile_plan(num_settings)
+    assert held == is_held and most_pixels == pytest.approx(1e6 * megapixels, rel=0.05)
 
 
 @pytest.mark.parametrize("side", [40, 60, 80])
 def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(side, monkeypatch):
     """As of many megapixels, where a fine stack's blur is a fraction of a pixel of the reduced picture."""
-    capture = load_capture(DESK, train_frames=("*E1",))
+    frames = [read_photograph(path) for path in sorted(DESK.glob("*E1.png"))]
     focus_index, stops = [0, 1, 2], [0.0, 0.0, 0.0]
-    expected = classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px
+    expected = classical_estimate(frames, focus_index, stops).blur_per_setting_px
     monkeypatch.setattr(warm_start, "BLUR_SEARCH_SIDE", side)
-    assert classical_estimate(capture.train_pixels, focus_index, stops).blur_per_setting_px == pytest.approx(
-        expected, rel=0.35
-    )
+    assert classical_estimate(frames, focus_index, stops).blur_per_setting_px == pytest.approx(expected, rel=0.35)

@@ -11,7 +11,7 @@ from nerfstudio.scripts.eval import ComputePSNR
 
 from benchmarks.compare_contenders import Entry, open_subject
 from benchmarks.compare_scores import Judge
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr
 
 from .conftest import Run, train

@@ -14,7 +14,7 @@ from neucam_nerfstudio.evaluation.fusion_metrics import (
     mef_ssim_map,
     tenengrad,
 )
-from neucam_nerfstudio.imaging import strips
+from neucam_nerfstudio.imaging import large_pictures
 
 RAMP_KEPT = 0.9994 / (1 + math.exp(-15 * 0.5)) * 0.9879 / (1 + math.exp(-22 * 0.2))
 """Q_AB/F of an edge that is kept as it is: 0.975."""
@@ -171,7 +171,7 @@ def test_edges_are_the_same_in_strips(monkeypatch):
     random = np.random.default_rng(4)
     fused, photographs = random.random((40, 30)), [random.random((40, 30)) for _ in range(2)]
     whole = edge_preservation(fused, photographs)
-    monkeypatch.setattr(strips, "PIXELS_PER_STRIP", 210)
+    monkeypatch.setattr(large_pictures, "PIXELS_PER_STRIP", 210)
     assert edge_preservation(fused, photographs) == pytest.approx(whole, rel=1e-12)
 
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from neucam_nerfstudio.grids.frame_pyramid import FramePyramid
 from neucam_nerfstudio.grids.memo import ParameterMemo
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
 from neucam_nerfstudio.training.optimizers import FusedAdam
 
 
@@ -109,6 +111,44 @@ def test_a_frozen_module_has_a_memo_too(square):
     assert square.count == 1
 
 
-def test_cannot_be_copied_to_another_module(square):
-    with pytest.raises(TypeError, match="belongs to one module"):
-        copy.deepcopy(square.memo)
+class Squared(nn.Module):
+    """Its only parameter, squared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x = nn.Parameter(torch.tensor([3.0]))
+        self.memo = ParameterMemo(self, self.compute)
+
+    def compute(self) -> torch.Tensor:
+        return self.x.square()
+
+
+def test_a_copy_s_memo_follows_the_copy_s_parameters():
+    module = Squared()
+    module.memo()  # a value with a graph, which no copy can take along
+    copied = copy.deepcopy(module)
+    change_in_place(copied)
+    assert (module.memo().item(), copied.memo().item()) == (9.0, 16.0)
+    copied.memo().sum().backward()
+    assert copied.x.grad is not None and module.x.grad is None
+
+
+def test_what_would_stay_with_the_original_is_not_copied():
+    module = Squared()
+    module.memo = ParameterMemo(module, lambda: module.compute())
+    with pytest.raises(TypeError, match="give a memo a bound method"):
+        copy.deepcopy(module)
+
+
+@pytest.mark.parametrize(
+    ("pyramid", "read"),
+    [(PlanePyramid(2, 4, 6), PlanePyramid.image), (FramePyramid(2, 3, 8, 8), FramePyramid.images)],
+    ids=["plane", "frames"],
+)
+def test_grids_are_copied_with_their_memos(pyramid, read):
+    before = read(pyramid).detach().clone()
+    copied = copy.deepcopy(pyramid)
+    with torch.no_grad():
+        copied.grids[0].add_(1.0)
+    torch.testing.assert_close(read(copied), before + 1)
+    torch.testing.assert_close(read(pyramid), before)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane, total_variation
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
@@ -189,3 +189,11 @@ def test_a_change_leaves_the_rest_as_it_is(most_learned_cells):
     expected = finest.clone()
     expected[..., 1, 2] += 5.0
     torch.testing.assert_close(pyramid.finest(), expected)
+
+
+def test_the_gradient_of_the_variation_is_that_of_differences():
+    image = torch.randn(1, 2, 5, 7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(total_variation, image)
+    assert float(total_variation(image)) == pytest.approx(
+        float(image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean())
+    )

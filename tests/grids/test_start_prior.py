@@ -33,3 +33,9 @@ def test_a_checkpoint_brings_it_back():
     loaded.load_state_dict(saved.state_dict())
     learned = torch.rand(1, 2, 3, 4)
     assert loaded(learned).item() == saved(learned).item() > 0
+
+
+def test_the_gradient_is_that_of_weighted_squares():
+    prior = StartPrior(2, 3, 4).double()
+    prior.hold(torch.randn(1, 2, 3, 4, dtype=torch.float64), torch.rand(3, 4, dtype=torch.float64))
+    assert torch.autograd.gradcheck(prior, torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True))

@@ -29,15 +29,10 @@ def saved(tmp_path, frames):
 )
 def test_frames_keep_their_values(tmp_path, frames, number_type):
     source = ArrayFile(saved(tmp_path, frames))
-    pixels = source.read([4, 0, 4])
+    pixels = np.stack([source.frame(number) for number in (4, 0, 4)])
     assert pixels.dtype == number_type
     np.testing.assert_allclose(pixels, frames[[4, 0, 4]], rtol=1e-6)
     assert source.paths[1] == tmp_path / "clip.npy.frames" / "00001.png"
-
-
-def test_frames_are_averaged_down(tmp_path):
-    pixels = ArrayFile(saved(tmp_path, (RAMP / 1000).astype(np.float32))).read([1], 2)
-    np.testing.assert_allclose(pixels[0], (RAMP[1] / 1000).reshape(2, 2, 3, 2, 3).mean((1, 3)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +56,9 @@ def test_floats_outside_the_range_are_refused(tmp_path, value):
     frames = np.full((3, 4, 6, 3), 0.5, np.float32)
     frames[1, 2, 3, 0] = value
     source = ArrayFile(saved(tmp_path, frames))
-    assert source.read([0, 2]).shape == (2, 4, 6, 3)
+    assert source.frame(0).shape == source.frame(2).shape == (4, 6, 3)
     with pytest.raises(NeucamError, match=r"clip\.npy\.frames/00001\.png: pixel values from .* from 0 \(black\) to 1"):
-        source.read([0, 1])
+        source.frame(1)
 
 
 def test_cut_off_file_says_how_many_frames_it_holds(tmp_path):
@@ -77,4 +72,10 @@ def test_cut_off_file_says_how_many_frames_it_holds(tmp_path):
 def test_what_is_no_array_is_refused(tmp_path, content):
     (tmp_path / "clip.npy").write_bytes(content)
     with pytest.raises(NeucamError, match=r"clip\.npy: not a readable \.npy file .*numpy\.save"):
+        ArrayFile(tmp_path / "clip.npy")
+
+
+def test_array_of_python_objects_is_called_so(tmp_path):
+    np.save(tmp_path / "clip.npy", np.array([RAMP[0], RAMP[1][:2], None], dtype=object))
+    with pytest.raises(NeucamError, match=r"clip\.npy: an array of Python objects\. Write frames of one size"):
         ArrayFile(tmp_path / "clip.npy")

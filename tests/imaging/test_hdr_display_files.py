@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_primaries import BT2020
+from neucam_nerfstudio.imaging.colour_profiles import BT2020
 from neucam_nerfstudio.imaging.hdr_display_files import (
     AVIF_OPTIONS,
     pq_from_light,
@@ -16,7 +16,7 @@ from neucam_nerfstudio.imaging.hdr_display_files import (
     write_hdr_picture,
 )
 
-from .test_colour_primaries import DISPLAY_P3, PROPHOTO
+from .test_colour_profiles import DISPLAY_P3, PROPHOTO
 
 
 @pytest.fixture

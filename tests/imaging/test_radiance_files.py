@@ -5,13 +5,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging import strips
-from neucam_nerfstudio.imaging.icc_profiles import linear_profile
-from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.imaging import large_pictures
+from neucam_nerfstudio.imaging.colour_profiles import linear_profile
+from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 
-from .test_colour_primaries import DISPLAY_P3
+from .test_colour_profiles import DISPLAY_P3
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_files_say_other_primaries(tmp_path, radiance):
 @pytest.mark.parametrize("name", ["scene.hdr", "scene.tiff"])
 def test_strips_are_no_part_of_the_file(tmp_path, radiance, monkeypatch, name):
     write_radiance(tmp_path / "whole" / name, radiance)
-    monkeypatch.setattr(strips, "PIXELS_PER_STRIP", 17 * 5)
+    monkeypatch.setattr(large_pictures, "PIXELS_PER_STRIP", 17 * 5)
     write_radiance(tmp_path / name, radiance)
     assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import rawpy
 
-from neucam_nerfstudio.imaging.raw_files import RawHeader, develop_raw, differ, read_raw_header
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.photographs import read_photograph
+from neucam_nerfstudio.imaging.raw_files import RawHeader, develop_raw, differ, is_mosaic, read_raw_header
 
 EVEN = np.full((64, 96), 2000)
 WARM, COLD = (0.5, 1, 0.8), (0.8, 1, 0.5)
@@ -71,3 +73,36 @@ def test_a_file_without_white_balance_is_developed_for_daylight_whatever_it_show
 def test_gains_differ_in_colour_not_in_their_unit():
     assert not differ((2.0, 1.0, 1.5, 0.0), (2048, 1024, 1536, 1024))
     assert differ((2.0, 1.0, 1.5, 0.0), (2.0, 1.0, 1.6, 0.0))
+
+
+def test_only_a_sensor_s_own_values_are_a_mosaic(tmp_path, write_dng, write_raf, write_grey):
+    assert is_mosaic(write_dng("a.dng", EVEN)) and is_mosaic(write_raf("a.raf", EVEN))
+    assert not is_mosaic(write_dng("linear.dng", EVEN[..., None].repeat(3, -1)))
+    assert not is_mosaic(write_grey("a.png"))
+    (tmp_path / "broken.dng").write_bytes(b"not a photograph" * 50)
+    with pytest.raises(NeucamError, match=r"broken\.dng: broken or unreadable file"):
+        is_mosaic(tmp_path / "broken.dng")
+
+
+@pytest.mark.parametrize("grey", [0, 300, 20_000, 65_535])
+def test_a_linear_dng_keeps_its_light(write_dng, grey):
+    """Grey stays grey and in proportion, whatever the brightest pixel, and nothing is interpolated."""
+    light = np.full((40, 60, 3), grey)
+    light[:10] = 1000
+    pixels = read_photograph(write_dng("linear.dng", light, orientation=6))
+    np.testing.assert_allclose(pixels, np.rot90(light, -1), atol=1)
+
+
+def test_a_linear_dng_takes_the_white_balance_of_a_capture(write_dng):
+    light = (np.full((40, 60, 3), 10_000) * np.array(WARM)).astype(np.uint16)
+    own, given = (
+        develop_raw(write_dng("linear.dng", light, neutral=WARM), gains) for gains in (None, (1.0, 1.0, 1.0, 0.0))
+    )
+    assert np.ptp(own[5, 5].astype(int)) <= 2 and np.ptp(given[5, 5].astype(int)) > 1000
+
+
+def test_a_dng_of_floats_is_refused(write_dng):
+    """LibRaw would give its brightest pixel as white, and so another exposure to each file."""
+    path = write_dng("merged.dng", np.full((40, 60, 3), 0.25, np.float32))
+    with pytest.raises(NeucamError, match=r"merged\.dng: a DNG of floating-point values.*export 16-bit TIFF"):
+        read_photograph(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neucam_nerfstudio.imaging.video_index import count_in_frames, read_index
+from neucam_nerfstudio.imaging.video_reading import count_in_frames, read_index
 
 GAP = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15)
 """Twelve frames with four left out after the fourth."""

@@ -8,12 +8,11 @@ from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging import video_writing as video_files
-from neucam_nerfstudio.imaging.colour_primaries import REC709
-from neucam_nerfstudio.imaging.icc_profiles import linear_profile
-from neucam_nerfstudio.imaging.size_limits import even_size
+from neucam_nerfstudio.imaging.colour_profiles import REC709, linear_profile
+from neucam_nerfstudio.imaging.large_pictures import even_size
 from neucam_nerfstudio.imaging.video_writing import frame_folder, gif_frame_rate, video_file
 
-from .test_colour_primaries import DISPLAY_P3
+from .test_colour_profiles import DISPLAY_P3
 
 COLOUR = np.array([0.8, 0.5, 0.2])
 BRIGHTNESS = (0.2, 0.5, 0.8, 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.models.evaluation_scores import score_image
 
 PHOTOGRAPH = torch.full((60, 90, 3), 0.5)

@@ -15,7 +15,7 @@ from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
 from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture, load_capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Start

@@ -10,7 +10,7 @@ import torch
 
 from neucam_nerfstudio.camera.image_formation import sensor_radiance
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.published.kernel_blur import DepthMaps, NeuralKernelBlur, NeuralKernelConfig
 from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces

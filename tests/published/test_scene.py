@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.side_maps import FrameFlow
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays

@@ -9,7 +9,7 @@ import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import nn
 
-from neucam_nerfstudio.capture.capture import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture, load_capture
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 import viser
 from nerfstudio.viewer.control_panel import ControlPanel
-
-from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
-from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
-from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
-from neucam_nerfstudio.viewer.camera_back import CameraBack
 from neucam_nerfstudio.viewer.dials import OwnSettings
+
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.viewer.camera_back import CameraBack
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 
 LEARNED = OwnSettings(0.25, -0.5)

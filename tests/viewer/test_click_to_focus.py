@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
-from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 
 HEIGHT, WIDTH = 12, 18
 

@@ -5,7 +5,6 @@ from unittest.mock import Mock
 
 import pytest
 import viser
-
 from neucam_nerfstudio.viewer.dials import Dials, DialSettings, OwnSettings
 
 

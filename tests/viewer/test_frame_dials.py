@@ -8,8 +8,8 @@ from unittest.mock import Mock
 import pytest
 import viser
 from nerfstudio.viewer.control_panel import ControlPanel
-
 from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+
 from neucam_nerfstudio.viewer.frame_dials import FrameDials
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from neucam_nerfstudio.models.outputs import Display
+
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL, listed_outputs
 

@@ -3,7 +3,6 @@
 import threading
 
 from nerfstudio.viewer.render_state_machine import RenderStateMachine
-
 from neucam_nerfstudio.viewer.render_thread import viewer_is_rendering
 
 

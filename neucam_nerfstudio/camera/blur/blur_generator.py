@@ -58,6 +58,13 @@ class BlurGenerator(Part, ABC, Generic[Places]):
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Blur radius at the captured aperture that nothing exceeds while the focus is on something seen."""
 
+    def spread(
+        self, scene: Scene[Places], places: Places, settings: CameraSettings
+    ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+        """Linear radiance that pixels collect, and their taps; None where these differ in number among pixels."""
+        taps = self(places, settings)
+        return self.gather(scene, taps), taps
+
     def gather(self, scene: Scene[Places], taps: Taps) -> Float[Tensor, "rays 3"]:
         """Linear radiance that taps collect. A lens sums light."""
         return mix_light(scene.radiance(taps.places), taps.weights)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
@@ -23,8 +23,9 @@ from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 TRAIN_TAPS = 12
 """Taps of a training ray; they are turned at random, so that the mean over steps covers the whole disc."""
 
-RENDER_TAPS = 64
-"""Taps of a rendered ray; they stand still, so that pictures have no grain."""
+RENDER_TAPS = ((0.25, 32), (2.0, 64))
+"""Taps of a rendered ray from a blur radius in pixels on; with less blur than the first it has one. They stand still,
+so that pictures have no grain."""
 
 APERTURE_DIAL = Dial(
     "aperture", "Aperture (x as shot)", "Factor on the blur: 0 is all in focus.", ends=(0.0, 3.0), step=0.05
@@ -70,8 +71,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
     """
 
     picture_size_px: Float[Tensor, " 2"]
-    train_disc: Float[Tensor, "taps 2"]
-    render_disc: Float[Tensor, "taps 2"]
+    disc: Float[Tensor, "taps 2"]
 
     def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
@@ -81,8 +81,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         self._defocus_range = ParameterMemo(self.defocus, self._find_defocus_range)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
-        self.register_buffer("train_disc", disc_taps(TRAIN_TAPS), persistent=False)
-        self.register_buffer("render_disc", disc_taps(RENDER_TAPS), persistent=False)
+        self.register_buffer("disc", disc_taps(TRAIN_TAPS), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
 
     def signed_radius_px(
@@ -92,21 +91,57 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         return self.log_radius_px.exp() * (self.defocus.sample(uv) - focus_position)
 
     def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
-        """Taps on a disc around each pixel, turned at random while training."""
+        """Taps on a disc around each pixel: few and turned at random while training, else many that stand still."""
         signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
-        disc = self.train_disc if self.training else self.render_disc
         radius_uv = settings.aperture * signed_radius_px.abs() / self.picture_size_px
+        if not self.training:
+            return self._standing_taps(places, signed_radius_px, radius_uv, RENDER_TAPS[-1][1])
+        angle = 2 * math.pi * torch.rand_like(signed_radius_px)
+        across = radius_uv * torch.cat([angle.cos(), angle.sin()], -1)
+        down = radius_uv * torch.cat([-angle.sin(), angle.cos()], -1)
+        uv = torch.addcmul(places.uv[:, None], across[:, None], self.disc[:, :1])
+        uv = torch.addcmul(uv, down[:, None], self.disc[:, 1:])
+        return self._taps(uv, places, signed_radius_px, self.disc)
+
+    def spread(
+        self, scene: PlanarScene, places: PlanePlaces, settings: CameraSettings
+    ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+        """Linear radiance that pixels collect. A picture's pixels have as many taps as their blur needs."""
         if self.training:
-            angle = 2 * math.pi * torch.rand_like(signed_radius_px)
-            across = radius_uv * torch.cat([angle.cos(), angle.sin()], -1)
-            down = radius_uv * torch.cat([-angle.sin(), angle.cos()], -1)
-            uv = torch.addcmul(places.uv[:, None], across[:, None], disc[:, :1])
-            uv = torch.addcmul(uv, down[:, None], disc[:, 1:])
-        else:
-            uv = torch.addcmul(places.uv[:, None], radius_uv[:, None], disc)
-        return Taps(
-            PlanePlaces(uv, places.times[:, None].expand(-1, len(disc), -1)), self._weights(signed_radius_px, disc)
-        )
+            return super().spread(scene, places, settings)
+        signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
+        radius_px = settings.aperture * signed_radius_px.abs()
+        radiance = scene.radiance(places)
+        for (least, num_taps), (most, _) in zip(RENDER_TAPS, (*RENDER_TAPS[1:], (math.inf, 0)), strict=True):
+            rays = ((radius_px >= least) & (radius_px < most))[:, 0].nonzero()[:, 0]
+            if len(rays) == 0:
+                continue
+            radius_uv = radius_px[rays] / self.picture_size_px
+            blurred = PlanePlaces(places.uv[rays], places.times[rays])
+            taps = self._standing_taps(blurred, signed_radius_px[rays], radius_uv, num_taps)
+            radiance[rays] = self.gather(scene, taps)
+        return radiance, None
+
+    def _standing_taps(
+        self,
+        places: PlanePlaces,
+        signed_radius_px: Float[Tensor, "rays 1"],
+        radius_uv: Float[Tensor, "rays 2"],
+        num_taps: int,
+    ) -> Taps:
+        disc = disc_taps(num_taps).to(radius_uv)
+        uv = torch.addcmul(places.uv[:, None], radius_uv[:, None], disc)
+        return self._taps(uv, places, signed_radius_px, disc)
+
+    def _taps(
+        self,
+        uv: Float[Tensor, "rays taps 2"],
+        places: PlanePlaces,
+        signed_radius_px: Float[Tensor, "rays 1"],
+        disc: Float[Tensor, "taps 2"],
+    ) -> Taps:
+        times = places.times[:, None].expand(-1, len(disc), -1)
+        return Taps(PlanePlaces(uv, times), self._weights(signed_radius_px, disc))
 
     def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
         """Radius in pixels of the even disc that spreads light as far as these taps do."""

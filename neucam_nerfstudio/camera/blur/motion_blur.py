@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
 from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.parts import Dial, Kind

@@ -13,7 +13,7 @@ import tyro
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.exposure_estimation import exposure_of_photograph
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Dial, Kind, Part, PartConfig, Start, TrainingRays

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Part
 
 DIAL_MARGIN = 0.5

@@ -12,18 +12,11 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import ResponseTable, linear_response, srgb_response
 from neucam_nerfstudio.parts import Dial, Kind, Part, PartConfig, Start
-from neucam_nerfstudio.photometry import (
-    LN2,
-    SRGB_OFFSET,
-    SRGB_POWER,
-    SRGB_TOE_ENCODED,
-    SRGB_TOE_LINEAR,
-    SRGB_TOE_SLOPE,
-)
+from neucam_nerfstudio.photometry import LN2, encode_srgb
 
 STOPS_BELOW_WHITE = 2.0
 """Where radiance 1 starts below a fixed response's white at the longest exposure, if nothing tells it: what is clipped
@@ -147,17 +140,3 @@ def srgb_or_linear(config: ResponseConfig, capture: Capture, because: str = "") 
     if capture.number_type != np.uint8:
         notes.append("Pixel values are read as sRGB; --pipeline.model.response none takes them for linear light.")
     return SrgbResponse(config, capture, " ".join(filter(None, notes)) or None)
-
-
-def encode_srgb(linear: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """sRGB values (IEC 61966-2-1) of display-linear light, clipped to [0, 1]."""
-    linear = linear.clamp(0, 1)
-    above_toe = linear.clamp(min=SRGB_TOE_LINEAR)  # a root's slope is infinite at 0
-    power = (1 + SRGB_OFFSET) * above_toe ** (1 / SRGB_POWER) - SRGB_OFFSET
-    return torch.where(linear <= SRGB_TOE_LINEAR, SRGB_TOE_SLOPE * linear, power)
-
-
-def decode_srgb(encoded: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
-    power = ((encoded + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
-    return torch.where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)

@@ -53,21 +53,18 @@ class DecodedFrames:
 
     def ldr(self, index: int) -> Float[np.ndarray, "height width 3"]:
         """Pixel values in [0, 1]."""
-        codes = to_codes(self.frames[index])
+        codes = to_codes(np.asarray(self.frames[index]))
         return codes.astype(np.float32) / np.iinfo(codes.dtype).max
 
     def radiance(self, index: int) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
         """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
-        return look_up_radiance(self.frames[index], self._tables[index])
+        return look_up_radiance(np.asarray(self.frames[index]), self._tables[index])
 
     def develop(
         self, log_radiance: Float[np.ndarray, "height width 3"], index: int
     ) -> Float[np.ndarray, "height width 3"]:
         """Pixel values in [0, 1] that a frame's exposure makes of light."""
-        log_exposure = log_radiance + np.float32(LN2 * self.exposure_stops[index])
-        knots, values = self.response.log_exposure, self.response.ldr
-        channels = [np.interp(log_exposure[..., c], knots, values[:, c]) for c in range(3)]
-        return np.stack(channels, -1).astype(np.float32)
+        return self.response.develop(log_radiance + np.float32(LN2 * self.exposure_stops[index]))
 
     def squared_slope(self, log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
         """How strongly pixel values change with this light, on average over the frames: squared change a unit of log

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
@@ -78,7 +78,7 @@ def moving_estimate(
     """
     anchor = sharpest_frame(frames) if anchor is None else anchor
     decoded = _decode(frames, exposure_stops, exposure_index, anchor, response)
-    moments = np.empty((*np.shape(frames)[:3], 3), np.float32)
+    moments = np.empty((len(frames), *frames[0].shape), np.float32)
     for index, picture in enumerate(moment_pictures(decoded)):
         moments[index] = picture
     median = np.median(moments[anchor])
@@ -104,13 +104,19 @@ def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
     """The frame with the strongest edges for its brightness."""
 
     def sharpness(frame: np.ndarray) -> float:
-        grey = frame[..., 1].astype(np.float32)
+        grey = np.asarray(frame)[..., 1].astype(np.float32)
         return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean() / max(grey.mean(), 1e-6))
 
     return int(np.argmax([sharpness(frame) for frame in frames]))
 
 
-def _decode(frames, exposure_stops, exposure_index, anchor, response) -> DecodedFrames:
+def _decode(
+    frames: Sequence[np.ndarray],
+    exposure_stops: Sequence[float] | None,
+    exposure_index: Sequence[int] | None,
+    anchor: int,
+    response: ResponseTable | None,
+) -> DecodedFrames:
     """Response and exposures: first as if nothing moved, then from frames brought to the anchor's moment."""
     still, dtype = np.zeros(len(frames), int), frames[0].dtype
     small_ldr = reduce_frames(frames)
@@ -128,21 +134,25 @@ def _decode(frames, exposure_stops, exposure_index, anchor, response) -> Decoded
     return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near], dtype))
 
 
-def _around(anchor, count):
+def _around(anchor: int, count: int) -> Int[np.ndarray, " frames"]:
     """Indices of frames around the anchor, all of which exist."""
     first = int(np.clip(anchor - FRAMES_FOR_RESPONSE // 2, 0, max(0, count - FRAMES_FOR_RESPONSE)))
     return np.arange(first, min(count, first + FRAMES_FOR_RESPONSE))
 
 
-def _bring(decoded, index, anchor):
+def _bring(decoded: DecodedFrames, index: int, anchor: int) -> Shaped[np.ndarray, "height width 3"]:
+    """A frame's pixels where the anchor shows the same things."""
+    frame = np.asarray(decoded.frames[index])
     if index == anchor:
-        return decoded.frames[index]
+        return frame
     guide, other = decoded.guides(anchor, index)
-    return follow(decoded.frames[index], dense_flow(guide, other))
+    return follow(frame, dense_flow(guide, other))
 
 
-def _explained(decoded, index, anchor_moment, flow):
-    """How well the anchor's picture explains a frame."""
+def _explained(
+    decoded: DecodedFrames, index: int, anchor_moment: Float[np.ndarray, "height width 3"], flow: Flow
+) -> Float[np.ndarray, "height width"]:
+    """How well the anchor's picture explains a frame: 1 fully, 0 not at all."""
     developed = decoded.develop(follow(anchor_moment, flow), index)
     return agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow)
 
@@ -163,6 +173,9 @@ def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor:
     return [flows[index] for index in range(len(moments))]
 
 
-def _guide(moment, anchor_moment) -> UInt8[np.ndarray, "height width"]:
+def _guide(
+    moment: Float[np.ndarray, "height width 3"], anchor_moment: Float[np.ndarray, "height width 3"]
+) -> UInt8[np.ndarray, "height width"]:
+    """A moment as it is compared with the anchor's: brightness between the anchor's darkest and brightest light."""
     darkest, brightest = np.percentile(anchor_moment, SEEN_PERCENTILES, axis=(0, 1))
     return grey_between(moment, darkest, np.maximum(brightest, darkest + 1e-3))

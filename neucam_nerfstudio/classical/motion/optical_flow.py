@@ -152,7 +152,10 @@ def continue_beyond(flow: Flow) -> Flow:
     return np.where(beyond[..., None], camera, flow)
 
 
-def _search(guide, other, finest_scale):
+def _search(
+    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"], finest_scale: int
+) -> Flow:
+    """Dense inverse search from no motion."""
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
     holds_a_patch = min(guide.shape) >= PATCH_SIDE * 2**finest_scale

@@ -12,11 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neucam_nerfstudio.camera.response.response import decode_srgb
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.strips import strips_of_rows
-from neucam_nerfstudio.photometry import WHITE_LEVEL
+from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
     DisplayAnchors,

@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries
-from neucam_nerfstudio.imaging.hdr_display_files import write_hdr_picture
+from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
+from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
 from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
-from neucam_nerfstudio.imaging.ultra_hdr_files import import_pyvips
 from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_primaries import ColourPrimaries
+from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator

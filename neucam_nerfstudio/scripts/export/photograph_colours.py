@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from neucam_nerfstudio.camera.response.response import LinearResponse
-from neucam_nerfstudio.capture.capture import Capture
-from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
-from neucam_nerfstudio.imaging.icc_profiles import (
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.imaging.colour_profiles import (
+    REC709,
+    ColourPrimaries,
     linear_profile,
     primaries_of_profile,
     profile_name,

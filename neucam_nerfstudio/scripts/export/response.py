@@ -16,7 +16,7 @@ from rich.table import Table
 
 from neucam_nerfstudio.camera.image_formation import DARKNESS, develop
 from neucam_nerfstudio.camera.response.response import CameraResponse
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.photometry import LN2

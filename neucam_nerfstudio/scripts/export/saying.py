@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
-from nerfstudio.utils.rich_utils import CONSOLE
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from neucam_nerfstudio.scripts.run_command import CONSOLE
 
 
 @contextmanager
 def progress(description: str, num_steps: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time that is left; it goes when the work is done.
+    """A bar with the time that is left; it goes when the work is done, and is not shown but on a terminal.
 
     Args:
         description: What is being done.
         num_steps: How often the function that this yields will be called.
     """
+    with share_of_work(description) as report:
+        done = count(1)
+        yield lambda: report(next(done) / num_steps)
+
+
+@contextmanager
+def share_of_work(description: str) -> Iterator[Callable[[float], None]]:
+    """The same bar; the function that this yields is called with the share that is done, from 0 to 1."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True)
-    with Progress(*columns, console=CONSOLE, transient=True) as bar:
-        task = bar.add_task(description, total=num_steps)
-        yield lambda: bar.advance(task)
+    with Progress(*columns, console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as bar:
+        task = bar.add_task(description, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @contextmanager

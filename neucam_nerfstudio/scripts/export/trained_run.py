@@ -13,7 +13,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
-    from neucam_nerfstudio.capture.capture import Capture
+    from neucam_nerfstudio.capture.manifest import Capture
     from neucam_nerfstudio.models.learned_capture import LearnedCapture
     from neucam_nerfstudio.rendering.view import View
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.video_writing import (
     Picture,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
+from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
-from neucam_nerfstudio.capture.capture import Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 from neucam_nerfstudio.scripts.export import options, saying
 from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, without_settings
 
@@ -41,8 +41,6 @@ def walk(desk: Capture) -> Capture:
         moves=True,
         times=(0.0, 1 / 3, 2 / 3, 1.0),
         frame_rate=12.0,
-        train_pixels=desk.train_pixels[:4],
-        eval_pixels=desk.train_pixels[:4],
     )
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
 from neucam_nerfstudio.scripts.export.trained_run import Shot
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging import strips
+from neucam_nerfstudio.imaging import large_pictures
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.scripts.export import canonical_pictures
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
@@ -59,7 +59,7 @@ def test_previews_are_tone_mapped_in_strips(monkeypatch):
         return tonemap(radiance, *args)
 
     monkeypatch.setattr(canonical_pictures, "tonemap", recorded)
-    monkeypatch.setattr(strips, "PIXELS_PER_STRIP", 25)
+    monkeypatch.setattr(large_pictures, "PIXELS_PER_STRIP", 25)
     preview = canonical_pictures.Preview(DisplayAnchors(torch.tensor(0.2), torch.tensor(3.0)), "reinhard")
     radiance = torch.linspace(0, 4, 5 * 10 * 3).reshape(5, 10, 3)
     torch.testing.assert_close(preview.show(radiance), tonemap(radiance, "reinhard", preview.anchors))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-
 from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
+
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.scripts.export import response
 from neucam_nerfstudio.scripts.export.response import ExportResponse, response_table

@@ -1,0 +1,220 @@
+"""A capture: photographs or a video of one view, and all that is known of them but their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from neucam_nerfstudio.capture.pixels.source import SourceKind
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.settings.focus import FocusSettings
+from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.imaging.raw_files import WhiteBalance
+
+MANIFEST_NAME = "capture.json"
+Value = TypeVar("Value")
+MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+"""A map of pixels [3, 3], by rows."""
+
+
+@dataclass(frozen=True)
+class Told(Generic[Value]):
+    """Something that is known of a frame.
+
+    Attributes:
+        value: As it counts: as found, unless the user has edited it. None where nothing tells.
+        found: As the scan of the photographs found it.
+        evidence: What told it, in words.
+    """
+
+    value: Value
+    found: Value
+    evidence: str
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the user has put another value."""
+        return self.value != self.found
+
+
+NOTHING: Told[None] = Told(None, None, "")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One photograph and the settings it was taken at.
+
+    Attributes:
+        path: Its file; of a frame of a video or array, a name of its own beside the file.
+        focus_index: Its focus setting, an index into those of the capture.
+        exposure_index: Its exposure setting, an index into those of the capture.
+        exposure: In stops, +1 is twice the light.
+        focus: Number of the focus setting.
+        time: From 0, the first frame, to 1, the last; nothing for a still scene.
+        alignment: The map [3, 3] to where it shows what the reference frame shows; None where it needs none.
+        border_from: Index of the frame that it shows beyond its border once it is aligned; None repeats the border.
+    """
+
+    path: Path
+    focus_index: int
+    exposure_index: int
+    exposure: Told[float | None] = NOTHING
+    focus: Told[int | None] = NOTHING
+    time: Told[float | None] = NOTHING
+    alignment: Told[MapRows | None] = NOTHING
+    border_from: int | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without suffix."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Photographs of one view, and what is known of their settings: the manifest, plain data that never changes.
+
+    Attributes:
+        kind: Whether frames are photographs in a folder, or come out of a video or an array.
+        data: The folder of photographs, or the file that holds the frames.
+        data_found: Where that was when it was scanned.
+        folder: Where it lies, and beside it `exposure.txt` and ground truth.
+        frames: All used frames in order.
+        train_indices: Frames to train on.
+        eval_indices: Frames held out for evaluation; all frames when none is held out.
+        exposures: Exposure settings, by `Frame.exposure_index`.
+        focuses: Focus settings, by `Frame.focus_index`.
+        height: Of every frame in pixels, after downscaling.
+        width: Of every frame in pixels, after downscaling.
+        downscale_factor: Size divisor that is applied.
+        number_type: Of pixels: uint8, uint16 or float32.
+        white_level: The value of files that is white.
+        white_balance: Gains that RAW files are developed with; None for each one's own, or daylight.
+        linear_light: Whether pixel values are known to be linear light, clipped at white; else a response made them.
+        reference_index: The training frame that others are seen from: the middle exposure of the middle focus, or the
+            middle one of a scene that moves, unless the user names it.
+        reference: Its name.
+        moves: Whether frames are moments of a scene or camera that moves; else settings of one still scene.
+        times: Of each frame, from 0, the first, to 1, the last: i / (N - 1) where they are evenly spaced; all 0 for a
+            still scene.
+        frame_rate: Frames a second, on average: of these frames where the scene moves, else of the file that they come
+            from; None for photographs.
+        radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
+        sharp_truth: Of each frame, the photograph without blur; None where there is none.
+        side_maps: Masks, depth and optical flow that lie beside the frames.
+        scan_notes: Choices that the scan made for the user, a sentence each.
+        manifest_file: Where this was read from; None if the photographs were scanned.
+    """
+
+    kind: SourceKind
+    data: Path
+    data_found: Path
+    folder: Path
+    frames: tuple[Frame, ...]
+    train_indices: tuple[int, ...]
+    eval_indices: tuple[int, ...]
+    exposures: ExposureSettings
+    focuses: FocusSettings
+    height: int
+    width: int
+    downscale_factor: int
+    number_type: np.dtype
+    white_level: int
+    white_balance: WhiteBalance | None
+    linear_light: bool
+    reference_index: int
+    reference: Told[str]
+    moves: bool
+    times: tuple[float, ...]
+    frame_rate: float | None
+    radiance_truth: tuple[Path | None, ...]
+    sharp_truth: tuple[Path | None, ...]
+    side_maps: SideMaps
+    scan_notes: tuple[str, ...]
+    manifest_file: Path | None = field(default=None, compare=False)
+
+    def __deepcopy__(self, memo: dict) -> Capture:
+        """nerfstudio deep-copies what a dataset is given; side maps must not be held twice."""
+        return self
+
+    @staticmethod
+    def load(path: Path, data: Path | None = None) -> Capture:
+        """Reads a manifest; values that the user has edited in it win. Looks at no photograph.
+
+        Args:
+            path: The file.
+            data: Where the photographs are now, if not where it says.
+
+        Raises:
+            NeucamError: The file is not there, is no manifest of this version, or says what cannot be.
+        """
+        from neucam_nerfstudio.capture.manifest_file import read_manifest
+
+        return read_manifest(path, data)
+
+    def save(self, path: Path) -> None:
+        """Writes the manifest as JSON, whole or not at all; missing folders are made."""
+        from neucam_nerfstudio.capture.manifest_file import write_manifest
+
+        write_manifest(self, path)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was chosen for the user, and what the user has edited, a sentence each."""
+        return (*self.scan_notes, *self._edits())
+
+    @property
+    def held_out(self) -> bool:
+        """Whether evaluation frames are other frames than those trained on."""
+        return self.eval_indices != self.train_indices
+
+    @property
+    def reference_position(self) -> int:
+        """The reference frame's place among the training frames."""
+        return self.train_indices.index(self.reference_index)
+
+    def train_index_nearest(self, time: float) -> int:
+        """The training frame nearest to a time in [0, 1], by its index in the capture."""
+        return min(self.train_indices, key=lambda index: abs(self.times[index] - time))
+
+    def exposure_stops(self, frame_index: int) -> float:
+        """Start value of a frame's exposure, +1 is twice the light."""
+        return self.exposures.stops[self.frames[frame_index].exposure_index]
+
+    def focus_position(self, frame_index: int) -> float:
+        """Start value of a frame's focus position, unitless in [-1, 1]."""
+        return self.focuses.positions[self.frames[frame_index].focus_index]
+
+    def _edits(self) -> Iterator[str]:
+        edited = f"as edited in {(self.manifest_file or Path(MANIFEST_NAME)).name}"
+
+        def had(told: Told, unit: str = "") -> str:
+            if told.found is None:
+                return f"({told.evidence})"
+            return f"({told.evidence} had {told.found:g}{unit})" if told.evidence else f"(found: {told.found:g}{unit})"
+
+        if self.data != self.data_found:
+            yield f"Photographs are read from {self.data}, {edited} or given; they were scanned in {self.data_found}."
+        if self.reference.is_edited:
+            yield f"Reference frame: {self.reference.value}, {edited} ({self.reference.found} before)."
+        for frame in self.frames:
+            if frame.exposure.is_edited:
+                stops = "unknown" if frame.exposure.value is None else f"{frame.exposure.value:+g} stops"
+                yield f"{frame.name}: exposure {stops} {edited} {had(frame.exposure)}."
+            if frame.focus.is_edited:
+                yield f"{frame.name}: focus setting {frame.focus.value} {edited} {had(frame.focus)}."
+            if frame.time.is_edited:
+                yield f"{frame.name}: time {frame.time.value:g} {edited} {had(frame.time)}."
+            if frame.alignment.is_edited:
+                yield f"{frame.name}: alignment {edited}."
+        now, before = self.focuses.positions, self.focuses.found
+        if before is not None and now != before:
+            yield f"Focus positions: {_listed(now)}, {edited} ({_listed(before)} before)."
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,273 @@
+"""Pixels behind a capture: decoded when they are asked for, kept as far as a budget goes, aligned as they are read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+from jaxtyping import Shaped
+
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.source import FrameReader, frozen, in_order, num_readers, open_reader
+from neucam_nerfstudio.capture.pixels.warp import aligned
+from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import orientation_hint
+from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
+
+Pixels = Shaped[np.ndarray, "height width 3"]
+
+DEFAULT_BUDGET_BYTES = 1 << 31
+"""Nine photographs of 24 megapixels and 16 bits, and some."""
+
+
+class FrameCache:
+    """Decoded frames; beyond a budget, those that were not used for longest are let go. Threads may share one.
+
+    Args:
+        budget_bytes: The most bytes of pixels to keep.
+    """
+
+    def __init__(self, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+        self.budget_bytes = budget_bytes
+        self._frames: OrderedDict[Hashable, Pixels] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> Pixels | None:
+        """The frame of this key, if it is still there."""
+        with self._lock:
+            if key in self._frames:
+                self._frames.move_to_end(key)
+            return self._frames.get(key)
+
+    def put(self, key: Hashable, pixels: Pixels) -> None:
+        """Keeps a frame, and lets go of others for it."""
+        with self._lock:
+            self._frames[key] = pixels
+            self._frames.move_to_end(key)
+            held_bytes = sum(frame.nbytes for frame in self._frames.values())
+            while held_bytes > self.budget_bytes:
+                held_bytes -= self._frames.popitem(last=False)[1].nbytes
+
+    def pop(self, key: Hashable) -> Pixels | None:
+        """Takes a frame out, if it is still there."""
+        with self._lock:
+            return self._frames.pop(key, None)
+
+    def scale(self, table: Shaped[np.ndarray, " values"]) -> None:
+        """Replaces the values of all frames by those of a table."""
+        with self._lock:
+            for key, pixels in self._frames.items():
+                self._frames[key] = frozen(table[pixels])
+
+
+class Likeness(NamedTuple):
+    """What all frames of a capture must be alike in.
+
+    Attributes:
+        shape: Height, width and 3, after downscaling.
+        number_type: Of pixels.
+        first: The frame that set this; None if a scan did, some time ago.
+    """
+
+    shape: tuple[int, ...]
+    number_type: np.dtype
+    first: Path | None = None
+
+    def check(self, pixels: Pixels, path: Path) -> None:
+        """Checks a frame.
+
+        Raises:
+            NeucamError: It is not like the others, or no longer.
+        """
+        if pixels.shape == self.shape and pixels.dtype == self.number_type:
+            return
+        size, expected = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, self.shape))
+        if self.first is None:
+            raise NeucamError(
+                f"{path}: has changed since the capture was scanned: {size} pixels, {pixels.dtype}; it had"
+                f" {expected}, {self.number_type}. Put the file back as it was, or start anew from the photographs."
+            )
+        if pixels.shape != self.shape:
+            raise NeucamError(
+                f"{path}: the frame is {size} pixels, others are {expected}. All frames of a capture must have one"
+                " size: crop or export them alike, or take this one out." + orientation_hint(path, self.first)
+            )
+        raise NeucamError(
+            f"{path}: pixels are {pixels.dtype}, those of others are {self.number_type}. Frames that were developed"
+            " differently do not share one camera response: export all in one format."
+        )
+
+
+class FileFrames:
+    """Frames as their files have them, downscaled, white at the number type's full scale.
+
+    Args:
+        paths: Of the frames.
+        open_files: Opens what decodes them, when the first is asked for.
+        downscale_factor: Size divisor, by area averaging.
+        cache: Where they are kept.
+        white_level: The value of 16-bit files that is white.
+        likeness: What they must be like; None: like the first that is decoded.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        open_files: Callable[[], FrameReader],
+        downscale_factor: int,
+        cache: FrameCache,
+        white_level: int = FULL_SCALE,
+        likeness: Likeness | None = None,
+    ) -> None:
+        self.paths, self.cache, self.white_level, self.likeness = paths, cache, white_level, likeness
+        self._open_files, self._factor = open_files, downscale_factor
+        self._read: FrameReader | None = None
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Pixels:
+        """A frame, kept at hand."""
+        pixels = self.cache.get(index)
+        if pixels is None:
+            pixels = self.taken_in(self.full_size(index), index)
+            self.cache.put(index, pixels)
+        return pixels
+
+    def take(self, index: int) -> Pixels:
+        """A frame that is not needed at hand any more."""
+        pixels = self.cache.pop(index)
+        return self.taken_in(self.full_size(index), index) if pixels is None else pixels
+
+    def full_size(self, index: int) -> Pixels:
+        """Decodes a frame; nothing else is done."""
+        with self._lock:
+            self._read = self._read or self._open_files()
+        return self._read(self.paths[index])
+
+    def taken_in(self, full_size: Pixels, index: int) -> Shaped[np.ndarray, "small_height small_width 3"]:
+        """Downscales, checks and scales a decoded frame.
+
+        Raises:
+            NeucamError: It is not like the others.
+        """
+        path = self.paths[index]
+        pixels = downscale(full_size, self._factor, path)
+        self.likeness = self.likeness or Likeness(pixels.shape, pixels.dtype, path)
+        self.likeness.check(pixels, path)
+        if pixels.dtype == np.uint16 and self.white_level != FULL_SCALE:
+            pixels = full_scale_table(self.white_level)[pixels]
+        return frozen(pixels)
+
+
+class StoredFrame:
+    """One frame of a store: a picture that is decoded when its pixels are asked for.
+
+    Attributes:
+        shape: Height, width and 3.
+        dtype: Number type.
+    """
+
+    def __init__(self, store: PixelStore, index: int) -> None:
+        capture = store.capture
+        self.shape, self.dtype = (capture.height, capture.width, 3), capture.number_type
+        self._store, self._index = store, index
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, place: object) -> np.ndarray:
+        """Pixels of a place as numpy names it: `[rows]`, `[rows, columns]`, `[...]`; read only."""
+        return self._store.whole(self._index)[place]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        pixels = self._store.whole(self._index)
+        return pixels.astype(dtype or pixels.dtype) if copy or dtype not in (None, pixels.dtype) else pixels
+
+
+class PixelStore:
+    """Pixels of a capture: RGB in the files' own number type, white at its full scale, downscaled and aligned.
+
+    Everything that it gives out is read only, and threads may share it.
+
+    Args:
+        capture: Whose pixels they are.
+        budget_bytes: The most bytes of decoded frames to keep, besides those of stacks that somebody holds.
+        decoded: Frames that a scan has decoded already, with a budget of their own.
+    """
+
+    def __init__(
+        self, capture: Capture, budget_bytes: int = DEFAULT_BUDGET_BYTES, decoded: FileFrames | None = None
+    ) -> None:
+        self.capture = capture
+        if decoded is None:
+            paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
+            white = capture.white_level
+            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, white)
+        decoded.likeness = Likeness((capture.height, capture.width, 3), capture.number_type)
+        self._decoded, self._cache = decoded, decoded.cache
+        self._locks = tuple(Lock() for _ in capture.frames)
+        self._stacks: WeakValueDictionary[tuple[int, ...], np.ndarray] = WeakValueDictionary()
+        self._bordering = {frame.border_from for frame in capture.frames}
+
+    def __deepcopy__(self, memo: dict) -> PixelStore:
+        """nerfstudio deep-copies what a dataset is given; pixels must not be held twice."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.capture.frames)
+
+    def __getitem__(self, index: int) -> StoredFrame:
+        """A frame, by its index in the capture."""
+        return StoredFrame(self, range(len(self))[index])
+
+    def whole(self, index: int) -> Pixels:
+        """All pixels of a frame.
+
+        Raises:
+            NeucamError: Its file is not there, broken, or no longer what it was.
+        """
+        for indices, stack in list(self._stacks.items()):
+            if index in indices:
+                return stack[indices.index(index)]
+        frame, aligned_key = self.capture.frames[index], ("aligned", index)
+        with self._locks[index]:
+            if frame.alignment.value is None:
+                return self._decoded[index]
+            pixels = self._cache.get(aligned_key)
+            if pixels is None:
+                beyond = None if frame.border_from is None else self.whole(frame.border_from)
+                unaligned, pixel_map = self._decoded.take(index), np.array(frame.alignment.value)
+                pixels = frozen(aligned(unaligned, pixel_map, beyond, self.capture.linear_light))
+                self._cache.put(aligned_key, pixels)
+            return pixels
+
+    def stack(self, indices: Sequence[int]) -> Shaped[np.ndarray, "frames height width 3"]:
+        """Frames as one array, which is shared while anybody holds it. What it holds is not kept at hand besides."""
+        key = tuple(indices)
+        held = self._stacks.get(key)
+        if held is None:
+            capture = self.capture
+            pixels = np.empty((len(key), capture.height, capture.width, 3), capture.number_type)
+            for place, frame in enumerate(in_order(self._taken, key, num_readers(capture.kind))):
+                pixels[place] = frame
+            for index in key:
+                self._cache.pop(index), self._cache.pop(("aligned", index))
+            held = self._stacks[key] = frozen(pixels)
+        return held
+
+    def _taken(self, index: int) -> Pixels:
+        """A frame for a stack: out of the cache, unless others are to be aligned with its help."""
+        is_aligned = self.capture.frames[index].alignment.value is not None
+        return self.whole(index) if is_aligned or index in self._bordering else self._decoded.take(index)
+
+    def _open_files(self) -> FrameReader:
+        capture = self.capture
+        return open_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)

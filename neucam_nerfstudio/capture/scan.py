@@ -1,0 +1,339 @@
+"""Finds out all that photographs, a video or an array of frames tell of a capture; each frame is decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from neucam_nerfstudio.capture.breathing import AlignChoice, Alignment, StillFrames, alignment_note, find_alignment
+from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
+from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
+from neucam_nerfstudio.capture.pixels.source import (
+    FrameReader,
+    FrameSource,
+    choose_white_balance,
+    in_order,
+    num_readers,
+    open_reader,
+    open_source,
+)
+from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, Likeness, PixelStore
+from neucam_nerfstudio.capture.pixels.white_level import ValueCount
+from neucam_nerfstudio.capture.settings.assignment import FrameKind, FrameSettings, SettingsChoice, assign_settings
+from neucam_nerfstudio.capture.settings.evidence import gather_evidence
+from neucam_nerfstudio.capture.settings.exposures import LearnChoice
+from neucam_nerfstudio.capture.settings.pictures import StillPictures, mean_brightness, thumbnail
+from neucam_nerfstudio.capture.settings.selection import FrameChoice, FrameSplit, select_frames
+from neucam_nerfstudio.capture.side_maps import find_side_maps
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import orientation_hint
+from neucam_nerfstudio.imaging.photographs import full_scale_table, hold_linear_light
+from neucam_nerfstudio.imaging.raw_files import WhiteBalance
+from neucam_nerfstudio.photometry import WHITE_LEVEL
+
+Value = TypeVar("Value")
+
+EVEN_STEPS = 1.1
+"""Frames are not called uneven for steps in time that differ by less than this factor: cameras waver."""
+
+
+def open_capture(
+    data: Path,
+    *,
+    frames: FrameKind = "settings",
+    train_frames: tuple[str, ...] = (),
+    eval_frames: tuple[str, ...] = (),
+    eval_every: int | None = None,
+    frame_range: tuple[int, int] | None = None,
+    frame_stride: int = 1,
+    downscale_factor: int | None = None,
+    exposures: LearnChoice = "auto",
+    focus: LearnChoice = "auto",
+    settings_per_frame: bool = False,
+    reference: str | None = None,
+    align: AlignChoice = "auto",
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+) -> tuple[Capture, PixelStore]:
+    """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
+
+    Exposure comes from `exposure.txt`, else from EXIF unless names or pictures contradict; else it is one for all
+    frames of one `E<j>` or, without such names, one brightness; else it is unknown. Focus settings come from `F<i>` in
+    the names, else from EXIF focus distances unless pictures contradict; else each frame of a focus stack has its own,
+    and others are told by their order, or by the detail they share where exposures are missing. Of a scene that moves
+    each frame has its own.
+
+    Args:
+        data: A folder of photographs of one view, a video file, a `.npy` file with the array of frames, or a folder
+            with one such file. Beside the frames optionally `exposure.txt`, ground truth in `gt/` or under a name that
+            says so (see `find_radiance`), `mask/`, `depth/` and `flow/`. Or the manifest of a capture
+            (`capture.json`): then nothing is scanned, and what it says counts instead of options.
+        frames: Whether frames are settings of one still scene, in particular of a focus stack, or moments of a scene or
+            camera that moves.
+        train_frames: Names, or name patterns, of the frames to train on; the others are held out.
+        eval_frames: Names, or name patterns, of the frames to hold out; the others train. With both, exactly those are
+            used.
+        eval_every: Hold out frames k, 2k, ... counted from 0.
+        frame_range: Use frames from the first number, up to the second, exclusive; None uses all.
+        frame_stride: Use every k-th frame of the range.
+        downscale_factor: Size divisor, by area averaging; None keeps the size.
+        exposures: Whether exposures are fixed, refined or learned; auto learns unknown ones.
+        focus: Whether focus positions are fixed, refined or learned; auto learns.
+        settings_per_frame: Each frame has settings of its own, even where it shares them by all that is known.
+        reference: Name of the reference frame; None takes the middle exposure of the middle focus, or the middle frame
+            of a scene that moves.
+        align: Whether photographs of a still scene are aligned to the reference frame where focusing moves the picture.
+        budget_bytes: The most bytes of decoded frames that are kept at a time.
+
+    Returns:
+        What is known of the frames, and their pixels, which are decoded again only as far as the budget was too small.
+
+    Raises:
+        NeucamError: The capture cannot be used; the message says why and what to do.
+    """
+    which = FrameChoice(train_frames, eval_frames, eval_every, frame_range, frame_stride)
+    choice = SettingsChoice(frames, exposures, focus, settings_per_frame, reference)
+    if data.suffix.lower() == ".json" and data.is_file():
+        capture = Capture.load(data)
+        options = (*which, *choice[1:], downscale_factor, align)
+        _check_fits(capture, data, frames, options != (*FrameChoice(), *SettingsChoice()[1:], None, "auto"))
+        return capture, PixelStore(capture, budget_bytes)
+    source = open_source(data)
+    if len(source.paths) < 2:
+        raise NeucamError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
+    moves = frames == "moments"
+    evidence = gather_evidence(source, moves)
+    kept, split, selection_note = select_frames(source.paths, which)
+    paths = [source.paths[index] for index in kept]
+    linear_light = hold_linear_light(paths)
+    factor = 1 if downscale_factor is None else downscale_factor
+    scanned = _scan_pixels(source, paths, factor, budget_bytes, is_measured=not moves)
+    height, width, _ = scanned.likeness.shape
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), scanned.pictures, choice)
+    if not moves:
+        _check_not_identical(scanned, split.train, data)
+    truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
+    check_sizes(truth, factor, height, width)
+    alignment, align_note = None, None
+    if not moves and align == "auto":
+        alignment, align_note = _find_alignment(paths, scanned, split, settings, truth)
+    moments = [float(source.moments[index]) for index in kept]
+    times = spread_times(moments) if moves else (0.0,) * len(paths)
+    time_note = uneven_note(moments) if moves else None
+    notes = (*source.notes, scanned.balance_note, selection_note, scanned.white_note, *settings.notes)
+    capture = Capture(
+        kind=source.kind,
+        data=source.data,
+        data_found=source.data,
+        folder=source.folder,
+        frames=_told_frames(paths, settings, times if moves else None, alignment, align),
+        train_indices=split.train,
+        eval_indices=split.held_out or split.train,
+        exposures=settings.exposures,
+        focuses=settings.focuses,
+        height=height,
+        width=width,
+        downscale_factor=factor,
+        number_type=scanned.likeness.number_type,
+        white_level=scanned.decoded.white_level,
+        white_balance=scanned.white_balance,
+        linear_light=linear_light,
+        reference_index=settings.reference_index,
+        reference=_found(paths[settings.reference_index].stem, settings.reference_evidence),
+        moves=moves,
+        times=times,
+        frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
+        radiance_truth=truth.radiance,
+        sharp_truth=truth.sharp,
+        side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
+        scan_notes=tuple(filter(None, (*notes, time_note, align_note, *truth.notes))),
+    )
+    return capture, PixelStore(capture, decoded=scanned.decoded)
+
+
+class _Scanned(NamedTuple):
+    """What decoding each frame once has told.
+
+    Attributes:
+        decoded: The frames, kept as far as the budget goes.
+        likeness: Their size and number type.
+        pictures: What they show.
+        white_balance: That RAW files are developed with.
+        balance_note: What was chosen there, in a sentence.
+        white_note: Which value was taken for white, in a sentence, where the number type does not tell.
+    """
+
+    decoded: FileFrames
+    likeness: Likeness
+    pictures: StillPictures
+    white_balance: WhiteBalance | None
+    balance_note: str | None
+    white_note: str | None
+
+
+def _scan_pixels(
+    source: FrameSource, paths: Sequence[Path], factor: int, budget_bytes: int, is_measured: bool
+) -> _Scanned:
+    """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
+
+    Raises:
+        NeucamError: A frame cannot be decoded, or frames differ in size or number type.
+    """
+    balance, balance_note = choose_white_balance(source.paths, paths)
+    read = open_reader(source.kind, source.data, balance, source)
+    decoded = FileFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
+    count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
+    pictures = StillPictures(decoded, brightness)
+    for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
+        count.add(full_size)
+        pixels = decoded.taken_in(full_size, index)
+        decoded.cache.put(index, pixels)
+        thumbnails.append(thumbnail(pixels).copy())
+        knows_white = pixels.dtype != np.uint16 or not count.is_open
+        if is_measured and knows_white and pixels.nbytes * len(paths) > budget_bytes:
+            pictures.measure(index)
+    likeness = decoded.likeness
+    assert likeness is not None, "at least one frame was decoded"
+    white_note = None
+    decoded.white_level = WHITE_LEVEL[likeness.number_type]
+    if likeness.number_type == np.uint16:
+        for path in source.paths:
+            if count.is_open and path not in paths:
+                _count_unused(count, read, path)
+        decoded.white_level, white_note = count.white()
+        if decoded.white_level != WHITE_LEVEL[likeness.number_type]:
+            table = full_scale_table(decoded.white_level)
+            decoded.cache.scale(table)
+            thumbnails = [table[pixels] for pixels in thumbnails]
+    brightness += map(mean_brightness, thumbnails)
+    return _Scanned(decoded, likeness, pictures, balance, balance_note, white_note)
+
+
+def _count_unused(count: ValueCount, read: FrameReader, path: Path) -> None:
+    """Counts the values of a frame that is not used; one that cannot be read tells nothing."""
+    with suppress(NeucamError):
+        count.add(read(path))
+
+
+def _check_not_identical(scanned: _Scanned, train: Sequence[int], data: Path) -> None:
+    """Raises `NeucamError` if all training frames show the very same picture."""
+    brightness, (first, *others) = scanned.pictures.mean_brightness, train
+    if any(brightness[other] != brightness[first] for other in others):
+        return
+    if all(np.array_equal(scanned.decoded[first], scanned.decoded[other]) for other in others):
+        raise NeucamError(
+            f"{data}: all {len(train)} training frames are the same picture, so neither focus nor exposure differs."
+            " Give photographs taken at different focus or exposure settings."
+        )
+
+
+def _find_alignment(
+    paths: Sequence[Path], scanned: _Scanned, split: FrameSplit, settings: FrameSettings, truth: GroundTruth
+) -> tuple[Alignment | None, str | None]:
+    """How photographs are to be aligned where focusing has moved the picture, and what to say of it."""
+    height, width, _ = scanned.likeness.shape
+    order, reference = list(dict.fromkeys((*split.train, *split.held_out))), settings.reference_index
+    known = (settings.known_focus, settings.known_exposure)
+    alignment = find_alignment(StillFrames(scanned.pictures, *known, reference, height, width, order))
+    if alignment is None:
+        return None, None
+    check_of_reference(truth, paths, list(alignment.maps), reference)
+    note = alignment_note(alignment, [path.stem for path in paths], paths[reference].stem)
+    turned = (orientation_hint(paths[frame], paths[reference]) for frame in alignment.untold)
+    return alignment, note + "".join(turned)
+
+
+def _told_frames(
+    paths: Sequence[Path],
+    settings: FrameSettings,
+    times: Sequence[float] | None,
+    alignment: Alignment | None,
+    align: AlignChoice,
+) -> tuple[Frame, ...]:
+    """The frames, with what was found of each and what told it."""
+    maps = {} if alignment is None else alignment.maps
+    borders = {} if alignment is None else alignment.border_from
+    stops = settings.exposures.stops if settings.exposures.source != "unknown" else None
+
+    def map_of(index: int) -> Told[MapRows | None]:
+        if index in maps:
+            first, second, third = (tuple(map(float, row)) for row in maps[index])
+            return _found((first, second, third), "detail that neighbouring focus settings share")
+        return _found(None, "--align off" if align == "off" else "no move found" if times is None else "a moment")
+
+    return tuple(
+        Frame(
+            path=path,
+            focus_index=focus_index,
+            exposure_index=exposure_index,
+            exposure=_found(None if stops is None else stops[exposure_index], settings.exposure_evidence[index]),
+            focus=_found(focus_index, settings.focus_evidence[index]),
+            time=NOTHING if times is None else _found(times[index], "place among the frames"),
+            alignment=map_of(index),
+            border_from=borders.get(index),
+        )
+        for index, (path, focus_index, exposure_index) in enumerate(
+            zip(paths, settings.focus_indices, settings.exposure_indices, strict=True)
+        )
+    )
+
+
+def _found(value: Value, evidence: str) -> Told[Value]:
+    return Told(value, value, evidence)
+
+
+def _check_fits(capture: Capture, path: Path, frames: FrameKind, has_options: bool) -> None:
+    """Checks that a manifest can be what a method is trained on.
+
+    Raises:
+        NeucamError: It is of the other kind of scene, or options would say otherwise than it does.
+    """
+    if capture.moves != (frames == "moments"):
+        of, wanted = ("moments", "settings of a still scene") if capture.moves else ("a still scene", "moments")
+        raise NeucamError(f"{path}: the capture of {of}, but this method takes {wanted}. Give --data the photographs.")
+    if has_options:
+        raise NeucamError(
+            f"{path}: says already which frames are used and how. Leave the options about frames, size, settings and"
+            " alignment out, and edit the file instead; or give --data the photographs."
+        )
+
+
+def spread_times(moments: Sequence[float]) -> tuple[float, ...]:
+    """Times from 0, the first frame's, to 1, the last one's: i / (N - 1) where frames are evenly spaced.
+
+    Args:
+        moments: When each of at least two frames was taken, in any unit, rising.
+    """
+    first, last = moments[0], moments[-1]
+    return tuple((moment - first) / (last - first) for moment in moments)
+
+
+def mean_rate(moments: Sequence[float], source_rate: float | None) -> float | None:
+    """Frames a second of some frames of a source; None if its own rate is not known.
+
+    Args:
+        moments: When each of at least two frames was taken, counted in frames of the source.
+        source_rate: Frames a second of the source.
+    """
+    if source_rate is None:
+        return None
+    frames_a_frame = (moments[-1] - moments[0]) / (len(moments) - 1)
+    return source_rate / frames_a_frame
+
+
+def uneven_note(moments: Sequence[float]) -> str | None:
+    """A sentence for frames that are not evenly spaced.
+
+    Args:
+        moments: When each of at least two frames was taken, in any unit, rising.
+    """
+    steps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    if max(steps) < EVEN_STEPS * min(steps):
+        return None
+    return (
+        "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
+        " the other at their mean rate."
+    )

@@ -1,0 +1,228 @@
+"""The focus and exposure setting of each frame: of a still scene photographed several times, or of one that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from neucam_nerfstudio.capture.settings.evidence import SettingsEvidence
+from neucam_nerfstudio.capture.settings.exposures import (
+    ExposureLevels,
+    ExposureSettings,
+    LearnChoice,
+    assign_exposures,
+    exposure_levels,
+    resolve_exposure_mode,
+    separate_exposures,
+)
+from neucam_nerfstudio.capture.settings.focus import (
+    FocusAssignment,
+    FocusSettings,
+    assign_focus,
+    metres,
+    resolve_focus_mode,
+    separate_focus,
+)
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
+from neucam_nerfstudio.capture.settings.selection import listed_names
+from neucam_nerfstudio.errors import NeucamError
+
+FrameKind = Literal["settings", "focus-stack", "moments"]
+"""Whether frames are settings of one still scene - each a focus of its own, in a focus stack, where nothing tells
+otherwise - or moments of a scene or camera that moves."""
+
+
+class SettingsChoice(NamedTuple):
+    """What the user, or the method, says about settings; see `open_capture`."""
+
+    frames: FrameKind = "settings"
+    exposures: LearnChoice = "auto"
+    focus: LearnChoice = "auto"
+    settings_per_frame: bool = False
+    reference: str | None = None
+
+
+class FrameSettings(NamedTuple):
+    """Settings of all frames.
+
+    Attributes:
+        focus_indices: Focus setting of each frame.
+        exposure_indices: Exposure setting of each frame.
+        exposures: Exposure settings, by exposure index.
+        focuses: Focus settings, by focus index.
+        focus_evidence: What told each frame's focus setting, in words.
+        exposure_evidence: What told each frame's exposure, in words.
+        reference_index: Of the reference frame.
+        reference_evidence: Why that one, in words.
+        notes: What was chosen for the user, a sentence each.
+        known_focus: Focus setting of each frame by all that is known, also where each frame is given its own.
+        known_exposure: Which frames are exposed alike: a number for each frame, rising with the light.
+    """
+
+    focus_indices: list[int]
+    exposure_indices: list[int]
+    exposures: ExposureSettings
+    focuses: FocusSettings
+    focus_evidence: list[str]
+    exposure_evidence: list[str]
+    reference_index: int
+    reference_evidence: str
+    notes: tuple[str | None, ...]
+    known_focus: list[int]
+    known_exposure: list[int]
+
+
+def assign_settings(
+    paths: Sequence[Path],
+    train: Sequence[int],
+    evidence: SettingsEvidence,
+    pictures: StillPictures,
+    choice: SettingsChoice,
+) -> FrameSettings:
+    """Finds the settings of each frame.
+
+    Frames of a still scene share focus and exposure as names, files or order tell; the reference is in the middle of
+    both. Each frame of a scene that moves has a focus of its own that starts at 0, as published for videos; the
+    reference is the middle one.
+
+    Args:
+        paths: All frames.
+        train: Indices of those trained on.
+        evidence: What is known of each frame.
+        pictures: Of the frames.
+        choice: What the user says.
+
+    Raises:
+        NeucamError: The training frames do not tell enough, or a choice contradicts what is known.
+    """
+    moves, num_frames = choice.frames == "moments", len(paths)
+    evidence = evidence.with_checked_exif([path.stem for path in paths], None if moves else pictures)
+    brightness = pictures.mean_brightness if moves else pictures.brightness
+    levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
+    evidence = evidence.with_equal_exposures(levels, choice.exposures)
+    if moves and len(train) < 2:
+        raise NeucamError(
+            f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
+        )
+    exposure_indices, exposures = _exposures_of_frames(evidence, levels, num_frames, choice)
+    notes: tuple[str | None, ...]
+    if moves:
+        known = focus = FocusAssignment(list(range(num_frames)), (0.0,) * num_frames, "moments", None)
+        reference, why = train[(len(train) - 1) // 2], "the middle frame"
+        notes = (f"Reference frame: {paths[reference].stem}, the middle one; --reference names another.",)
+        notes = notes if choice.reference is None else ()
+    else:
+        told = (evidence.focus_numbers, evidence.dioptres, levels)
+        known = focus = assign_focus(*told, pictures, is_focus_stack=choice.frames == "focus-stack")
+        if choice.settings_per_frame:
+            focus = separate_focus(num_frames)
+        of_train = ([values[index] for index in train] for values in (focus.indices, levels.numbers, paths))
+        check_settings_differ(*of_train)
+        reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
+        why = "middle exposure of the middle focus setting"
+        notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
+    if choice.reference is not None:
+        reference, why = named_reference(choice.reference, paths, train), "--reference"
+    return FrameSettings(
+        focus_indices=focus.indices,
+        exposure_indices=exposure_indices,
+        exposures=exposures,
+        focuses=FocusSettings(focus.positions, focus.source, resolve_focus_mode(choice.focus), focus.positions),
+        focus_evidence=_focus_evidence(focus, evidence, num_frames),
+        exposure_evidence=_exposure_evidence(evidence, num_frames),
+        reference_index=reference,
+        reference_evidence=why,
+        notes=(*evidence.notes, *notes),
+        known_focus=known.indices,
+        known_exposure=levels.numbers,
+    )
+
+
+def _exposures_of_frames(
+    evidence: SettingsEvidence, levels: ExposureLevels, num_frames: int, choice: SettingsChoice
+) -> tuple[list[int], ExposureSettings]:
+    """Exposure index of each frame, and the exposure settings."""
+    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels, evidence.notes)
+    indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
+    if choice.settings_per_frame:
+        indices, stops = separate_exposures(evidence.stops, num_frames)
+    return indices, ExposureSettings(stops, evidence.stops_source, mode, evidence.dealt)
+
+
+def _exposure_evidence(evidence: SettingsEvidence, num_frames: int) -> list[str]:
+    """What told each frame's exposure."""
+    if evidence.stops_told is not None and evidence.stops_source in ("exposure.txt", "EXIF"):
+        return evidence.stops_told
+    if evidence.stops_source == "brightness":
+        return ["equal brightness"] * num_frames
+    if evidence.exposure_numbers is None:
+        return ["nothing tells it"] * num_frames
+    known = "as all" if evidence.stops_source == "names" else "in stops nothing tells it"
+    return [f"name E{number}, {known}" for number in evidence.exposure_numbers]
+
+
+def _focus_evidence(focus: FocusAssignment, evidence: SettingsEvidence, num_frames: int) -> list[str]:
+    """What told each frame's focus setting."""
+    if focus.source == "names" and evidence.focus_numbers is not None:
+        return [f"name F{number}" for number in evidence.focus_numbers]
+    if focus.source == "EXIF" and evidence.dioptres is not None:
+        return [f"EXIF focus distance {metres(dioptre)}" for dioptre in evidence.dioptres]
+    words = {"single": "one for all", "moments": "its own, as of each moment"}
+    return [words.get(focus.source, "order of files")] * num_frames
+
+
+def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
+    """Checks that the training frames differ in focus or exposure.
+
+    Raises:
+        NeucamError: They don't, or there is only one.
+    """
+    if len(paths) < 2:
+        raise NeucamError(
+            f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
+        )
+    if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
+        raise NeucamError(
+            f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
+            f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
+            " in their names (F<i>E<j>) or in exposure.txt."
+        )
+
+
+def untrained_focus_note(
+    focus_indices: Sequence[int], train_indices: Sequence[int], paths: Sequence[Path]
+) -> str | None:
+    """A sentence about held-out frames at a focus that no training frame has, so that it cannot be learned."""
+    trained = {focus_indices[index] for index in train_indices}
+    names = [path.stem for path, focus_index in zip(paths, focus_indices, strict=True) if focus_index not in trained]
+    return f"No training frame has the focus of {', '.join(names)}: it cannot be learned." if names else None
+
+
+def middle_frame(candidates: Sequence[int], focus_indices: Sequence[int], brightness_order: Sequence[float]) -> int:
+    """The candidate frame with the middle exposure of the middle focus setting (the lower one of an even number).
+
+    Args:
+        candidates: Frame indices to choose from.
+        focus_indices: Focus setting of every frame.
+        brightness_order: Any measure of every frame's exposure that rises with the light.
+    """
+    focuses = sorted({focus_indices[index] for index in candidates})
+    middle_focus = focuses[(len(focuses) - 1) // 2]
+    in_focus = sorted((i for i in candidates if focus_indices[i] == middle_focus), key=lambda i: brightness_order[i])
+    return in_focus[(len(in_focus) - 1) // 2]
+
+
+def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> int:
+    """Index of the training frame of this name, with or without suffix.
+
+    Raises:
+        NeucamError: No training frame has it.
+    """
+    for index in train:
+        if name in (paths[index].stem, paths[index].name):
+            return index
+    raise NeucamError(
+        f"--reference {name}: no training frame has this name. Training frames:"
+        f" {listed_names([paths[index] for index in train])}."
+    )

@@ -1,0 +1,258 @@
+"""What file names, `exposure.txt` and EXIF tell about the settings of each frame, and whether EXIF can be true.
+
+Names carry settings as `F<i>` (focus) and `E<j>` (exposure). EXIF exposures are not true behind a filter that was
+changed, with flash, or of exposures developed from one RAW file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from neucam_nerfstudio.capture.pixels.source import FrameSource
+from neucam_nerfstudio.capture.settings.exposure_file import EXPOSURE_FILE_NAME, deal_out, read_exposure_values
+from neucam_nerfstudio.capture.settings.exposures import (
+    BRIGHTNESS_STEP,
+    SMALLEST_BRACKET_STOPS,
+    ExposureLevels,
+    ExposureSource,
+    LearnChoice,
+    gap_ranks,
+    merge_nearly_equal,
+)
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif import ExifSettings, exposure_stops, focus_dioptres, unread_note
+
+# A token stands alone between separators, so the F of DSCF0001 and the E of IMG_E1234 (four digits: a camera's counter)
+# are letters of a word, and f2.8 is an f-number.
+_TOKEN = re.compile(
+    r"""(?<![A-Za-z0-9])
+    (?: F(?P<focus>\d{1,3}) (?: E(?P<exposure>\d{1,3}) )? | E(?P<lone_exposure>\d{1,3}) )
+    (?![A-Za-z0-9]|\.\d)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+MAX_CHANGE_AT_ONE_EXPOSURE = 0.25
+"""Pixel values at one exposure differ by less than this factor of two (log2), about half a stop: lamps flicker, and
+lenses lose light where they focus near. Errors are of whole stops."""
+LEAST_CHECKED_STOPS = 1.0
+"""Frames that are exposed this differently cannot be equally bright; of smaller steps tone mapping may leave little."""
+
+Value = TypeVar("Value")
+
+
+class SettingsEvidence(NamedTuple):
+    """One value a frame, in name order; None where nothing tells.
+
+    Attributes:
+        focus_numbers: The i of `F<i>` in the names.
+        exposure_numbers: The j of `E<j>` in the names.
+        stops: Exposures, +1 is twice the light.
+        stops_source: What told the exposures.
+        dioptres: Focus distances in 1/m.
+        notes: What was found and not used, a sentence each.
+        dealt: How the values of `exposure.txt` were dealt out, in words.
+        stops_told: What told each exposure: a line of `exposure.txt`, or EXIF's settings.
+    """
+
+    focus_numbers: list[int] | None
+    exposure_numbers: list[int] | None
+    stops: list[float] | None
+    stops_source: ExposureSource
+    dioptres: list[float] | None
+    notes: tuple[str, ...] = ()
+    dealt: str | None = None
+    stops_told: list[str] | None = None
+
+    def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
+        """The evidence for some of the frames."""
+
+        def pick(values: list[Value] | None) -> list[Value] | None:
+            return None if values is None else [values[index] for index in indices]
+
+        return self._replace(
+            focus_numbers=pick(self.focus_numbers),
+            exposure_numbers=pick(self.exposure_numbers),
+            stops=pick(self.stops),
+            dioptres=pick(self.dioptres),
+            stops_told=pick(self.stops_told),
+        )
+
+    def with_checked_exif(self, names: Sequence[str], pictures: StillPictures | None) -> SettingsEvidence:
+        """Without EXIF exposures that cannot be true.
+
+        Args:
+            names: Of the frames.
+            pictures: Of the frames of a still scene; None for one that moves, where brightness changes with the view.
+        """
+        if self.stops is None or self.stops_source != "EXIF":
+            return self
+        wrong = None
+        if self.exposure_numbers is not None:
+            wrong = contradiction_by_names(self.stops, self.exposure_numbers, names)
+        if wrong is None and pictures is not None:
+            wrong = contradiction_by_pictures(self.stops, pictures, names)
+        if wrong is None:
+            return self
+        note = f"EXIF exposures are not used: {wrong}. Write exposure.txt if you know the exposures."
+        return self._replace(stops=None, stops_source="unknown", notes=(*self.notes, note))
+
+    def with_equal_exposures(self, levels: ExposureLevels, choice: LearnChoice) -> SettingsEvidence:
+        """Unknown exposures that do not differ as one of 0 stops, unless they are to be learned or refined a frame."""
+        if self.stops is not None or choice in ("learn", "refine") or max(levels.numbers) > 0:
+            return self
+        stops = [0.0] * len(levels.numbers)
+        if levels.told_by == "names":
+            return self._replace(stops=stops, stops_source="names")
+        note = "Frames are equally bright: taken as one exposure. Give --exposures learn if they are not."
+        return self._replace(stops=stops, stops_source="brightness", notes=(*self.notes, note))
+
+
+def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
+    """Reads names, `exposure.txt` and, for what these leave open, EXIF.
+
+    Args:
+        frames: All of them, in order; the values of `exposure.txt` are counted off over them.
+        moves: Whether they are moments of a scene that moves.
+
+    Raises:
+        NeucamError: Names are inconsistent, or `exposure.txt` is unusable.
+    """
+    focus_numbers, exposure_numbers, names_note = settings_from_names(frames.paths)
+    exposure_file = frames.folder / EXPOSURE_FILE_NAME
+    dealt = told = exif_note = None
+    source: ExposureSource
+    if exposure_file.exists():
+        values, source = read_exposure_values(exposure_file), "exposure.txt"
+        break_off = moves or frames.data != frames.folder
+        places, dealt = deal_out(values.stops, exposure_numbers, len(frames.paths), exposure_file, break_off)
+        stops = [values.stops[place] for place in places]
+        told = [f"{EXPOSURE_FILE_NAME}, line {values.lines[place]}" for place in places]
+        exif = frames.exif() if focus_numbers is None else []
+    else:
+        exif = frames.exif()
+        stops, source = exposure_stops(exif), "EXIF"
+        if stops is not None:
+            stops, told = merge_nearly_equal(stops), [f"EXIF {said_by_exif(settings)}" for settings in exif]
+    dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
+    if stops is None:
+        source = "unknown"
+        some_told = any(settings.exposure_time_s is not None for settings in exif)
+        partly = "EXIF tells the exposure of some frames only, so it is not used."
+        exif_note = partly if some_told else unread_note(frames.paths, exif)
+    notes = tuple(filter(None, (names_note, exif_note)))
+    return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres, notes, dealt, told)
+
+
+def said_by_exif(settings: ExifSettings) -> str:
+    """Exposure settings as photographers write them: `1/8 s f/8 ISO 100`."""
+    words = []
+    if (time_s := settings.exposure_time_s) is not None:
+        words.append(f"1/{1 / time_s:.4g} s" if time_s < 0.3 else f"{time_s:.3g} s")
+    words += [] if settings.f_number is None else [f"f/{settings.f_number:g}"]
+    words += [] if settings.iso is None else [f"ISO {settings.iso:g}"]
+    return " ".join(words)
+
+
+class NamedSettings(NamedTuple):
+    """Setting numbers that a file name carries; None where it carries none."""
+
+    focus: int | None
+    exposure: int | None
+
+
+def parse_settings(stem: str) -> NamedSettings:
+    """Reads `F<i>` and `E<j>` from a file name without suffix: `F0E1`, `F0_a`, `IMG_F2_E1`, `desk-e1`."""
+    focus = exposure = None
+    for token in _TOKEN.finditer(stem):
+        if focus is None and token["focus"]:
+            focus = int(token["focus"])
+        exposure_digits = token["exposure"] or token["lone_exposure"]
+        if exposure is None and exposure_digits:
+            exposure = int(exposure_digits)
+    return NamedSettings(focus, exposure)
+
+
+class NamedFrames(NamedTuple):
+    """Setting numbers of all files, None for a kind that the names do not tell; and what was found and not used."""
+
+    focuses: list[int] | None
+    exposures: list[int] | None
+    note: str | None = None
+
+
+def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
+    """Focus and exposure numbers of all files.
+
+    One number that all files share, alone in their names, tells no frame from another: it is taken for no setting, as
+    the aperture in `macro_f8_001`.
+
+    Raises:
+        NeucamError: Some names carry a number and others don't.
+    """
+    named = [parse_settings(path.stem) for path in paths]
+    focuses = _all_or_none([settings.focus for settings in named], paths, "F")
+    exposures = _all_or_none([settings.exposure for settings in named], paths, "E")
+    for letter, numbers, others in (("F", focuses, exposures), ("E", exposures, focuses)):
+        if numbers is not None and others is None and len(set(numbers)) == 1:
+            return NamedFrames(None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting.")
+    return NamedFrames(focuses, exposures)
+
+
+def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: str) -> list[int] | None:
+    missing = [path.name for path, number in zip(paths, numbers, strict=True) if number is None]
+    if len(missing) == len(paths):
+        return None
+    if missing:
+        carrying = next(path.name for path, number in zip(paths, numbers, strict=True) if number is not None)
+        raise NeucamError(
+            f"{missing[0]}: its name carries no {letter}<number>, but {carrying} does. Name all frames alike, or none."
+        )
+    return [number for number in numbers if number is not None]
+
+
+def contradiction_by_names(stops: Sequence[float], exposure_numbers: Sequence[int], names: Sequence[str]) -> str | None:
+    """What is wrong if EXIF tells one exposure for two `E<j>`; None if it does not.
+
+    Args:
+        stops: EXIF exposure of each frame.
+        exposure_numbers: `E<j>` of each frame.
+        names: Of the frames.
+    """
+    first: dict[int, int] = {}
+    for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
+        other = first.setdefault(level, frame)
+        if exposure_numbers[other] != exposure_numbers[frame]:
+            return f"they are the same for {names[other]} and {names[frame]}, whose E<j> differ"
+    return None
+
+
+def contradiction_by_pictures(stops: Sequence[float], pictures: StillPictures, names: Sequence[str]) -> str | None:
+    """What is wrong if frames of one EXIF exposure are not equally bright, or such of different ones are.
+
+    Args:
+        stops: EXIF exposure of each frame.
+        pictures: Of the frames.
+        names: Of the frames.
+    """
+    frames_of_level: dict[int, list[int]] = {}
+    for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
+        frames_of_level.setdefault(level, []).append(frame)
+    by_brightness = [
+        sorted(frames, key=lambda frame: pictures.brightness[frame]) for _, frames in sorted(frames_of_level.items())
+    ]
+    for darkest, *_, brightest in (frames for frames in by_brightness if len(frames) > 1):
+        change = pictures.brightness_change(darkest, brightest)
+        if change is not None and change > MAX_CHANGE_AT_ONE_EXPOSURE:
+            said = f"pixel values of {names[brightest]} are {2**change:.1f} times those of {names[darkest]}"
+            return f"they are the same for {names[darkest]} and {names[brightest]}, but {said}"
+    for lower, upper in combinations(by_brightness, 2):
+        darkest, brightest = lower[0], upper[-1]
+        change, stops_apart = pictures.brightness_change(darkest, brightest), stops[brightest] - stops[darkest]
+        if stops_apart >= LEAST_CHECKED_STOPS and change is not None and change < BRIGHTNESS_STEP:
+            return f"{names[brightest]} has {stops_apart:.1f} stops more than {names[darkest]}, but is not brighter"
+    return None

@@ -1,0 +1,153 @@
+"""What pictures of a still scene tell of their settings: how much brighter one is, and whether focus differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache, cached_property
+from itertools import pairwise
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from neucam_nerfstudio.capture.registration import (
+    DARKEST,
+    DETAIL_SIGMAS_PX,
+    LEAST_CONTRAST,
+    detail_picture,
+    disagreement,
+)
+from neucam_nerfstudio.photometry import WHITE_LEVEL
+
+THUMBNAIL_SIDE_PX = 64
+BLOCKS_ALONG_LONGER_SIDE = 16
+BLACK, WHITE = 0.02, 0.95
+"""Blocks below or above this in both pictures tell nothing of how they were exposed."""
+LEAST_TELLING_SHARE = 0.1
+"""Of the blocks; fewer are no evidence."""
+
+CELL_PX, NEIGHBOURHOOD_CELLS = 8, 2.0
+"""Strength of detail is its mean power in square cells, averaged over a Gaussian of this many."""
+CHANGED_SHARE, LEAST_STRENGTH_CHANGE = 0.05, 0.15
+"""Two pictures differ in focus if this share of them gains or loses this much (log2) of its detail's power: noise of up
+to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take one focus for two costs less than the
+reverse."""
+
+
+@runtime_checkable
+class Frames(Protocol):
+    """Pixels of frames, which may be decoded only now."""
+
+    def __getitem__(self, index: int, /) -> Shaped[np.ndarray, "height width 3"]: ...
+
+
+class StillPictures:
+    """Pictures of a still scene, compared with each other as far as is asked for.
+
+    Args:
+        pixels: Of each frame, white at the number type's full scale.
+        mean_brightness: Mean pixel value of each frame in [0, 1].
+
+    Attributes:
+        detail: The `detail_picture` of a frame.
+    """
+
+    def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
+        self.mean_brightness = mean_brightness
+        self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
+        self._strength = cache(lambda frame: detail_strength(pixels[frame]))
+        self.detail = cache(lambda frame: detail_picture(pixels[frame]))
+
+    def measure(self, frame: int) -> None:
+        """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
+        self._blocks(frame), self._strength(frame), self.detail(frame)
+
+    @cached_property
+    def brightness(self) -> list[float]:
+        """Brightness of each frame, the darkest one's being its mean pixel value; joined from frame to brighter frame.
+
+        Other than the mean it hardly changes with the focus, and grows beyond 1 where frames are clipped.
+        """
+        order = sorted(range(len(self.mean_brightness)), key=lambda frame: self.mean_brightness[frame])
+        log2_means = [math.log2(max(value, 1e-6)) for value in self.mean_brightness]
+        log2_brightness = {order[0]: log2_means[order[0]]}
+        for darker, brighter in pairwise(order):
+            change = self.brightness_change(darker, brighter)
+            if change is None:
+                change = log2_means[brighter] - log2_means[darker]
+            log2_brightness[brighter] = log2_brightness[darker] + change
+        return [2 ** log2_brightness[frame] for frame in range(len(order))]
+
+    def brightness_change(self, frame: int, other: int) -> float | None:
+        """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both."""
+        return median_change(self._blocks(frame), self._blocks(other))
+
+    def differ(self, frame: int, other: int) -> bool:
+        """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise."""
+        return strength_change(self._strength(frame), self._strength(other)) > LEAST_STRENGTH_CHANGE
+
+    def disagreement(self, frame: int, other: int) -> float:
+        """How little of their fine detail two frames share, exposed alike or not: from 0, all, to 2."""
+        unmoved, _ = disagreement(self.detail(frame), self.detail(other), np.eye(3))
+        return unmoved
+
+
+def thumbnail(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "rows columns 3"]:
+    """Every so manieth pixel, about `THUMBNAIL_SIDE_PX` along the longer side, to measure mean brightness by."""
+    step = max(1, max(pixels.shape[:2]) // THUMBNAIL_SIDE_PX)
+    return pixels[::step, ::step]
+
+
+def mean_brightness(pixels: Shaped[np.ndarray, "rows columns 3"]) -> float:
+    """Mean pixel value in [0, 1]."""
+    return float(pixels.mean(dtype=np.float64) / WHITE_LEVEL[pixels.dtype])
+
+
+def block_brightness(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "rows columns"]:
+    """Mean pixel value of square blocks in [0, 1], so large that focusing moves little light from one to another."""
+    side = max(1, max(pixels.shape[:2]) // BLOCKS_ALONG_LONGER_SIDE)
+    size = tuple(max(1, length // side) for length in pixels.shape[1::-1])
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).mean(-1) / WHITE_LEVEL[pixels.dtype]
+
+
+def median_change(blocks: Float[np.ndarray, "rows columns"], others: Float[np.ndarray, "rows columns"]) -> float | None:
+    """Median change of blocks' brightness (log2), without those black or white in both; None if hardly any is left."""
+    telling = (np.maximum(blocks, others) > BLACK) & (np.minimum(blocks, others) < WHITE)
+    if telling.mean() < LEAST_TELLING_SHARE:
+        return None
+    floor = BLACK / 16  # what is black in one of them tells at least that it is darker
+    return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor))))
+
+
+class DetailStrength(NamedTuple):
+    """Power of fine detail in the logarithm of the pixel value, and the mean pixel value, around each cell."""
+
+    power: Float[np.ndarray, "rows columns"]
+    brightness: Float[np.ndarray, "rows columns"]
+
+
+def detail_strength(pixels: Shaped[np.ndarray, "height width 3"]) -> DetailStrength:
+    """How much fine detail there is where; light that changes a little changes nothing of it."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
+    log_grey = np.log(grey + np.float32(DARKEST))
+    fine, coarse = (cv2.GaussianBlur(log_grey, (0, 0), sigma) for sigma in DETAIL_SIGMAS_PX)
+    return DetailStrength(_around_cells((fine - coarse) ** 2) + LEAST_CONTRAST**2, _around_cells(grey))
+
+
+def strength_change(strength: DetailStrength, other: DetailStrength) -> float:
+    """How much stronger or weaker detail is (log2) in the `CHANGED_SHARE` of a picture where it changes most.
+
+    What is nearly white in one of them does not count; 0 if nothing else is left.
+    """
+    exposed = (strength.brightness < WHITE) & (other.brightness < WHITE)
+    if not exposed.any():
+        return 0.0
+    changes = np.abs(np.log2(strength.power[exposed] / other.power[exposed]))
+    return float(np.quantile(changes, 1 - CHANGED_SHARE))
+
+
+def _around_cells(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows columns"]:
+    size = tuple(max(1, length // CELL_PX) for length in values.shape[::-1])
+    return cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), NEIGHBOURHOOD_CELLS)

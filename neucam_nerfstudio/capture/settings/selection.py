@@ -1,0 +1,168 @@
+"""Which frames are used at all, which of them train and which are held out for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from neucam_nerfstudio.errors import NeucamError
+
+MAX_LISTED_NAMES = 12
+
+
+class FrameChoice(NamedTuple):
+    """What the user says about which frames to use; see `open_capture`."""
+
+    train_frames: tuple[str, ...] = ()
+    eval_frames: tuple[str, ...] = ()
+    eval_every: int | None = None
+    frame_range: tuple[int, int] | None = None
+    frame_stride: int = 1
+
+
+class FrameSplit(NamedTuple):
+    """Indices into a sequence of frames; `held_out` is empty when every frame trains."""
+
+    train: tuple[int, ...]
+    held_out: tuple[int, ...]
+
+
+class FrameSelection(NamedTuple):
+    """The frames that are used.
+
+    Attributes:
+        kept: Their indices into all frames, rising.
+        split: Which train and which are held out, as indices into the kept ones.
+        note: Those that no name pattern chose, in a sentence.
+    """
+
+    kept: tuple[int, ...]
+    split: FrameSplit
+    note: str | None
+
+
+def select_frames(paths: Sequence[Path], choice: FrameChoice) -> FrameSelection:
+    """Takes the frames of the range, and splits them by name or by counting.
+
+    Args:
+        paths: All frames in order.
+        choice: What the user says.
+
+    Raises:
+        NeucamError: The choice contradicts itself or the frames there are.
+    """
+    in_range = frames_in_range(len(paths), choice.frame_range, choice.frame_stride)
+    candidates = [paths[index] for index in in_range]
+    split = split_frames(candidates, choice.train_frames, choice.eval_frames, choice.eval_every)
+    used = sorted({*split.train, *split.held_out})
+    place = {index: position for position, index in enumerate(used)}
+    left_out = [path for index, path in enumerate(candidates) if index not in place]
+    note = f"Neither trained on nor held out: {listed_names(left_out)}." if left_out else None
+    return FrameSelection(
+        kept=tuple(in_range[index] for index in used),
+        split=FrameSplit(*(tuple(place[index] for index in indices) for indices in split)),
+        note=note,
+    )
+
+
+def frames_in_range(num_frames: int, frame_range: tuple[int, int] | None, stride: int) -> range:
+    """Indices from the first of the range, every `stride`-th, up to the last of the range, exclusive.
+
+    Raises:
+        NeucamError: The range is empty or beyond the frames there are, or the stride is below 1.
+    """
+    if stride < 1:
+        raise NeucamError(f"--frame-stride {stride}: expected a whole number from 1 (every frame).")
+    first, end = (0, num_frames) if frame_range is None else frame_range
+    if not 0 <= first < end <= num_frames:
+        raise NeucamError(
+            f"--frame-range {first} {end}: there are {num_frames} frames, so expected a first frame from 0 and after it"
+            f" an end up to {num_frames} (the end itself is not used)."
+        )
+    return range(first, end, stride)
+
+
+def split_frames(
+    paths: Sequence[Path],
+    train_patterns: Sequence[str] = (),
+    eval_patterns: Sequence[str] = (),
+    eval_every: int | None = None,
+) -> FrameSplit:
+    """Splits frames by counting, or by name patterns (`F0*`, `IMG_0012.jpg`), with and without suffix.
+
+    One kind of pattern alone leaves all other frames to the other side; both kinds select exactly what they match.
+
+    Args:
+        paths: The frames in order.
+        train_patterns: Of frames to train on.
+        eval_patterns: Of frames to hold out.
+        eval_every: Hold out frames k, 2k, ... counted from 0, so never the first.
+
+    Raises:
+        NeucamError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
+    """
+    if eval_every is not None:
+        return _split_by_counting(len(paths), eval_every, bool(train_patterns or eval_patterns))
+    train = _matching(paths, train_patterns, "--train-frames")
+    held_out = _matching(paths, eval_patterns, "--eval-frames")
+    everything = range(len(paths))
+    if not eval_patterns:
+        held_out = [index for index in everything if train_patterns and index not in train]
+    if not train_patterns:
+        train = [index for index in everything if index not in held_out]
+    if not train:
+        raise NeucamError(
+            f"--eval-frames {' '.join(eval_patterns)}: holds out all {len(paths)} frames, none is left to train on."
+        )
+    return FrameSplit(tuple(train), tuple(held_out))
+
+
+def frames_named(paths: Sequence[Path], name: str) -> set[int]:
+    """Indices of the frames of this name, with or without suffix; if none has it, of those that the pattern fits."""
+    exact = {index for index, path in enumerate(paths) if name in (path.stem, path.name)}
+    pattern = (i for i, path in enumerate(paths) if fnmatchcase(path.stem, name) or fnmatchcase(path.name, name))
+    return exact or set(pattern)
+
+
+def listed_names(paths: Sequence[Path]) -> str:
+    """Frame names, the first dozen of them, for messages."""
+    return _listed([path.stem for path in paths])
+
+
+def listed_files(paths: Sequence[Path]) -> str:
+    """File names, the first dozen of them, for messages."""
+    return _listed([path.name for path in paths])
+
+
+def _listed(names: Sequence[str]) -> str:
+    num_more = len(names) - MAX_LISTED_NAMES
+    first = ", ".join(names[:MAX_LISTED_NAMES])
+    return f"{first} and {num_more} more" if num_more > 0 else first
+
+
+def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> FrameSplit:
+    if patterns_given:
+        raise NeucamError(
+            f"--eval-every {every}: --train-frames or --eval-frames already choose the frames. Give one or the other."
+        )
+    if not 2 <= every < num_frames:
+        raise NeucamError(
+            f"--eval-every {every}: expected a whole number from 2 to {num_frames - 1}, for {num_frames} frames: every"
+            " how many frames one is held out."
+        )
+    held_out = tuple(range(every, num_frames, every))
+    return FrameSplit(tuple(index for index in range(num_frames) if index not in held_out), held_out)
+
+
+def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> list[int]:
+    indices = set()
+    for pattern in patterns:
+        matches = frames_named(paths, pattern)
+        if not matches:
+            raise NeucamError(
+                f"{option} {pattern}: no frame of {paths[0].parent} has such a name. Frames: {listed_names(paths)}."
+            )
+        indices |= matches
+    return sorted(indices)

@@ -1,0 +1,207 @@
+"""TIFF files: those that OpenCV does not read, or reads wrongly without a word, and all that are written."""
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Shaped, UInt, UInt8
+
+from neucam_nerfstudio.errors import NeucamError, broken_file_message
+from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.imaging.large_pictures import pictures_of_any_size
+from neucam_nerfstudio.imaging.photograph_metadata import (
+    DESCRIPTION_TAG,
+    SOFTWARE,
+    Exif,
+    Folder,
+    read_folder,
+    read_header,
+    text_tag,
+    tree_bytes,
+)
+
+if TYPE_CHECKING:
+    import tifffile
+
+UNSIGNED, FLOATING = 1, 3
+"""Values of the tag SampleFormat."""
+LIGHT = ("RGB", "MINISBLACK", "MINISWHITE", "PALETTE", "YCBCR")
+"""Values of PhotometricInterpretation from which red, green and blue, or grey, can be had."""
+STORED_LIGHT = ("RGB", "MINISBLACK", "MINISWHITE")
+"""Those whose samples are red, green and blue, or grey, as they are stored."""
+SHAPES = ("YX", "YXS", "SYX")
+"""Axes of a picture: grey, channels pixel by pixel, channels plane by plane."""
+
+
+def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None:
+    """Reads the first picture of a TIFF file as upright RGB without alpha, if OpenCV would read it wrongly.
+
+    Returns:
+        Pixels in the file's own number type; None if OpenCV reads the file rightly.
+
+    Raises:
+        NeucamError: The file is broken, or tifffile does not read its kind either.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            if _opencv_reads(page):
+                return None
+            if page.axes not in SHAPES or _name(page.photometric) not in STORED_LIGHT:
+                raise NeucamError(_refusal(path, page))
+            return _as_rgb(_stored_samples(page, path), page, path)
+    except NeucamError:
+        raise
+    except Exception as error:  # noqa: BLE001 - tifffile raises errors of many kinds on files that are cut off
+        raise NeucamError(broken_file_message(path, f"not a complete TIFF file: {error}")) from error
+
+
+def upright(
+    pixels: Shaped[np.ndarray, "stored_height stored_width samples"], orientation: int
+) -> Shaped[np.ndarray, "height width samples"]:
+    """Turns a picture as a TIFF orientation says: 1 is upright, 2 to 8 are mirrored or turned."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def write_tiff(
+    path: Path,
+    samples: UInt[np.ndarray, "height width *channels"],
+    icc_profile: bytes | None = None,
+    exif: Exif | None = None,
+    description: str | None = None,
+) -> None:
+    """Writes a TIFF file with lossless compression, whole or not at all.
+
+    Args:
+        path: File to write.
+        samples: uint8 or uint16; grey or R, G, B.
+        icc_profile: The colours that the samples stand for.
+        exif: EXIF to keep; the file takes its byte order.
+        description: Text of the tag ImageDescription; None keeps the one in EXIF.
+    """
+    import tifffile
+
+    byte_order, main, folders = exif or Exif("<", {}, {})
+    if description is not None:
+        main = main | {DESCRIPTION_TAG: text_tag(description)}
+    with written_whole(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            samples,
+            byteorder=byte_order,
+            photometric="rgb" if samples.ndim == 3 else "minisblack",
+            compression="zlib",
+            compressionargs={"level": 1},  # a third of the default's time, for photographs of the same size
+            predictor=True,
+            iccprofile=icc_profile,
+            software=SOFTWARE,
+            metadata=None,
+        )
+        if main or folders:
+            _add_tags(temporary, main, folders)
+
+
+def _opencv_reads(page: "tifffile.TiffPage") -> bool:
+    """Whether OpenCV 4.10 reads a picture of this kind rightly.
+
+    It multiplies 8-bit colours by their alpha. With 16 bits it takes planes for channels, white for black, and grey
+    with alpha for 8 bits. Of floats it reads 32-bit RGB only.
+    """
+    bits, samples, alpha = np.max(page.bitspersample), page.samplesperpixel, _alpha(page)
+    if _name(page.photometric) not in LIGHT or page.axes not in SHAPES:
+        return False
+    if page.sampleformat == FLOATING:
+        return bool(bits == 32) and page.axes == "YXS" and samples == 3
+    if page.sampleformat != UNSIGNED or bits > 16:
+        return False
+    if bits <= 8:
+        return samples < 3 or alpha is None
+    is_known = page.axes != "SYX" and _name(page.photometric) != "MINISWHITE" and samples in (1, 3, 4)
+    return is_known and alpha != "ASSOCALPHA"
+
+
+def _alpha(page: "tifffile.TiffPage") -> str | None:
+    """`ASSOCALPHA` if colours are multiplied by an alpha channel, `UNASSALPHA` if not; None without alpha."""
+    return next((kind for kind in map(_name, page.extrasamples) if kind in ("ASSOCALPHA", "UNASSALPHA")), None)
+
+
+def _name(value: int) -> str:
+    """Name of a tag's value, such as `RGB`; its number if tifffile does not know it."""
+    return getattr(value, "name", str(value))
+
+
+def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
+    """All samples of each pixel, upright.
+
+    Raises:
+        NeucamError: No installed library decompresses the file.
+    """
+    try:
+        stored = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        if page.dtype != np.uint8:
+            raise NeucamError(_refusal(path, page)) from error
+        return _samples_by_pillow(path)
+    samples = {"YX": stored[..., None], "YXS": stored, "SYX": np.moveaxis(stored, 0, -1)}[page.axes]
+    return upright(samples, int(page.tags.valueof("Orientation", 1)))
+
+
+def _samples_by_pillow(path: Path) -> UInt8[np.ndarray, "height width samples"]:
+    """Pillow knows all compressions, but only 8 bits; uncompressed pictures it may turn wrongly (Pillow 13.0)."""
+    from PIL import Image, ImageOps
+
+    with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
+        return np.array(ImageOps.exif_transpose(image))
+
+
+def _as_rgb(
+    samples: Shaped[np.ndarray, "height width samples"], page: "tifffile.TiffPage", path: Path
+) -> Shaped[np.ndarray, "height width 3"]:
+    """Stored samples as RGB, black at 0.
+
+    Raises:
+        NeucamError: The colours are multiplied by an alpha channel that is not opaque everywhere.
+    """
+    white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
+    num_colours = 3 if _name(page.photometric) == "RGB" else 1
+    colours, others = samples[..., :num_colours], samples[..., num_colours:]
+    if _alpha(page) == "ASSOCALPHA" and others.min() < white:
+        raise NeucamError(
+            f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without alpha."
+        )
+    if _name(page.photometric) == "MINISWHITE":
+        colours = white - colours
+    return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
+
+
+def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
+    layout = {"YX": "", "YXS": "", "SYX": ", plane by plane"}.get(page.axes, f", axes {page.axes}")
+    alpha = ", alpha" if _alpha(page) else ""
+    return (
+        f"{path}: TIFF files of this kind ({_name(page.photometric)}, {page.dtype}{layout}{alpha}, compression"
+        f" {_name(page.compression)}) cannot be read. Export 8-bit, 16-bit or 32-bit float RGB without alpha, or PNG."
+    )
+
+
+def _add_tags(path: Path, tags: Folder, folders: dict[int, Folder]) -> None:
+    """Adds tags to a TIFF file byte for byte (tifffile would encode them anew): its main folder moves to the end."""
+    with path.open("r+b") as file:
+        byte_order, start = read_header(file)
+        main = read_folder(file, start, byte_order, lambda tag: True) | tags
+        end = file.seek(0, 2)
+        file.write(bytes(end % 2))
+        start = file.tell()
+        file.write(tree_bytes(main, folders, start, byte_order))
+        file.seek(4)
+        file.write(struct.pack(f"{byte_order}I", start))
