@@ -75,5 +75,7 @@ def test_steps_and_pictures_stay_on_the_device(method, capture_of, monkeypatch):
         renderer.anchors()
         with NothingOnTheHost():
             pictures = [film.sharp, film.blurred, film.developed(film.blurred), film.distance, film.inside]
-            pictures.extend(film.extra(name) for name in renderer.scene.extra_outputs() if name != "motion")
+            extra = renderer.scene.extra_outputs().keys()
+            pictures.extend(film.extra(name) for name in extra - {"motion"})
+        pictures.extend(film.extra(name) for name in extra & {"motion"})  # torchvision makes its colours on the host
     assert all(picture.device.type == "meta" for picture in pictures)

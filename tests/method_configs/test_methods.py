@@ -223,11 +223,12 @@ def test_a_run_that_gave_a_now_hidden_option_still_loads():
 def test_every_option_has_a_help_text(config):
     source = ast.parse(Path(__import__(config.__module__, fromlist=["_"]).__file__).read_text())
     (body,) = [node.body for node in source.body if isinstance(node, ast.ClassDef) and node.name == config.__name__]
+    options = {field.name for field in dataclasses.fields(config)}
     undocumented = [
         statement.target.id
         for statement, below in zip(body, [*body[1:], None], strict=True)
         if isinstance(statement, ast.AnnAssign)
-        and statement.target.id in config.__dataclass_fields__
+        and statement.target.id in options
         and not (isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant))
     ]
     assert undocumented == []
