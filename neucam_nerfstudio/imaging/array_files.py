@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Shaped
@@ -25,7 +26,7 @@ class ArrayFile:
         NeucamError: It is cut off, or not such an array.
     """
 
-    kind = "array"
+    kind: Final = "array"
     frame_rate = None
     notes = ()
     holds_sensor_values = True
@@ -34,7 +35,7 @@ class ArrayFile:
         self.data, self.folder = path, path.parent
         self._frames = _map_array(path)
         self.paths = frame_paths(path, len(self._frames))
-        self.moments = range(len(self.paths))
+        self.moments = tuple(map(float, range(len(self.paths))))
 
     def exif(self) -> list[ExifSettings]:
         """Nothing: an array does not tell."""

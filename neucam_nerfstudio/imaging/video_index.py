@@ -112,7 +112,7 @@ def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:
     off_even = (abs((ticks - shown_at[0]) * last - index * span) for index, ticks in enumerate(shown_at))
     # A tick may be as long as a frame (AVI); one that is left out is at least a third of a frame off somewhere.
     if max(off_even) <= min(last, span / 4):
-        return tuple(range(len(shown_at)))
+        return tuple(map(float, range(len(shown_at))))
     return tuple((ticks - shown_at[0]) * last / span for ticks in shown_at)
 
 

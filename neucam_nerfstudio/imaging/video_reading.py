@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from jaxtyping import Shaped
@@ -35,7 +35,7 @@ class VideoFile:
         NeucamError: It cannot be opened, or holds no frame.
     """
 
-    kind = "video"
+    kind: Final = "video"
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:
@@ -43,9 +43,9 @@ class VideoFile:
         self._index: VideoIndex = read_index(path)
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
-        self.moments, self.notes = self._index.moments, []
-        if self.moments is None:
-            self.moments = range(self._index.num_frames)
+        self.notes: list[str] = []
+        self.moments = self._index.moments or tuple(map(float, range(self._index.num_frames)))
+        if self._index.moments is None:
             self.notes.append(f"{path.name} does not tell when each frame is shown: taken as evenly spaced.")
         self._lock, self._ahead, self._next = Lock(), iter(()), self._index.num_frames
 
