@@ -1,5 +1,6 @@
 """Video files: how many frames they hold and when each is shown, and the frames themselves, decoded when asked for."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
@@ -84,12 +85,15 @@ class VideoFile:
         with open_video(self.data) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            held = (packet for packet in container.demux(stream) if packet.size)
+            whole = itertools.takewhile(lambda packet: not packet.is_corrupt, held)
             try:
-                for frame in container.decode(stream):
-                    if frame.is_corrupt:
-                        raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
-                    num_decoded += 1
-                    yield frame
+                for packet in itertools.chain(whole, [None]):  # None: the decoder gives what it has kept back
+                    for frame in stream.decode(packet):
+                        if frame.is_corrupt:
+                            raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
+                        num_decoded += 1
+                        yield frame
             except av.error.FFmpegError as error:
                 raise NeucamError(self._damaged_message(num_decoded, str(error.strerror))) from error
 
