@@ -27,7 +27,7 @@ SWSCALE_16_BIT_WHITE = 65283
 
 
 class VideoFile:
-    """Frames of a video file; `exposure.txt` and ground truth lie beside it.
+    """Frames of a video file; `exposure.txt` and ground truth lie beside the file.
 
     Args:
         path: The file.
@@ -47,18 +47,18 @@ class VideoFile:
         self.moments, self.notes = self._index.moments, []
         if self.moments is None:
             self.moments = range(self._index.num_frames)
-            self.notes.append(f"{path.name} does not tell when each frame is shown: taken as evenly spaced.")
+            self.notes.append(f"{path.name} does not say when each frame is shown: taken as evenly spaced.")
         self._lock, self._ahead, self._next = Lock(), iter(()), self._index.num_frames
 
     def exif(self) -> list[ExifSettings]:
-        """Nothing: a video does not tell the exposure of its frames."""
+        """Empty settings: a video does not say the exposures of its frames."""
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
-        """One frame. Decoding goes on from the last one asked for, so frames in order are decoded once.
+        """Decodes one frame. Decoding goes on after the frame read last, so frames in order are decoded once.
 
         Args:
-            number: Of the frame, counted from 0.
+            number: Number of the frame, from 0.
 
         Returns:
             RGB, upright; uint8, or uint16 (65535 is white) where the video has more than 8 bits.
@@ -112,7 +112,7 @@ class VideoFile:
 
 
 def frame_paths(file: Path, num_frames: int) -> tuple[Path, ...]:
-    """A name for each frame of a file, `clip.mp4.frames/00012.png`: nerfstudio names what it renders after it."""
+    """A path for each frame of a file, such as `clip.mp4.frames/00012.png`: nerfstudio names renderings after it."""
     folder = file.with_name(f"{file.name}.frames")
     return tuple(folder / f"{index:05d}.png" for index in range(num_frames))
 
