@@ -35,6 +35,7 @@ class PixelSampler:
         self.pixels = bits.reshape(num_frames, -1, 3).to(device)
         self.plane = ImagePlane(self.height, self.width)
         self.origin = self.plane.camera_to_world[:, 3].to(device)
+        assert cameras.metadata is not None and cameras.times is not None, "our dataparser gives them"
         self.metadata = {key: value[:, 0].to(device) for key, value in cameras.metadata.items()}
         self.times = cameras.times.to(device)
 

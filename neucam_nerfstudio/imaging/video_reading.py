@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -36,7 +36,7 @@ class VideoFile:
         NeucamError: It cannot be opened, or holds no frame.
     """
 
-    kind = "video"
+    kind: Final = "video"
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:
@@ -44,9 +44,9 @@ class VideoFile:
         self._index: VideoIndex = read_index(path)
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
-        self.moments, self.notes = self._index.moments, []
-        if self.moments is None:
-            self.moments = range(self._index.num_frames)
+        self.notes: list[str] = []
+        self.moments = self._index.moments or tuple(map(float, range(self._index.num_frames)))
+        if self._index.moments is None:
             self.notes.append(f"{path.name} does not say when each frame is shown: taken as evenly spaced.")
         self._lock, self._ahead, self._next = Lock(), iter(()), self._index.num_frames
 
@@ -226,7 +226,7 @@ def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:
     off_even = (abs((ticks - shown_at[0]) * last - index * span) for index, ticks in enumerate(shown_at))
     # A tick may be as long as a frame (AVI); a missing frame moves another by at least a third of a frame.
     if max(off_even) <= min(last, span / 4):
-        return tuple(range(len(shown_at)))
+        return tuple(map(float, range(len(shown_at))))
     return tuple((ticks - shown_at[0]) * last / span for ticks in shown_at)
 
 
