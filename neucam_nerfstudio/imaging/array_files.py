@@ -40,7 +40,7 @@ class ArrayFile:
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
-        """One frame, counted from 0: uint8, uint16 or float32.
+        """Reads one frame, numbered from 0: uint8, uint16 or float32.
 
         Raises:
             NeucamError: Floats are not in [0, 1].
