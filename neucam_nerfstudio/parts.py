@@ -156,6 +156,14 @@ class PartConfig(Generic[PartType]):
     kind: Kind = NONE
     """Which kind of part; of another kind than the method's own, all options are at their defaults."""
 
+    def __init_subclass__(cls) -> None:
+        """Gives a configuration of a part that has no name the kind `module:Class`, so that it differs from `none`."""
+        super().__init_subclass__()
+        own = vars(cls)
+        if "_target" in own and "kind" not in own and "group" not in own:
+            cls.__annotations__["kind"] = Kind
+            cls.kind = f"{cls.__module__}:{cls.__qualname__}"
+
     def setup(self, **context: Any) -> PartType | None:
         """Builds the part that `kind` names; None where it is left out.
 

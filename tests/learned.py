@@ -13,10 +13,14 @@ from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
-from neucam_nerfstudio.capture.manifest import Capture, Frame
-from neucam_nerfstudio.capture.settings import ExposureSettings, FocusSettings
+from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
 
@@ -44,10 +48,11 @@ def capture_of(
         changed: Other fields of the capture.
     """
     settings = [(focus, exposure) for focus in range(len(positions)) for exposure in range(len(stops))]
-    pixels = np.zeros((len(settings), height, width, 3), number_type)
     indices = tuple(range(len(settings)))
     capture = Capture(
+        kind="array",
         data=Path("made"),
+        data_found=Path("made"),
         folder=Path("made"),
         frames=tuple(Frame(Path(f"F{focus}E{exposure}.png"), focus, exposure) for focus, exposure in settings),
         train_indices=indices,
@@ -57,7 +62,11 @@ def capture_of(
         height=height,
         width=width,
         downscale_factor=1,
+        number_type=np.dtype(number_type),
+        white_level=WHITE_LEVEL[np.dtype(number_type)],
+        white_balance=None,
         reference_index=reference_index,
+        reference=Told("", "", ""),
         moves=False,
         times=(0.0,) * len(settings),
         frame_rate=None,
@@ -65,9 +74,7 @@ def capture_of(
         sharp_truth=(None,) * len(settings),
         linear_light=False,
         side_maps=SideMaps((), (), (), 1),
-        notes=(),
-        train_pixels=pixels,
-        eval_pixels=pixels,
+        scan_notes=(),
     )
     return replace(capture, **changed)
 
@@ -110,5 +117,11 @@ def learn(
 
 
 def start(learned: LearnedCapture) -> str:
-    """Starts it from its capture's photographs; tells what was said."""
-    return " ".join(learned.start(learned.capture.__getitem__))
+    """Starts it from the photographs of its capture; tells what was said."""
+    pixels = PixelStore(learned.capture)
+    return " ".join(learned.start(lambda index: np.asarray(pixels[index])))
+
+
+def load_capture(data: Path, **options) -> Capture:
+    """What is known of a capture."""
+    return open_capture(data, **options)[0]

@@ -35,7 +35,7 @@ def single_frames(num_frames: int) -> ExposureGroups:
     return _padded(list(torch.arange(num_frames)[:, None]))
 
 
-def _padded(groups: list[Int[Tensor, " members"]]) -> ExposureGroups:
+def _padded(groups: list[Int[Tensor, " _"]]) -> ExposureGroups:
     longest = max(map(len, groups))
     frame_index = torch.stack([torch.cat([g, g[:1].expand(longest - len(g))]) for g in groups])
     is_frame = torch.stack([torch.arange(longest) < len(g) for g in groups])

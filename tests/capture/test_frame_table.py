@@ -12,17 +12,17 @@ from neucam_nerfstudio.capture.frame_table import frame_table
 from .opened import Opened, load_capture
 
 
-def rows_of(capture: Opened) -> list[list[str]]:
+def rows_of(opened: Opened) -> list[list[str]]:
     """Cells of the table's rows, as printed."""
     terminal = io.StringIO()
-    Console(file=terminal, width=100).print(frame_table(capture))
+    Console(file=terminal, width=100).print(frame_table(opened.capture))
     lines = [line.strip("│ \n").split("│") for line in terminal.getvalue().splitlines() if line.startswith("│")]
     return [[cell.strip() for cell in line] for line in lines]
 
 
-def printed(capture: Opened) -> str:
+def printed(opened: Opened) -> str:
     terminal = io.StringIO()
-    Console(file=terminal, width=100).print(frame_table(capture))
+    Console(file=terminal, width=100).print(frame_table(opened.capture))
     return terminal.getvalue()
 
 

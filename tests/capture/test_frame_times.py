@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.scan import mean_rate, spread_times, uneven_note
@@ -9,21 +10,21 @@ from neucam_nerfstudio.capture.scan import mean_rate, spread_times, uneven_note
 
 @pytest.mark.parametrize(("first", "step", "num_frames"), [(0, 1, 12), (3, 1, 7), (2, 5, 80), (0, 3, 2)])
 def test_evenly_spaced_frames_have_exactly_even_times(first, step, num_frames):
-    moments = range(first, first + step * num_frames, step)
+    moments = [float(moment) for moment in range(first, first + step * num_frames, step)]
     assert spread_times(moments) == tuple(index / (num_frames - 1) for index in range(num_frames))
 
 
 def test_uneven_frames_keep_their_times():
-    assert spread_times([2, 3, 8, 12]) == (0.0, 0.1, 0.6, 1.0)
+    assert spread_times([2.0, 3.0, 8.0, 12.0]) == (0.0, 0.1, 0.6, 1.0)
 
 
 @pytest.mark.parametrize(
     ("moments", "source_rate", "rate"),
     [
-        (range(12), 29.97, 29.97),
-        (range(2, 12, 3), 30.0, 10.0),
-        ([0, 1, 8], 24.0, 6.0),
-        ([0, 1, 2], None, None),
+        (np.arange(12.0).tolist(), 29.97, 29.97),
+        (np.arange(2.0, 12.0, 3.0).tolist(), 30.0, 10.0),
+        ([0.0, 1.0, 8.0], 24.0, 6.0),
+        ([0.0, 1.0, 2.0], None, None),
     ],
 )
 def test_skipped_frames_make_the_rate_lower(moments, source_rate, rate):
@@ -31,5 +32,6 @@ def test_skipped_frames_make_the_rate_lower(moments, source_rate, rate):
 
 
 def test_only_uneven_frames_are_worth_a_note():
-    assert uneven_note([0, 1, 2, 3]) is uneven_note([4, 6, 8]) is uneven_note([0, 1.03, 2.01, 3]) is None
-    assert uneven_note([0, 1, 3]).startswith("Frames are not evenly spaced in time: each keeps its own time.")
+    assert uneven_note([0.0, 1.0, 2.0, 3.0]) is uneven_note([4.0, 6.0, 8.0]) is None
+    assert uneven_note([0.0, 1.03, 2.01, 3.0]) is None
+    assert uneven_note([0.0, 1.0, 3.0]).startswith("Frames are not evenly spaced in time: each keeps its own time.")

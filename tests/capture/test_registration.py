@@ -65,7 +65,7 @@ def test_full_size_map_by_hand():
 
 def test_corner_that_moves_farthest_by_hand():
     """Twice as large about the upper left corner, the lower right one of 3 x 4 pixels goes from (3, 2) to (6, 4)."""
-    assert corner_shift_px(np.diag([2, 2, 1]), 3, 4) == pytest.approx(13**0.5)
+    assert corner_shift_px(np.diag([2.0, 2.0, 1.0]), 3, 4) == pytest.approx(13**0.5)
     assert corner_shift_px(np.eye(3), 3, 4) == 0
 
 

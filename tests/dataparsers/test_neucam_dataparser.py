@@ -11,6 +11,7 @@ import torch
 import tyro
 import yaml
 
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, NeucamDataParserSpecification
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scene.image_plane import ImagePlane
@@ -92,9 +93,9 @@ def test_alignment_is_the_option_s_to_say(tiny_desk, monkeypatch, align):
     asked = []
     monkeypatch.setattr(
         "neucam_nerfstudio.dataparsers.neucam_dataparser.open_capture",
-        lambda _, **options: asked.append(options) or (None, None),
+        lambda data, **options: asked.append(options) or open_capture(data, **options),
     )
-    assert NeucamDataParserConfig(data=tiny_desk, align=align).setup().capture is None
+    assert NeucamDataParserConfig(data=tiny_desk, align=align).setup().capture.notes == ()
     assert [options["align"] for options in asked] == [align]
 
 
@@ -112,7 +113,9 @@ def test_whole_float_as_ns_render_sets_it_is_a_downscale_factor(tiny_desk):
 
 def test_downscale_factor_that_is_not_whole_is_refused(tiny_desk):
     with pytest.raises(NeucamError, match=r"--downscale-factor 1\.5: expected a whole number from 1"):
-        outputs(tiny_desk, downscale_factor=1.5)
+        parser = NeucamDataParserConfig(data=tiny_desk).setup()
+        parser.config.downscale_factor = 1.5
+        parser.get_dataparser_outputs("train")
 
 
 def test_options_of_the_command_line():

@@ -92,7 +92,9 @@ def test_a_picture_is_decoded_when_it_is_used(tiny_desk, tmp_path, monkeypatch):
 def test_pictures_are_as_much_smaller_as_the_cameras(tiny_desk, tmp_path):
     """As `ns-render dataset --downscale-factor` asks for of a trained run."""
     dataset(tiny_desk, manifest=tmp_path / "capture.json")
-    small = dataset(tiny_desk, manifest=tmp_path / "capture.json", downscale_factor=2.0)
+    parser = NeucamDataParserConfig(data=tiny_desk, manifest=tmp_path / "capture.json").setup()
+    parser.config.downscale_factor = 2.0
+    small = CaptureDataset(parser.get_dataparser_outputs("train"))
     assert (int(small.cameras.height[0]), int(small.cameras.width[0])) == (30, 45)
     whole = dataset(tiny_desk).get_image_float32(4)
     torch.testing.assert_close(small[4]["image"].tensor, whole.reshape(30, 2, 45, 2, 3).mean((1, 3)), atol=1e-6, rtol=0)

@@ -10,34 +10,57 @@ from typing import Any
 
 import pytest
 import yaml
-from neucam_nerfstudio.models.motion_losses import MotionTraining
-from neucam_nerfstudio.models.training_losses import LossWeights
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
 import neucam_nerfstudio
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
+from neucam_nerfstudio.camera.exposure.exposures import SettingExposuresConfig
+from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
+from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.method_configs import methods
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
+from neucam_nerfstudio.models.presets import PRESETS
+from neucam_nerfstudio.published import methods as published
+from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
+from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
+from neucam_nerfstudio.published.model import PublishedModelConfig
+from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.response import NeuralCurveConfig
+from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig, SirenSceneConfig
+from neucam_nerfstudio.scene.grid_scene import GridFieldConfig, GridSceneConfig
+from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.training.optimizers import FreshStartConfig, FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
-METHODS = {
+OURS = {
     specification.config.method_name: specification.config
     for specification in (
         *(methods.neucam, methods.neucam_multifocus),
-        *(methods.neucam_paper, methods.neucam_multifocus_paper),
-        *(methods.neucam_hdr_paper, methods.neucam_deblur_paper, methods.neucam_hdr_video_paper),
+        *(methods.neucam_hdr, methods.neucam_deblur, methods.neucam_hdr_video),
     )
 }
-PAPER_TWINS = [name for name in METHODS if name.endswith("-paper")]
+PAPER = {
+    specification.config.method_name: specification.config
+    for specification in (
+        *(published.neucam_paper, published.neucam_multifocus_paper),
+        *(published.neucam_hdr_paper, published.neucam_deblur_paper, published.neucam_hdr_video_paper),
+    )
+}
+METHODS = OURS | PAPER
 OWN_CONFIGS = (
-    *(NeucamTrainerConfig, NeucamModelConfig, LossWeights, MotionTraining, NetworkSizes, MotionNetworkSizes),
+    *(NeucamTrainerConfig, NeucamModelConfig, PublishedModelConfig),
+    *(GridFieldConfig, GridSceneConfig, MovingGridSceneConfig),
+    *(SirenSceneConfig, DeformedSirenConfig, LayeredSirenConfig, NetworkSizes),
+    *(LensBlurConfig, MotionBlurConfig, NeuralKernelConfig, SettingExposuresConfig, BoundedExposuresConfig),
+    *(ResponseConfig, SrgbResponseConfig, MonotoneCurveConfig, NeuralCurveConfig),
     *(CaptureDataManagerConfig, NeucamDataParserConfig, NeucamPipelineConfig),
     *(FusedAdamConfig, RunLengthDecayConfig, FreshStartConfig),
 )
-NERFSTUDIO_READS = {"_target", "machine", "eval_num_rays_per_chunk", "eps", "betas", "fused"}
+NERFSTUDIO_READS = {"machine", "eval_num_rays_per_chunk", "eps", "betas", "fused", "enable_collider"}
 """Fields of ours that only override the default of a field of nerfstudio's or torch's, which read them."""
 
 
@@ -71,148 +94,61 @@ def parts_in(config: Any) -> list[Any]:
 
 
 def test_names():
-    assert set(METHODS) == {
-        *("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"),
-        *("neucam-hdr-paper", "neucam-deblur-paper", "neucam-hdr-video-paper"),
-    }
+    names = {"neucam", "neucam-multifocus", "neucam-hdr", "neucam-deblur", "neucam-hdr-video"}
+    assert set(OURS) == set(PRESETS) == names and set(PAPER) == {f"{name}-paper" for name in names}
+
+
+def test_ours_are_the_presets():
+    for name, preset in PRESETS.items():
+        config = OURS[name]
+        model, datamanager = config.pipeline.model, config.pipeline.datamanager
+        assert (model.scene, model.blur, model.exposures, model.response) == (
+            *(preset.scene, preset.blur, preset.exposures, preset.response),
+        )
+        assert (model.needs_bracket, config.max_num_iterations) == (preset.needs_bracket, preset.num_steps)
+        assert (datamanager.frames, datamanager.train_num_rays_per_batch) == (preset.frames, preset.rays_per_step)
+        assert {group: part["optimizer"].lr for group, part in config.optimizers.items()} == preset.learning_rates
 
 
 def test_multifocus_differs_from_neucam_in_the_response_and_what_frames_are_alone():
-    differing = {"method_name", "pipeline.model.response", "pipeline.datamanager.frames"}
-    assert differences("neucam", "neucam-multifocus") == differing
+    differing = differences("neucam", "neucam-multifocus")
+    kinds = {"pipeline.model.response._target", "pipeline.model.response.kind"}
+    assert differing == {"method_name", "pipeline.datamanager.frames"} | kinds
+    assert OURS["neucam-multifocus"].pipeline.model.response == SrgbResponseConfig()
 
 
-@pytest.mark.parametrize("twin", ["", "-paper"])
-def test_frames_of_multifocus_are_a_focus_stack(twin):
-    assert METHODS[f"neucam{twin}"].pipeline.datamanager.frames == "settings"
-    assert METHODS[f"neucam-multifocus{twin}"].pipeline.datamanager.frames == "focus-stack"
+@pytest.mark.parametrize(
+    ("name", "scene", "blur", "response", "frames"),
+    [
+        ("neucam", GridSceneConfig, LensBlurConfig, MonotoneCurveConfig, "settings"),
+        ("neucam-multifocus", GridSceneConfig, LensBlurConfig, SrgbResponseConfig, "focus-stack"),
+        ("neucam-hdr", MovingGridSceneConfig, BlurConfig, MonotoneCurveConfig, "moments"),
+        ("neucam-deblur", MovingGridSceneConfig, MotionBlurConfig, SrgbResponseConfig, "moments"),
+        ("neucam-hdr-video", MovingGridSceneConfig, BlurConfig, MonotoneCurveConfig, "moments"),
+    ],
+)
+def test_parts_of_ours(name, scene, blur, response, frames):
+    model, datamanager = OURS[name].pipeline.model, OURS[name].pipeline.datamanager
+    assert (type(model.scene), type(model.blur), type(model.response)) == (scene, blur, response)
+    assert model.exposures == SettingExposuresConfig() and datamanager.frames == frames
+    assert datamanager.develop_all_exposures == (frames != "moments")
 
 
 def test_only_deblurring_is_not_held_to_its_start():
-    still, moving = (methods.neucam, methods.neucam_multifocus), (methods.neucam_hdr, methods.neucam_hdr_video)
-    held = (*still, *moving, methods.neucam_deblur)
-    weights = {method.config.method_name: method.config.pipeline.model.losses.start_mult for method in held}
+    weights = {name: config.pipeline.model.scene.start_mult for name, config in OURS.items()}
     assert [name for name, weight in weights.items() if weight == 0] == ["neucam-deblur"]
-
-
-def test_paper_twins_differ_in_length_shadows_and_what_frames_are_alone():
-    assert differences("neucam-paper", "neucam-multifocus-paper") == {
-        *("method_name", "max_num_iterations", "pipeline.datamanager.frames"),
-        *("pipeline.datamanager.train_num_rays_per_batch", "pipeline.model.losses.random_mu_law"),
-    }
-
-
-def test_paper_twin_differs_from_ours_in_model_optimizers_and_batch_alone():
-    other = {
-        name
-        for name in differences("neucam", "neucam-paper")
-        if not name.startswith(("pipeline.model.", "optimizers."))
-    }
-    assert other == {
-        *("method_name", "max_num_iterations"),
-        *("pipeline.datamanager.train_num_rays_per_batch", "pipeline.datamanager.develop_all_exposures"),
-    }
-
-
-@pytest.mark.parametrize("name", PAPER_TWINS)
-def test_paper_twins_have_the_published_settings(name):
-    config = METHODS[name]
-    model = config.pipeline.model
-    assert (model.mixing, model.exposures, model.response) == ("log-light", "bounded", "neural-curve")
-    assert not model.start_from_classical and not config.pipeline.datamanager.develop_all_exposures
-    assert (model.losses.unit_exposure_mult, model.losses.falling_response_mult) == (1.0, 33.3)
-    assert model.losses.white_ldr == 1.0
-    assert model.losses.random_mu_law == (name in ("neucam-paper", "neucam-hdr-paper"))
-    assert {group["optimizer"].lr for group in config.optimizers.values()} == {1e-4}
-
-
-@pytest.mark.parametrize(
-    ("name", "scene", "blur", "steps", "pixels", "frames"),
-    [
-        ("neucam-paper", "siren", "neural-kernel-9", 150_000, 14_175, "settings"),
-        ("neucam-multifocus-paper", "siren", "neural-kernel-9", 100_000, 8_100, "focus-stack"),
-        ("neucam-hdr-paper", "deformed-siren", "none", 150_000, 54_835, "moments"),
-        ("neucam-deblur-paper", "layered-siren", "neural-kernel-9", 800_000, 18_432, "moments"),
-        ("neucam-hdr-video-paper", "layered-siren", "none", 800_000, 18_432, "moments"),
-    ],
-)
-def test_published_tasks(name, scene, blur, steps, pixels, frames):
-    config = METHODS[name]
-    model, datamanager = config.pipeline.model, config.pipeline.datamanager
-    assert (model.scene, model.blur, config.max_num_iterations) == (scene, blur, steps)
-    assert (datamanager.train_num_rays_per_batch, datamanager.frames) == (pixels, frames)
-
-
-PUBLISHED_MOTION = {
-    "neucam-paper": MotionTraining(),
-    "neucam-multifocus-paper": MotionTraining(),
-    "neucam-hdr-paper": MotionTraining(rigidity_mult=1.0, rigidity_steps=50_000),
-    "neucam-deblur-paper": MotionTraining(
-        **{"mapping_scale": 1.0, "warm_up_rounds": 100, "rigidity_mult": 1e-2, "rigidity_steps": 20_000},
-        **{"hidden_foreground_mult": 1e-3, "undecided_opacity_mult": 1.0, "opacity_mult": 5e-2},
-    ),
-    "neucam-hdr-video-paper": MotionTraining(
-        **{"mapping_scale": 0.8, "warm_up_rounds": 100, "rigidity_mult": 1e-2, "rigidity_steps": 500_000},
-        **{"hidden_foreground_mult": 5e-2, "undecided_opacity_mult": 1.0, "opacity_mult": 0.0},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", PAPER_TWINS)
-def test_published_training_of_motion(name):
-    motion = METHODS[name].pipeline.model.motion
-    assert motion == PUBLISHED_MOTION[name]
-    assert (motion.mask_mult, motion.mask_steps, motion.flow_mult) == (2.0, 0, 0.0)  # off in every preset
-
-
-@pytest.mark.parametrize(
-    ("name", "deformation", "foreground_deformation", "opacity"),
-    [
-        ("neucam-hdr-paper", (0, 256, 4), None, None),
-        ("neucam-deblur-paper", (3, 256, 4), (3, 256, 4), (4, 256, 4)),
-        ("neucam-hdr-video-paper", (0, 256, 4), (3, 256, 6), (3, 256, 4)),
-    ],
-)
-def test_published_networks(name, deformation, foreground_deformation, opacity):
-    sizes = METHODS[name].pipeline.model.network_sizes
-    assert dataclasses.astuple(sizes)[:5] == (512, 5, 64, 4, 128)
-    assert dataclasses.astuple(sizes.deformation) == deformation
-    if opacity is not None:
-        assert dataclasses.astuple(sizes.foreground_deformation) == foreground_deformation
-        assert dataclasses.astuple(sizes.opacity) == opacity
-
-
-def test_published_response_freezing():
-    config = METHODS["neucam-hdr-paper"]
-    schedules = {name: group["scheduler"] for name, group in config.optimizers.items() if name != "blur"}
-    assert {schedule.at_step for schedule in schedules.values()} == {48_000}
-    rates = {name: 1e-4 * schedule.factor for name, schedule in schedules.items()}
-    assert rates == {"scene": pytest.approx(1e-5), "focus": 0, "exposures": 0, "response": 0}
-    losses = config.pipeline.model.losses
-    assert (losses.other_frames_mult, losses.reference_first_step) == (0.2, 48_000)
-
-
-@pytest.mark.parametrize("name", [name for name in PAPER_TWINS if name != "neucam-hdr-paper"])
-def test_other_published_tasks_freeze_nothing(name):
-    config = METHODS[name]
-    assert {group["scheduler"] for group in config.optimizers.values()} == {None}
-    assert config.pipeline.model.losses.other_frames_mult == 1.0
 
 
 def test_which_methods_are_for_high_dynamic_range_alone():
     assert {name for name, config in METHODS.items() if config.pipeline.model.needs_bracket} == {
-        *("neucam-hdr-paper", "neucam-hdr-video-paper"),
+        *("neucam-hdr", "neucam-hdr-video", "neucam-hdr-paper", "neucam-hdr-video-paper"),
     }
-
-
-def test_brackets_are_rendered_at_the_reference_frame_s_time_as_published():
-    assert [name for name, config in METHODS.items() if config.pipeline.model.at_reference] == ["neucam-hdr-paper"]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_group_of_parameters_has_an_optimizer(name):
     always = {"scene", "blur", "focus", "exposures", "response"}
-    moving = set() if name in PAPER_TWINS else {"motion", "opacity"}
+    moving = set() if name in PAPER else {"motion", "opacity"}
     assert set(METHODS[name].optimizers) == always | moving
 
 
@@ -221,6 +157,11 @@ def test_methods_share_no_nested_configuration():
     for name, config in METHODS.items():
         for part in parts_in(config):
             assert owners.setdefault(id(part), name) == name, f"{name} and {owners[id(part)]} share {part}"
+
+
+def test_methods_share_no_part_with_their_preset():
+    parts = {id(part) for config in OURS.values() for part in parts_in(config)}
+    assert not parts & {id(part) for preset in PRESETS.values() for part in parts_in(preset)}
 
 
 def test_groups_of_one_method_share_no_schedule():
@@ -232,7 +173,7 @@ def test_groups_of_one_method_share_no_schedule():
 def test_changing_one_method_changes_no_other():
     before = {name: flat(config) for name, config in METHODS.items()}
     changed = copy.deepcopy(METHODS["neucam"])
-    changed.pipeline.model.losses.scene_variation_mult = 99.0
+    changed.pipeline.model.scene.variation_mult = 99.0
     changed.pipeline.datamanager.dataparser.downscale_factor = 7
     changed.optimizers["scene"]["optimizer"].lr = 99.0
     assert {name: flat(config) for name, config in METHODS.items()} == before
@@ -282,10 +223,12 @@ def test_a_run_that_gave_a_now_hidden_option_still_loads():
 def test_every_option_has_a_help_text(config):
     source = ast.parse(Path(__import__(config.__module__, fromlist=["_"]).__file__).read_text())
     (body,) = [node.body for node in source.body if isinstance(node, ast.ClassDef) and node.name == config.__name__]
+    options = {field.name for field in dataclasses.fields(config)}
     undocumented = [
         statement.target.id
         for statement, below in zip(body, [*body[1:], None], strict=True)
         if isinstance(statement, ast.AnnAssign)
+        and statement.target.id in options
         and not (isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant))
     ]
     assert undocumented == []

@@ -1,33 +1,44 @@
-"""The start: what classical methods see in the photographs is put where the model keeps it."""
+"""What is learned of a capture: parts that fit it, all started from what classical methods see in the photographs."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.models.classical_start import (
-    estimate_from,
-    said_of_estimate,
-    sorted_focus_settings,
-    start_from_estimate,
-)
 
-from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
+from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.parts import Start
+from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
+from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
+from neucam_nerfstudio.published.response import NeuralCurveConfig
+from neucam_nerfstudio.published.scene import SirenSceneConfig
+from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
+from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
+from neucam_nerfstudio.scene.scene import PlanePlaces, Rays
+
+from ..learned import learn, load_capture, start
 
 HEIGHT, WIDTH = 60, 90
-NOW = torch.zeros(1, 1)
+MOVING_PARTS = {"scene": MovingGridSceneConfig(), "blur": BlurConfig()}
 
 
-def estimate(**parts) -> WarmStart:
+def estimate(**parts: object) -> WarmStart:
     """An estimate that is told apart from any untrained start."""
     knots = np.linspace(-6, 4, 60, dtype=np.float32)
     curve = 1 / (1 + np.exp(-knots))
-    start = WarmStart(
+    found = WarmStart(
         log_radiance=np.random.default_rng(0).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32),
         log_exposure_knots=knots,
         response_values=np.stack([curve] * 3, -1),
@@ -36,124 +47,233 @@ def estimate(**parts) -> WarmStart:
         squared_slope=np.full((HEIGHT, WIDTH), 0.25, np.float32),
         blur_per_setting_px=1.5,
     )
-    return dataclasses.replace(start, **parts)
+    return dataclasses.replace(found, **parts)
 
 
-def test_scene_and_response_start_as_estimated(build_model, desk):
-    model = build_model()
-    start_from_estimate(model.scene, model.camera, desk, estimate())
-    uv = torch.tensor([[10.5 / WIDTH, 7.5 / HEIGHT]])
-    torch.testing.assert_close(
-        model.scene.log_radiance(uv, NOW)[0], torch.from_numpy(estimate().log_radiance[7, 10]), atol=1e-4, rtol=1e-4
-    )
-    grey = model.camera.response(torch.tensor([[0.0, math.log(3.0), -math.log(3.0)]]))
+def started(capture: Capture, found: WarmStart | None = None, **parts: object) -> tuple[LearnedCapture, str]:
+    """All parts, started from an estimate, and what they said."""
+    learned = learn(capture, **parts)
+    known = Start(capture, capture.__getitem__, found or estimate(), light_of=lambda index: estimate().log_radiance)
+    return learned, " ".join(said for part in learned.parts() if (said := part.start(known)) is not None)
+
+
+def radii_px(learned: LearnedCapture, uv: torch.Tensor, focus_position: float = 0.0) -> torch.Tensor:
+    return learned.camera.blur.signed_radius_px(uv, torch.full((len(uv), 1), focus_position))
+
+
+def test_scene_and_response_start_as_estimated(desk):
+    learned, _ = started(desk)
+    places = PlanePlaces(torch.tensor([[10.5 / WIDTH, 7.5 / HEIGHT]]), torch.zeros(1, 1))
+    expected = torch.from_numpy(estimate().log_radiance[7, 10])
+    torch.testing.assert_close(learned.scene.log_radiance(places)[0], expected, atol=1e-4, rtol=1e-4)
+    grey = learned.camera.response(torch.tensor([[0.0, math.log(3.0), -math.log(3.0)]]))
     torch.testing.assert_close(grey, torch.tensor([[0.5, 0.75, 0.25]]), atol=0.03, rtol=0)
 
 
-def test_the_scene_is_held_to_its_start(build_model, desk):
-    model = build_model()
-    start_from_estimate(model.scene, model.camera, desk, estimate())
-    prior, pyramid = model.scene.start_prior, model.scene.pyramid
-    assert prior(pyramid.learned()).item() == 0
-    assert prior(pyramid.learned() + 0.2).item() == pytest.approx(0.25 * 0.2**2, rel=1e-4)
-
-
-def test_lens_starts_with_the_defocus_and_the_blur_that_were_seen(build_model, desk):
-    model = build_model()
-    start_from_estimate(model.scene, model.camera, desk, estimate())
+def test_lens_starts_with_the_defocus_and_the_blur_that_were_seen(desk):
+    learned, said = started(desk)
     sides = torch.tensor([[0.5 / WIDTH, 0.5], [1 - 0.5 / WIDTH, 0.5]])
-    radius_px = model.camera.blur.signed_radius_px(sides, torch.tensor([[0.0], [0.0]]))
     # One setting out of focus the disc's radius is twice the blur's standard deviation.
-    torch.testing.assert_close(radius_px, torch.tensor([[-3.0], [3.0]]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(radii_px(learned, sides), torch.tensor([[-3.0], [3.0]]), atol=1e-4, rtol=0)
+    assert said == "Blur 3.0 px in radius one focus setting out of focus."
 
 
-def test_known_exposures_are_not_touched(build_model, desk):
-    model = build_model()
-    start_from_estimate(model.scene, model.camera, desk, estimate())
-    assert model.camera.exposures.stops.tolist() == [-3.0, 0.0, 3.0]
-
-
-def test_unknown_exposures_start_as_estimated(build_model, tiny_capture):
-    (tiny_capture / "exposure.txt").unlink()
-    capture = open_capture(tiny_capture)[0]
-    model = build_model(capture)
-    start_from_estimate(model.scene, model.camera, capture, estimate())
-    assert model.camera.exposures.stops.tolist() == [-2.0, 0.0, 2.5]
-
-
-def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
-    capture = open_capture(tiny_desk, train_frames=("F1*",))[0]
-    model = build_model(capture)
-    before = {name: value.clone() for name, value in model.camera.blur.state_dict().items()}
-    start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
-    assert all(torch.equal(value, before[name]) for name, value in model.camera.blur.state_dict().items())
-
-
-def test_one_focus_setting_of_several_starts_sharp_where_it_is_focused(build_model, tiny_desk):
-    capture = open_capture(tiny_desk, train_frames=("F0*",), eval_frames=("F2*",))[0]
-    model = build_model(capture)
-    start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
-    uv, position = torch.rand(5, 2), model.camera.focus.positions[:1].expand(5, 1)
-    assert position[0] == -1.0
-    assert model.camera.blur.signed_radius_px(uv, position).abs().max() < 1e-6
-
-
-@pytest.mark.parametrize(
-    "parts", [{"scene": "siren"}, {"blur": "neural-kernel-9"}, {"blur": "none"}, {"response": "none"}]
-)
-def test_parts_that_cannot_take_an_estimate_keep_their_own_start(build_model, desk, parts):
-    model = build_model(**parts)
-    start_from_estimate(model.scene, model.camera, desk, estimate())
-    assert all(parameter.isfinite().all() for parameter in model.parameters())
-
-
-def test_a_large_picture_starts_with_all_its_detail_and_learns_on_coarser_grids(build_model, desk):
-    whole, coarse = build_model(), build_model(most_learned_cells=HEIGHT * WIDTH // 4)
-    for model in (whole, coarse):
-        start_from_estimate(model.scene, model.camera, desk, estimate())
-    torch.testing.assert_close(coarse.scene.picture(), whole.scene.picture())
-    torch.testing.assert_close(coarse.camera.blur.defocus.image(), whole.camera.blur.defocus.image())
-    learned = coarse.get_param_groups()
-    assert [max(p.numel() for p in learned[group]) for group in ("scene", "blur")] == [
-        3 * HEIGHT * WIDTH // 4,
-        HEIGHT * WIDTH // 4,
-    ]
-
-
-def test_without_a_start_there_is_no_detail_to_keep(build_model):
-    model = build_model(most_learned_cells=100, start_from_classical=False)
-    assert model.scene.pyramid.detail is None and model.camera.blur.defocus.detail is None
-
-
-def test_settings_of_the_estimate_are_those_trained_on(tiny_desk):
-    capture = open_capture(tiny_desk, train_frames=("F2E0", "F0E1"))[0]
-    assert sorted_focus_settings(capture) == [0, 2]
-
-
-def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
-    capture = open_capture(tiny_desk, train_frames=("F0*", "F2*"))[0]
-    model = build_model(capture)
+def test_defocus_spans_the_trained_focus_positions(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F0*", "F2*"))
     focus = np.tile(np.linspace(0, 1, WIDTH, dtype=np.float32), (HEIGHT, 1))
-    start_from_estimate(model.scene, model.camera, capture, estimate(sharpest_focus=focus))
-    defocus = model.camera.blur.defocus.image()
+    learned, _ = started(capture, estimate(sharpest_focus=focus))
+    defocus = learned.camera.blur.defocus.image()
     assert (defocus.min().item(), defocus.max().item()) == (-1.0, 1.0)
 
 
-def test_estimate_takes_known_exposures_as_they_are(desk):
-    started = estimate_from(desk, PixelStore(desk).stack(desk.train_indices))
-    np.testing.assert_allclose(started.exposure_stops, [-3.0, 0.0, 3.0] * 3)
-    assert started.log_radiance.shape == (HEIGHT, WIDTH, 3)
-    assert started.blur_per_setting_px > 0
+def test_one_focus_setting_leaves_the_lens_as_it_is(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F1*",))
+    before = learn(capture).camera.blur.state_dict()
+    learned, _ = started(capture, estimate(blur_per_setting_px=0.0))
+    assert all(torch.equal(value, before[name]) for name, value in learned.camera.blur.state_dict().items())
 
 
-def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
+def test_one_focus_setting_of_several_starts_sharp_where_it_is_focused(tiny_desk):
+    capture = load_capture(tiny_desk, train_frames=("F0*",), eval_frames=("F2*",))
+    learned, _ = started(capture, estimate(blur_per_setting_px=0.0))
+    assert learned.camera.focus.positions[0] == -1.0
+    assert radii_px(learned, torch.rand(5, 2), -1.0).abs().max() < 1e-6
+
+
+def test_known_exposures_are_not_touched(desk):
+    assert started(desk)[0].camera.exposures.stops.tolist() == [-3.0, 0.0, 3.0]
+
+
+def test_unknown_exposures_start_as_estimated_and_are_said(tiny_capture):
     (tiny_capture / "exposure.txt").unlink()
-    capture = open_capture(tiny_capture)[0]
-    started = estimate_from(capture, PixelStore(capture).stack(capture.train_indices))
-    np.testing.assert_allclose(started.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
+    learned, said = started(load_capture(tiny_capture))
+    assert learned.camera.exposures.stops.tolist() == [-2.0, 0.0, 2.5]
+    assert "Exposures in stops: F0E0 -2.00, F0E1 +0.00, F0E2 +2.50, F1E0 -2.00" in said
 
 
-def test_what_was_estimated_is_said(desk):
-    assert said_of_estimate(desk, estimate()).endswith("blur 3.0 px in radius one focus setting out of focus.")
-    unknown = dataclasses.replace(desk, exposures=dataclasses.replace(desk.exposures, source="unknown"))
-    assert "exposures in stops F0E0 -2.00, F0E1 +0.00, F0E2 +2.50, F1E0 -2.00" in said_of_estimate(unknown, estimate())
+def test_exposure_of_the_reference_frame_holds_the_scale(desk):
+    reference = next(i for i, frame in enumerate(desk.frames) if frame.exposure_index == 2)
+    learned = dataclasses.replace(desk.exposures, mode="learn")
+    exposures = learn(dataclasses.replace(desk, reference_index=reference, exposures=learned)).camera.exposures
+    with torch.no_grad():
+        exposures.learned_stops.add_(torch.tensor([1.0, 2.0, 3.0]))
+    assert exposures.stops[2] == 3.0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"scene": SirenSceneConfig(atlas_width=16)},
+        {"blur": NeuralKernelConfig()},
+        {"blur": BlurConfig()},
+        {"response": ResponseConfig()},
+        {"exposures": BoundedExposuresConfig()},
+    ],
+    ids=lambda parts: next(iter(parts)),
+)
+def test_parts_that_cannot_take_an_estimate_keep_their_own_start(desk, parts):
+    learned, _ = started(desk, **parts)
+    assert all(parameter.isfinite().all() for parameter in learned.parameters())
+
+
+def test_a_large_picture_starts_with_all_its_detail_and_learns_on_coarser_grids(desk):
+    quarter = {"most_learned_cells": HEIGHT * WIDTH // 4}
+    whole, _ = started(desk)
+    coarse, _ = started(desk, scene=GridSceneConfig(**quarter), blur=LensBlurConfig(**quarter))
+    torch.testing.assert_close(coarse.scene.field.picture(), whole.scene.field.picture())
+    torch.testing.assert_close(coarse.camera.blur.defocus.image(), whole.camera.blur.defocus.image())
+    groups = coarse.parameter_groups()
+    largest = [max(p.numel() for p in groups[group]) for group in ("scene", "blur")]
+    assert largest == [3 * HEIGHT * WIDTH // 4, HEIGHT * WIDTH // 4]
+
+
+def test_photographs_tell_where_all_parts_start(desk):
+    """What is merged and fused explains the photographs before any training."""
+    learned = learn(desk)
+    assert "px in radius one focus setting out of focus" in start(learned)
+    settings = learned.camera.settings_of_frame(4)
+    rgb = learned.eval().renderer.render(front_view(learned.scene.plane, "cpu"), settings, ("rgb",))["rgb"]
+    error = rgb.numpy() - desk[4] / 255
+    assert -10 * math.log10((error**2).mean()) > 30
+
+
+def test_a_known_response_decodes_the_photographs(desk):
+    """The estimate's response is then the sensor's own: pixel values are light."""
+    learned = learn(desk, response=ResponseConfig())
+    known = Start(desk, desk.__getitem__)
+    found = learned.scene.estimate(known, learned.camera.response.known_table(desk)).estimate
+    light = np.exp(found.log_exposure_knots - found.log_exposure_knots[-1])
+    np.testing.assert_allclose(found.response_values[:, 0], light, atol=5e-3)
+
+
+def test_a_shutter_tells_the_scene_that_motion_blurs(desk_with_frames):
+    seen = []
+    learned = learn(desk_with_frames(3), MovingGridSceneConfig(), MotionBlurConfig(), response=SrgbResponseConfig())
+    learned.scene.estimate = lambda known, response: (seen.append(known), known)[1]
+    start(learned)
+    assert seen[0].shutter_open_share == 1.0
+    sharp = learn(desk_with_frames(3), **MOVING_PARTS)
+    sharp.scene.estimate = learned.scene.estimate
+    start(sharp)
+    assert seen[1].shutter_open_share is None
+
+
+def test_longest_exposure_is_that_of_the_training_frames(tiny_desk):
+    learned = learn(load_capture(tiny_desk, train_frames=("*E0",)), scene=SirenSceneConfig(atlas_width=16))
+    start(learned)
+    assert learned.camera.response.log_white.item() == pytest.approx(math.log(2) * (-3 + 2))
+
+
+def rays_of(num_rays: int, learned: LearnedCapture) -> Rays:
+    plane = learned.scene.plane
+    directions = plane.pixel_directions(torch.rand(num_rays, 2))
+    return Rays(plane.camera_to_world[:, 3].expand_as(directions), directions, torch.zeros(num_rays, 1))
+
+
+def photographed(learned: LearnedCapture, exposures: list[int]):
+    settings = torch.tensor([[1]] * 4), torch.tensor([exposures] * 4)
+    return learned.photograph_rays(rays_of(4, learned), *settings, torch.zeros(4, dtype=torch.long), step=7)
+
+
+@pytest.mark.parametrize("exposures", [[0], [0, 1, 2]])
+def test_rays_of_frames_are_developed_at_every_exposure(desk, exposures):
+    ldr, went = photographed(learn(desk).train(), exposures)
+    assert ldr.shape == (4, len(exposures), 3) and (ldr.diff(dim=1) > 0).all()
+    assert went.places.uv.shape == (4, 2) and went.step == 7 and went.frame_index.tolist() == [0] * 4
+
+
+def test_blur_radii_of_rays_are_computed_when_a_loss_asks_and_pass_no_gradient(desk):
+    learned = learn(desk).train()
+    _, went = photographed(learned, [0])
+    asked = []
+    blur = learned.camera.blur
+    blur.radius_px = lambda places, taps: (asked.append(1), type(blur).radius_px(blur, places, taps))[1]
+    assert asked == []
+    assert went.blur_radius_px.shape == (4, 1) and not went.blur_radius_px.requires_grad and asked == [1]
+    _, sharp = photographed(learn(desk, blur=BlurConfig()).train(), [0])
+    assert sharp.blur_radius_px is None
+
+
+def test_losses_and_numbers_are_those_of_all_parts(desk):
+    learning = dataclasses.replace(desk, exposures=dataclasses.replace(desk.exposures, mode="refine"))
+    learned = learn(learning).train()
+    _, went = photographed(learned, [0])
+    losses = learned.losses(went)
+    assert set(losses) == {"exposure_prior", "defocus_variation", "scene_variation", "start"}
+    sum(losses.values()).backward()
+    assert set(learned.metrics()) == {"blur_radius_px"}
+
+
+def test_published_parts_have_losses_of_their_own(desk):
+    learned = learn(desk, blur=NeuralKernelConfig(), exposures=BoundedExposuresConfig(), response=NeuralCurveConfig())
+    _, went = photographed(learned.train(), [0])
+    assert set(learned.losses(went)) == {"scene_variation", "start", "unit_exposure", "falling_response"}
+
+
+@pytest.mark.parametrize(
+    ("capture_options", "parts", "groups"),
+    [
+        pytest.param({}, {}, {"scene", "blur", "focus", "response"}, id="known exposures are fixed"),
+        pytest.param({"exposures": "learn"}, {}, {"scene", "blur", "focus", "exposures", "response"}, id="learned"),
+        pytest.param({"focus": "fix"}, {}, {"scene", "blur", "response"}, id="focus is fixed"),
+        pytest.param({}, {"blur": BlurConfig()}, {"scene", "response"}, id="no blur, so no focus"),
+        pytest.param({}, {"response": ResponseConfig()}, {"scene", "blur", "focus"}, id="no response"),
+        pytest.param({}, {"response": SrgbResponseConfig()}, {"scene", "blur", "focus"}, id="response stays"),
+        pytest.param(
+            {"train_frames": ("*E1",)}, {}, {"scene", "blur", "focus"}, id="one exposure tells nothing of the response"
+        ),
+    ],
+)
+def test_what_is_learned(tiny_desk, capture_options, parts, groups):
+    assert set(learn(load_capture(tiny_desk, **capture_options), **parts).parameter_groups()) == groups
+
+
+def test_choices_of_parts_are_told(desk, tiny_desk):
+    assert learn(desk).notes() == []
+    (note,) = learn(load_capture(tiny_desk, train_frames=("*E1",))).notes()
+    assert "All frames have one exposure, which tells no response" in note
+
+
+def test_exposing_brightens_what_is_tone_mapped_by_the_stops_from_the_frame_s_own(desk):
+    learned = learn(desk)
+    exposed = learned.exposed_at(CameraSettings(frame=8), 4.0)
+    assert exposed.exposure_stops == 4.0 and exposed.display.exposure_stops == 1.0
+    assert learned.exposed_at(CameraSettings(), 4.0).display.exposure_stops == 4.0
+    assert learned.as_captured(8, aperture=0.0) == CameraSettings(1.0, 0.0, 3.0, frame=8)
+
+
+def test_a_checkpoint_brings_back_pictures_and_settings(desk):
+    trained, loaded = (learn(desk, exposures=BoundedExposuresConfig()).eval() for _ in range(2))
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    loaded.load_state_dict(trained.state_dict())
+    assert loaded.camera.settings_of_frame(5) == trained.camera.settings_of_frame(5)
+    view, names = front_view(trained.scene.plane, "cpu"), trained.renderer.output_names()
+    pictures = [one.renderer.render(view, one.camera.settings_of_frame(5), names) for one in (trained, loaded)]
+    assert all(torch.equal(pictures[0][name], pictures[1][name]) for name in names)
+
+
+def test_configurations_are_copied_whole():
+    config = LensBlurConfig(variation_mult=7.0)
+    assert copy.deepcopy(config) == config and copy.deepcopy(config) is not config

@@ -9,7 +9,6 @@ import torch
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import TrainingRays
 from neucam_nerfstudio.published import model as module
@@ -21,7 +20,7 @@ from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
 from neucam_nerfstudio.rendering.view import front_view
 
-from ..learned import moving_capture_of
+from ..learned import load_capture, moving_capture_of
 from ..nerfstudio_models import (
     camera_of_frame,
     camera_without_settings,

@@ -4,15 +4,17 @@ import math
 
 import pytest
 import torch
-from neucam_nerfstudio.models.local_display import LocalDisplay
-from neucam_nerfstudio.scene.image_plane import ImagePlane
-from neucam_nerfstudio.scene.deformation import Deformation, DeformedScene
+from torch import nn
 
-from neucam_nerfstudio.scene.grid_scene import GridScene
+from neucam_nerfstudio.rendering.local_display import LocalDisplay
+from neucam_nerfstudio.scene.grid_field import GridField
+from neucam_nerfstudio.scene.plane_field import Deformation, DeformedField
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
+
+from ..learned import capture_of
 
 HEIGHT, WIDTH = 40, 60
-TOP, BOTTOM = torch.tensor([[0.5, 0.1]]), torch.tensor([[0.5, 0.9]])
-START, END = torch.zeros(1, 1), torch.ones(1, 1)
+TOP, MIDDLE = (0.5, 0.1), (0.5, 0.6)
 
 
 class DownByHalf(Deformation):
@@ -23,31 +25,33 @@ class DownByHalf(Deformation):
 
 
 @pytest.fixture
-def scene() -> GridScene:
+def field() -> GridField:
     """Dark below, light above."""
-    scene = GridScene(HEIGHT, WIDTH)
+    field = GridField(HEIGHT, WIDTH)
     log_radiance = torch.zeros(HEIGHT, WIDTH, 3)
     log_radiance[: HEIGHT // 2] = math.log(100.0)
-    scene.pyramid.start_from(log_radiance)
-    return scene
+    field.pyramid.start_from(log_radiance)
+    return field
 
 
-def ln_gain(display: LocalDisplay, uv: torch.Tensor, times: torch.Tensor = START) -> float:
-    curves = display.curves_of_rays(uv, times)
-    return float(curves.ln_gain)
+def display_of(field: nn.Module) -> LocalDisplay:
+    return LocalDisplay(PlanarScene(field, capture_of(HEIGHT, WIDTH)), HEIGHT, WIDTH)
 
 
-def test_curves_are_made_again_when_the_scene_changes(scene):
-    display = LocalDisplay(scene, ImagePlane(HEIGHT, WIDTH), 0.0)
+def ln_gain(display: LocalDisplay, uv: tuple[float, float], time: float = 0.0) -> float:
+    return float(display.curves_of(PlanePlaces(torch.tensor([uv]), torch.tensor([[time]]))).ln_gain)
+
+
+def test_curves_are_made_again_when_the_scene_changes(field):
+    display = display_of(field)
     before = ln_gain(display, TOP)
     assert ln_gain(display, TOP) == before
     with torch.no_grad():
-        scene.pyramid.grids[0].add_(2.0)
+        field.pyramid.grids[0].add_(2.0)
     assert abs(ln_gain(display, TOP) - before) > 1.0
 
 
-def test_curves_move_with_what_they_show(scene):
-    display = LocalDisplay(DeformedScene(scene, DownByHalf()), ImagePlane(HEIGHT, WIDTH), 0.0)
-    middle = torch.tensor([[0.5, 0.6]])
-    assert ln_gain(display, middle, END) == pytest.approx(ln_gain(display, TOP), abs=1e-3)
-    assert abs(ln_gain(display, middle, END) - ln_gain(display, middle, START)) > 0.1
+def test_curves_move_with_what_they_show(field):
+    display = display_of(DeformedField(field, DownByHalf()))
+    assert ln_gain(display, MIDDLE, 1.0) == pytest.approx(ln_gain(display, TOP), abs=1e-3)
+    assert abs(ln_gain(display, MIDDLE, 1.0) - ln_gain(display, MIDDLE, 0.0)) > 0.1

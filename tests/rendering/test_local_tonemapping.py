@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from neucam_nerfstudio.camera.response.response import decode_srgb, encode_srgb
+from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import luminance
 from neucam_nerfstudio.rendering.local_tonemapping import LocalCurves, curves_at, local_curves, tonemap_locally
 

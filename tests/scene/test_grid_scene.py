@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from neucam_nerfstudio.capture.capture import load_capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
 
-from ..learned import capture_of
+from ..learned import capture_of, load_capture
 
 SIZE = (4, 6)
 NOW = torch.zeros(1, 1)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
-from neucam_nerfstudio.capture.manifest import Capture, load_capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 
-from ...learned import learn, start
+from ...learned import learn, load_capture, start
 
 
 @pytest.fixture

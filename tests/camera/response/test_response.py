@@ -17,11 +17,10 @@ from neucam_nerfstudio.camera.response.response import (
     ResponseConfig,
     SrgbResponse,
     SrgbResponseConfig,
-    decode_srgb,
-    encode_srgb,
 )
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.parts import Start, TrainingRays
+from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
 
 from ...learned import capture_of

@@ -136,4 +136,4 @@ def test_focus_that_is_never_trained_is_noted():
     [(range(9), 4), ([0, 4, 8], 4), ([0, 1, 2], 1), ([2, 5, 8], 5), ([0, 1], 0), ([3, 6], 3)],
 )
 def test_middle_frame_of_three_focus_by_three_exposure_settings(candidates, middle):
-    assert middle_frame(candidates, [0, 0, 0, 1, 1, 1, 2, 2, 2], [-3, 0, 3] * 3) == middle
+    assert middle_frame(candidates, [0, 0, 0, 1, 1, 1, 2, 2, 2], [-3.0, 0.0, 3.0] * 3) == middle
