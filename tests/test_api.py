@@ -84,7 +84,7 @@ def test_a_response_is_estimated_up_to_its_zero():
     frames = [
         np.rint(255 * response.develop(np.log(ramp) + np.log(2) * stops)).astype(np.uint8) for stops in (-2, 0, 2)
     ]
-    found = estimate_response(frames, [-2, 0, 2])
+    found = estimate_response(frames, [-2.0, 0.0, 2.0])
     low, middle, high = found.inverse(np.array([0.2, 0.5, 0.6]))
     np.testing.assert_allclose(high - low, np.log(0.3185 / 0.0331), atol=0.05)
     np.testing.assert_allclose(middle, 0, atol=0.02)
@@ -193,7 +193,7 @@ def test_an_edited_manifest_wins(fused, tiny_capture, tmp_path):
 
 
 def test_moments_give_the_reference_frames_moment(view_of_moments):
-    result = fuse(view_of_moments, frames="moments", exposure_stops=[-1, 1, -1, 1, -1])
+    result = fuse(view_of_moments, frames="moments", exposure_stops=[-1.0, 1.0, -1.0, 1.0, -1.0])
     assert result.defocus is None and result.reference == 2
     assert result.radiance.shape == (96, 128, 3)
     again = result.photograph()

@@ -50,7 +50,8 @@ def _noise_of_flat_blocks(frame: Shaped[np.ndarray, "height width 3"]) -> float:
     top, left = (max(0, (side - NOISE_WINDOW) // 2) for side in frame.shape[:2])
     codes = to_codes(np.asarray(frame[top : top + NOISE_WINDOW, left : left + NOISE_WINDOW]))
     green = codes[..., 1].astype(np.float32) / np.iinfo(codes.dtype).max
-    second_difference = cv2.sepFilter2D(green, -1, np.float32([1, -2, 1]), np.float32([1, -2, 1])) / 6
+    kernel = np.array([1, -2, 1], np.float32)
+    second_difference = cv2.sepFilter2D(green, -1, kernel, kernel) / 6
     middle, step = NOISE_BLOCK // 2, NOISE_BLOCK
     blocks = (slice(middle, None, step), slice(middle, None, step))
     variance = cv2.blur(second_difference**2, (NOISE_BLOCK, NOISE_BLOCK))[blocks]

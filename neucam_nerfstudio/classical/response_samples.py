@@ -121,7 +121,7 @@ def _reduced(frame: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:
     """Indices of the flattest place in each of `count` classes of brightness."""
     gray = small_ldr.mean(axis=-1, dtype=np.float64)
-    contrast = sum(_local_variance(g) for g in gray).ravel()
+    contrast = np.sum([_local_variance(g) for g in gray], axis=0).ravel()
     by_brightness = np.array_split(np.argsort(gray.mean(axis=0).ravel(), kind="stable"), min(count, gray[0].size))
     return np.array([places[np.argmin(contrast[places])] for places in by_brightness])
 

@@ -71,8 +71,8 @@ class WarmStart(CameraEstimate):
 
 def classical_estimate(
     frames: Sequence[np.ndarray],
-    focus_index: Sequence[int],
-    exposure_stops: Sequence[float] | None,
+    focus_index: Sequence[int] | Int[np.ndarray, " frames"],
+    exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
     report: Callable[[float], None] = lambda share_done: None,
@@ -89,20 +89,20 @@ def classical_estimate(
         response: Of the camera, if known.
         report: Called with the share that is done, (0, 1], from time to time.
     """
-    focus_index = np.asarray(focus_index)
+    focus_number = np.asarray(focus_index)
     small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
+        stops = estimate_exposure_stops(small_ldr, focus_number, exposure_index, response)
     else:
         stops = np.asarray(exposure_stops, np.float64)
     if response is None:
-        response = response_of_frames(small_ldr, focus_index, stops, frames[0].dtype)
+        response = response_of_frames(small_ldr, focus_number, stops, frames[0].dtype)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
-    settings = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
+    settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
     merger = _StackMerger(frames, settings, tables)
     (log_radiance, sharpest_focus, precision), blur = _fuse(merger, report)
-    median = np.median(log_radiance)
+    median = float(np.median(log_radiance))
     log_radiance -= median
     response = response.shifted(-median)
     return WarmStart(

@@ -72,7 +72,7 @@ class DecodedFrames:
         light = log_radiance.reshape(-1, 3)
         levels, frames = np.unique(self.exposure_stops.round(LEVEL_DECIMALS), return_counts=True)
         slopes = (self.response.slope(light + LN2 * stops) for stops in levels)
-        total = sum(count * slope**2 for count, slope in zip(frames, slopes, strict=True))
+        total = np.sum([count * slope**2 for count, slope in zip(frames, slopes, strict=True)], axis=0)
         return total.min(-1).reshape(log_radiance.shape[:2]) / frames.sum()
 
     def guides(self, index: int, other: int) -> tuple[UInt8[np.ndarray, "height width"], ...]:
