@@ -179,7 +179,7 @@ def attempt(name: str, contender: Contender, judge: Judge, report: Report, folde
     except CommandFailed as error:
         report.say_failed(run, name, error)
         return Result(run, f"{name} (failed)", {}, None), None
-    if entry.picture.shape != judge.subject.capture.train_pixels.shape[1:]:
+    if entry.picture.shape != (judge.subject.capture.height, judge.subject.capture.width, 3):
         report.say(f"{run}, {name}: its picture has another size, {entry.picture.shape[1]}x{entry.picture.shape[0]}.")
         return Result(run, f"{name} (another size)", {}, None), None
     measurement = entry.measurement

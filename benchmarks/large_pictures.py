@@ -24,6 +24,8 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from benchmarks.commands import Training
 from benchmarks.results_table import HDR_COLUMNS, Result, Table, number
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
@@ -49,7 +51,7 @@ class LargePictures:
     def main(self) -> None:
         """Runs all sizes and writes the table."""
         table, results = Table("large_pictures", self.output_path, HDR_COLUMNS), []
-        capture = load_capture(self.capture)
+        capture = open_capture(self.capture)[0]
         with tempfile.TemporaryDirectory(prefix="large-pictures-") as scratch:
             for times in self.repeats:
                 repeated = repeat_capture(capture, times, Path(scratch) / f"{capture.folder.name}-{times}x{times}")
@@ -78,7 +80,7 @@ def ways(num_pixels: int, times: int) -> dict[str, tuple[str, ...]]:
 def repeat_capture(capture: Capture, times: int, folder: Path) -> Path:
     """Writes a capture whose photographs and ground truth are those of another, n x n times."""
     (folder / "gt").mkdir(parents=True)
-    for frame, pixels in zip(capture.frames, capture.train_pixels, strict=True):
+    for frame, pixels in zip(capture.frames, PixelStore(capture).stack(capture.train_indices), strict=True):
         write_image(folder / f"{frame.name}.png", repeated(pixels, times) / 255)
     shutil.copy(capture.folder / "exposure.txt", folder)
     truth = repeated(read_radiance(capture.radiance_truth[capture.reference_index]).astype(np.float32), times)

@@ -9,6 +9,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.imaging.image_files import write_image
 
 EXPOSURE_FILE = "exposure.txt"
@@ -105,11 +107,11 @@ def there_and_back(num_frames: int, length: int) -> list[int]:
 
 def write_long_video(capture_folder: Path, folder: Path, row: LongRow) -> None:
     """Writes a capture's frames there and back, scaled up, each with its own line in exposure.txt if it has any."""
-    capture = load_capture(capture_folder, frames="moments")
+    capture = open_capture(capture_folder, frames="moments")[0]
     order = there_and_back(len(capture.frames), row.num_frames)
-    white = np.iinfo(capture.train_pixels.dtype).max
+    store, white = PixelStore(capture), np.iinfo(capture.number_type).max
     for position, index in enumerate(order):
-        frame = cv2.resize(capture.train_pixels[index], (row.width, row.height), interpolation=cv2.INTER_CUBIC)
+        frame = cv2.resize(store.whole(index), (row.width, row.height), interpolation=cv2.INTER_CUBIC)
         write_image(folder / f"frame_{position:03d}.png", frame / white, bits=8 * frame.itemsize)
     if (capture_folder / EXPOSURE_FILE).is_file():
         stops = "".join(f"{capture.exposure_stops(index)}\n" for index in order)

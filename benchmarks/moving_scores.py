@@ -11,6 +11,7 @@ from jaxtyping import Float
 from benchmarks.moving_rows import Scored
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flicker import hdr_flicker
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
@@ -58,7 +59,7 @@ def capture_scores(
 
 def photographs(capture: Capture) -> Float[np.ndarray, "frames height width 3"]:
     """The capture's frames as display values in [0, 1]."""
-    return capture.train_pixels / np.iinfo(capture.train_pixels.dtype).max
+    return PixelStore(capture).stack(capture.train_indices) / np.iinfo(capture.number_type).max
 
 
 def hdr_video_scores(

@@ -30,6 +30,8 @@ from benchmarks.moving_scores import capture_scores, photographs
 from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, score_column, start_alone
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 
 SHORT_WARM_UP = ("--pipeline.model.motion.warm-up-rounds", "1")
@@ -77,7 +79,7 @@ class MovingTable:
         if isinstance(row, LongRow):
             yield long_result(row, folder, scratch / row.name)
             return
-        capture = load_capture(folder, frames="moments")
+        capture = open_capture(folder, frames="moments")[0]
         ours = learned_result(row, capture, Training(row.method, folder), "scale", scratch / row.name / "ours")
         yield ours
         start = Training(row.method, folder, iterations=1)
@@ -153,7 +155,7 @@ def classical_results(row: Row, capture: Capture) -> Iterator[Result]:
 def _classical_ways(row: Row, capture: Capture) -> dict[str, Callable[[], Sequence[np.ndarray]]]:
     if row.scored_on == "sharp":
         return {"the photographs themselves": lambda: photographs(capture)}
-    frames = classical.eight_bit(capture.train_pixels)
+    frames = classical.eight_bit(PixelStore(capture).stack(capture.train_indices))
     exposure_seconds = np.exp2(np.float32([capture.exposure_stops(index) for index in range(len(frames))]))
     if row.scored_on == "reference":
         return classical.bracket_ways(frames, exposure_seconds, capture.reference_index)

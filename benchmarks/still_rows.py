@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 
 HELD_OUT_TRIPLE = ("F0E0", "F1E1", "F2E2")
@@ -85,7 +86,7 @@ def photographs_of(row: Row, data_root: Path, scratch: Path) -> Path:
 
 def copy_without_exposures(capture: Path, folder: Path) -> None:
     """Copies the frames as `F0_a.png`, `F0_b.png` ...: focus setting in the name, exposures shuffled in each."""
-    frames = list(load_capture(capture).frames)
+    frames = list(open_capture(capture)[0].frames)
     random.Random(0).shuffle(frames)
     folder.mkdir(parents=True)
     for focus_index in {frame.focus_index for frame in frames}:

@@ -26,6 +26,8 @@ from benchmarks.developed_truth import fit_response
 from benchmarks.results_table import HDR_COLUMNS, Column, Result, Table, number, start_alone
 from benchmarks.still_rows import ROWS, Row, photographs_of
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
@@ -65,7 +67,7 @@ class StillTable:
         table.fill(ROWS, self.rows, self.data_root, self._results)
 
     def _results(self, row: Row, scratch: Path) -> Iterator[Result]:
-        capture = load_capture(self.data_root / row.capture, train_frames=row.train_frames)
+        capture = open_capture(self.data_root / row.capture, train_frames=row.train_frames)[0]
         truth = truth_of(row, capture)
         photographs = photographs_of(row, self.data_root, scratch / "captures").resolve()
         ours = Training(row.method, photographs, row.train_frames, row.iterations)
@@ -92,9 +94,9 @@ def truth_of(row: Row, capture: Capture) -> Float[np.ndarray, "height width 3"]:
     radiance = read_radiance(capture.radiance_truth[capture.reference_index])
     if row.scored_on == "radiance":
         return radiance
-    everything = load_capture(capture.folder)
+    everything = open_capture(capture.folder)[0]
     stops = np.array([everything.exposure_stops(index) for index in everything.train_indices])
-    response = fit_response(radiance, everything.train_pixels / 255, stops)
+    response = fit_response(radiance, PixelStore(everything).stack(everything.train_indices) / 255, stops)
     return response.develop(radiance, capture.exposure_stops(capture.reference_index))
 
 
@@ -129,12 +131,12 @@ def classical_result(row: Row, capture: Capture, truth: np.ndarray) -> Result:
     """Computes and scores the classical picture of the same frames."""
     start = time.perf_counter()
     if row.scored_on == "photograph":
-        picture = np.clip(laplacian_fusion(capture.train_pixels / 255), 0, 1)
+        picture = np.clip(laplacian_fusion(PixelStore(capture).stack(capture.train_indices) / 255), 0, 1)
         seconds = time.perf_counter() - start
         return Result(row.title, "Laplacian fusion", {"psnr_photograph": psnr(picture, truth)}, seconds)
     focus_index = [capture.frames[index].focus_index for index in capture.train_indices]
     stops = [capture.exposure_stops(index) for index in capture.train_indices]
-    radiance = classical_hdr(capture.train_pixels, focus_index, stops)
+    radiance = classical_hdr(PixelStore(capture).stack(capture.train_indices), focus_index, stops)
     seconds = time.perf_counter() - start
     return Result(row.title, "OpenCV (Debevec, Laplacian fusion)", hdr_scores(radiance, truth), seconds)
 

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from neucam_nerfstudio.capture.scan import open_capture
+
 if TYPE_CHECKING:
     from neucam_nerfstudio.capture.manifest import Capture
 
@@ -53,7 +55,7 @@ def tiny_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(tiny_desk: Path) -> Capture:
     """The same, loaded: three focus settings at three exposures, 90 x 60; read only."""
 
-    return load_capture(tiny_desk)
+    return open_capture(tiny_desk)[0]
 
 
 @pytest.fixture

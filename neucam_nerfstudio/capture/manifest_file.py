@@ -384,8 +384,8 @@ def _said_of(path: Path, error: ValidationError) -> str:
         return f"{path}: {key}: is missing. {ADVICE}"
     if first["type"] == "extra_forbidden":
         return f"{path}: {key}: no such key is known. {ADVICE}"
-    expected = first["msg"].removeprefix("Input should be ")
-    return f"{path}: {key}: found {_json(first['input'])}, expected {expected}. {ADVICE}"
+    said = first["msg"].replace("Input should be ", "expected ").replace("List should have", "expected")
+    return f"{path}: {key}: found {_json(first['input'])}, {said}. {ADVICE}"
 
 
 def _json(value: object) -> str:

@@ -21,7 +21,7 @@ from neucam_nerfstudio.capture.pixels.source import (
     open_reader,
     open_source,
 )
-from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, DecodedFrames, FrameCache, Likeness, PixelStore
+from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, Likeness, PixelStore
 from neucam_nerfstudio.capture.pixels.white_level import ValueCount
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, FrameSettings, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.settings.evidence import gather_evidence
@@ -120,7 +120,7 @@ def open_capture(
     alignment, align_note = None, None
     if not moves and align == "auto":
         alignment, align_note = _find_alignment(paths, scanned, split, settings, truth)
-    moments = [source.moments[index] for index in kept]
+    moments = [float(source.moments[index]) for index in kept]
     times = spread_times(moments) if moves else (0.0,) * len(paths)
     time_note = uneven_note(moments) if moves else None
     notes = (*source.notes, scanned.balance_note, selection_note, scanned.white_note, *settings.notes)
@@ -166,7 +166,7 @@ class _Scanned(NamedTuple):
         white_note: Which value was taken for white, in a sentence, where the number type does not tell.
     """
 
-    decoded: DecodedFrames
+    decoded: FileFrames
     likeness: Likeness
     pictures: StillPictures
     white_balance: WhiteBalance | None
@@ -184,7 +184,7 @@ def _scan_pixels(
     """
     balance, balance_note = choose_white_balance(source.paths, paths)
     read = open_reader(source.kind, source.data, balance, source)
-    decoded = DecodedFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
+    decoded = FileFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
     pictures = StillPictures(decoded, brightness)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):

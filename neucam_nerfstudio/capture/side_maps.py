@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neucam_nerfstudio.capture.pixels.store import frozen
+from neucam_nerfstudio.capture.pixels.source import frozen
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import downscale, read_photograph
 from neucam_nerfstudio.imaging.radiance_files import picture_size, read_exr_channels

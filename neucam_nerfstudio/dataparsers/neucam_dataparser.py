@@ -18,6 +18,8 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from neucam_nerfstudio.capture.breathing import AlignChoice
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.errors import NeucamError

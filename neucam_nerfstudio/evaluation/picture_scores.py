@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore, StoredFrame
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -35,7 +36,7 @@ class GreyPhotograph:
         pixels: RGB, white at the number type's full scale.
     """
 
-    pixels: Shaped[np.ndarray, "height width 3"]
+    pixels: Shaped[np.ndarray, "height width 3"] | StoredFrame
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,13 +75,12 @@ def yardstick(capture: Capture) -> Yardstick:
         NeucamError: A file with ground truth cannot be read.
     """
     radiance, sharp = capture.radiance_truth[capture.reference_index], capture.sharp_truth[capture.reference_index]
-    pixels = capture.train_pixels
-    if capture.moves:
-        pixels = pixels[[capture.reference_position]]
+    store = PixelStore(capture)
+    indices = (capture.reference_index,) if capture.moves else capture.train_indices
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),
-        tuple(GreyPhotograph(photograph) for photograph in pixels),
+        tuple(GreyPhotograph(store[index]) for index in indices),
     )
 
 

@@ -18,7 +18,7 @@ from neucam_nerfstudio.classical.response_table import ResponseTable, linear_res
 
 def known_response(camera: ImplicitCamera, capture: Capture) -> ResponseTable | None:
     """The response that photographs are decoded with, as the camera has it or RAW files have; None if they tell it."""
-    black = half_step(capture.train_pixels.dtype)
+    black = half_step(capture.number_type)
     if isinstance(camera.response, SrgbResponse):
         return srgb_response(black)
     if isinstance(camera.response, LinearResponse) or capture.linear_light:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from neucam_nerfstudio.camera.exposure.exposure_table import ExposureTable
 from neucam_nerfstudio.camera.exposure.setting_exposures import SettingExposures
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.classical.exposure_estimation import exposure_of_photograph
 from neucam_nerfstudio.classical.response_table import ResponseTable
 
@@ -66,5 +67,5 @@ def _frames_of_unknown_exposure(exposures, capture):
 
 
 def _exposure_of(capture, index, log_radiance, response):
-    pixels = capture.eval_pixels[capture.eval_indices.index(index)]
+    pixels = PixelStore(capture).whole(index)
     return exposure_of_photograph(pixels, log_radiance, response)

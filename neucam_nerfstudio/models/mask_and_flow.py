@@ -105,4 +105,4 @@ def _needed(capture: Capture, folder: str, maps):
 
 
 def _as_tensor(values: np.ndarray | None) -> Tensor | None:
-    return None if values is None else torch.from_numpy(values)
+    return None if values is None else torch.tensor(values)

@@ -160,7 +160,7 @@ class NeucamModel(Model):
         if kind == "monotone" and not exposures_differ(self.capture):
             CONSOLE.print("All frames have one exposure, which tells no response: taking the sRGB standard's.")
             kind = "srgb"
-        if kind == "srgb" and self.capture.train_pixels.dtype != np.uint8:
+        if kind == "srgb" and self.capture.number_type != np.uint8:
             CONSOLE.print("Pixel values are read as sRGB; --pipeline.model.response none takes them for linear light.")
         return kind
 

@@ -14,6 +14,7 @@ import tyro
 import yaml
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
@@ -190,6 +191,8 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
         except RuntimeError as error:  # which is what torch makes of a full disk
             reason = " ".join(str(error).split())
             raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
+        pipeline.datamanager.dataparser.capture.save(unfinished / MANIFEST_NAME)
+        config.pipeline.datamanager.dataparser.manifest = run / MANIFEST_NAME
         (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
         unfinished.rename(run)
     return run / "config.yml"

@@ -11,7 +11,7 @@ from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
 from neucam_nerfstudio.rendering.image_plane import ImagePlane
@@ -32,6 +32,11 @@ class NeucamTrainerConfig(TrainerConfig):
     """The trainer."""
     machine: MachineConfig = field(default_factory=machine_here)
     """Machine configuration; the device is CUDA where there is one, else the CPU."""
+
+    def save_config(self) -> None:
+        """As nerfstudio does; also says where the run keeps what is found of its photographs."""
+        self.pipeline.datamanager.dataparser.manifest = self.get_base_dir() / MANIFEST_NAME
+        super().save_config()
 
 
 class NeucamTrainer(Trainer):

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
@@ -44,13 +45,7 @@ class FrameComparison:
 
     def _photograph(self, frame_index: int, device: torch.device) -> Float[Tensor, "1 3 height width"]:
         if frame_index != self._index:
-            pixels = _pixels(self._capture, frame_index)
+            pixels = PixelStore(self._capture).whole(frame_index)
             ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
             self._image, self._index = ldr.permute(2, 0, 1)[None].to(device), frame_index
         return self._image
-
-
-def _pixels(capture: Capture, frame_index: int) -> np.ndarray:
-    if frame_index in capture.train_indices:
-        return capture.train_pixels[capture.train_indices.index(frame_index)]
-    return capture.eval_pixels[capture.eval_indices.index(frame_index)]

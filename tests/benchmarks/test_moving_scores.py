@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.moving_scores import capture_scores, deblurring_scores, hdr_video_scores
+from neucam_nerfstudio.capture.scan import open_capture
 
 GREY = np.full((4, 5, 3), 0.5)
 
@@ -47,7 +48,7 @@ def test_frames_are_aligned_one_by_one_but_flicker_sees_their_brightness(pan_rad
 
 
 def test_a_bracket_is_scored_by_its_reference_frame(data_root, pan_radiance):
-    capture = load_capture(data_root / "ME-dynamic/DeskHandheld", frames="moments")
+    capture = open_capture(data_root / "ME-dynamic/DeskHandheld", frames="moments")[0]
     right, wrong = (
         capture_scores(capture, "reference", [2 * pan_radiance[index]], "scale").scores["psnr_mu_scale"]
         for index in (1, 0)
@@ -56,6 +57,8 @@ def test_a_bracket_is_scored_by_its_reference_frame(data_root, pan_radiance):
 
 
 def test_photographs_scored_against_themselves_gain_nothing(data_root):
-    capture = load_capture(data_root / "Video-deblur/DeskShake", frames="moments")
-    scores, psnr_of_frames = capture_scores(capture, "sharp", capture.train_pixels / 255, "scale")
+    capture = open_capture(data_root / "Video-deblur/DeskShake", frames="moments")[0]
+    scores, psnr_of_frames = capture_scores(
+        capture, "sharp", PixelStore(capture).stack(capture.train_indices) / 255, "scale"
+    )
     assert scores["worst_change"] == 0 and psnr_of_frames[0] > 100 > 40 > psnr_of_frames[1]

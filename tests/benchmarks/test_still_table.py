@@ -6,6 +6,7 @@ import pytest
 from benchmarks.results_table import Result, markdown
 from benchmarks.still_rows import copy_without_exposures
 from benchmarks.still_table import COLUMNS, StillTable
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.imaging.photographs import read_photograph
 
 DATA_ROOT = Path(__file__).parents[2] / "dataset/MFME"
@@ -61,7 +62,7 @@ def test_markdown_puts_scores_in_their_columns():
 
 def test_the_copy_without_exposures_shows_the_same_photographs_in_another_order(tmp_path):
     copy_without_exposures(DATA_ROOT / "Desk", tmp_path / "copy")
-    copy = load_capture(tmp_path / "copy")
+    copy = open_capture(tmp_path / "copy")[0]
     assert [frame.name for frame in copy.frames] == [f"F{focus}_{letter}" for focus in range(3) for letter in "abc"]
     assert copy.exposures.source == "unknown"
     brightness = [[read_photograph(tmp_path / f"copy/F{f}_{x}.png").mean() for x in "abc"] for f in range(3)]

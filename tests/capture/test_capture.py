@@ -110,6 +110,27 @@ def test_bracket_from_exif(tmp_path, write_jpeg_with_exif):
     assert capture.notes[0].startswith("Different exposures: taken as a bracket with one focus setting.")
 
 
+def test_exif_of_a_focus_stack_of_brackets_that_wavers_makes_two_exposure_settings(tmp_path, write_jpeg_with_exif):
+    """Shutter times as a camera measured them: 0.004 stops apart."""
+    times = (("0.125", 40), ("1.0", 200), ("0.12535", 41), ("1.0028", 201))
+    for index, (time, value) in enumerate(times):
+        write_jpeg_with_exif(f"{index}.jpg", value, time_s=time, f_number=8, iso=100)
+    capture = load_capture(tmp_path)
+    assert len(capture.exposures.stops) == 2 and [frame.exposure_index for frame in capture.frames] == [0, 1, 0, 1]
+
+
+def test_thirds_of_a_stop_stay_apart(tmp_path, write_jpeg_with_exif):
+    for index, (time, value) in enumerate((("1/15", 90), ("1/13", 95), ("1/10", 101), ("1/8", 108))):
+        write_jpeg_with_exif(f"{index}.jpg", value, time_s=time, f_number=8, iso=100)
+    assert len(load_capture(tmp_path).exposures.stops) == 4
+
+
+def test_frames_are_sorted_by_numbers_whatever_else_is_a_digit(tmp_path, write_grey):
+    for name, value in (("1²3", 100), ("1²20", 180), ("2", 60)):
+        write_grey(f"{name}.png", value)
+    assert [frame.name for frame in load_capture(tmp_path).frames] == ["1²3", "1²20", "2"]
+
+
 def test_focus_stack_from_exif(tmp_path, write_jpeg_with_exif):
     for index, distance in enumerate((2, "2/3", 1)):
         write_jpeg_with_exif(f"{index}.jpg", 100 + index, time_s=1, distance_m=distance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,8 +40,6 @@ def test_settings_travel_with_the_cameras(tiny_desk):
     cameras = outputs(tiny_desk, train_frames=("F0E0", "F2E2")).cameras
     metadata = {name: values.tolist() for name, values in cameras.metadata.items()}
     assert metadata == {
-        "exposure_stops": [[-3.0], [3.0]],
-        "focus_position": [[-1.0], [1.0]],
         "exposure_index": [[0], [2]],
         "focus_index": [[0], [2]],
     }
@@ -54,8 +53,8 @@ def test_rays_of_pixel_centres_meet_the_plane_at_their_coordinates(tiny_desk):
     assert uv.shape == (60, 90, 2) and inside.all()
     torch.testing.assert_close(uv[0, 0], torch.tensor([0.5 / 90, 0.5 / 60]), atol=1e-5, rtol=0)
     torch.testing.assert_close(uv[59, 44], torch.tensor([44.5 / 90, 59.5 / 60]), atol=1e-5, rtol=0)
-    assert rays.metadata["exposure_stops"].unique().tolist() == [-3.0]
-    assert rays.metadata["focus_position"].unique().tolist() == [0.0]
+    assert rays.metadata["exposure_index"].unique().tolist() == [0]
+    assert rays.metadata["focus_index"].unique().tolist() == [1]
 
 
 def test_moments_have_times_and_a_time_slider(tiny_desk):
@@ -92,7 +91,8 @@ def test_frames_are_shown_once_with_the_choices_made(tiny_capture, capsys):
 def test_alignment_is_the_option_s_to_say(tiny_desk, monkeypatch, align):
     asked = []
     monkeypatch.setattr(
-        "neucam_nerfstudio.dataparsers.neucam_dataparser.load_capture", lambda _, **options: asked.append(options)
+        "neucam_nerfstudio.dataparsers.neucam_dataparser.open_capture",
+        lambda _, **options: asked.append(options) or (None, None),
     )
     assert NeucamDataParserConfig(data=tiny_desk, align=align).setup().capture is None
     assert [options["align"] for options in asked] == [align]
@@ -107,7 +107,7 @@ def test_whole_float_as_ns_render_sets_it_is_a_downscale_factor(tiny_desk):
     parser = NeucamDataParserConfig(data=tiny_desk).setup()
     parser.config.downscale_factor = 2.0
     assert parser.capture.downscale_factor == 2 and isinstance(parser.capture.downscale_factor, int)
-    assert parser.capture.train_pixels.shape == (9, 30, 45, 3)
+    assert parser.opened[1][0].shape == (30, 45, 3)
 
 
 def test_downscale_factor_that_is_not_whole_is_refused(tiny_desk):
@@ -146,3 +146,66 @@ def test_importing_the_dataparser_is_light_and_silent():
     code = f"import sys, neucam_nerfstudio.dataparsers.neucam_dataparser; {imported}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def with_manifest(data: Path, manifest: Path, **options):
+    return NeucamDataParserConfig(data=data, manifest=manifest, **options).setup()
+
+
+def test_what_was_found_is_kept_and_read_again(tiny_capture, tmp_path, capsys):
+    manifest = tmp_path / "run" / "capture.json"
+    first = with_manifest(tiny_capture, manifest, train_frames=("F0*", "F1*")).capture
+    assert manifest.is_file()
+    for path in (tiny_capture / "F0E9.png", tiny_capture / "exposure.txt"):
+        path.write_bytes(b"changes nothing any more")
+    parser = with_manifest(tiny_capture, manifest, train_frames=("F0*", "F1*"))
+    assert parser.capture == first and parser.opened[1].capture is parser.capture
+    assert parser.get_dataparser_outputs("train").metadata["pixels"] is parser.opened[1]
+
+
+def test_an_edited_value_is_said(tiny_capture, tmp_path, capsys):
+    manifest = tmp_path / "capture.json"
+    with_manifest(tiny_capture, manifest).get_dataparser_outputs("train")
+    text = manifest.read_text().replace('{"value": -3.0,', '{"value": -2.0,', 1)
+    manifest.write_text(text)
+    capsys.readouterr()
+    with_manifest(tiny_capture, manifest).get_dataparser_outputs("train")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "F0E0: exposure -2 stops as edited in capture.json (exposure.txt, line 1 had -3)." in said
+    assert "-2.00 (edited)" in said and "exposures are fixed" in said
+
+
+def test_photographs_that_moved_are_where_data_says(tiny_capture, tmp_path, capsys):
+    manifest = tmp_path / "capture.json"
+    with_manifest(tiny_capture, manifest).opened  # noqa: B018
+    elsewhere = tiny_capture.rename(tmp_path / "elsewhere")
+    capture, pixels = with_manifest(elsewhere, manifest).opened
+    assert capture.data == elsewhere and pixels[0][...].shape == (60, 90, 3)
+    assert any(note.startswith(f"Photographs are read from {elsewhere}, as edited") for note in capture.notes)
+    capture, _ = with_manifest(tiny_capture, manifest).opened
+    assert capture.data == tiny_capture, "what is missing is missed when it is needed"
+
+
+def test_a_manifest_may_be_the_data(tiny_capture, tmp_path):
+    given, own = tmp_path / "capture.json", tmp_path / "run" / "capture.json"
+    with_manifest(tiny_capture, given, train_frames=("F0*", "F1*")).opened  # noqa: B018
+    (tiny_capture / "F0E9.png").write_bytes(b"is not looked at")
+    parser = with_manifest(given, own)
+    assert len(parser.capture.train_indices) == 6 and own.is_file()
+    assert with_manifest(given, own).capture == parser.capture
+    with pytest.raises(NeucamError, match=r"capture\.json: says already which frames are used and how\. Leave the opt"):
+        NeucamDataParserConfig(data=given, train_frames=("F0*",)).setup().capture  # noqa: B018
+    with pytest.raises(NeucamError, match="the capture of a still scene, but this method takes moments"):
+        NeucamDataParserConfig(data=given, frames="moments").setup().capture  # noqa: B018
+
+
+def test_size_that_a_run_cannot_have_is_refused(tiny_capture, tmp_path):
+    with_manifest(tiny_capture, tmp_path / "capture.json", downscale_factor=2).opened  # noqa: B018
+    with pytest.raises(NeucamError, match=r"--downscale-factor 3: the run was trained at a size divided by 2\."):
+        with_manifest(tiny_capture, tmp_path / "capture.json", downscale_factor=3).get_dataparser_outputs("test")
+
+
+def test_only_the_first_of_several_processes_writes(tiny_capture, tmp_path, monkeypatch):
+    monkeypatch.setattr("neucam_nerfstudio.dataparsers.neucam_dataparser.is_main_process", lambda: False)
+    with_manifest(tiny_capture, tmp_path / "capture.json").opened  # noqa: B018
+    assert not (tmp_path / "capture.json").exists()

@@ -7,7 +7,9 @@ import shutil
 import pytest
 import torch
 import yaml
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from neucam_nerfstudio.capture.pixels import source
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
 from neucam_nerfstudio.errors import NeucamError
@@ -29,13 +31,13 @@ def datamanager(folder, develop_all_exposures=True, frames="settings", **parser_
 def test_training_rays_are_developed_at_all_exposures_of_their_focus(tiny_desk):
     rays, batch = datamanager(tiny_desk).next_train(0)
     assert batch["image"].shape == (64, 3, 3)
-    assert rays.metadata["exposure_stops"].unique(dim=0).tolist() == [[-3.0, 0.0, 3.0]]
+    assert rays.metadata["exposure_index"].unique(dim=0).tolist() == [[0, 1, 2]]
     assert sorted(rays.metadata["focus_index"].unique().tolist()) == [0, 1, 2]
 
 
 def test_or_every_frame_has_its_own_rays(tiny_desk):
     rays, batch = datamanager(tiny_desk, develop_all_exposures=False).next_train(0)
-    assert batch["image"].shape == (64, 3) and rays.metadata["exposure_stops"].shape == (64, 1)
+    assert batch["image"].shape == (64, 3) and rays.metadata["exposure_index"].shape == (64, 1)
 
 
 def test_evaluation_draws_single_frames(tiny_desk):
@@ -113,4 +115,27 @@ def test_scaled_cameras_are_refused(tiny_desk):
     config = CaptureDataManagerConfig(dataparser=NeucamDataParserConfig(data=tiny_desk), camera_res_scale_factor=0.5)
     said = r"--pipeline.datamanager.camera-res-scale-factor 0.5: expected 1. .* neucam-data --downscale-factor"
     with pytest.raises(NeucamError, match=said):
+        config.setup(device="cpu")
+
+
+def test_no_photograph_is_decoded_before_pixels_are_drawn(tiny_desk, tmp_path, monkeypatch):
+    decoded = []
+    real = source.read_photograph
+    monkeypatch.setattr(source, "read_photograph", lambda path, **rest: decoded.append(path.stem) or real(path, **rest))
+    parsed = NeucamDataParserConfig(data=tiny_desk, manifest=tmp_path / "capture.json", train_frames=THREE_FRAMES)
+    parsed.setup().get_dataparser_outputs()
+    decoded.clear()
+    for mode in ("inference", "test", "val"):
+        config = CaptureDataManagerConfig(dataparser=parsed, train_num_rays_per_batch=64)
+        manager = config.setup(device="cpu", test_mode=mode, world_size=1, local_rank=0)
+        for _, batch in getattr(manager, "fixed_indices_eval_dataloader", ()):
+            assert batch["image_idx"] >= 0
+    assert decoded == []
+    manager.next_train(0)
+    assert sorted(decoded) == list(THREE_FRAMES)
+
+
+def test_another_dataparser_is_refused_with_what_to_do():
+    config = CaptureDataManagerConfig(dataparser=NerfstudioDataParserConfig())
+    with pytest.raises(NeucamError, match="NerfstudioDataParserConfig: this dataparser reads no .* neucam-data"):
         config.setup(device="cpu")

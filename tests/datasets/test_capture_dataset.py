@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.pixels import source
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 
@@ -36,7 +37,9 @@ def test_pixels_are_held_once(tiny_desk):
     parser = NeucamDataParserConfig(data=tiny_desk).setup()
     train, test = (CaptureDataset(parser.get_dataparser_outputs(split)) for split in ("train", "test"))
     assert (
-        train.frames_native().data_ptr() == test.frames_native().data_ptr() == parser.capture.train_pixels.ctypes.data
+        train.frames_native().data_ptr()
+        == test.frames_native().data_ptr()
+        == parser.opened[1].stack(range(9)).ctypes.data
     )
 
 
@@ -70,3 +73,28 @@ def test_8_bit_pictures_are_the_files_own(tiny_desk):
     frames = dataset(tiny_desk)
     np.testing.assert_array_equal(frames.get_numpy_image(4), photograph)
     np.testing.assert_allclose(frames.get_image_float32(4).numpy(), photograph / 255.0, atol=1e-7)
+
+
+def test_a_picture_is_decoded_when_it_is_used(tiny_desk, tmp_path, monkeypatch):
+    decoded = []
+    real = source.read_photograph
+    monkeypatch.setattr(source, "read_photograph", lambda path, **rest: decoded.append(path.stem) or real(path, **rest))
+    dataset(tiny_desk, manifest=tmp_path / "capture.json")
+    decoded.clear()
+    image = dataset(tiny_desk, manifest=tmp_path / "capture.json")[4]["image"]
+    assert decoded == []
+    assert image.shape == (60, 90, 3) and image.cpu().dtype == torch.float32 and torch.is_floating_point(image)
+    assert (image * 255).max() == 255 * image[...].max() == 255 * image.numpy().max()
+    torch.testing.assert_close(torch.cat([image, image[:1]])[:60], image.tensor)
+    assert decoded == ["F1E1"]
+
+
+def test_pictures_are_as_much_smaller_as_the_cameras(tiny_desk, tmp_path):
+    """As `ns-render dataset --downscale-factor` asks for of a trained run."""
+    dataset(tiny_desk, manifest=tmp_path / "capture.json")
+    small = dataset(tiny_desk, manifest=tmp_path / "capture.json", downscale_factor=2.0)
+    assert (int(small.cameras.height[0]), int(small.cameras.width[0])) == (30, 45)
+    whole = dataset(tiny_desk).get_image_float32(4)
+    torch.testing.assert_close(small[4]["image"].tensor, whole.reshape(30, 2, 45, 2, 3).mean((1, 3)), atol=1e-6, rtol=0)
+    assert small.get_numpy_image(4).shape == (30, 45, 3)
+    assert small.metadata["capture"].height == 60, "the model keeps its size"

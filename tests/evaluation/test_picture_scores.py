@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import edge_preservation, grey, mef_ssim, tenengrad
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
@@ -22,7 +24,7 @@ FUSION = {"mef_ssim", "q_abf", "tenengrad"}
 
 @pytest.fixture(scope="module")
 def capture(tiny_desk: Path) -> Capture:
-    return load_capture(tiny_desk)
+    return open_capture(tiny_desk)[0]
 
 
 @pytest.fixture(scope="module")
@@ -73,28 +75,30 @@ def test_a_picture_too_small_for_three_scales_has_no_mef_ssim(desk_yardstick, no
 
 def test_a_still_scene_is_measured_against_all_its_training_frames(capture, desk_yardstick):
     assert len(desk_yardstick.photographs) == 9 and desk_yardstick.sharp is None
-    np.testing.assert_allclose(desk_yardstick.photographs[4], grey(capture.train_pixels[4] / 255))
+    np.testing.assert_allclose(desk_yardstick.photographs[4], grey(PixelStore(capture).whole(4) / 255))
 
 
 def test_of_something_that_moves_the_reference_frame_and_its_truth_count(tiny_capture):
     (tiny_capture / "gt/all_in_focus_hdr.exr").unlink()
     for index in range(9):
         cv2.imwrite(str(tiny_capture / f"gt/sharp_{index}.png"), np.full((60, 90, 3), 20 * index, np.uint8))
-    moving = load_capture(tiny_capture, frames="moments", train_frames=("F1*", "F2*"), reference="F1E2")
+    moving = open_capture(tiny_capture, frames="moments", train_frames=("F1*", "F2*"), reference="F1E2")[0]
     found = yardstick(moving)
     (photograph,) = found.photographs
-    np.testing.assert_allclose(photograph, grey(moving.train_pixels[2] / 255))
+    np.testing.assert_allclose(photograph, grey(PixelStore(moving).whole(2) / 255))
     assert found.radiance is None and np.unique(found.sharp) == pytest.approx(100 / 255)
 
 
 def test_16_bit_photographs_are_measured_in_their_own_depth(tiny_capture):
     for path in tiny_capture.glob("F*E*.png"):
         cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 256 + 100)
-    capture = load_capture(tiny_capture)
-    np.testing.assert_allclose(yardstick(capture).photographs[0], grey(capture.train_pixels[0] / 65535))
+    capture = open_capture(tiny_capture)[0]
+    np.testing.assert_allclose(yardstick(capture).photographs[0], grey(PixelStore(capture).whole(0) / 65535))
 
 
 def test_many_photographs_are_not_held_as_grey_pictures(capture, desk_yardstick):
-    for photograph, pixels in zip(desk_yardstick.photographs, capture.train_pixels, strict=True):
-        assert np.shares_memory(photograph.pixels, capture.train_pixels)
+    for photograph, pixels in zip(
+        desk_yardstick.photographs, PixelStore(capture).stack(capture.train_indices), strict=True
+    ):
+        assert photograph.pixels.dtype == np.uint8
         np.testing.assert_array_equal(photograph[10:20], grey(pixels[10:20] / 255))

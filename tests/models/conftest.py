@@ -56,8 +56,6 @@ def desk_with_frames(desk: Capture) -> Callable[[int], Capture]:
             reference_index=(num_frames - 1) // 2,
             moves=True,
             times=tuple(i / (num_frames - 1) for i in range(num_frames)),
-            train_pixels=desk.train_pixels[:num_frames],
-            eval_pixels=desk.train_pixels[:num_frames],
         )
 
     return moving

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.models.classical_start import (
     estimate_from,
@@ -73,14 +75,14 @@ def test_known_exposures_are_not_touched(build_model, desk):
 
 def test_unknown_exposures_start_as_estimated(build_model, tiny_capture):
     (tiny_capture / "exposure.txt").unlink()
-    capture = load_capture(tiny_capture)
+    capture = open_capture(tiny_capture)[0]
     model = build_model(capture)
     start_from_estimate(model.scene, model.camera, capture, estimate())
     assert model.camera.exposures.stops.tolist() == [-2.0, 0.0, 2.5]
 
 
 def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F1*",))
+    capture = open_capture(tiny_desk, train_frames=("F1*",))[0]
     model = build_model(capture)
     before = {name: value.clone() for name, value in model.camera.blur.state_dict().items()}
     start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
@@ -88,7 +90,7 @@ def test_one_focus_setting_leaves_the_lens_as_it_is(build_model, tiny_desk):
 
 
 def test_one_focus_setting_of_several_starts_sharp_where_it_is_focused(build_model, tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F0*",), eval_frames=("F2*",))
+    capture = open_capture(tiny_desk, train_frames=("F0*",), eval_frames=("F2*",))[0]
     model = build_model(capture)
     start_from_estimate(model.scene, model.camera, capture, estimate(blur_per_setting_px=0.0))
     uv, position = torch.rand(5, 2), model.camera.focus.positions[:1].expand(5, 1)
@@ -124,12 +126,12 @@ def test_without_a_start_there_is_no_detail_to_keep(build_model):
 
 
 def test_settings_of_the_estimate_are_those_trained_on(tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
+    capture = open_capture(tiny_desk, train_frames=("F2E0", "F0E1"))[0]
     assert sorted_focus_settings(capture) == [0, 2]
 
 
 def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F0*", "F2*"))
+    capture = open_capture(tiny_desk, train_frames=("F0*", "F2*"))[0]
     model = build_model(capture)
     focus = np.tile(np.linspace(0, 1, WIDTH, dtype=np.float32), (HEIGHT, 1))
     start_from_estimate(model.scene, model.camera, capture, estimate(sharpest_focus=focus))
@@ -138,7 +140,7 @@ def test_defocus_spans_the_trained_focus_positions(build_model, tiny_desk):
 
 
 def test_estimate_takes_known_exposures_as_they_are(desk):
-    started = estimate_from(desk, desk.train_pixels)
+    started = estimate_from(desk, PixelStore(desk).stack(desk.train_indices))
     np.testing.assert_allclose(started.exposure_stops, [-3.0, 0.0, 3.0] * 3)
     assert started.log_radiance.shape == (HEIGHT, WIDTH, 3)
     assert started.blur_per_setting_px > 0
@@ -146,8 +148,8 @@ def test_estimate_takes_known_exposures_as_they_are(desk):
 
 def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
     (tiny_capture / "exposure.txt").unlink()
-    capture = load_capture(tiny_capture)
-    started = estimate_from(capture, capture.train_pixels)
+    capture = open_capture(tiny_capture)[0]
+    started = estimate_from(capture, PixelStore(capture).stack(capture.train_indices))
     np.testing.assert_allclose(started.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import pytest
 import torch
 
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.models import classical_start, moving_start
 from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.published_start import warm_up
@@ -22,13 +25,15 @@ def bracket_of(tiny_capture):
                 path.rename(tiny_capture / f"IMG_{path.stem[-1]}.png")
             else:
                 path.unlink()
-        return load_capture(tiny_capture, eval_frames=(held_out,), **options)
+        return open_capture(tiny_capture, eval_frames=(held_out,), **options)[0]
 
     return load
 
 
 def exposures_after_start(model, capture, start) -> tuple[list[float], str]:
-    said = start.start_from_photographs(model.scene, model.camera, capture, capture.train_pixels)
+    said = start.start_from_photographs(
+        model.scene, model.camera, capture, PixelStore(capture).stack(capture.train_indices)
+    )
     return model.camera.exposures.stops.tolist(), said
 
 
@@ -52,16 +57,17 @@ def test_so_do_the_moments_of_a_moving_one(build_model, bracket_of):
 def test_nothing_but_the_one_number_comes_from_the_held_out_photograph(build_model, bracket_of):
     capture = bracket_of("IMG_0")
     models = [build_model(capture), build_model(capture)]
-    classical_start.start_from_photographs(models[0].scene, models[0].camera, capture, capture.train_pixels)
-    capture.eval_pixels[:] = capture.eval_pixels[:, ::-1] // 2
-    classical_start.start_from_photographs(models[1].scene, models[1].camera, capture, capture.train_pixels)
+    exposures_after_start(models[0], capture, classical_start)
+    path = str(capture.frames[0].path)
+    cv2.imwrite(path, cv2.imread(path)[::-1] // 2)
+    exposures_after_start(models[1], capture, classical_start)
     states = [model.state_dict() for model in models]
     differing = [name for name, value in states[0].items() if not torch.equal(value, states[1][name])]
     assert differing == ["camera.exposures.start_stops"]
 
 
 def test_exposures_that_are_known_or_trained_are_left_alone(build_model, tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F0E0", "F0E1"))
+    capture = open_capture(tiny_desk, train_frames=("F0E0", "F0E1"))[0]
     stops, said = exposures_after_start(build_model(capture), capture, classical_start)
     assert stops == [-3.0, 0.0, 3.0] and "held-out" not in said
 

@@ -33,7 +33,7 @@ def raw_stack(desk, stripes):
         desk,
         exposures=dataclasses.replace(desk.exposures, stops=(0.0, 0.0, 0.0)),
         linear_light=True,
-        train_pixels=np.repeat(stripes[None], 9, axis=0),
+        number_type=stripes.dtype,
     )
 
 
@@ -44,10 +44,10 @@ def shares_of_white(model, times) -> list[float]:
 
 
 @pytest.mark.parametrize("response", ["monotone", "srgb"])
-def test_a_raw_stack_at_one_exposure_shows_the_light_that_fell_on_it(build_model, raw_stack, response, capsys):
+def test_a_raw_stack_at_one_exposure_shows_the_light_that_fell_on_it(build_model, raw_stack, stripes, response, capsys):
     model = build_model(raw_stack, response=response)
     assert "RAW files are developed to linear light" in capsys.readouterr().out
-    classical_start.start_from_photographs(model.scene, model.camera, raw_stack, raw_stack.train_pixels)
+    classical_start.start_from_photographs(model.scene, model.camera, raw_stack, np.repeat(stripes[None], 9, axis=0))
     assert shares_of_white(model, torch.zeros(3, 1)) == pytest.approx(SHARES_OF_WHITE, rel=0.02)
 
 
@@ -56,9 +56,7 @@ def test_moments_in_raw_show_the_light_that_fell_on_them(build_model, desk_with_
     frames = tuple(dataclasses.replace(frame, exposure_index=0) for frame in capture.frames)
     exposures = dataclasses.replace(capture.exposures, stops=(0.0,))
     pixels = np.repeat(stripes[None], 3, axis=0)
-    raw = dataclasses.replace(
-        capture, frames=frames, exposures=exposures, linear_light=True, train_pixels=pixels, eval_pixels=pixels
-    )
+    raw = dataclasses.replace(capture, frames=frames, exposures=exposures, linear_light=True, number_type=pixels.dtype)
     model = build_model(raw, scene="moving-grid", blur="none", response="srgb")
     moving_start.start_from_photographs(model.scene, model.camera, raw, pixels)
     assert shares_of_white(model, torch.full((3, 1), 0.5)) == pytest.approx(SHARES_OF_WHITE, rel=0.02)
@@ -73,7 +71,7 @@ def test_published_responses_are_learned_from_raw_files_too(build_model, raw_sta
     ("number_type", "said"), [(np.uint8, False), (np.uint16, True), (np.float32, True)], ids=["8", "16", "float"]
 )
 def test_what_may_be_linear_and_is_read_as_srgb_is_said(build_model, desk, number_type, said, capsys):
-    capture = dataclasses.replace(desk, train_pixels=np.zeros((9, 60, 90, 3), number_type))
+    capture = dataclasses.replace(desk, number_type=np.dtype(number_type))
     build_model(capture, response="srgb")
     message = "Pixel values are read as sRGB; --pipeline.model.response none takes them for linear light."
     assert (message in " ".join(capsys.readouterr().out.split())) == said

@@ -10,6 +10,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
@@ -178,7 +179,7 @@ def test_without_a_time_a_moving_scene_is_seen_at_the_reference_frame(moving_mod
 
 
 def test_a_method_for_brackets_refuses_one_known_exposure(build_model, tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("*E1",))
+    capture = open_capture(tiny_desk, train_frames=("*E1",))[0]
     build_model(capture, **PUBLISHED)
     with pytest.raises(NeucamError, match="have one exposure .* neucam-deblur for a video"):
         build_model(capture, **PUBLISHED, needs_bracket=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart
 from neucam_nerfstudio.models.moving_start import (
     moving_estimate_from,
@@ -90,6 +91,6 @@ def test_says_what_is_shared(moving):
 
 
 def test_shared_picture_is_the_reference_unless_frames_are_blurred(moving):
-    bracket = moving_estimate_from(moving, moving.train_pixels, is_blurred=False)
+    bracket = moving_estimate_from(moving, PixelStore(moving).stack(moving.train_indices), is_blurred=False)
     assert bracket.anchor == moving.reference_index
     assert bracket.exposure_stops.tolist() == [moving.exposure_stops(i) for i in range(3)]

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.models.motion_losses import MotionTraining
 from neucam_nerfstudio.models.published_start import warm_up
 from neucam_nerfstudio.training.optimizers import FusedAdam
@@ -18,14 +19,14 @@ from .test_neucam_model import datamanager
 @pytest.mark.parametrize(("frames", "longest_stops"), [("*E0", -3), ("*E2", 3)])
 def test_srgb_s_white_lies_two_stops_above_radiance_1(build_model, tiny_desk, frames, longest_stops):
     """A linear value of 1/4 is sRGB's 1.055 * 0.25 ** (1 / 2.4) - 0.055."""
-    model = build_model(load_capture(tiny_desk, train_frames=(frames,)), start_from_classical=False)
+    model = build_model(open_capture(tiny_desk, train_frames=(frames,))[0], start_from_classical=False)
     warm_up(model.scene, model.camera, MotionTraining(), model.capture)
     ldr = model.camera.response(torch.full((1, 3), longest_stops * math.log(2)))
     torch.testing.assert_close(ldr, torch.full((1, 3), 0.537099), atol=1e-5, rtol=0)
 
 
 def test_so_does_the_white_of_linear_photographs(build_model, tiny_desk):
-    model = build_model(load_capture(tiny_desk), response="none", start_from_classical=False)
+    model = build_model(open_capture(tiny_desk)[0], response="none", start_from_classical=False)
     warm_up(model.scene, model.camera, MotionTraining(), model.capture)
     ldr = model.camera.response(torch.full((1, 3), 3 * math.log(2)))
     torch.testing.assert_close(ldr, torch.full((1, 3), 0.25))

@@ -9,6 +9,8 @@ import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import Tensor, nn
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline
@@ -24,7 +26,7 @@ class Painted(nn.Module):
     def __init__(self, capture) -> None:
         super().__init__()
         self.capture = capture
-        self.mean = torch.from_numpy(capture.train_pixels.mean(0) / 255).float()
+        self.mean = torch.from_numpy(PixelStore(capture).stack(capture.train_indices).mean(0) / 255).float()
 
     def get_outputs_for_camera(self, camera) -> dict[str, Tensor]:
         self.camera, self.rendered_in_training = camera, self.training
@@ -56,7 +58,7 @@ def scored_frames(monkeypatch) -> list[tuple]:
 
 
 def test_scores_of_the_reference_frame_beside_the_averages(tiny_desk, tmp_path, scored_frames):
-    capture = load_capture(tiny_desk, train_frames=("F1*", "F2*"), reference="F2E1")
+    capture = open_capture(tiny_desk, train_frames=("F1*", "F2*"), reference="F2E1")[0]
     pipeline = pipeline_of(capture)
     averages = pipeline.get_average_eval_image_metrics(step=7, output_path=tmp_path, get_std=True)
     assert scored_frames == [(7, tmp_path, True)]
@@ -65,7 +67,7 @@ def test_scores_of_the_reference_frame_beside_the_averages(tiny_desk, tmp_path, 
 
 
 def test_it_is_rendered_as_the_reference_frame_s_camera_sees_it_and_training_goes_on(tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F1*", "F2*"), reference="F2E1")
+    capture = open_capture(tiny_desk, train_frames=("F1*", "F2*"), reference="F2E1")[0]
     pipeline = pipeline_of(capture).train()
     pipeline.get_average_eval_image_metrics()
     model, reference = pipeline.model, capture.frames[capture.reference_index]
@@ -75,7 +77,7 @@ def test_it_is_rendered_as_the_reference_frame_s_camera_sees_it_and_training_goe
 
 
 def test_one_exposure_gives_a_photograph(tiny_desk):
-    capture = load_capture(tiny_desk, train_frames=("F0E1", "F1E1", "F2E1"))
+    capture = open_capture(tiny_desk, train_frames=("F0E1", "F1E1", "F2E1"))[0]
     averages = pipeline_of(capture).get_average_eval_image_metrics()
     wanted = score_reference(capture, "scale", {"all_in_focus": pipeline_of(capture).model.mean.sqrt()})
     assert averages == AVERAGES | wanted

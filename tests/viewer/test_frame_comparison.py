@@ -1,11 +1,12 @@
 """The residual: black where photograph and rendering agree or nothing is compared, larger than life elsewhere."""
 
-from dataclasses import replace
-
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.rendering.image_plane import picture_lattice
 from neucam_nerfstudio.viewer.frame_comparison import RESIDUAL_GAIN, FrameComparison
 
@@ -18,7 +19,7 @@ def uv(desk) -> torch.Tensor:
 
 
 def photograph(capture, index: int) -> torch.Tensor:
-    return torch.from_numpy(capture.train_pixels[index].astype(np.float32) / 255).reshape(-1, 3)
+    return torch.from_numpy(PixelStore(capture).whole(index).astype(np.float32) / 255).reshape(-1, 3)
 
 
 def test_is_the_amplified_difference_from_the_frame_asked_for(desk, uv):
@@ -36,13 +37,9 @@ def test_is_black_where_nothing_is_compared(desk):
     assert torch.equal(FrameComparison(desk).residual(torch.rand(25, 3), uv, None), torch.zeros(25, 3))
 
 
-def test_knows_frames_that_were_held_out_and_sixteen_bits(desk, uv):
-    sixteen_bit = desk.train_pixels.astype(np.uint16) * 257
-    held_out = replace(
-        desk,
-        train_indices=(0, 1, 2),
-        eval_indices=(5, 7),
-        train_pixels=sixteen_bit[:3],
-        eval_pixels=sixteen_bit[[5, 7]],
-    )
+def test_knows_frames_that_were_held_out_and_sixteen_bits(tiny_capture, desk, uv):
+    for path in tiny_capture.glob("F*E*.png"):
+        cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 257)
+    held_out, _ = open_capture(tiny_capture, eval_frames=("F1E2", "F2E1"))
+    assert held_out.number_type == np.uint16
     assert FrameComparison(held_out).residual(photograph(desk, 7), uv, 7).max() < 1e-4

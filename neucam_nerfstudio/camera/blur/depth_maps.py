@@ -24,7 +24,7 @@ class DepthMaps(nn.Module):
 
     def __init__(self, depth: Float[np.ndarray, "frames height width"], times: Sequence[float]) -> None:
         super().__init__()
-        maps, moments = torch.from_numpy(depth).float(), torch.tensor(times, dtype=torch.float32)
+        maps, moments = torch.tensor(depth, dtype=torch.float32), torch.tensor(times, dtype=torch.float32)
         if len(moments.unique()) == 1:
             maps, moments = maps.mean(0, keepdim=True), moments[:1]
         self.register_buffer("depth", maps[None, None], persistent=False)

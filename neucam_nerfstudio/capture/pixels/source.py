@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -39,39 +39,21 @@ MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
 
-class FrameSource(Protocol):
-    """Frames in order.
+class PhotographFolder:
+    """Photographs of a folder in name order.
+
+    Args:
+        folder: The folder, which holds photographs.
 
     Attributes:
-        kind: What they are.
-        data: The folder of photographs, or the file with the frames.
+        kind: What the frames are.
+        data: The folder; of other sources the file that holds the frames.
         folder: Where `exposure.txt` and ground truth lie.
         paths: One for each frame, which names it.
         frame_rate: Frames a second, on average; None where nothing tells.
         moments: When each was taken, counted in frames from the first.
         notes: What was chosen for the user, a sentence each.
         holds_sensor_values: Whether 16-bit values may be a sensor's fewer bits, as they are.
-    """
-
-    kind: SourceKind
-    data: Path
-    folder: Path
-    paths: tuple[Path, ...]
-    frame_rate: float | None
-    moments: Sequence[float]
-    notes: Sequence[str]
-    holds_sensor_values: bool
-
-    def exif(self) -> list[ExifSettings]:
-        """What the camera wrote about each frame."""
-        ...
-
-
-class PhotographFolder:
-    """Photographs of a folder in name order.
-
-    Args:
-        folder: The folder, which holds photographs.
 
     Raises:
         NeucamError: Two of them have the same name, or a picture that is not read is one of them by its name.
@@ -85,7 +67,7 @@ class PhotographFolder:
         found = find_photographs(folder)
         paths, raw_note = one_file_per_frame(found)
         self.paths = tuple(paths)
-        self.moments = range(len(paths))
+        self.moments = tuple(map(float, range(len(paths))))
         unread_note = _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found)
         self.notes = tuple(filter(None, (raw_note, unread_note)))
         # RAW files are developed to full scale: small values are dark light there.
@@ -94,6 +76,17 @@ class PhotographFolder:
     def exif(self) -> list[ExifSettings]:
         """Camera settings of each photograph."""
         return list(in_order(read_exif, self.paths))
+
+
+FrameSource = PhotographFolder | VideoFile | ArrayFile
+"""Frames in order, with the attributes of `PhotographFolder`."""
+
+
+def frozen(pixels: np.ndarray) -> np.ndarray:
+    """The array, in one piece and read only."""
+    pixels = np.ascontiguousarray(pixels)
+    pixels.flags.writeable = False
+    return pixels
 
 
 def choose_white_balance(paths: Sequence[Path], used: Sequence[Path]) -> tuple[WhiteBalance | None, str | None]:
@@ -123,7 +116,7 @@ def open_reader(
     kind: SourceKind,
     data: Path,
     white_balance: WhiteBalance | None = None,
-    source: object = None,
+    source: FrameSource | None = None,
     manifest_file: Path | None = None,
 ) -> FrameReader:
     """What decodes the frames of a source; it raises `NeucamError` for one that is not there.

@@ -6,33 +6,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.pixels.source import FrameReader, in_order, num_readers, open_reader
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.source import FrameReader, frozen, in_order, num_readers, open_reader
 from neucam_nerfstudio.capture.pixels.warp import aligned
 from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
 
-if TYPE_CHECKING:
-    from neucam_nerfstudio.capture.manifest import Capture
-
 Pixels = Shaped[np.ndarray, "height width 3"]
 
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""
-
-
-def frozen(pixels: np.ndarray) -> np.ndarray:
-    """The array, in one piece and read only."""
-    pixels = np.ascontiguousarray(pixels)
-    pixels.flags.writeable = False
-    return pixels
 
 
 class FrameCache:
@@ -113,7 +104,7 @@ class Likeness(NamedTuple):
         )
 
 
-class DecodedFrames:
+class FileFrames:
     """Frames as their files have them, downscaled, white at the number type's full scale.
 
     Args:
@@ -213,13 +204,13 @@ class PixelStore:
     """
 
     def __init__(
-        self, capture: Capture, budget_bytes: int = DEFAULT_BUDGET_BYTES, decoded: DecodedFrames | None = None
+        self, capture: Capture, budget_bytes: int = DEFAULT_BUDGET_BYTES, decoded: FileFrames | None = None
     ) -> None:
         self.capture = capture
         if decoded is None:
             paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
             white = capture.white_level
-            decoded = DecodedFrames(paths, self._open_files, capture.downscale_factor, cache, white)
+            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, white)
         decoded.likeness = Likeness((capture.height, capture.width, 3), capture.number_type)
         self._decoded, self._cache = decoded, decoded.cache
         self._locks = tuple(Lock() for _ in capture.frames)

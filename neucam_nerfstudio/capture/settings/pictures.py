@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -36,6 +36,13 @@ to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take on
 reverse."""
 
 
+@runtime_checkable
+class Frames(Protocol):
+    """Pixels of frames, which may be decoded only now."""
+
+    def __getitem__(self, index: int, /) -> Shaped[np.ndarray, "height width 3"]: ...
+
+
 class StillPictures:
     """Pictures of a still scene, compared with each other as far as is asked for.
 
@@ -47,9 +54,7 @@ class StillPictures:
         detail: The `detail_picture` of a frame.
     """
 
-    def __init__(
-        self, pixels: Sequence[Shaped[np.ndarray, "height width 3"]], mean_brightness: Sequence[float]
-    ) -> None:
+    def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
         self.mean_brightness = mean_brightness
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))

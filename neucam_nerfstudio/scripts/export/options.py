@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.settings.selection import listed_names
+from neucam_nerfstudio.capture.settings.selection import frames_named, listed_names
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.size_limits import SIZE_LIMITS
@@ -129,7 +128,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
     paths = [frame.path for frame in capture.frames]
     numbers: set[int] = set()
     for choice in chosen:
-        matching = {i for i, p in enumerate(paths) if fnmatchcase(p.stem, choice) or fnmatchcase(p.name, choice)}
+        matching = frames_named(paths, choice)
         if not matching and choice == "all":
             matching = set(range(len(paths)))
         if not matching and choice.isdecimal() and int(choice) < len(paths):

@@ -14,7 +14,7 @@ FILE = Path("exposure.txt")
 
 def dealt_out(values, *arguments, **options) -> tuple[list[float], str]:
     """Exposure of every frame, and how the values were dealt out in words."""
-    places, dealt = deal_out(values, *arguments, **options)
+    places, dealt = deal_out([float(value) for value in values], *arguments, **options)
     return [values[place] for place in places], dealt
 
 

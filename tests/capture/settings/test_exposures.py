@@ -11,6 +11,7 @@ from neucam_nerfstudio.capture.settings.exposures import (
     ExposureLevels,
     assign_exposures,
     exposure_levels,
+    merge_nearly_equal,
     ranks,
     resolve_exposure_mode,
     separate_exposures,
@@ -37,6 +38,15 @@ def test_positions_are_spread_evenly(count, positions):
 def test_known_stops_tell_who_is_exposed_alike():
     levels = exposure_levels([0, 1, 2], [0.05, -3.0, 0.0], [0.5, 0.5, 0.5])
     assert levels == ([1, 0, 1], "stops")
+
+
+def test_exif_exposures_that_hardly_differ_are_one_and_thirds_are_not():
+    assert merge_nearly_equal([0.0, 0.004, -3.0, -2.996]) == [0.0, 0.0, -3.0, -3.0]
+    assert merge_nearly_equal([0.03, 0.0, 0.06]) == [0.03, 0.03, 0.03], "the middle one"
+    thirds = [0.0, 0.206, 0.415, 0.585, 1.0]
+    assert merge_nearly_equal(thirds) == thirds
+    slowly = [0.05 * index for index in range(7)]
+    assert len(set(merge_nearly_equal(slowly))) > 2, "what changes bit by bit is not all one"
 
 
 def test_names_tell_who_is_exposed_alike_before_brightness():

@@ -17,9 +17,10 @@ from neucam_nerfstudio.capture.settings.focus import (
     focus_by_shared_detail,
     positions_by_dioptre,
 )
+from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
 
-class FocusedAt:
+class FocusedAt(StillPictures):
     """Pictures of frames whose true focus settings are given: of one exposure they differ where these do.
 
     Frames share less detail the farther apart they are focused, and the farther apart they are exposed.

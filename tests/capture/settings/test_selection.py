@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings.selection import FrameChoice, frames_in_range, select_frames, split_frames
+from neucam_nerfstudio.capture.settings.selection import (
+    FrameChoice,
+    frames_in_range,
+    frames_named,
+    select_frames,
+    split_frames,
+)
 from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk") / f"F{focus}E{exposure}.png" for focus in range(2) for exposure in range(2)]
@@ -101,3 +107,19 @@ def test_long_lists_of_names_are_cut():
     paths = [Path(f"{index:05d}.png") for index in range(40)]
     note = select_frames(paths, FrameChoice(train_frames=("00000", "00001"), eval_frames=("00002",))).note
     assert note == f"Neither trained on nor held out: {', '.join(f'{i:05d}' for i in range(3, 15))} and 25 more."
+
+
+@pytest.mark.parametrize("option", ["train_frames", "eval_frames"])
+@pytest.mark.parametrize("name", ["IMG[1]", "IMG[1].png"])
+def test_an_exact_name_wins_before_patterns(option, name):
+    paths = [Path(f"desk/{stem}.png") for stem in ("IMG1", "IMG[1]", "IMG2")]
+    split = select_frames(paths, FrameChoice(**{option: (name,)})).split
+    assert split == {"train_frames": ((1,), (0, 2)), "eval_frames": ((0, 2), (1,))}[option]
+
+
+def test_frames_are_named_exactly_or_by_pattern():
+    paths = [Path(f"{stem}.png") for stem in ("a*", "ab", "a[b]")]
+    assert (
+        frames_named(paths, "a*") == {0} and frames_named(paths, "a?") == {0, 1} and frames_named(paths, "a[b]") == {2}
+    )
+    assert frames_named(paths, "b") == set()

@@ -28,6 +28,14 @@ def test_frames_are_chosen_by_name_pattern_number_or_all(desk, chosen, numbers):
     assert frame_numbers(desk, chosen) == numbers
 
 
+def test_an_exact_name_wins_before_patterns(desk):
+    first, *others = desk.frames
+    named = dataclasses.replace(
+        desk, frames=(dataclasses.replace(first, path=first.path.with_name("F[1].png")), *others)
+    )
+    assert frame_numbers(named, ["F[1]"]) == [0]
+
+
 @pytest.mark.parametrize("choice", ["F7*", "9", "-1"])
 def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
     with pytest.raises(NeucamError, match=r"--frames .*: no frame has this name or number\. Frames 0 to 8: F0E0, F0E1"):
