@@ -20,7 +20,7 @@ from neucam_nerfstudio.classical.exposure_merge import (
     least_channel,
     merge_bracket,
 )
-from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, half_step, to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, half_step, to_codes
 from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
@@ -70,7 +70,7 @@ class WarmStart(CameraEstimate):
 
 
 def classical_estimate(
-    frames: Sequence[np.ndarray],
+    frames: Sequence[Photograph],
     focus_index: Sequence[int] | Int[np.ndarray, " frames"],
     exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None = None,
@@ -149,7 +149,7 @@ class _StackMerger:
         tables: How each frame is decoded.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " members"]]
     tables: Sequence[DecodingTable]
 
@@ -165,19 +165,19 @@ class _StackMerger:
     def reduced(self, factor: float, rows: slice = slice(None), columns: slice = slice(None)) -> FocusStack:
         """The focus stack, within some rows and columns, from photographs that were made so many times smaller."""
 
-        def small(frame: np.ndarray) -> np.ndarray:
+        def small(frame: Photograph) -> np.ndarray:
             part = to_codes(np.asarray(frame[rows, columns]))
             size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
             return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
 
         return self._stack(small, tile_plan(len(self.settings))[1])
 
-    def merged(self, setting: int, part: Callable[[np.ndarray], np.ndarray]) -> MergedExposures:
+    def merged(self, setting: int, part: Callable[[Photograph], np.ndarray]) -> MergedExposures:
         """What the frames of a focus setting tell of a part of the picture."""
         members = self.settings[setting]
         return merge_bracket([part(self.frames[index]) for index in members], [self.tables[i] for i in members])
 
-    def _stack(self, part: Callable[[np.ndarray], np.ndarray], is_held: bool) -> FocusStack:
+    def _stack(self, part: Callable[[Photograph], np.ndarray], is_held: bool) -> FocusStack:
         return FocusStack(len(self.settings), lambda setting: self.merged(setting, part), is_held)
 
 

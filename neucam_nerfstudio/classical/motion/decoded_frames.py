@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
-from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
@@ -34,7 +34,7 @@ class DecodedFrames:
         response: Of the camera.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Sequence[Photograph]
     exposure_stops: Float[np.ndarray, " frames"]
     response: ResponseTable
 

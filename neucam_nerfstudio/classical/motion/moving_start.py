@@ -23,6 +23,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     follow,
     leads_inside,
 )
+from neucam_nerfstudio.classical.pixel_values import Photograph
 from neucam_nerfstudio.classical.response_samples import reduce_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
@@ -57,7 +58,7 @@ class MovingStart(CameraEstimate):
 
 
 def moving_estimate(
-    frames: Sequence[np.ndarray],
+    frames: Sequence[Photograph],
     exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None = None,
     anchor: int | None = None,
@@ -100,10 +101,10 @@ def moving_estimate(
     )
 
 
-def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
+def sharpest_frame(frames: Sequence[Photograph]) -> int:
     """The frame with the strongest edges for its brightness."""
 
-    def sharpness(frame: np.ndarray) -> float:
+    def sharpness(frame: Photograph) -> float:
         grey = np.asarray(frame)[..., 1].astype(np.float32)
         return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean() / max(grey.mean(), 1e-6))
 
@@ -111,7 +112,7 @@ def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
 
 
 def _decode(
-    frames: Sequence[np.ndarray],
+    frames: Sequence[Photograph],
     exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None,
     anchor: int,
