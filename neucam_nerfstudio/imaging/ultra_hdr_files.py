@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from neucam_nerfstudio.camera.response.srgb_curve import encode_srgb
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_primaries import REC709, ColourPrimaries
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.imaging.image_files import quantised
 from neucam_nerfstudio.imaging.strips import strips_of_rows
+from neucam_nerfstudio.photometry import encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import display_anchors
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: Col
     for rows in strips_of_rows(height, width):
         strip = rec709(light[rows])
         gain = gain_over_base(strip.max(-1, keepdims=True), white)
-        base[rows] = quantised(encode_srgb(torch.from_numpy(strip / gain)).numpy(), bits=8)
+        base[rows] = quantised(encode_srgb(strip / gain), bits=8)
         gain_map[rows] = quantised(np.log(gain) / math.log(boost), bits=8)
     return UltraHdr(base, gain_map, boost)
 
