@@ -12,7 +12,7 @@ import pytest
 from nerfstudio.scripts.render import DatasetRender, RenderCameraPath, RenderInterpolated, SpiralRender
 
 from neucam_nerfstudio import runtime
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 NAMES = sorted(f"F{focus}E{exposure}" for focus in range(3) for exposure in range(3))
 OUTPUTS = {
