@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from nerfstudio.scripts import train
 
+from benchmarks.large_pictures import ways
+from benchmarks.moving_table import SHORT_WARM_UP
+
 from .conftest import METHODS
 
 
@@ -42,6 +45,16 @@ def test_options_of_the_capture_come_after_neucam_data(parse, tiny_desk):
     assert (parser.train_frames, parser.downscale_factor, parser.exposures) == (("F0E0", "F1*"), 2, "learn")
     assert config.max_num_iterations == 7
     assert config.pipeline.model.blur.kind == "none" and config.pipeline.model.scene.variation_mult == 0
+
+
+def test_options_that_benchmarks_give_exist(parse, tiny_desk):
+    every_pixel = ways(num_pixels=700_000, times=2)["neucam, every pixel learned, rays in proportion"]
+    config = parse("neucam", "--data", tiny_desk, *every_pixel)
+    model = config.pipeline.model
+    assert model.scene.most_learned_cells == model.blur.most_learned_cells == 700_000
+    assert config.pipeline.datamanager.train_num_rays_per_batch == 4 * 8192
+    config = parse("neucam-hdr-video-paper", "--data", tiny_desk, *SHORT_WARM_UP)
+    assert config.pipeline.model.scene.warm_up_rounds == 1
 
 
 def test_kinds_that_do_not_exist_are_refused_before_training(tiny_desk, tmp_path):
