@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
+
+MADE = Path("made")
+"""Where captures without files lie."""
 
 
 def capture_of(
@@ -51,8 +55,8 @@ def capture_of(
     indices = tuple(range(len(settings)))
     capture = Capture(
         kind="array",
-        data=Path("made"),
-        data_found=Path("made"),
+        data=MADE,
+        data_found=MADE,
         folder=Path("made"),
         frames=tuple(Frame(Path(f"F{focus}E{exposure}.png"), focus, exposure) for focus, exposure in settings),
         train_indices=indices,
@@ -116,10 +120,17 @@ def learn(
     )
 
 
+def photographs_of(capture: Capture) -> Callable[[int], np.ndarray]:
+    """Pixels of a frame, by its index in the capture: black if the capture is made up."""
+    if capture.data == MADE:
+        return lambda index: np.zeros((capture.height, capture.width, 3), capture.number_type)
+    pixels = PixelStore(capture)
+    return lambda index: np.asarray(pixels[index])
+
+
 def start(learned: LearnedCapture) -> str:
     """Starts it from the photographs of its capture; tells what was said."""
-    pixels = PixelStore(learned.capture)
-    return " ".join(learned.start(lambda index: np.asarray(pixels[index])))
+    return " ".join(learned.start(photographs_of(learned.capture)))
 
 
 def load_capture(data: Path, **options) -> Capture:

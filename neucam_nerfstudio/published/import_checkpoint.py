@@ -179,20 +179,24 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
     config.set_timestamp()
     run = config.get_base_dir()
     run.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".import-", dir=run.parent) as scratch:
-        unfinished = Path(scratch) / run.name
-        models = unfinished / config.relative_model_dir
-        models.mkdir(parents=True)
-        state = {"step": 0, "pipeline": pipeline.state_dict(), "optimizers": {}, "schedulers": {}, "scalers": {}}
-        try:
-            torch.save(state, models / "step-000000000.ckpt")
-        except RuntimeError as error:  # which is what torch makes of a full disk
-            reason = " ".join(str(error).split())
-            raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
-        pipeline.datamanager.dataparser.capture.save(unfinished / MANIFEST_NAME)
-        config.pipeline.datamanager.dataparser.manifest = run / MANIFEST_NAME
-        (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
-        unfinished.rename(run)
+    try:
+        with TemporaryDirectory(prefix=".import-", dir=run.parent) as scratch:
+            unfinished = Path(scratch) / run.name
+            models = unfinished / config.relative_model_dir
+            models.mkdir(parents=True)
+            state = {"step": 0, "pipeline": pipeline.state_dict(), "optimizers": {}, "schedulers": {}, "scalers": {}}
+            try:
+                torch.save(state, models / "step-000000000.ckpt")
+            except RuntimeError as error:  # which is what torch makes of a full disk
+                reason = " ".join(str(error).split())
+                raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
+            pipeline.datamanager.dataparser.capture.save(unfinished / MANIFEST_NAME)
+            config.pipeline.datamanager.dataparser.manifest = run / MANIFEST_NAME
+            (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
+            unfinished.rename(run)
+    finally:
+        if not (run / "config.yml").exists():
+            run.rmdir()  # which was taken for this run
     return run / "config.yml"
 
 

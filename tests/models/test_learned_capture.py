@@ -28,7 +28,7 @@ from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces, Rays
 
-from ..learned import learn, load_capture, start
+from ..learned import learn, load_capture, photographs_of, start
 
 HEIGHT, WIDTH = 60, 90
 MOVING_PARTS = {"scene": MovingGridSceneConfig(), "blur": BlurConfig()}
@@ -53,7 +53,7 @@ def estimate(**parts: object) -> WarmStart:
 def started(capture: Capture, found: WarmStart | None = None, **parts: object) -> tuple[LearnedCapture, str]:
     """All parts, started from an estimate, and what they said."""
     learned = learn(capture, **parts)
-    known = Start(capture, capture.__getitem__, found or estimate(), light_of=lambda index: estimate().log_radiance)
+    known = Start(capture, photographs_of(capture), found or estimate(), light_of=lambda index: estimate().log_radiance)
     return learned, " ".join(said for part in learned.parts() if (said := part.start(known)) is not None)
 
 

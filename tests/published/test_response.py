@@ -22,7 +22,7 @@ from neucam_nerfstudio.published.response import (
     warm_up_response,
 )
 
-from ..learned import capture_of
+from ..learned import capture_of, photographs_of
 
 EVEN_EXPOSURES = torch.linspace(-3 * math.log(2), 3 + 3 * math.log(2), 200)[:, None].expand(-1, 3)
 RAYS = TrainingRays(None, torch.zeros(1, dtype=torch.long), step=0)
@@ -173,10 +173,10 @@ def test_starts_as_published_without_an_estimate_and_else_as_estimated():
     capture = capture_of(1, 1)
     torch.manual_seed(0)
     response = curves()
-    response.start(Start(capture, capture.__getitem__))
+    response.start(Start(capture, photographs_of(capture)))
     assert (response(EVEN_EXPOSURES) - starting_response(EVEN_EXPOSURES)).abs().max() < 0.01
     knots = np.linspace(-6, 6, 200, dtype=np.float32)
     ldr = np.stack([1 / (1 + np.exp(-2 * knots))] * 3, -1)
-    response.start(Start(capture, capture.__getitem__, CameraEstimate(knots, ldr, np.zeros(1, np.float32))))
+    response.start(Start(capture, photographs_of(capture), CameraEstimate(knots, ldr, np.zeros(1, np.float32))))
     greys = torch.tensor([[0.0] * 3, [1.0] * 3])
     torch.testing.assert_close(response(greys), torch.sigmoid(2 * greys), atol=0.03, rtol=0)

@@ -23,7 +23,7 @@ from neucam_nerfstudio.published.scene import (
 )
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
-from ..learned import moving_capture_of, with_maps
+from ..learned import moving_capture_of, photographs_of, with_maps
 
 TINY = NetworkSizes(layer_width=8)
 CONFIGS = {
@@ -124,7 +124,7 @@ def test_each_layer_has_sizes_of_its_own():
 
 
 def start_of(capture: Capture) -> Start:
-    return Start(capture, capture.__getitem__)
+    return Start(capture, photographs_of(capture))
 
 
 def test_nothing_classical_is_asked_of_the_photographs():

@@ -11,7 +11,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
 
-from ..learned import capture_of, load_capture
+from ..learned import capture_of, load_capture, photographs_of
 
 SIZE = (4, 6)
 NOW = torch.zeros(1, 1)
@@ -38,7 +38,7 @@ def scene_of(height: int, width: int, **config: float) -> GridScene:
 
 def started(scene: GridScene, height: int, width: int) -> str | None:
     capture = capture_of(height, width)
-    return scene.start(Start(capture, capture.__getitem__, estimate(height, width)))
+    return scene.start(Start(capture, photographs_of(capture), estimate(height, width)))
 
 
 def losses_of(scene: GridScene) -> dict[str, float]:
@@ -55,7 +55,7 @@ def test_starts_as_estimated_and_has_nothing_to_say():
 
 def test_without_an_estimate_it_starts_as_it_is():
     scene, capture = scene_of(*SIZE), capture_of(*SIZE)
-    assert scene.start(Start(capture, capture.__getitem__)) is None
+    assert scene.start(Start(capture, photographs_of(capture))) is None
     assert scene.field.picture().unique().tolist() == [1.0] and losses_of(scene)["start"] == 0
 
 
@@ -116,13 +116,13 @@ def test_estimate_takes_known_exposures_as_they_are(desk):
 def test_unknown_exposures_are_estimated_from_the_pictures(tiny_capture):
     (tiny_capture / "exposure.txt").unlink()
     capture = load_capture(tiny_capture)
-    started = GridScene(GridSceneConfig(), capture).estimate(Start(capture, capture.__getitem__), None)
+    started = GridScene(GridSceneConfig(), capture).estimate(Start(capture, photographs_of(capture)), None)
     np.testing.assert_allclose(started.estimate.exposure_stops.reshape(3, 3), [[-3.0, 0.0, 3.0]] * 3, atol=1.0)
 
 
 def test_estimate_looks_at_the_training_frames_alone(tiny_desk):
     capture = load_capture(tiny_desk, train_frames=("F2E0", "F0E1"))
     seen = []
-    start = Start(capture, lambda index: (seen.append(index), capture[index])[1])
+    start = Start(capture, lambda index: (seen.append(index), photographs_of(capture)(index))[1])
     GridScene(GridSceneConfig(), capture).estimate(start, None)
     assert {capture.frames[index].name for index in seen} == {"F2E0", "F0E1"}

@@ -17,7 +17,7 @@ from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.scene.moving_scene import MovingGridScene, MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces
 
-from ..learned import learn, moving_capture_of
+from ..learned import learn, moving_capture_of, photographs_of
 
 UV = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
 NOTHING = {
@@ -56,7 +56,7 @@ def started(capture, **parts: object) -> tuple[LearnedCapture, str]:
     """All parts, started from the estimate above, and what they said."""
     learned = learn(capture, MovingGridSceneConfig(), **{"blur": BlurConfig(), **parts})
     share = None if learned.camera.blur is None else 1.0
-    start = Start(capture, capture.__getitem__, estimate(), shutter_open_share=share)
+    start = Start(capture, photographs_of(capture), estimate(), shutter_open_share=share)
     return learned, " ".join(said for part in learned.parts() if (said := part.start(start)) is not None)
 
 

@@ -13,7 +13,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline
 
-from ..learned import load_capture
+from ..learned import load_capture, photographs_of
 from ..nerfstudio_models import model_of
 
 AVERAGES = {"psnr": 30.0, "psnr_std": 1.0}
@@ -37,7 +37,7 @@ def pipeline_of(capture: Capture) -> tuple[NeucamPipeline, list[tuple]]:
 
 
 def rendered(capture: Capture) -> dict[str, torch.Tensor]:
-    mean = sum(torch.from_numpy(capture[index] / 255.0) for index in capture.train_indices).float()
+    mean = sum(torch.from_numpy(photographs_of(capture)(index) / 255.0) for index in capture.train_indices).float()
     mean = mean / len(capture.train_indices)
     return {"hdr": mean, "all_in_focus": mean.sqrt()}
 

@@ -11,7 +11,7 @@ from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 
-from ...learned import learn, load_capture, start
+from ...learned import learn, load_capture, photographs_of, start
 
 
 @pytest.fixture
@@ -57,7 +57,11 @@ def test_nothing_but_the_one_number_comes_from_the_held_out_photograph(bracket_o
     states = []
     for spoilt in (False, True):
         learned = learn(capture)
-        learned.start(lambda i, spoilt=spoilt: capture[i][::-1] // 2 if spoilt and i == held_out else capture[i])
+        learned.start(
+            lambda i, spoilt=spoilt: (
+                photographs_of(capture)(i)[::-1] // 2 if spoilt and i == held_out else photographs_of(capture)(i)
+            )
+        )
         states.append(learned.state_dict())
     differing = [name for name, value in states[0].items() if not torch.equal(value, states[1][name])]
     assert differing == ["camera.exposures.start_stops"]
