@@ -160,7 +160,7 @@ def test_photographs_tell_where_all_parts_start(desk):
 def test_a_known_response_decodes_the_photographs(desk):
     """The estimate's response is then the sensor's own: pixel values are light."""
     learned = learn(desk, response=ResponseConfig())
-    known = Start(desk, desk.__getitem__)
+    known = Start(desk, photographs_of(desk))
     found = learned.scene.estimate(known, learned.camera.response.known_table(desk)).estimate
     light = np.exp(found.log_exposure_knots - found.log_exposure_knots[-1])
     np.testing.assert_allclose(found.response_values[:, 0], light, atol=5e-3)
