@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nerfstudio.utils.eval_utils import eval_setup
 
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.parts import Start
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.ground_truth import read_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
