@@ -12,16 +12,14 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from neucam_nerfstudio.models.frame_settings import exposures_differ
 
 from benchmarks.commands import FinishedRun, Measurement, Training, run_measured, script
 from benchmarks.compare_classical import Photographs
 from benchmarks.moving_classical import eight_bit
-from neucam_nerfstudio.capture.ground_truth import read_sharp
-from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
+from neucam_nerfstudio.capture.manifest import Capture, load_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
+from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.photometry import WHITE_LEVEL
@@ -103,7 +101,7 @@ class Subject:
 
     def _photographs_at(self, indices: Sequence[int]) -> Photographs:
         return Photographs(
-            pixels=eight_bit(PixelStore(self.capture).stack(indices)),
+            pixels=eight_bit(self.capture.train_pixels[list(indices)]),
             focus_index=np.array([0 if self.capture.moves else self.capture.frames[i].focus_index for i in indices]),
             exposure_stops=np.array([self.capture.exposure_stops(i) for i in indices], np.float32),
             reference=list(indices).index(self.capture.reference_index),
@@ -116,7 +114,7 @@ def open_subject(data: Path, method: Method | None) -> Subject:
     Raises:
         NeucamError: The capture cannot be used.
     """
-    capture = open_capture(data.resolve(), frames=FRAME_KINDS.get(method, "settings"))[0]
+    capture = load_capture(data.resolve(), frames=FRAME_KINDS.get(method, "settings"))
     if method is None:
         method = "neucam" if len(capture.exposures.stops) > 1 else "neucam-multifocus"
     return Subject(capture, method)
@@ -177,7 +175,7 @@ def other_programs(subject: Subject) -> dict[str, Contender]:
 
 def reference_photograph(subject: Subject) -> Float[np.ndarray, "height width 3"]:
     """The reference frame's display values in [0, 1]."""
-    pixels = PixelStore(subject.capture).whole(subject.capture.reference_index)
+    pixels = subject.capture.train_pixels[subject.capture.reference_index]
     return pixels / WHITE_LEVEL[pixels.dtype]
 
 

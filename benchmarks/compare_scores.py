@@ -22,7 +22,7 @@ class Judge:
     @cached_property
     def yardstick(self) -> Yardstick:
         """What all pictures are measured against; read when first asked for."""
-        return yardstick(self.subject.capture)
+        return yardstick(self.subject.capture, self.subject.capture)
 
     def scores(self, entry: Entry) -> dict[str, float]:
         """All scores that an entry can have, by name; see `picture_scores`."""

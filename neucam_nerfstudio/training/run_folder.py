@@ -65,8 +65,10 @@ def check_is_free(run: Path, models: Path) -> None:
     Raises:
         NeucamError: It does.
     """
-    if (run / CONFIG_NAME).exists() or any(models.glob("*.ckpt")):
+    saved = any(models.glob("*.ckpt"))
+    if saved or (run / CONFIG_NAME).exists():
+        also = f"go on with that run: --load-dir {models}" if saved else "remove that folder, which has no checkpoint"
         raise NeucamError(
             f"{run}: --timestamp names a run that is there already. Give another one, leave --timestamp out for the "
-            f"time of day, or go on with that run: --load-dir {models}."
+            f"time of day, or {also}."
         )

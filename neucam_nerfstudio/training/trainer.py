@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from nerfstudio.configs.base_config import MachineConfig
@@ -17,9 +17,12 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.cli_options import without_options
+from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
+from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.models.neucam_model import NeucamModel
 from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
 from neucam_nerfstudio.rendering.view import front_view
 from neucam_nerfstudio.runtime import prepare_process
@@ -59,7 +62,7 @@ class NeucamTrainerConfig(TrainerConfig):
     def set_experiment_name(self) -> None:
         """Names the experiment after the data, unless it has a name."""
         if self.experiment_name is None:
-            manager = self.pipeline.datamanager
+            manager = cast(CaptureDataManagerConfig, self.pipeline.datamanager)
             self.experiment_name = experiment_name(manager.data or manager.dataparser.data)
 
     def set_timestamp(self) -> None:
@@ -86,7 +89,9 @@ class NeucamTrainerConfig(TrainerConfig):
     def save_config(self) -> None:
         """Writes config.yml, which names the run's own manifest of the capture: a copy, where it goes on from a run."""
         manifest, earlier = self.get_base_dir() / MANIFEST_NAME, self._earlier_run()
-        self.pipeline.datamanager.dataparser.manifest = manifest
+        manager = cast(CaptureDataManagerConfig, self.pipeline.datamanager)
+        if isinstance(manager.dataparser, NeucamDataParserConfig):  # the data manager refuses any other
+            manager.dataparser.manifest = manifest
         if earlier is not None and (earlier / MANIFEST_NAME).is_file() and not manifest.exists():
             manifest.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(earlier / MANIFEST_NAME, manifest)
@@ -128,15 +133,19 @@ class NeucamTrainer(Trainer):
         if self.config.max_num_iterations == 0:
             self.config.logging.local_writer.enable = False  # nerfstudio's table of steps needs one
         super().setup(test_mode)
-        capture: Capture = self.pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
-        if capture.moves:
-            self._write_camera_path(capture)
+        if self.model.capture.moves:
+            self._write_camera_path(self.model.capture)
+
+    @property
+    def model(self) -> NeucamModel:
+        """What is trained."""
+        return cast(NeucamModel, self.pipeline.model)
 
     def train(self) -> None:
         """Brings the model to its start, unless the run goes on from a checkpoint, writes what it shows, and trains."""
         if self._start_step == 0:
             with self.train_lock:  # the viewer may be rendering
-                self.pipeline.model.start()
+                self.model.start()
                 self._write_start()
         self.step = max(self._start_step - 1, 0)  # of the checkpoint that a run without steps leaves
         super().train()
@@ -169,7 +178,7 @@ class NeucamTrainer(Trainer):
 
     def _write_start(self) -> None:
         """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
-        learned, folder = self.pipeline.model.learned, self.base_dir / START_FOLDER
+        learned, folder = self.model.learned, self.base_dir / START_FOLDER
         view = front_view(learned.scene.plane, self.device)
         settings = learned.camera.settings_of_frame(learned.capture.reference_index)
         pictures = learned.renderer.render(view, settings, ("hdr", "all_in_focus_hdr"))

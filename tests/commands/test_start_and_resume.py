@@ -27,9 +27,9 @@ def test_no_steps_are_the_start_which_can_be_opened_and_gone_on_from(tiny_desk, 
     start = train("neucam", tiny_desk, tmp_path / "start", num_steps=0)
     assert [path.name for path in start.models.iterdir()] == ["step-000000000.ckpt"]
     radiance = read_radiance(start.folder / "start" / "hdr.exr")
-    np.testing.assert_allclose(rendered(start)["hdr"], radiance, rtol=1e-4)
+    np.testing.assert_allclose(rendered(start)["hdr"], radiance, rtol=1e-3)
     shown = cv2.imread(str(start.folder / "start" / "all_in_focus_hdr.png"))[..., ::-1] / 255
-    np.testing.assert_allclose(rendered(start)["all_in_focus_hdr"], shown, atol=0.51 / 255)
+    np.testing.assert_allclose(rendered(start)["all_in_focus_hdr"], shown, atol=0.6 / 255)
     resumed = train("neucam", tiny_desk, tmp_path / "resumed", num_steps=3, load_dir=start.models)
     assert resumed.checkpoint()["step"] == 3
     assert not (resumed.folder / "start").exists()

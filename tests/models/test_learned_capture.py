@@ -153,7 +153,7 @@ def test_photographs_tell_where_all_parts_start(desk):
     assert "px in radius one focus setting out of focus" in start(learned)
     settings = learned.camera.settings_of_frame(4)
     rgb = learned.eval().renderer.render(front_view(learned.scene.plane, "cpu"), settings, ("rgb",))["rgb"]
-    error = rgb.numpy() - desk[4] / 255
+    error = rgb.numpy() - photographs_of(desk)(4) / 255
     assert -10 * math.log10((error**2).mean()) > 30
 
 

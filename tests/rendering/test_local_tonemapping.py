@@ -54,10 +54,9 @@ def test_texture_keeps_its_contrast(room):
 
 
 def test_more_light_is_never_darker(room):
-    places = lattice()[::97]
-    curves = LocalCurves(*(curve.expand(200, -1, -1) for curve in curves_at(local_curves(room), places)))
-    radiance = torch.logspace(-6, 6, 200)[:, None, None] * torch.tensor([1.0, 0.4, 0.05]).expand(len(places), 3)
-    display = tonemap_locally(radiance, curves)
+    curves = curves_at(local_curves(room), lattice()[::97])
+    radiance = torch.logspace(-6, 6, 200)[:, None, None] * torch.tensor([1.0, 0.4, 0.05])
+    display = tonemap_locally(radiance.expand(-1, len(curves.ln_gain), -1), curves)
     assert (luminance(display).diff(dim=0) >= -1e-5).all() and display.min() >= 0 and display.max() <= 1
 
 

@@ -67,11 +67,17 @@ def test_runs_that_begin_at_once_get_a_folder_each(tmp_path):
     assert len(set(names)) == 16
 
 
-@pytest.mark.parametrize("file", ["config.yml", "nerfstudio_models/step-000000003.ckpt"])
-def test_a_folder_that_holds_a_run_is_not_free(tmp_path, file):
+@pytest.mark.parametrize(
+    ("file", "advice"),
+    [
+        ("config.yml", "or remove that folder, which has no checkpoint"),
+        ("nerfstudio_models/step-000000003.ckpt", "or go on with that run: --load-dir .*nerfstudio_models"),
+    ],
+)
+def test_a_folder_that_holds_a_run_is_not_free(tmp_path, file, advice):
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).touch()
-    with pytest.raises(NeucamError, match=r"--timestamp names a run .* go on with that run: --load-dir .*models"):
+    with pytest.raises(NeucamError, match=f"--timestamp names a run that is there already.*{advice}"):
         check_is_free(tmp_path, tmp_path / "nerfstudio_models")
 
 
