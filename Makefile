@@ -1,13 +1,16 @@
 # make demo    train on dataset/MFME/Desk, write the all-in-focus HDR picture, say how good it is
-# make test    all tests
-# make lint    style and errors
+# make quick   tests of the parts that work without training: under a minute
+# make test    all tests, in about ten minutes
+# make types   types (pyright)
+# make lint    style and errors (ruff)
 # Each of them first makes .venv, with everything in it, when it is missing or pyproject.toml has changed.
 
 SHELL := /bin/bash
-.PHONY: demo test lint clean
+.PHONY: demo quick test types lint clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+QUICK := $(addprefix tests/,imaging capture/settings classical grids scene camera)
 
 # torch's idle threads would otherwise spin, and starve whatever else runs on the machine.
 export OMP_WAIT_POLICY := PASSIVE
@@ -15,8 +18,14 @@ export OMP_WAIT_POLICY := PASSIVE
 demo: $(INSTALLED)
 	$(BIN)/python -m neucam_nerfstudio.scripts.demo
 
+quick: $(INSTALLED)
+	$(BIN)/python -m pytest -m 'not slow and not browser' $(QUICK)
+
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+types: $(INSTALLED)
+	$(BIN)/pyright
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -25,11 +34,12 @@ lint: $(INSTALLED)
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-# Python 3.11 if it is there, else python3; two of nerfstudio's dependencies are compiled while they are installed.
+# Python 3.11 if it is there, else one that the dependencies have too; two of nerfstudio's are compiled while they are
+# installed.
 $(INSTALLED): pyproject.toml
 	@python=; missing=(); packages=(); \
-	for candidate in python3.11 python3; do \
-	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; \
+	for candidate in python3.11 python3.12 python3.10 python3; do \
+	    if "$$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; \
 	        then python=$$candidate; break; fi; \
 	done; \
 	command -v c++ g++ clang++ >/dev/null || { missing+=("a C++ compiler"); packages+=(g++); }; \
@@ -40,7 +50,7 @@ $(INSTALLED): pyproject.toml
 	    "$$python" -c 'import ensurepip, venv' 2>/dev/null \
 	        || { missing+=("the venv module of $$name"); packages+=("$$name-venv"); }; \
 	else \
-	    missing+=("Python 3.10 or newer (3.11 is tested)"); packages+=(python3.11-dev python3.11-venv); \
+	    missing+=("Python 3.10, 3.11 or 3.12 (3.11 is tested)"); packages+=(python3.11-dev python3.11-venv); \
 	fi; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	    list=$$(printf '%s, ' "$${missing[@]}"); \

@@ -147,7 +147,7 @@ def _learn(
             drawn.rays, drawn.focus_index, drawn.exposure_index, drawn.frame_index, step
         )
         error = squared_error(*with_white_as_bound(ldr, drawn.ldr, preset.white_ldr))
-        loss = mean_of_frames(error, drawn.is_frame) + sum(learned.part_losses(went).values())
+        loss = mean_of_frames(error, drawn.is_frame) + sum(learned.losses(went).values())
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
@@ -12,10 +13,12 @@ from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCall
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, frame_cameras
-from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig
+from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig, as_bundle
 from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
+
+from .learned import photographs_of
 
 
 def model_of(capture: Capture, config: NeucamModelConfig | None = None, **parts: object) -> NeucamModel:
@@ -30,7 +33,7 @@ def model_of(capture: Capture, config: NeucamModelConfig | None = None, **parts:
     return (config or NeucamModelConfig(**parts)).setup(
         scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
         num_train_data=len(capture.train_indices),
-        metadata={"capture": capture, "pixels": capture},
+        metadata={"capture": capture, "pixels": Photographs(capture)},
     )
 
 
@@ -41,8 +44,20 @@ def datamanager(folder: Path, **options: object) -> CaptureDataManager:
     return config.setup(device="cpu", test_mode="val", world_size=1, local_rank=0)
 
 
+class Photographs:
+    """Pixels of a capture's frames, by their index."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._read = photographs_of(capture)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._read(index)
+
+
 def run_before_step(model: NeucamModel, step: int) -> None:
-    """Runs what the model has the trainer run before a step."""
+    """Runs what the trainer has the model run before a step, and the start before the first."""
+    if step == 0:
+        model.start()
     attributes = TrainingCallbackAttributes(optimizers=None, grad_scaler=None, pipeline=None, trainer=None)
     for callback in model.get_training_callbacks(attributes):
         callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
@@ -63,6 +78,6 @@ def camera_without_settings(capture: Capture, time: float | None = None) -> Came
 
 def rays_of_frames(capture: Capture, frames: tuple[int, ...], num_rays: int) -> RayBundle:
     """Training rays at random pixels of training frames."""
-    cameras = frame_cameras(capture, capture.train_indices)
-    black = torch.zeros(len(cameras), capture.height, capture.width, 3, dtype=torch.uint8)
-    return PixelSampler(black, cameras, "cpu").sample(num_rays, ExposureGroups(torch.tensor(frames)[:, None], None))[0]
+    black = torch.zeros(len(capture.train_indices), capture.height, capture.width, 3, dtype=torch.uint8)
+    sampler = PixelSampler(black, capture, capture.train_indices, "cpu")
+    return as_bundle(sampler.sample(num_rays, ExposureGroups(torch.tensor(frames)[:, None], None)))[0]

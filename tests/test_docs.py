@@ -32,6 +32,7 @@ def descriptions() -> dict[str, str]:
     return {point.name: point.load().description for point in points}
 
 
+@pytest.mark.slow  # loads the methods, and so nerfstudio
 def test_entry_lists_the_registered_methods_as_they_describe_themselves(entry, descriptions):
     assert len(entry.configurations) == len(descriptions)
     assert dict(entry.configurations) == descriptions
@@ -44,6 +45,7 @@ def test_page_and_entry_install_the_package_by_its_name(entry):
     assert re.findall(r"^pip install .+", PAGE, re.MULTILINE) == [command]
 
 
+@pytest.mark.slow  # loads the methods, and so nerfstudio
 def test_page_lists_the_registered_methods(descriptions):
     section = PAGE.split("## Requirements")[1].split("\n## ")[0]
     assert set(re.findall(r"`(neucam[\w-]*)`", section)) == set(descriptions)

@@ -1,13 +1,18 @@
-"""What the README tells users to type and choose from exists."""
-
-from __future__ import annotations
+"""What README, CONTRIBUTING and CITATION tell people to type, to choose from and to open exists."""
 
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
+from neucam_nerfstudio import __version__
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-README = (REPOSITORY / "README.md").read_text()
+README, CONTRIBUTING, CITATION = (
+    (REPOSITORY / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff")
+)
+MAKEFILE = (REPOSITORY / "Makefile").read_text()
 
 
 def test_every_command_is_installed():
@@ -23,13 +28,32 @@ def test_methods_are_the_registered_ones():
     assert set(re.findall(r"`(neucam[\w-]*)`", section)) == registered
 
 
-def test_make_targets_exist():
-    makefile = (REPOSITORY / "Makefile").read_text()
-    for target in re.findall(r"`make (\w+)`", README):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+@pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_make_targets_exist(page):
+    targets = re.findall(r"`make (\w+)`", page)
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
-def test_files_it_links_to_exist():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+@pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_files_it_links_to_exist(page):
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page) if not link.startswith("http")]
     assert links
     assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+def test_rooms_and_folders_of_quick_tests_exist():
+    rooms = CONTRIBUTING.split("## The rooms")[1].split("```")[1]
+    for room in re.findall(r"\w+/|\w+\.py", rooms):
+        assert (REPOSITORY / "neucam_nerfstudio" / room).exists(), room
+    (folders,) = re.findall(r"^QUICK := \$\(addprefix tests/,(.+)\)", MAKEFILE, re.MULTILINE)
+    for folder in folders.split():
+        assert (REPOSITORY / "tests" / folder).is_dir(), folder
+
+
+def test_citation_names_this_version_and_the_authors_of_the_paper():
+    assert f"\nversion: {__version__}\n" in CITATION
+    (authors,) = re.findall(r"author\s*= \{(.+)\}", README)
+    families = re.findall(r"family-names: (\w+)", CITATION)
+    assert families == [author.split(",")[0] for author in authors.split(" and ")]

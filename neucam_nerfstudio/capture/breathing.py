@@ -140,7 +140,8 @@ def find_breathing(frames: StillFrames) -> Breathing:
             elif (gain := _gain(details[nearer], details[focus], link)) > 0:
                 pixel_map = link @ pixel_map
                 gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
-            maps[focus] = at_full_size(pixel_map, details[focus].shape, frames.height, frames.width)
+            rows, columns = details[focus].shape
+            maps[focus] = at_full_size(pixel_map, (rows, columns), frames.height, frames.width)
     return Breathing(maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold))
 
 

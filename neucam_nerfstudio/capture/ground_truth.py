@@ -110,7 +110,7 @@ def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int
     file_of_number = _by_last_number(files)
     numbered = {path: file_of_number.get(number) for number, path in _by_last_number(paths).items()}
     matched = [numbered.get(path) for path in paths]
-    if len(files) == 1 and not any(matched):
+    if len(files) == 1 and reference is not None and not any(matched):
         matched[reference] = files[0]
     return matched
 
@@ -121,7 +121,7 @@ def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> Non
     Raises:
         NeucamError: A file is unreadable or of another size.
     """
-    for path in sorted({*truth.radiance, *truth.sharp} - {None}):
+    for path in sorted(path for path in {*truth.radiance, *truth.sharp} if path is not None):
         truth_height, truth_width = (size // factor for size in picture_size(path))
         if (truth_height, truth_width) != (height, width):
             raise NeucamError(

@@ -16,13 +16,13 @@ from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 
 MANIFEST_NAME = "capture.json"
-Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
 MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A map of pixels [3, 3], by rows."""
 
 
 @dataclass(frozen=True)
-class Told(Generic[Value]):
+class Told(Generic[Value_co]):
     """Something that is known of a frame.
 
     Attributes:
@@ -31,8 +31,8 @@ class Told(Generic[Value]):
         evidence: What told it, in words.
     """
 
-    value: Value
-    found: Value
+    value: Value_co
+    found: Value_co
     evidence: str
 
     @property

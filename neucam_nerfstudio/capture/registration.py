@@ -87,9 +87,9 @@ def _track_similarity(
     corners = _corners(fixed)
     if corners is None:
         return None
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(fixed, moving, corners, None, **TRACKING)
-    returned, found_back, _ = cv2.calcOpticalFlowPyrLK(moving, fixed, moved, None, **TRACKING)
-    tracked = (found & found_back)[:, 0].astype(bool) & (np.abs(returned - corners).max((1, 2)) < MAX_ROUND_TRIP_PX)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(fixed, moving, corners, np.empty_like(corners), **TRACKING)
+    returned, found_back, _ = cv2.calcOpticalFlowPyrLK(moving, fixed, moved, np.empty_like(moved), **TRACKING)
+    tracked = np.logical_and(found, found_back)[:, 0] & (np.abs(returned - corners).max((1, 2)) < MAX_ROUND_TRIP_PX)
     if tracked.sum() < MIN_CORNERS:
         return None
     similarity, agrees = cv2.estimateAffinePartial2D(
@@ -121,7 +121,7 @@ def beyond_border(pixel_map: PixelMap, height: int, width: int) -> Bool[np.ndarr
 
 def _seen_through(pixel_map: PixelMap, detail: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(detail, pixel_map[:2], detail.shape[::-1], flags=flags, borderValue=NO_DETAIL)
+    return cv2.warpAffine(detail, pixel_map[:2], detail.shape[::-1], flags=flags, borderValue=(NO_DETAIL,))
 
 
 def corner_shift_px(pixel_map: PixelMap, height: int, width: int) -> float:

@@ -98,12 +98,14 @@ def open_capture(
     choice = SettingsChoice(frames, exposures, focus, settings_per_frame, reference)
     if data.suffix.lower() == ".json" and data.is_file():
         capture = Capture.load(data)
-        options = (*which, *choice[1:], downscale_factor, align)
-        _check_fits(capture, data, frames, options != (*FrameChoice(), *SettingsChoice()[1:], None, "auto"))
+        given = (which, choice, downscale_factor, align)
+        _check_fits(capture, data, frames, given != (FrameChoice(), SettingsChoice(frames), None, "auto"))
         return capture, PixelStore(capture, budget_bytes)
     source = open_source(data)
     if len(source.paths) < 2:
-        raise NeucamError(f"{source.paths[0]}: the only frame of this capture. At least two are needed: add others.")
+        raise NeucamError(
+            f"{''.join(map(str, source.paths))}: the only frame of this capture. At least two are needed: add others."
+        )
     moves = frames == "moments"
     evidence = gather_evidence(source, moves)
     kept, split, selection_note = select_frames(source.paths, which)
@@ -260,7 +262,7 @@ def _told_frames(
 
     def map_of(index: int) -> Told[MapRows | None]:
         if index in maps:
-            first, second, third = (tuple(map(float, row)) for row in maps[index])
+            first, second, third = ((float(x), float(y), float(shift)) for x, y, shift in maps[index])
             return _found((first, second, third), "detail that neighbouring focus settings share")
         return _found(None, "--align off" if align == "off" else "no move found" if times is None else "a moment")
 

@@ -185,11 +185,15 @@ def _check_size(path: Path, size: tuple[int, int], factor: int, height: int, wid
 
 
 def _plane_size(path: Path) -> tuple[int, int]:
-    return _array_shape(path, 2) if path.suffix == ".npy" else picture_size(path)
+    if path.suffix != ".npy":
+        return picture_size(path)
+    height, width = _array_shape(path, 2)
+    return height, width
 
 
 def _flow_size(path: Path) -> tuple[int, int]:
-    return _array_shape(path, 3)[:2]
+    height, width, _ = _array_shape(path, 3)
+    return height, width
 
 
 def _array_shape(path: Path, num_axes: int) -> tuple[int, ...]:

@@ -71,10 +71,10 @@ class NeucamDataParserConfig(DataParserConfig):
 class NeucamDataParser(DataParser):
     """Shows all frames to one pinhole camera that just sees the image plane."""
 
-    config: NeucamDataParserConfig
+    config: NeucamDataParserConfig  # pyright: ignore[reportIncompatibleVariableOverride] - as nerfstudio narrows it
 
     @property
-    def includes_time(self) -> bool:
+    def includes_time(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - of the config, not the class
         """Whether the frames are moments: the viewer has a time slider then."""
         return self.config.frames == "moments"
 
@@ -141,7 +141,7 @@ class NeucamDataParser(DataParser):
         return factor // of_capture
 
 
-def _whole_factor(factor: float | None) -> int | None:
+def _whole_factor(factor: int | float | None) -> int | None:
     """The size divisor as an int: `ns-render dataset` sets it as a float.
 
     Raises:

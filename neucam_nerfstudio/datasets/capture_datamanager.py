@@ -52,7 +52,7 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
             capture would know nothing.
     """
 
-    config: CaptureDataManagerConfig
+    config: CaptureDataManagerConfig  # pyright: ignore[reportIncompatibleVariableOverride] - as nerfstudio narrows it
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
         prepare_process()
@@ -72,7 +72,9 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
 
     def setup_train(self) -> None:
         """Groups the training frames; decodes none."""
-        focus_index = self.train_dataset.cameras.metadata["focus_index"][:, 0]
+        metadata = self.train_dataset.cameras.metadata
+        assert metadata is not None, "our dataparser gives it"
+        focus_index = metadata["focus_index"][:, 0]
         together = self.config.develop_all_exposures
         groups = exposure_groups(focus_index) if together else single_frames(len(focus_index))
         self.train_groups = groups.to(self.device)

@@ -79,10 +79,10 @@ class LazyImage:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.tensor, name)
 
-    def __getitem__(self, place: object) -> Tensor:
+    def __getitem__(self, place: Any) -> Tensor:
         return self.tensor[place]
 
-    def __mul__(self, factor: float) -> Tensor:
+    def __mul__(self, factor: int | float) -> Tensor:
         return self.tensor * factor
 
     @classmethod

@@ -22,7 +22,7 @@ class ExposureGroups(NamedTuple):
 
     def to(self, device: torch.device | str) -> ExposureGroups:
         """The same on a device."""
-        return ExposureGroups(*(None if part is None else part.to(device) for part in self))
+        return ExposureGroups(self.frame_index.to(device), None if self.is_frame is None else self.is_frame.to(device))
 
 
 def exposure_groups(focus_index: Int[Tensor, " frames"]) -> ExposureGroups:

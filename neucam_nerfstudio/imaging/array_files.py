@@ -1,6 +1,7 @@
 """Frames in a `.npy` file: one array, from which frames are read when asked for."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Shaped
@@ -23,7 +24,7 @@ class ArrayFile:
         NeucamError: The file is cut off, or no such array.
     """
 
-    kind = "array"
+    kind: Final = "array"
     frame_rate = None
     notes = ()
     holds_sensor_values = True
@@ -32,14 +33,14 @@ class ArrayFile:
         self.data, self.folder = path, path.parent
         self._frames = _map_array(path)
         self.paths = frame_paths(path, len(self._frames))
-        self.moments = range(len(self.paths))
+        self.moments = tuple(map(float, range(len(self.paths))))
 
     def exif(self) -> list[ExifSettings]:
         """Empty settings: an array has no EXIF."""
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
-        """One frame, counted from 0: uint8, uint16 or float32.
+        """Reads one frame, numbered from 0: uint8, uint16 or float32.
 
         Raises:
             NeucamError: Floats are not in [0, 1].

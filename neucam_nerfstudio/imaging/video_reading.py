@@ -1,10 +1,11 @@
 """Video files: how many frames they hold and when each is shown, and the frames themselves, decoded when asked for."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -26,7 +27,7 @@ SWSCALE_16_BIT_WHITE = 65283
 
 
 class VideoFile:
-    """Frames of a video file; `exposure.txt` and ground truth lie beside it.
+    """Frames of a video file; `exposure.txt` and ground truth lie beside the file.
 
     Args:
         path: The file.
@@ -35,7 +36,7 @@ class VideoFile:
         NeucamError: It cannot be opened, or holds no frame.
     """
 
-    kind = "video"
+    kind: Final = "video"
     holds_sensor_values = False
 
     def __init__(self, path: Path) -> None:
@@ -43,21 +44,21 @@ class VideoFile:
         self._index: VideoIndex = read_index(path)
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
-        self.moments, self.notes = self._index.moments, []
-        if self.moments is None:
-            self.moments = range(self._index.num_frames)
-            self.notes.append(f"{path.name} does not tell when each frame is shown: taken as evenly spaced.")
+        self.notes: list[str] = []
+        self.moments = self._index.moments or tuple(map(float, range(self._index.num_frames)))
+        if self._index.moments is None:
+            self.notes.append(f"{path.name} does not say when each frame is shown: taken as evenly spaced.")
         self._lock, self._ahead, self._next = Lock(), iter(()), self._index.num_frames
 
     def exif(self) -> list[ExifSettings]:
-        """Nothing: a video does not tell the exposure of its frames."""
+        """Empty settings: a video does not say the exposures of its frames."""
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
-        """One frame. Decoding goes on from the last one asked for, so frames in order are decoded once.
+        """Decodes one frame. Decoding goes on after the frame read last, so frames in order are decoded once.
 
         Args:
-            number: Of the frame, counted from 0.
+            number: Number of the frame, from 0.
 
         Returns:
             RGB, upright; uint8, or uint16 (65535 is white) where the video has more than 8 bits.
@@ -84,12 +85,15 @@ class VideoFile:
         with open_video(self.data) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            held = (packet for packet in container.demux(stream) if packet.size)
+            whole = itertools.takewhile(lambda packet: not packet.is_corrupt, held)
             try:
-                for frame in container.decode(stream):
-                    if frame.is_corrupt:
-                        raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
-                    num_decoded += 1
-                    yield frame
+                for packet in itertools.chain(whole, [None]):  # None: the decoder gives what it has kept back
+                    for frame in stream.decode(packet):
+                        if frame.is_corrupt:
+                            raise NeucamError(self._damaged_message(num_decoded, "the decoder had to patch it up"))
+                        num_decoded += 1
+                        yield frame
             except av.error.FFmpegError as error:
                 raise NeucamError(self._damaged_message(num_decoded, str(error.strerror))) from error
 
@@ -108,7 +112,7 @@ class VideoFile:
 
 
 def frame_paths(file: Path, num_frames: int) -> tuple[Path, ...]:
-    """A name for each frame of a file, `clip.mp4.frames/00012.png`: nerfstudio names what it renders after it."""
+    """A path for each frame of a file, such as `clip.mp4.frames/00012.png`: nerfstudio names renderings after it."""
     folder = file.with_name(f"{file.name}.frames")
     return tuple(folder / f"{index:05d}.png" for index in range(num_frames))
 
@@ -222,7 +226,7 @@ def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:
     off_even = (abs((ticks - shown_at[0]) * last - index * span) for index, ticks in enumerate(shown_at))
     # A tick may be as long as a frame (AVI); a missing frame moves another by at least a third of a frame.
     if max(off_even) <= min(last, span / 4):
-        return tuple(range(len(shown_at)))
+        return tuple(map(float, range(len(shown_at))))
     return tuple((ticks - shown_at[0]) * last / span for ticks in shown_at)
 
 

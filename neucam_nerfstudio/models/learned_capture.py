@@ -120,7 +120,7 @@ class LearnedCapture(nn.Module):
         ldr = develop(camera.response, radiance, settings.exposure_stops)
         return ldr, TrainingRays(places, frame_index, step, radius_px)
 
-    def part_losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """Weighted terms of the training loss on the parts themselves, by name."""
         return {name: term for part in self.parts() for name, term in part.losses(rays).items()}
 

@@ -120,7 +120,7 @@ class NeucamModel(Model):
         """The weighted terms of the training loss; of evaluation rays the photographic one alone."""
         ldr, photographed = with_white_as_bound(outputs["rgb"], batch["image"], self.config.white_ldr)
         error = self.photographic_error(ldr, photographed, outputs["rays"].frame_index)
-        of_parts = self.learned.part_losses(outputs["rays"]) if self.training else {}
+        of_parts = self.learned.losses(outputs["rays"]) if self.training else {}
         return {"photographs": mean_of_frames(error, batch.get("is_frame")), **of_parts}
 
     def photographic_error(

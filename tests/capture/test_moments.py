@@ -98,7 +98,7 @@ def test_video_that_tells_no_times_is_taken_as_even_and_says_so(write_video, mon
     monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.count_in_frames", lambda shown_at: None)
     capture = load(write_video("clip.mp4", num_frames=3))
     assert capture.times == (0.0, 0.5, 1.0)
-    assert capture.notes[0] == "clip.mp4 does not tell when each frame is shown: taken as evenly spaced."
+    assert capture.notes[0] == "clip.mp4 does not say when each frame is shown: taken as evenly spaced."
 
 
 def test_frames_that_patterns_leave_out_leave_their_time(tmp_path, write_grey):

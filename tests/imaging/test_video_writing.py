@@ -97,6 +97,7 @@ def test_a_gif_shows_a_picture_of_many_colours(tmp_path):
             gif.seek(1)
 
 
+@pytest.mark.slow
 def test_a_gif_is_written_while_pictures_are_added(tmp_path):
     """So that it keeps none of them."""
     noise = np.random.default_rng(0).random((256, 256, 3))

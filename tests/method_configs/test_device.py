@@ -60,6 +60,7 @@ def test_steps_and_pictures_stay_on_the_device(method, capture_of, monkeypatch):
     config.datamanager.data = capture_of[method.removesuffix("-paper")]
     pipeline = config.setup(device="meta").to("meta")
     pipeline.train()
+    assert pipeline.datamanager.train_pixels is not None  # decoded and brought to the device before the first step
     for step in (0, LAST_STEPS):
         pipeline.model.step = step
         with NothingOnTheHost():

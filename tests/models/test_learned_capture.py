@@ -153,14 +153,14 @@ def test_photographs_tell_where_all_parts_start(desk):
     assert "px in radius one focus setting out of focus" in start(learned)
     settings = learned.camera.settings_of_frame(4)
     rgb = learned.eval().renderer.render(front_view(learned.scene.plane, "cpu"), settings, ("rgb",))["rgb"]
-    error = rgb.numpy() - desk[4] / 255
+    error = rgb.numpy() - photographs_of(desk)(4) / 255
     assert -10 * math.log10((error**2).mean()) > 30
 
 
 def test_a_known_response_decodes_the_photographs(desk):
     """The estimate's response is then the sensor's own: pixel values are light."""
     learned = learn(desk, response=ResponseConfig())
-    known = Start(desk, desk.__getitem__)
+    known = Start(desk, photographs_of(desk))
     found = learned.scene.estimate(known, learned.camera.response.known_table(desk)).estimate
     light = np.exp(found.log_exposure_knots - found.log_exposure_knots[-1])
     np.testing.assert_allclose(found.response_values[:, 0], light, atol=5e-3)

@@ -17,7 +17,7 @@ from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces
 from neucam_nerfstudio.training.optimizers import FusedAdam
 
-from ..learned import learn, start
+from ..learned import learn
 from ..nerfstudio_models import datamanager, model_of, run_before_step
 
 SHARES_OF_WHITE = (0.05, 0.2, 0.8)
@@ -37,7 +37,7 @@ def raw_stack(desk, stripes):
         desk,
         exposures=dataclasses.replace(desk.exposures, stops=(0.0, 0.0, 0.0)),
         linear_light=True,
-        train_pixels=np.repeat(stripes[None], 9, axis=0),
+        number_type=np.dtype(np.uint16),
     )
 
 
@@ -48,10 +48,10 @@ def shares_of_white(learned, time: float) -> list[float]:
 
 
 @pytest.mark.parametrize("response", [MonotoneCurveConfig(), SrgbResponseConfig()])
-def test_a_raw_stack_at_one_exposure_shows_the_light_that_fell_on_it(raw_stack, response):
+def test_a_raw_stack_at_one_exposure_shows_the_light_that_fell_on_it(raw_stack, stripes, response):
     learned = learn(raw_stack, response=response)
     assert learned.notes() == ["RAW files are developed to linear light: the camera has no response to learn."]
-    start(learned)
+    learned.start(lambda index: stripes)
     assert shares_of_white(learned, 0.0) == pytest.approx(SHARES_OF_WHITE, rel=0.02)
 
 
@@ -59,12 +59,10 @@ def test_moments_in_raw_show_the_light_that_fell_on_them(desk_with_frames, strip
     capture = desk_with_frames(3)
     frames = tuple(dataclasses.replace(frame, exposure_index=0) for frame in capture.frames)
     exposures = dataclasses.replace(capture.exposures, stops=(0.0,))
-    pixels = np.repeat(stripes[None], 3, axis=0)
-    raw = dataclasses.replace(
-        capture, frames=frames, exposures=exposures, linear_light=True, train_pixels=pixels, eval_pixels=pixels
-    )
+    uint16 = np.dtype(np.uint16)
+    raw = dataclasses.replace(capture, frames=frames, exposures=exposures, linear_light=True, number_type=uint16)
     learned = learn(raw, MovingGridSceneConfig(), BlurConfig(), response=SrgbResponseConfig())
-    start(learned)
+    learned.start(lambda index: stripes)
     assert shares_of_white(learned, 0.5) == pytest.approx(SHARES_OF_WHITE, rel=0.02)
 
 

@@ -56,7 +56,7 @@ def test_texture_keeps_its_contrast(room):
 def test_more_light_is_never_darker(room):
     curves = curves_at(local_curves(room), lattice()[::97])
     radiance = torch.logspace(-6, 6, 200)[:, None, None] * torch.tensor([1.0, 0.4, 0.05])
-    display = tonemap_locally(radiance, curves)
+    display = tonemap_locally(radiance.expand(-1, len(curves.ln_gain), -1), curves)
     assert (luminance(display).diff(dim=0) >= -1e-5).all() and display.min() >= 0 and display.max() <= 1
 
 

@@ -106,7 +106,7 @@ def test_at_least_one_cell_is_learned():
 
 
 def test_estimate_takes_known_exposures_as_they_are(desk):
-    started = GridScene(GridSceneConfig(), desk).estimate(Start(desk, desk.__getitem__), None)
+    started = GridScene(GridSceneConfig(), desk).estimate(Start(desk, photographs_of(desk)), None)
     np.testing.assert_allclose(started.estimate.exposure_stops, [-3.0, 0.0, 3.0] * 3)
     assert started.estimate.log_radiance.shape == (60, 90, 3)
     assert started.estimate.blur_per_setting_px > 0

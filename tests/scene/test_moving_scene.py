@@ -106,14 +106,14 @@ def test_says_what_is_shared(moving):
 
 def test_what_is_not_learned_of_a_large_picture_is_said(moving):
     scene = MovingGridScene(MovingGridSceneConfig(most_learned_cells=2100), moving)
-    said = scene.start(Start(moving, moving.__getitem__, estimate()))
+    said = scene.start(Start(moving, photographs_of(moving), estimate()))
     assert "finer than 56x37 cells" in said  # half of the canvas, which is 112 x 74
     assert f"most-learned-cells {112 * 74} " in said and f"rays-per-batch {112 * 74 // 16} " in said
 
 
 def test_shared_picture_is_the_reference_unless_frames_are_blurred(moving):
     scene = MovingGridScene(MovingGridSceneConfig(), moving)
-    bracket = scene.estimate(Start(moving, moving.__getitem__), None)
+    bracket = scene.estimate(Start(moving, photographs_of(moving)), None)
     assert bracket.estimate.anchor == moving.reference_index
     assert bracket.estimate.exposure_stops.tolist() == [moving.exposure_stops(i) for i in range(3)]
     np.testing.assert_array_equal(bracket.light_of(2), bracket.estimate.moments[2])

@@ -10,6 +10,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import nn
 
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.training.pipeline import NeucamPipeline
 
@@ -24,7 +25,7 @@ def pipeline_of(capture: Capture) -> tuple[NeucamPipeline, list[tuple]]:
     is asked for: size, settings, outputs, and whether the model was in training."""
     pipeline = NeucamPipeline.__new__(NeucamPipeline)
     nn.Module.__init__(pipeline)
-    pipeline._model, pipeline.pixels = model_of(capture), capture
+    pipeline._model, pipeline.pixels = model_of(capture), PixelStore(capture)
     asked = []
 
     def render(view, settings, names):
@@ -60,7 +61,7 @@ def test_scores_of_the_reference_frame_beside_the_averages(tiny_desk, tmp_path, 
     pipeline, _ = pipeline_of(capture)
     averages = pipeline.get_average_eval_image_metrics(step=7, output_path=tmp_path, get_std=True)
     assert scored_frames == [(7, tmp_path, True)]
-    assert averages == AVERAGES | score_reference(capture, capture, "scale", rendered(capture))
+    assert averages == AVERAGES | score_reference(capture, PixelStore(capture), "scale", rendered(capture))
     assert {"reference_psnr_mu_scale", "reference_flip", "reference_mef_ssim"} <= set(averages)
 
 
@@ -76,6 +77,6 @@ def test_it_is_rendered_whole_at_the_reference_frame_s_settings_and_training_goe
 def test_one_exposure_gives_a_photograph(tiny_desk):
     capture = load_capture(tiny_desk, train_frames=("F0E1", "F1E1", "F2E1"))
     averages = pipeline_of(capture)[0].get_average_eval_image_metrics()
-    wanted = score_reference(capture, capture, "scale", rendered(capture))
+    wanted = score_reference(capture, PixelStore(capture), "scale", rendered(capture))
     assert averages == AVERAGES | wanted
     assert set(wanted) == {"reference_mef_ssim", "reference_q_abf", "reference_tenengrad"}  # radiance alone is known

@@ -106,8 +106,9 @@ class LensBlur(BlurGenerator[PlanePlaces]):
     def spread(
         self, scene: PlanarScene, places: PlanePlaces, settings: CameraSettings
     ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
-        """Linear radiance that pixels collect. A picture's pixels have as many taps as their blur needs."""
-        if self.training:
+        """Linear radiance that pixels collect. On a processor, pixels of a picture have as many taps as their blur
+        needs; a graphics card does not wait for them to be counted, and takes all."""
+        if self.training or places.uv.device.type != "cpu":
             return super().spread(scene, places, settings)
         signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
         radius_px = settings.aperture * signed_radius_px.abs()

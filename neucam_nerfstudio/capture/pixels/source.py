@@ -26,7 +26,8 @@ from neucam_nerfstudio.imaging.photographs import (
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance, differ, is_raw, read_raw_header
 from neucam_nerfstudio.imaging.video_reading import VideoFile
 
-Item, Value = TypeVar("Item"), TypeVar("Value")
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 SourceKind = Literal["photographs", "video", "array"]
 FrameReader = Callable[[Path], Shaped[np.ndarray, "height width 3"]]
 """Decodes a frame, told by its path, at full size: uint8, uint16 or float32."""

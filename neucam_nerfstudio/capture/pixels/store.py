@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -183,7 +183,7 @@ class StoredFrame:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, place: object) -> np.ndarray:
+    def __getitem__(self, place: Any) -> np.ndarray:
         """Pixels of a place as numpy names it: `[rows]`, `[rows, columns]`, `[...]`; read only."""
         return self._store.whole(self._index)[place]
 
@@ -259,7 +259,8 @@ class PixelStore:
             for place, frame in enumerate(in_order(self._taken, key, num_readers(capture.kind))):
                 pixels[place] = frame
             for index in key:
-                self._cache.pop(index), self._cache.pop(("aligned", index))
+                self._cache.pop(index)
+                self._cache.pop(("aligned", index))
             held = self._stacks[key] = frozen(pixels)
         return held
 

@@ -117,8 +117,11 @@ def assign_settings(
         known = focus = assign_focus(*told, pictures, is_focus_stack=choice.frames == "focus-stack")
         if choice.settings_per_frame:
             focus = separate_focus(num_frames)
-        of_train = ([values[index] for index in train] for values in (focus.indices, levels.numbers, paths))
-        check_settings_differ(*of_train)
+        check_settings_differ(
+            [focus.indices[index] for index in train],
+            [levels.numbers[index] for index in train],
+            [paths[index] for index in train],
+        )
         reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
         why = "middle exposure of the middle focus setting"
         notes = (focus.note, untrained_focus_note(focus.indices, train, paths))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeVar
@@ -22,7 +22,7 @@ or as the camera measured them, and times with apertures that should cancel each
 BRIGHTNESS_STEP = 0.1
 """Frames whose pixel values differ by more than this factor of two (log2) were exposed differently."""
 
-Key = TypeVar("Key", bound=Hashable)
+Key = TypeVar("Key", int, float)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class StillPictures:
 
     def measure(self, frame: int) -> None:
         """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        self._blocks(frame), self._strength(frame), self.detail(frame)
+        for measured in (self._blocks, self._strength, self.detail):
+            measured(frame)
 
     @cached_property
     def brightness(self) -> list[float]:

@@ -57,11 +57,8 @@ def test_nothing_but_the_one_number_comes_from_the_held_out_photograph(bracket_o
     states = []
     for spoilt in (False, True):
         learned = learn(capture)
-        learned.start(
-            lambda i, spoilt=spoilt: (
-                photographs_of(capture)(i)[::-1] // 2 if spoilt and i == held_out else photographs_of(capture)(i)
-            )
-        )
+        read = photographs_of(capture)
+        learned.start(lambda i, read=read, spoilt=spoilt: read(i)[::-1] // 2 if spoilt and i == held_out else read(i))
         states.append(learned.state_dict())
     differing = [name for name, value in states[0].items() if not torch.equal(value, states[1][name])]
     assert differing == ["camera.exposures.start_stops"]

@@ -23,7 +23,7 @@ from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
 
-from ...learned import capture_of
+from ...learned import capture_of, photographs_of
 
 LN_MID_GREY = math.log(0.214041)
 """Light that the sRGB standard encodes as 0.5."""
@@ -72,7 +72,7 @@ def test_decoding_undoes_encoding():
 def test_without_an_estimate_white_lies_two_stops_above_radiance_1(kind, quarter):
     """A linear value of 1/4 is sRGB's 1.055 * 0.25 ** (1 / 2.4) - 0.055."""
     response = fixed(kind)
-    response.start(Start(BRACKET, BRACKET.__getitem__, longest_stops=3.0))
+    response.start(Start(BRACKET, photographs_of(BRACKET), longest_stops=3.0))
     torch.testing.assert_close(response(torch.full((3,), 3 * math.log(2))), torch.full((3,), quarter))
 
 
@@ -80,7 +80,7 @@ def test_an_estimate_s_last_knot_is_white():
     knots = np.linspace(-6, 1.5, 20, dtype=np.float32)
     ldr = np.linspace(0, 1, 20, dtype=np.float32)[:, None].repeat(3, 1)
     response = fixed(LinearResponse)
-    response.start(Start(BRACKET, BRACKET.__getitem__, CameraEstimate(knots, ldr, np.zeros(3, np.float32))))
+    response.start(Start(BRACKET, photographs_of(BRACKET), CameraEstimate(knots, ldr, np.zeros(3, np.float32))))
     assert response.log_white.item() == 1.5
 
 

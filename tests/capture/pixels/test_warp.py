@@ -64,7 +64,9 @@ def test_light_is_mixed_and_not_its_encoding(is_linear):
     """Half way between two pixels lies half of each one's light."""
     ramp = np.linspace(20, 120, 40).astype(np.uint8)[None, :, None] * np.ones((8, 1, 3), np.uint8)
     seen = aligned(edge(40, 200), HALF_A_PIXEL, None, is_linear)[0, 19, 0]
-    expected = 120 if is_linear else 255 * encode_srgb(decode_srgb(np.array([40, 200]) / 255).mean())
+    expected = (
+        120 if is_linear else float(255 * encode_srgb(decode_srgb(np.array([40, 200]) / 255).mean(keepdims=True))[0])
+    )
     assert seen == pytest.approx(expected, abs=1)
     assert np.diff(aligned(ramp, HALF_A_PIXEL, None, is_linear)[0, :, 0].astype(int)).min() >= 0
 

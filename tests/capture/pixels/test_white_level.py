@@ -53,7 +53,7 @@ def test_white_is_where_values_pile_up_and_end(values, white):
 
 
 def test_values_are_counted():
-    counts = count_values(np.array([[[[1, 7, 7]], [[1, 1, 65535]]]], np.uint16))
+    counts = count_values(np.array([[[1, 7, 7]], [[1, 1, 65535]]], np.uint16))
     assert counts[[1, 7, 65535]].tolist() == [3, 2, 1] and counts.sum() == 6
 
 
