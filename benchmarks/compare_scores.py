@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.compare_contenders import Entry, Subject
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.alignment import align_radiance
 from neucam_nerfstudio.evaluation.picture_scores import Yardstick, picture_scores, yardstick
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
@@ -22,7 +23,7 @@ class Judge:
     @cached_property
     def yardstick(self) -> Yardstick:
         """What all pictures are measured against; read when first asked for."""
-        return yardstick(self.subject.capture, self.subject.pixels)
+        return yardstick(self.subject.capture, PixelStore(self.subject.capture))
 
     def scores(self, entry: Entry) -> dict[str, float]:
         """All scores that an entry can have, by name; see `picture_scores`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore, StoredFrame
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
@@ -36,7 +36,7 @@ class GreyPhotograph:
         pixels: RGB, white at the number type's full scale.
     """
 
-    pixels: Shaped[np.ndarray, "height width 3"]
+    pixels: StoredFrame | Shaped[np.ndarray, "height width 3"]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class Yardstick:
     photographs: tuple[GreyPhotograph, ...]
 
 
-def yardstick(capture: Capture, pixels: Mapping[int, np.ndarray]) -> Yardstick:
+def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:
     """Reads the reference frame's ground truth, and takes the photographs that a fusion is compared with.
 
     Those are all training frames of a still scene. Where something moves, only the reference frame shows what the
@@ -74,7 +74,7 @@ def yardstick(capture: Capture, pixels: Mapping[int, np.ndarray]) -> Yardstick:
 
     Args:
         capture: What is known of the photographs.
-        pixels: Of the frames, by their index in the capture.
+        pixels: Of the capture.
 
     Raises:
         NeucamError: A file with ground truth cannot be read.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
@@ -55,7 +55,7 @@ def score_image(
 
 
 def score_reference(
-    capture: Capture, pixels: Mapping[int, np.ndarray], alignment: Alignment, outputs: dict[str, Tensor]
+    capture: Capture, pixels: PixelStore, alignment: Alignment, outputs: dict[str, Tensor]
 ) -> dict[str, float]:
     """Scores of the all-in-focus picture at the reference frame.
 

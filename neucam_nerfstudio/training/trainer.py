@@ -27,6 +27,7 @@ from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_
 from neucam_nerfstudio.rendering.view import front_view
 from neucam_nerfstudio.runtime import prepare_process
 from neucam_nerfstudio.scene.image_plane import ImagePlane
+from neucam_nerfstudio.scene.scene import PlanarScene
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
 from neucam_nerfstudio.training.run_folder import check_is_free, claim_folder, experiment_name
 
@@ -179,7 +180,7 @@ class NeucamTrainer(Trainer):
     def _write_start(self) -> None:
         """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
         learned, folder = self.model.learned, self.base_dir / START_FOLDER
-        view = front_view(learned.scene.plane, self.device)
+        view = front_view(cast(PlanarScene, learned.scene).plane, self.device)
         settings = learned.camera.settings_of_frame(learned.capture.reference_index)
         pictures = learned.renderer.render(view, settings, ("hdr", "all_in_focus_hdr"))
         radiance, shown = (picture.cpu().numpy() for picture in pictures.values())

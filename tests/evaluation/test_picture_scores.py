@@ -29,7 +29,7 @@ def capture(tiny_desk: Path) -> Capture:
 
 @pytest.fixture(scope="module")
 def desk_yardstick(capture: Capture) -> Yardstick:
-    return yardstick(capture)
+    return yardstick(capture, PixelStore(capture))
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def test_of_something_that_moves_the_reference_frame_and_its_truth_count(tiny_ca
     for index in range(9):
         cv2.imwrite(str(tiny_capture / f"gt/sharp_{index}.png"), np.full((60, 90, 3), 20 * index, np.uint8))
     moving = open_capture(tiny_capture, frames="moments", train_frames=("F1*", "F2*"), reference="F1E2")[0]
-    found = yardstick(moving)
+    found = yardstick(moving, PixelStore(moving))
     (photograph,) = found.photographs
-    np.testing.assert_allclose(photograph, grey(PixelStore(moving).whole(2) / 255))
+    np.testing.assert_allclose(photograph, grey(PixelStore(moving).whole(moving.reference_index) / 255))
     assert found.radiance is None and np.unique(found.sharp) == pytest.approx(100 / 255)
 
 
@@ -93,7 +93,8 @@ def test_16_bit_photographs_are_measured_in_their_own_depth(tiny_capture):
     for path in tiny_capture.glob("F*E*.png"):
         cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 256 + 100)
     capture = open_capture(tiny_capture)[0]
-    np.testing.assert_allclose(yardstick(capture).photographs[0], grey(PixelStore(capture).whole(0) / 65535))
+    pixels = PixelStore(capture)
+    np.testing.assert_allclose(yardstick(capture, pixels).photographs[0], grey(pixels.whole(0) / 65535))
 
 
 def test_many_photographs_are_not_held_as_grey_pictures(capture, desk_yardstick):
