@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from nerfstudio.utils.eval_utils import eval_setup
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.models.classical_start import estimate_from

@@ -112,7 +112,7 @@ def test_the_run_shows_the_layers_that_the_released_code_has(rendered, official)
 
 def test_the_run_is_all_that_is_left(run):
     written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
-    assert written == {"config.yml", "nerfstudio_models/step-000000000.ckpt"}
+    assert written == {"config.yml", "capture.json", "nerfstudio_models/step-000000000.ckpt"}
     assert list(run.parent.iterdir()) == [run]
 
 
