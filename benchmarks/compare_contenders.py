@@ -16,6 +16,7 @@ from jaxtyping import Float
 from benchmarks.commands import FinishedRun, Measurement, Training, run_measured, script
 from benchmarks.compare_classical import Photographs
 from benchmarks.moving_classical import eight_bit
+from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
@@ -23,7 +24,6 @@ from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.imaging.image_files import write_image
-from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 Method = Literal["neucam", "neucam-multifocus", "neucam-hdr", "neucam-deblur", "neucam-hdr-video"]

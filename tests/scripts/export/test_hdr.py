@@ -7,9 +7,9 @@ import OpenEXR
 import pytest
 
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
 
 from .conftest import CONFIG, rendered, with_capture

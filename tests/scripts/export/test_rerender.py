@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
 from neucam_nerfstudio.scripts.export.canonical_pictures import Preview, radiance_shown_as
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
