@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 from nerfstudio.utils.eval_utils import eval_setup
 
-<<<<<<< HEAD
-=======
-from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
->>>>>>> h1
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.parts import Start
 
 from .conftest import train
