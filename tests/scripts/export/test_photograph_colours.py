@@ -14,14 +14,16 @@ from PIL import Image
 
 from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.imaging.colour_profiles import BT2020, REC709, ColourPrimaries
-from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.imaging.colour_profiles import (
+    BT2020,
+    REC709,
+    ColourPrimaries,
     conversion_to_srgb,
     linear_profile,
     primaries_of_profile,
     srgb_curve_profile,
 )
+from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.imaging.image_files import quantised
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr
 from neucam_nerfstudio.scripts.export.images import ExportImages
