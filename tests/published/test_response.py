@@ -180,3 +180,12 @@ def test_starts_as_published_without_an_estimate_and_else_as_estimated():
     response.start(Start(capture, photographs_of(capture), CameraEstimate(knots, ldr, np.zeros(1, np.float32))))
     greys = torch.tensor([[0.0] * 3, [1.0] * 3])
     torch.testing.assert_close(response(greys), torch.sigmoid(2 * greys), atol=0.03, rtol=0)
+
+
+def test_is_learned_whatever_the_photographs_are_and_raw_files_are_decoded_as_light():
+    capture = capture_of(1, 1, linear_light=True)
+    response = NeuralCurveConfig().setup(capture=capture)
+    assert type(response) is NeuralCurveResponse and response.notes == ()
+    table = response.known_table(capture)
+    np.testing.assert_allclose(np.exp(table.log_exposure - table.log_exposure[-1]), table.ldr[:, 1], atol=2e-3)
+    assert response.known_table(capture_of(1, 1)) is None

@@ -16,7 +16,6 @@ from neucam_nerfstudio.camera.exposure.exposures import SettingExposures, Settin
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import CameraResponse
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
-from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.rendering import outputs as module
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.rendering.outputs import OUTPUTS, Film, Renderer
@@ -26,7 +25,7 @@ from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces, Rays
 
 from ..learned import capture_of, moving_capture_of
-from ..scene.made_fields import Level, OpaqueOnTheRight, Pan
+from ..scene.made_fields import Level, OpaqueOnTheRight, Pan, TwoLayers
 
 HEIGHT, WIDTH = 12, 16
 CAPTURE = capture_of(HEIGHT, WIDTH)
@@ -344,7 +343,7 @@ def test_the_moment_of_a_picture(settings, time):
 
 
 def test_what_a_scene_shows_besides_is_listed_before_what_is_wherever_rays_go():
-    field = TwoLayerField(Level(0.0), DeformedField(Level(math.log(20.0)), Pan()), OpaqueOnTheRight())
+    field = TwoLayers(Level(0.0), DeformedField(Level(math.log(20.0)), Pan()), OpaqueOnTheRight())
     field.background.level = nn.Parameter(torch.zeros(()))
     renderer = renderer_of(scene_of(field.eval(), MOVING), capture=MOVING)
     names = renderer.output_names()

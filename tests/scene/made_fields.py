@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.scene.plane_field import Deformation, Opacity, PlaneField
+from neucam_nerfstudio.scene.plane_field import Deformation, LayeredField, Layers, MovingField, Opacity, PlaneField
 
 
 class Gradient(PlaneField):
@@ -43,3 +43,23 @@ class OpaqueOnTheRight(Opacity):
 
     def forward(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Tensor:
         return (uv[..., :1] > 0.5).float()
+
+
+class TwoLayers(LayeredField, MovingField):
+    """A still background, and a foreground that moves where it covers it; logarithms mixed by opacity."""
+
+    def __init__(self, background: PlaneField, foreground: MovingField, opacity: Opacity) -> None:
+        super().__init__()
+        self.background, self.foreground, self.opacity = background, foreground, opacity
+
+    def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:
+        layers = (layer.log_radiance(uv, times) for layer in (self.background, self.foreground))
+        return Layers(*layers, self.opacity(uv, times))
+
+    def log_radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Tensor:
+        return self.layers(uv, times).mix_logs()
+
+    def motion_uv(
+        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
+    ) -> Tensor:
+        return self.opacity(uv, times) * self.foreground.motion_uv(uv, times, since)

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.plane_field import DeformedField
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces, Rays
 
 from ..learned import capture_of, moving_capture_of
-from .made_fields import Gradient, Level, OpaqueOnTheRight, Pan
+from .made_fields import Gradient, Level, OpaqueOnTheRight, Pan, TwoLayers
 
 HEIGHT, WIDTH = 12, 16
 STILL = capture_of(HEIGHT, WIDTH)
@@ -70,7 +69,7 @@ def test_a_still_field_shows_nothing_besides():
 
 
 def test_layers_are_shown_apart():
-    scene = scene_of(TwoLayerField(Level(0.0), Level(2.0), OpaqueOnTheRight()))
+    scene = scene_of(TwoLayers(Level(0.0), DeformedField(Level(2.0), Pan()), OpaqueOnTheRight()))
     places = PlanePlaces(torch.tensor([[0.2, 0.5], [0.8, 0.5]]), torch.zeros(2, 1))
     outputs = {name: output(places, lambda light: light / 10) for name, output in scene.extra_outputs().items()}
     assert list(outputs) == ["opacity", "background", "foreground", "motion"]

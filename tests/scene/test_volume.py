@@ -162,6 +162,6 @@ def test_a_volume_is_learned_through_the_lens():
     frames = torch.zeros(len(origins), dtype=torch.long)
     ldr, went = learned.photograph_rays(rays, *settings, frames, step=0)
     assert ldr.shape == (len(origins), 2, 3) and went.blur_radius_px.shape == (len(origins), 1)
-    (ldr.sum() + sum(learned.part_losses(went).values())).backward()
+    (ldr.sum() + sum(learned.losses(went).values())).backward()
     learns = [*learned.scene.parameters(), learned.camera.focus.positions]
     assert all(parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0 for parameter in learns)

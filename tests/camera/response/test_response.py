@@ -21,7 +21,6 @@ from neucam_nerfstudio.camera.response.response import (
 from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
-from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
 
 from ...learned import capture_of, photographs_of
 
@@ -101,7 +100,6 @@ def raw(capture):
         pytest.param(SrgbResponseConfig(kind="monotone"), SINGLE, SrgbResponse, "one exposure", id="not told"),
         pytest.param(MonotoneCurveConfig(kind="none"), BRACKET, LinearResponse, None, id="none is linear"),
         pytest.param(MonotoneCurveConfig(kind="none"), raw(BRACKET), LinearResponse, None, id="none of RAW"),
-        pytest.param(NeuralCurveConfig(), raw(SINGLE), NeuralCurveResponse, None, id="published ones always learn"),
     ],
 )
 def test_a_capture_gets_the_response_that_it_can_tell_and_choices_are_said(config, capture, built, said):
@@ -122,7 +120,6 @@ def test_what_may_be_linear_and_is_read_as_srgb_is_said(number_type, is_said):
     [
         (ResponseConfig(), BRACKET, lambda light: light),
         (SrgbResponseConfig(), BRACKET, encode_srgb),
-        (NeuralCurveConfig(), raw(BRACKET), lambda light: light),
     ],
 )
 def test_photographs_are_decoded_with_a_response_that_is_known(config, capture, encoded):
