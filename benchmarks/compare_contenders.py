@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from neucam_nerfstudio.models.frame_settings import exposures_differ
 
 from benchmarks.commands import FinishedRun, Measurement, Training, run_measured, script
 from benchmarks.compare_classical import Photographs
 from benchmarks.moving_classical import eight_bit
+from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore

@@ -64,7 +64,9 @@ class LargePictures:
 
 def ways(num_pixels: int, times: int) -> dict[str, tuple[str, ...]]:
     """Options of `ns-train neucam`, by what they do."""
-    every_pixel = ("--pipeline.model.most-learned-cells", str(num_pixels))
+    every_pixel = tuple(
+        word for part in ("scene", "blur") for word in (f"--pipeline.model.{part}.most-learned-cells", str(num_pixels))
+    )
     return {
         "classical start": ("--max-num-iterations", "1"),
         "neucam": (),

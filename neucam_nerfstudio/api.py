@@ -138,7 +138,8 @@ def estimate_response(photographs: Photographs, exposure_stops: Sequence[float])
     if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
         raise NeucamError(
             f"exposure_stops: differ by {np.ptp(stops):g} stops, expected at least {LEAST_STOPS_FOR_RESPONSE}: equal"
-            " exposures do not tell a response. Give photographs at other exposures, or take srgb_response()."
+            " exposures do not tell a response. Give photographs at other exposures, or a response that is known, such"
+            " as neucam_nerfstudio.classical.response_table.srgb_response()."
         )
     one_focus = np.zeros(len(frames), int)
     return response_of_frames(reduce_frames(frames), one_focus, stops, frames[0].dtype)

@@ -89,7 +89,7 @@ class FusedPhotographs:
     @cached_property
     def all_in_focus(self) -> Float[np.ndarray, "height width 3"]:
         """The sharp photograph, at the reference photograph's exposure: pixel values in [0, 1]."""
-        return self.photograph(aperture=0)
+        return self.photograph(aperture=0.0)
 
     def photograph(
         self, *, focus: float | None = None, aperture: float = 1.0, exposure_stops: float | None = None
@@ -184,7 +184,7 @@ class FusedPhotographs:
             folder / picture: partial(self._write_tone_mapped, operator=operator),
         }
         if self.defocus is not None:
-            writers[folder / "defocus.png"] = self._write_defocus
+            writers[folder / "defocus.png"] = partial(self._write_defocus, defocus=self.defocus)
         if self.capture is not None:
             writers[folder / MANIFEST_NAME] = self.capture.save
         return writers
@@ -226,10 +226,9 @@ class FusedPhotographs:
         picture = self.tone_mapped(operator)
         write_image(path, picture, bits, metadata=PhotographMetadata(shown_profile, exif))
 
-    def _write_defocus(self, path: Path) -> None:
+    def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
         """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
-        assert self.defocus is not None
-        write_image(path, (self.defocus / max(self.photographs.focus_index))[..., None])
+        write_image(path, (defocus / max(self.photographs.focus_index))[..., None])
 
     def _exposure_reference(self) -> str:
         """One line that says which exposure the radiance is relative to."""

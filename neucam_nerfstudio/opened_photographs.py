@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -18,6 +18,7 @@ from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, middle_frame
 from neucam_nerfstudio.capture.settings.exposures import exposure_levels, ranks
 from neucam_nerfstudio.capture.settings.pictures import StillPictures, mean_brightness, thumbnail
+from neucam_nerfstudio.classical.pixel_values import Photograph
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import check_pixels, downscale, find_photographs, read_photograph
 
@@ -44,7 +45,7 @@ class OpenedPhotographs:
         capture: The manifest, if they are files.
     """
 
-    frames: Sequence[Any]
+    frames: Sequence[Photograph]
     names: tuple[str, ...]
     focus_index: list[int]
     exposure_index: list[int] | None
@@ -137,6 +138,8 @@ def read_arrays(photographs: Photographs, downscale_factor: int = 1) -> list[Sha
         NeucamError: They are no photographs, cannot be read, or differ in size or number type.
     """
     if isinstance(photographs, str | Path):
+        if not Path(photographs).is_dir():
+            raise NeucamError(f"{photographs}: no such folder. Give the folder of the photographs, files or arrays.")
         photographs = find_photographs(Path(photographs))
     if is_arrays(photographs):
         names = [Path(f"photographs[{index}]") for index in range(len(photographs))]

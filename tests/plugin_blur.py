@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from neucam_nerfstudio.capture.capture import Capture
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
 from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Start, TrainingRays
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 

@@ -84,7 +84,7 @@ def test_a_response_is_estimated_up_to_its_zero():
     frames = [
         np.rint(255 * response.develop(np.log(ramp) + np.log(2) * stops)).astype(np.uint8) for stops in (-2, 0, 2)
     ]
-    found = estimate_response(frames, [-2, 0, 2])
+    found = estimate_response(frames, [-2.0, 0.0, 2.0])
     low, middle, high = found.inverse(np.array([0.2, 0.5, 0.6]))
     np.testing.assert_allclose(high - low, np.log(0.3185 / 0.0331), atol=0.05)
     np.testing.assert_allclose(middle, 0, atol=0.02)
@@ -134,18 +134,18 @@ def test_estimated_exposures_are_said(tiny_files):
 
 def test_photographing_again_gives_the_photographs(fused, tiny_files):
     for index, path in enumerate(tiny_files):
-        again = fused.photograph(focus=FOCUS[index], exposure_stops=STOPS[index])
+        again = fused.photograph(focus=float(FOCUS[index]), exposure_stops=STOPS[index])
         assert np.abs(again - read_photograph(path) / 255).mean() < 0.02
-    np.testing.assert_array_equal(fused.photograph(), fused.photograph(focus=1, exposure_stops=0.0))
-    np.testing.assert_array_equal(fused.all_in_focus, fused.photograph(focus=0, aperture=0))
-    sharpness = [cv2.Laplacian(fused.photograph(focus=0, aperture=a), cv2.CV_32F).std() for a in (0, 1, 3)]
+    np.testing.assert_array_equal(fused.photograph(), fused.photograph(focus=1.0, exposure_stops=0.0))
+    np.testing.assert_array_equal(fused.all_in_focus, fused.photograph(focus=0.0, aperture=0.0))
+    sharpness = [cv2.Laplacian(fused.photograph(focus=0.0, aperture=a), cv2.CV_32F).std() for a in (0.0, 1.0, 3.0)]
     assert sharpness[0] > sharpness[1] > sharpness[2]
-    assert (fused.photograph(exposure_stops=1) >= fused.photograph(exposure_stops=0)).all()
+    assert (fused.photograph(exposure_stops=1.0) >= fused.photograph(exposure_stops=0.0)).all()
 
 
 def test_the_scale_of_radiance_is_that_of_the_response(fused):
     developed = fused.response.develop(np.log(fused.radiance))
-    np.testing.assert_allclose(developed, fused.photograph(aperture=0, exposure_stops=0), atol=1e-6)
+    np.testing.assert_allclose(developed, fused.photograph(aperture=0.0, exposure_stops=0.0), atol=1e-6)
 
 
 def test_known_responses_are_used(tiny_files):
@@ -193,7 +193,7 @@ def test_an_edited_manifest_wins(fused, tiny_capture, tmp_path):
 
 
 def test_moments_give_the_reference_frames_moment(view_of_moments):
-    result = fuse(view_of_moments, frames="moments", exposure_stops=[-1, 1, -1, 1, -1])
+    result = fuse(view_of_moments, frames="moments", exposure_stops=[-1.0, 1.0, -1.0, 1.0, -1.0])
     assert result.defocus is None and result.reference == 2
     assert result.radiance.shape == (96, 128, 3)
     again = result.photograph()
@@ -239,7 +239,6 @@ def test_what_cannot_be_fused(arguments, message):
         ({"exposure_stops": [0.0]}, "exposure_stops: 1 values for 2 photographs. Give one for each."),
         ({"focus": [0, 1, 2]}, "focus: 3 values for 2 photographs. Give one for each."),
         ({"reference": 2}, "reference: found 2, expected a number from 0 to 1."),
-        ({"response": "log"}, "response: found 'log', expected 'estimated', 'srgb', 'linear' or a ResponseTable."),
     ],
 )
 def test_settings_that_do_not_fit_arrays(options, message):
@@ -247,9 +246,22 @@ def test_settings_that_do_not_fit_arrays(options, message):
         fuse([grey(0.5), grey(0.25)], **{"exposure_stops": [1.0, 0.0], **options})
 
 
+def test_a_response_that_there_is_not():
+    with pytest.raises((NeucamError, TypeError), match="response"):  # the second where types are checked at run time
+        fuse([grey(0.5), grey(0.25)], exposure_stops=[1.0, 0.0], response="log")
+
+
 def test_files_tell_their_settings_themselves(tiny_files):
     with pytest.raises(NeucamError, match="exposure_stops: given for files, which tell their settings themselves"):
         fuse(tiny_files, exposure_stops=STOPS)
+
+
+def test_steps_take_a_folder_or_say_what_they_expect(tiny_desk):
+    assert fuse_focus(tiny_desk).all_in_focus.shape == (60, 90, 3)
+    with pytest.raises(NeucamError, match="nowhere: no such folder. Give the folder of the photographs"):
+        merge_exposures("nowhere", [0.0, 1.0])
+    with pytest.raises(NeucamError, match="exposure_stops: 2 values for 9 photographs"):
+        merge_exposures(tiny_desk, [0.0, 1.0])
 
 
 def test_files_of_several_folders_are_refused(tiny_files, tmp_path):

@@ -49,7 +49,12 @@ class FocusStack:
         self._completed: dict[int, SettingPicture] = {}
         self._num_settings, self._is_held = num_settings, is_held
         self._everywhere = self._light_of_all_settings()
-        self.shape: tuple[int, int] = self._everywhere.shape[:2]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width, _ = self._everywhere.shape
+        return height, width
 
     def __len__(self) -> int:
         return self._num_settings
@@ -68,17 +73,18 @@ class FocusStack:
 
     def _light_of_all_settings(self) -> Float[np.ndarray, "height width 3"]:
         """Mean log radiance of the settings, weighted by what each shows."""
-        weighted_sum = precision_sum = np.float32(0)
+        weighted_sum = precision_sum = np.zeros((), np.float32)
         for setting in range(self._num_settings):
             merged = self._merge(setting)
             weighted_sum = weighted_sum + merged.log_radiance * merged.precision
             precision_sum = precision_sum + merged.precision
             if self._is_held:
                 self._held[setting] = merged
-        return weighted_sum / precision_sum
+        return np.divide(weighted_sum, precision_sum)
 
     def _complete(self, merged: MergedExposures) -> SettingPicture:
-        for rows in row_blocks(*self.shape):
+        height, width = self.shape
+        for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
             own -= everywhere
             own *= reliability(merged.precision[rows])
@@ -89,7 +95,9 @@ class FocusStack:
 
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), pyramid_depth(*stack.shape, len(stack)))
+    sharp = fuse_by_contrast(
+        (picture.log_radiance for picture in stack), pyramid_depth(*stack.shape, float(len(stack)))
+    )
     return estimate_blur(luminance(sharp), luminance_stack(stack))
 
 
@@ -131,8 +139,9 @@ def luminance_stack(stack: FocusStack) -> LuminanceStack:
 
 def luminance(log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
     """Mean linear radiance of the channels."""
-    light = np.empty(log_radiance.shape[:2], np.float32)
-    for rows in row_blocks(*light.shape):
+    height, width, _ = log_radiance.shape
+    light = np.empty((height, width), np.float32)
+    for rows in row_blocks(height, width):
         light[rows] = channel_mean(cv2.exp(log_radiance[rows]))
     return light
 

@@ -76,7 +76,9 @@ def noise_variance(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, 
     return 1 / np.maximum(precision, LEAST_PRECISION)
 
 
-def gaussian_blur(image: Float[np.ndarray, "height width"], sigma_px: float) -> Float[np.ndarray, "height width"]:
+def gaussian_blur(
+    image: Float[np.ndarray, "height width *channels"], sigma_px: float
+) -> Float[np.ndarray, "height width *channels"]:
     """Gaussian blur whose cost does not grow with its width: wide ones are computed on a reduced picture."""
     if sigma_px < 0.2:
         return image
@@ -102,7 +104,9 @@ def _halving_variance(levels: int) -> float:
     return (4**levels - 1) / 3
 
 
-def _reduced(image: Float[np.ndarray, "height width"], levels: int) -> Float[np.ndarray, "small_height small_width"]:
+def _reduced(
+    image: Float[np.ndarray, "height width *channels"], levels: int
+) -> Float[np.ndarray, "small_height small_width *channels"]:
     """A picture halved so many times."""
     for _ in range(levels):
         image = cv2.pyrDown(image)
@@ -110,8 +114,8 @@ def _reduced(image: Float[np.ndarray, "height width"], levels: int) -> Float[np.
 
 
 def _enlarged(
-    image: Float[np.ndarray, "small_height small_width"], levels: int, shape: tuple[int, ...]
-) -> Float[np.ndarray, "height width"]:
+    image: Float[np.ndarray, "small_height small_width *channels"], levels: int, shape: tuple[int, ...]
+) -> Float[np.ndarray, "height width *channels"]:
     """A picture of what `_reduced` has made smaller, at its size before."""
     for level in reversed(range(levels)):
         height, width = (math.ceil(side / 2**level) for side in shape[:2])
@@ -163,7 +167,7 @@ def estimate_sharpest_focus(
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
     levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
     blurred: dict[float, np.ndarray] = {}
-    least = sharpest = None
+    least = sharpest = np.array(np.inf, np.float32)
     for focus in focus_grid(settings, focus_step):
         mismatch = np.zeros_like(sharp_luminance)
         for index in np.argsort(np.abs(focus - np.arange(settings)))[:NEAREST_SETTINGS]:
@@ -172,10 +176,8 @@ def estimate_sharpest_focus(
                 blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
             _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
         mismatch = _gathered(mismatch, window_px, levels)
-        if least is None or sharpest is None:
-            least, sharpest = mismatch, np.full_like(mismatch, focus)
-        better = mismatch < least
-        least[better], sharpest[better] = mismatch[better], focus
+        sharpest = np.where(mismatch < least, np.float32(focus), sharpest)
+        least = np.minimum(mismatch, least)
     sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
     return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
 
@@ -187,7 +189,8 @@ def _add_mismatch(
     precision: Float[np.ndarray, "height width"],
 ) -> None:
     """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
-    for rows in row_blocks(*mismatch.shape):
+    height, width = mismatch.shape
+    for rows in row_blocks(height, width):
         squared = (log_predicted[rows] - log_photographed[rows]) ** 2
         own = precision[rows]
         mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))

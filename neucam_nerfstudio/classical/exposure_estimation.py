@@ -91,11 +91,11 @@ def _stops_by_response(
     precision = _certainty(samples.ldr, log_exposure, response)
     num_settings = settings.max() + 1
     rows = np.broadcast_to(-LN2 * np.eye(num_settings)[settings], (*samples.ldr.shape[:2], num_settings))
-    trust = np.ones_like(log_exposure)
+    trust, stops = np.ones_like(log_exposure), np.zeros(len(settings))
     for _ in range(REWEIGHTINGS):
         weights = precision * trust
         equations = [normal_equations(rows, -log_exposure[..., c], weights[..., c]) for c in range(3)]
-        normal, right_side = (sum(parts) for parts in zip(*equations, strict=True))
+        normal, right_side = (np.sum(parts, axis=0) for parts in zip(*equations, strict=True))
         stops = np.linalg.solve(normal + TIE_BREAK * np.eye(num_settings), right_side)[settings]
         trust = trust_of(log_exposure - LN2 * stops[:, None], precision, trust)
     return stops

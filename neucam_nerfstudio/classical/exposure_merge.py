@@ -81,8 +81,8 @@ def decoding_table(
     trust = np.clip((1 - ldr) / DISTRUST_MARGIN, LEAST_TRUST, 1)
     weight = precision * trust[:, None]
     weighted = weight * (log_exposure - LN2 * exposure_stops)
-    tables = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
-    return DecodingTable(*tables, int(np.searchsorted(ldr, WHITE_LDR)), exposure_stops)
+    weighted, weight, precision, trust = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
+    return DecodingTable(weighted, weight, precision, trust, int(np.searchsorted(ldr, WHITE_LDR)), exposure_stops)
 
 
 def merge_bracket(
@@ -97,10 +97,10 @@ def merge_bracket(
         frames: Aligned photographs, 8 or 16 bit or floating point in [0, 1].
         tables: How each is decoded.
     """
-    shape = frames[0].shape
+    height, width, _ = shape = frames[0].shape
     merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
     darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
-    for rows in row_blocks(*shape[:2]):
+    for rows in row_blocks(height, width):
         block = _merged_block([(table, frame[rows]) for table, frame in darkest_first])
         for whole, part in zip(merged, block, strict=True):
             whole[rows] = part
@@ -111,10 +111,11 @@ def _merged_block(
     darkest_first: Sequence[tuple[DecodingTable, Shaped[np.ndarray, "rows width 3"]]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The fields of `MergedExposures` for some rows; frames come with their tables, the least exposure first."""
-    weighted_sum, weight_sum, precision_sum = np.zeros((3, *darkest_first[0][1].shape), np.float32)
-    unsaturated, blown = None, None
+    shape = darkest_first[0][1].shape
+    weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
+    unsaturated, blown = np.ones(shape, bool), None
     for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
-        has_say = None if unsaturated is None else unsaturated.astype(np.float32)
+        has_say = None if blown is None else unsaturated.astype(np.float32)
         for table, frame in equally_exposed:
             codes = to_codes(frame)
             trust, precision = _look_up(table.trust, brightest_channel(codes)), _look_up(table.precision, codes)
@@ -125,9 +126,9 @@ def _merged_block(
             weighted_sum += trust * _look_up(table.weighted_log_radiance, codes)
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
-            shows = codes < table.saturated_code
-            unsaturated = shows if unsaturated is None else unsaturated & shows
+            unsaturated &= codes < table.saturated_code
         blown = ~unsaturated if blown is None else blown
+    blown = np.zeros(shape, bool) if blown is None else blown
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
     weighted_sum /= weight_sum
     return weighted_sum, precision_sum, blown

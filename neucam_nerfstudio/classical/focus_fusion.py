@@ -95,7 +95,7 @@ def fuse_by_focus(
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         depth: Number of bands.
     """
-    contrasts: list[np.ndarray | np.float32] = [np.float32(0)] * depth + [np.float32(BASE_CONTRAST)]
+    contrasts = [np.array(0, np.float32)] * depth + [np.array(BASE_CONTRAST, np.float32)]
     for picture in stack:
         bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
         for level in range(depth):
@@ -179,7 +179,8 @@ def _add_by_grade(
     values: Float[np.ndarray, "height width"],
 ) -> None:
     """Deals values out, in place, to the planes of the grades of blur that pixels have."""
-    for rows in row_blocks(*distance.shape):
+    height, width = distance.shape
+    for rows in row_blocks(height, width):
         for plane, share in zip(planes, _grade_shares(distance[rows]), strict=True):
             share *= values[rows]
             plane[rows] += share
@@ -202,16 +203,17 @@ def _log_ratio(
 ) -> Float[np.ndarray, "height width"]:
     """Log of what was photographed over what light, blurred in each grade, gives at these distances; bounded."""
     ratio = np.empty_like(log_photographed)
-    for rows in row_blocks(*ratio.shape):
+    height, width = ratio.shape
+    for rows in row_blocks(height, width):
         predicted = np.zeros_like(ratio[rows])
         for image, share in zip(blurred, _grade_shares(distance[rows]), strict=True):
             share *= image[rows]
             predicted += share
         predicted += LEAST_LIGHT
         np.subtract(log_photographed[rows], cv2.log(predicted, predicted), out=ratio[rows])
-    cv2.min(ratio, LARGEST_CORRECTION, ratio)
-    cv2.max(ratio, -LARGEST_CORRECTION, ratio)
-    return ratio
+    bound = np.full_like(ratio[:1], LARGEST_CORRECTION)  # bounds in an array, as for `_grade_shares`
+    np.minimum(ratio, bound, out=ratio)
+    return np.maximum(ratio, -bound, out=ratio)
 
 
 def _without_noise(
@@ -220,7 +222,8 @@ def _without_noise(
     """Log ratios, less where they vary no more than noise does."""
     variance = _local_mean(log_ratio**2)
     variance += LEAST_VARIANCE
-    kept = cv2.max(1 - noise / variance, 0)
+    kept = 1 - noise / variance
+    np.maximum(kept, np.zeros_like(kept[:1]), out=kept)
     kept *= log_ratio
     return kept
 
@@ -253,9 +256,10 @@ def laplacian_pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
 
 def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     """The image of a Laplacian pyramid."""
-    image = pyramid[-1]
+    image: Any = pyramid[-1]
     for band in reversed(pyramid[:-1]):
-        image = cv2.pyrUp(image, dstsize=band.shape[1::-1]) + band
+        height, width = band.shape[:2]
+        image = cv2.pyrUp(image, dstsize=(width, height)) + band
     return image
 
 

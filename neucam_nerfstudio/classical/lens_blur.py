@@ -40,7 +40,8 @@ def blur_by_lens(
     """
     blurred = np.empty_like(radiance)
     margin_px = math.ceil(float(radius_px.max(initial=0))) + 1
-    for tile in overlapping_tiles(*radius_px.shape, TILE_PIXELS, margin_px):
+    height, width = radius_px.shape
+    for tile in overlapping_tiles(height, width, TILE_PIXELS, margin_px):
         part = tile.rows_with_margin, tile.columns_with_margin
         blurred[tile.rows, tile.columns] = _blurred_tile(radiance[part], radius_px[part])[tile.inner]
     return blurred

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -19,6 +20,28 @@ WHITE_LDR = 251.5 / 255
 """Pixel values from here on are white: compression leaves it a little short of 1, one channel more so than another."""
 
 HALF_STEP_OF_8_BIT, HALF_STEP_OF_16_BIT = 1 / 512, 1 / 131072
+
+
+@runtime_checkable
+class Photograph(Protocol):
+    """An array [height, width, 3], or what reads like one: parts of it are decoded when they are asked for.
+
+    RGB, 8 or 16 bit or floating point in [0, 1].
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and 3."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Number type of the pixels."""
+        ...
+
+    def __getitem__(self, place: Any, /) -> Any:
+        """Pixels of some rows, and columns."""
+        ...
 
 
 def to_codes(frame: Shaped[np.ndarray, "*shape"]) -> UInt[np.ndarray, "*shape"]:
@@ -39,18 +62,19 @@ def half_step(dtype: np.dtype) -> float:
     return HALF_STEP_OF_8_BIT if dtype == np.uint8 else HALF_STEP_OF_16_BIT
 
 
-def estimate_pixel_noise(frames: Sequence[np.ndarray]) -> float:
+def estimate_pixel_noise(frames: Sequence[Photograph]) -> float:
     """Standard deviation of a pixel value in [0, 1]: the median over frames, from flat blocks (Immerkaer 1996)."""
     found = [_noise_of_flat_blocks(frame) for frame in frames]
     return max(LEAST_NOISE, float(np.median(found)))
 
 
-def _noise_of_flat_blocks(frame: Shaped[np.ndarray, "height width 3"]) -> float:
+def _noise_of_flat_blocks(frame: Photograph) -> float:
     """Standard deviation of green pixel values in [0, 1], from the flattest quarter of the blocks; 0 if none tells."""
     top, left = (max(0, (side - NOISE_WINDOW) // 2) for side in frame.shape[:2])
     codes = to_codes(np.asarray(frame[top : top + NOISE_WINDOW, left : left + NOISE_WINDOW]))
     green = codes[..., 1].astype(np.float32) / np.iinfo(codes.dtype).max
-    second_difference = cv2.sepFilter2D(green, -1, np.float32([1, -2, 1]), np.float32([1, -2, 1])) / 6
+    kernel = np.array([1, -2, 1], np.float32)
+    second_difference = cv2.sepFilter2D(green, -1, kernel, kernel) / 6
     middle, step = NOISE_BLOCK // 2, NOISE_BLOCK
     blocks = (slice(middle, None, step), slice(middle, None, step))
     variance = cv2.blur(second_difference**2, (NOISE_BLOCK, NOISE_BLOCK))[blocks]

@@ -82,7 +82,7 @@ def solve_response(
     terms, told = _terms(ldr), comparable[..., None] & usable(ldr)
     settings = np.arange(ldr.shape[1]) if exposure_index is None else np.unique(exposure_index, return_inverse=True)[1]
     curves = np.repeat(np.r_[np.zeros(NUM_CORRECTIONS), FIRST_SHARES][:, None], 3, axis=1)
-    trust = np.ones_like(ldr)
+    trust, stops = np.ones_like(ldr), np.zeros(ldr.shape[1])
     least_slope = 1 / (GREATEST_CONTRAST * np.maximum(LDR_KNOTS, TOE_LDR)[:, None])
     for _ in range(REWEIGHTINGS):
         slope = np.maximum(np.gradient(_terms(LDR_KNOTS) @ curves, LDR_KNOTS, axis=0), least_slope)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
-from neucam_nerfstudio.classical.pixel_values import to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, to_codes
 
 SAMPLES = 600
 """How many places are compared."""
@@ -27,7 +27,7 @@ VARIANCE_WINDOW_PX = 5
 """Side of the square in which a place must be flat."""
 
 
-def reduce_frames(frames: Sequence[np.ndarray]) -> Float[np.ndarray, "frames height width 3"]:
+def reduce_frames(frames: Sequence[Photograph]) -> Float[np.ndarray, "frames height width 3"]:
     """Pixel values in [0, 1] of small copies of photographs [height, width, 3]."""
     return np.stack([_reduced(frame) for frame in frames])
 
@@ -110,7 +110,7 @@ def _some_of_each_level(
     return np.sort(group[np.lexsort((distance, turn))[:MOST_FRAMES]])
 
 
-def _reduced(frame: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "small_height small_width 3"]:
+def _reduced(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3"]:
     """Pixel values in [0, 1] of a small copy of a photograph."""
     codes = to_codes(np.asarray(frame))
     factor = max(1.0, max(codes.shape) / SMALL_SIDE)
@@ -121,7 +121,7 @@ def _reduced(frame: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:
     """Indices of the flattest place in each of `count` classes of brightness."""
     gray = small_ldr.mean(axis=-1, dtype=np.float64)
-    contrast = sum(_local_variance(g) for g in gray).ravel()
+    contrast = np.sum([_local_variance(g) for g in gray], axis=0).ravel()
     by_brightness = np.array_split(np.argsort(gray.mean(axis=0).ravel(), kind="stable"), min(count, gray[0].size))
     return np.array([places[np.argmin(contrast[places])] for places in by_brightness])
 

@@ -20,7 +20,7 @@ from neucam_nerfstudio.classical.exposure_merge import (
     least_channel,
     merge_bracket,
 )
-from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, half_step, to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, half_step, to_codes
 from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
@@ -70,9 +70,9 @@ class WarmStart(CameraEstimate):
 
 
 def classical_estimate(
-    frames: Sequence[np.ndarray],
-    focus_index: Sequence[int],
-    exposure_stops: Sequence[float] | None,
+    frames: Sequence[Photograph],
+    focus_index: Sequence[int] | Int[np.ndarray, " frames"],
+    exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
     report: Callable[[float], None] = lambda share_done: None,
@@ -89,20 +89,20 @@ def classical_estimate(
         response: Of the camera, if known.
         report: Called with the share that is done, (0, 1], from time to time.
     """
-    focus_index = np.asarray(focus_index)
+    focus_number = np.asarray(focus_index)
     small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
+        stops = estimate_exposure_stops(small_ldr, focus_number, exposure_index, response)
     else:
         stops = np.asarray(exposure_stops, np.float64)
     if response is None:
-        response = response_of_frames(small_ldr, focus_index, stops, frames[0].dtype)
+        response = response_of_frames(small_ldr, focus_number, stops, frames[0].dtype)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
-    settings = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
+    settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
     merger = _StackMerger(frames, settings, tables)
     (log_radiance, sharpest_focus, precision), blur = _fuse(merger, report)
-    median = np.median(log_radiance)
+    median = float(np.median(log_radiance))
     log_radiance -= median
     response = response.shifted(-median)
     return WarmStart(
@@ -149,7 +149,7 @@ class _StackMerger:
         tables: How each frame is decoded.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " members"]]
     tables: Sequence[DecodingTable]
 
@@ -165,19 +165,19 @@ class _StackMerger:
     def reduced(self, factor: float, rows: slice = slice(None), columns: slice = slice(None)) -> FocusStack:
         """The focus stack, within some rows and columns, from photographs that were made so many times smaller."""
 
-        def small(frame: np.ndarray) -> np.ndarray:
+        def small(frame: Photograph) -> np.ndarray:
             part = to_codes(np.asarray(frame[rows, columns]))
             size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
             return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
 
         return self._stack(small, tile_plan(len(self.settings))[1])
 
-    def merged(self, setting: int, part: Callable[[np.ndarray], np.ndarray]) -> MergedExposures:
+    def merged(self, setting: int, part: Callable[[Photograph], np.ndarray]) -> MergedExposures:
         """What the frames of a focus setting tell of a part of the picture."""
         members = self.settings[setting]
         return merge_bracket([part(self.frames[index]) for index in members], [self.tables[i] for i in members])
 
-    def _stack(self, part: Callable[[np.ndarray], np.ndarray], is_held: bool) -> FocusStack:
+    def _stack(self, part: Callable[[Photograph], np.ndarray], is_held: bool) -> FocusStack:
         return FocusStack(len(self.settings), lambda setting: self.merged(setting, part), is_held)
 
 

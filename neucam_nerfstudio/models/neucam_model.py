@@ -155,8 +155,7 @@ class NeucamModel(Model):
     @torch.no_grad()
     def settings_of(self, camera: Cameras) -> CameraSettings:
         """How a camera of nerfstudio's takes its picture."""
-        time = None if camera.times is None else float(camera.times.flatten()[0])
-        known = camera.metadata or {}
+        time, known = time_of(camera), camera.metadata or {}
         if "focus_index" not in known:
             return CameraSettings(time=time)
         parts = self.learned.camera
@@ -192,6 +191,11 @@ class OutputsOnDemand(UserDict):
         if super().__getitem__(name) is None:
             self[name] = self._render(name)
         return super().__getitem__(name)
+
+
+def time_of(camera: Cameras) -> float | None:
+    """When one camera of nerfstudio's takes its picture, if it tells; smooth paths go a little beyond [0, 1]."""
+    return None if camera.times is None else min(max(float(camera.times.flatten()[0]), 0.0), 1.0)
 
 
 def view_of(camera: Cameras) -> View:

@@ -87,7 +87,7 @@ def tonemap(
 
 
 def picture_for_display(
-    radiance: Float[np.ndarray, "height width 3"], like: Float[np.ndarray, "height width 3"] | None = None
+    radiance: Float[np.ndarray, "height width 3"], like: Float[np.ndarray, "other_height other_width 3"] | None = None
 ) -> Float[np.ndarray, "height width 3"]:
     """A whole picture as the viewer shows it by default: `reinhard` with anchors of a picture.
 

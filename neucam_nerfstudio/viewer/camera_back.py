@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.viewer.viewer_elements import ViewerControl
+from torch import Tensor
 
-from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand, view_of
+from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand, time_of, view_of
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
 from neucam_nerfstudio.viewer.facing_camera import FacingCamera
 from neucam_nerfstudio.viewer.frame_dials import FrameDials
@@ -33,6 +39,7 @@ class CameraBack(ViewerControl):
     def __init__(self, model: NeucamModel, photograph: Callable[[int], np.ndarray]) -> None:
         learned = model.learned
         self._model, self._photograph = model, photograph
+        self._kept: tuple[int, Float[Tensor, "1 3 height width"]] | None = None
         self.panel = Panel(learned)
         self.frame_dials = FrameDials(self.panel, learned.capture)
         self._facing = FacingCamera(learned.scene.plane)
@@ -49,26 +56,29 @@ class CameraBack(ViewerControl):
         shown = ShownModel(self, self._model, viewer)
         viewer.get_model = lambda: shown
 
-    def rendered(self, camera: Cameras, chosen: list[str]) -> OutputsOnDemand:
-        """The outputs that the viewer lists, at what the dials say now.
+    def outputs_at(self, camera: Cameras) -> tuple[list[str], Callable[[str], Float[Tensor, "height width channels"]]]:
+        """The outputs that the viewer lists, and what renders one of them at what the dials say now.
 
         Args:
             camera: The viewer's.
-            chosen: Outputs that are looked at, and so rendered at once; others are when they are first looked at.
         """
         learned, compared = self._model.learned, self.frame_dials.compared_index
         settings = self.panel.settings()
         if learned.capture.moves:
-            settings = replace(settings, time=float(camera.times.flatten()[0]))
-        photograph = None if compared is None else self._photograph(compared)
+            settings = replace(settings, time=time_of(camera))
+        photograph = None if compared is None else self._photograph_ldr(compared)
         view, renderer = view_of(camera), learned.renderer
         outputs = listed_outputs(renderer.output_names(), photograph)
-        pictures = OutputsOnDemand(
-            list(outputs), lambda name: renderer.render(view, settings, {name: outputs[name]})[name]
-        )
-        for name in chosen if set(chosen) & set(outputs) else list(outputs)[:1]:
-            pictures.get(name)
-        return pictures
+        return list(outputs), lambda name: renderer.render(view, settings, {name: outputs[name]})[name]
+
+    def _photograph_ldr(self, index: int) -> Float[Tensor, "1 3 height width"]:
+        """Pixel values of a frame, in [0, 1], where the model is; the last one asked for is kept at hand."""
+        kept = self._kept
+        if kept is None or kept[0] != index:
+            pixels = np.asarray(self._photograph(index))
+            ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
+            kept = self._kept = index, ldr.permute(2, 0, 1)[None].to(self._model.device)
+        return kept[1]
 
 
 class ShownModel:
@@ -84,12 +94,41 @@ class ShownModel:
         self._back, self._model, self._viewer = back, model, viewer
 
     def get_outputs_for_camera(self, camera: Cameras, obb_box: object = None) -> OutputsOnDemand:
-        """Outputs under the viewer's names; those that it shows are rendered here, where it can interrupt them."""
+        """Outputs under the viewer's names. Those that it shows are rendered here, where it can interrupt them and no
+        training step is under way; others when it first looks at them."""
+        with _uninterrupted():
+            names, render = self._back.outputs_at(camera)
         panel = self._viewer.control_panel
-        return self._back.rendered(camera, [panel.output_render, *([panel.split_output_render] if panel.split else [])])
+        looked_at = {panel.output_render, *([panel.split_output_render] if panel.split else [])}
+        pictures = OutputsOnDemand(names, lambda name: self._between_steps(render, name))
+        for name in [name for name in names if name in looked_at] or names[:1]:
+            pictures[name] = render(name)
+        return pictures
+
+    def _between_steps(self, render: Callable[[str], Tensor], name: str) -> Tensor:
+        with self._viewer.train_lock or nullcontext():
+            was_training = self._model.training
+            self._model.eval()
+            try:
+                return render(name)
+            finally:
+                self._model.train(was_training)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """nerfstudio interrupts the thread that renders by an exception at whichever line it is, even where a lock is
+    about to be released. Whoever takes locks, as moving a dial does, must not be interrupted: the viewer would stand
+    still."""
+    interrupt = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(interrupt)
 
 
 def _set_up_display(viewer: Viewer) -> None:

@@ -56,7 +56,8 @@ class ClickToFocus:
         with viewer.train_lock or nullcontext():
             position = self.focus_position_seen(click.ray_origin, click.ray_direction)
         if position is not None:
-            self.panel.focus_on(position)
+            self.panel.turn("focus_position", position)
+            viewer._trigger_rerender()
 
     @torch.no_grad()
     def focus_position_seen(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
-from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.outputs import OUTPUTS, WHEREVER_RAYS_GO, Film, Output
 
 RESIDUAL = "Residual (x 4)"
@@ -40,16 +38,14 @@ PICTURE_BELOW = 0.5
 """Brightness of the picture below, as a share of its own."""
 
 
-def listed_outputs(
-    names: tuple[str, ...], photograph: Shaped[np.ndarray, "height width 3"] | None
-) -> dict[str, Output]:
+def listed_outputs(names: tuple[str, ...], photograph: Float[Tensor, "1 3 height width"] | None) -> dict[str, Output]:
     """The outputs that the viewer lists, by its names.
 
     Linear radiance is tone-mapped, as the viewer shows nothing above 1, and opacity is laid over the picture.
 
     Args:
         names: Of the outputs there are.
-        photograph: The frame that the picture is compared with; None compares with none.
+        photograph: Pixel values in [0, 1] of the frame that the picture is compared with; None compares with none.
     """
     own: dict[str, Output] = {
         "hdr_defocused": lambda film: film.tonemapped(film.blurred),
@@ -63,14 +59,12 @@ def listed_outputs(
     return {**listed, **{name: OUTPUTS[name] for name in WHEREVER_RAYS_GO}}
 
 
-def residual(film: Film, photograph: Shaped[np.ndarray, "height width 3"] | None) -> Float[Tensor, "rays 3"]:
+def residual(film: Film, photograph: Float[Tensor, "1 3 height width"] | None) -> Float[Tensor, "rays 3"]:
     """Absolute difference of rendered pixel values from a photograph's, times `RESIDUAL_GAIN`, [0, 1]; black without a
     photograph."""
     if photograph is None:
         return torch.zeros_like(film.sharp)
-    pixels = np.asarray(photograph)
-    ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])).to(film.sharp.device)
-    photographed = sample_plane(ldr.permute(2, 0, 1)[None], film.places.uv)
+    photographed = sample_plane(photograph, film.places.uv)
     return (RESIDUAL_GAIN * (film.developed(film.blurred) - photographed).abs()).clamp(max=1)
 
 

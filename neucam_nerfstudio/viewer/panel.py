@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 import viser
@@ -12,6 +13,7 @@ from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, Vi
 from viser._messages import GuiUpdateMessage
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Dial, Setting
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 OF_FRAMES: tuple[Setting, ...] = ("focus_position", "exposure_stops")
 """Settings that each frame has its own of."""
 
-AS_CAPTURED = {"aperture": 1.0}
+AS_CAPTURED: dict[Setting, float] = {"aperture": 1.0}
 """Where the dials of the others stand."""
 
 
@@ -41,11 +43,10 @@ class ExactSlider(ViewerSlider[float]):
         )
 
     def reach(self, value: float) -> None:
-        """Moves an end that a value lies beyond outwards to a whole number."""
-        least, most = min(self.min, math.floor(value)), max(self.max, math.ceil(value))
-        if self.min <= value <= self.max:
+        """Moves an end that a value lies beyond outwards to a whole number; a value that went astray moves none."""
+        if self.min <= value <= self.max or not math.isfinite(value):
             return
-        self.min, self.max = float(least), float(most)
+        self.min, self.max = float(min(self.min, math.floor(value))), float(max(self.max, math.ceil(value)))
         if self.gui_handle is not None:
             # A slider's handle sets nothing but its value, but a page takes any property (viser 0.2.7).
             marks = [{"value": end, "label": f"{end:g}"} for end in (self.min, self.max)]
@@ -72,10 +73,10 @@ class Panel:
     def __init__(self, learned: LearnedCapture) -> None:
         self._learned = learned
         self._frame = learned.capture.reference_index
-        own = self._own_settings()
+        self._own = self._own_settings()
         dials = {dial.setting: dial for dial in learned.camera.dials()}
         self.sliders = {
-            name: _slider(dial, own.get(name, AS_CAPTURED.get(name, 0.0)))
+            name: _slider(dial, {**AS_CAPTURED, **self._own}[name])
             for name, dial in dials.items()
             if dial.ends is not None
         }
@@ -86,10 +87,10 @@ class Panel:
         self.tone_mapping = ViewerDropdown(
             "Tone mapping", operators[0], operators, hint="How high-dynamic-range outputs are shown."
         )
-        self._own = {name: slider.value for name, slider in self.sliders.items()}
-        # The viewer calls back from many threads, and a dial that is moved calls back, too.
-        self._moving = threading.RLock()
-        self._is_moved_by_us = False
+        # Pages turn dials in threads of their own, while others render.
+        self._turning = threading.RLock()
+        self._turned: set[Setting] = set()
+        self._stops_as_shown = self._own["exposure_stops"]
 
     def _own_settings(self) -> dict[Setting, float]:
         settings = self._learned.camera.settings_of_frame(self._frame)
@@ -102,28 +103,40 @@ class Panel:
 
     def settings(self) -> CameraSettings:
         """How a picture is taken now: what nobody has turned is as the frame was taken."""
-        with self._moving:
+        with self._turning:
             self.follow()
-            turned = {name: slider.value for name, slider in self.sliders.items() if self._is_turned(name)}
-            others = {name: checkbox.value for name, checkbox in self.checkboxes.items()}
-            stops = turned.pop("exposure_stops", None)
+            said = {name: slider.value for name, slider in self.sliders.items() if self._is_set(name)}
+            switched = {name: checkbox.value for name, checkbox in self.checkboxes.items()}
+            stops = said.pop("exposure_stops", None)
             frame = None if self._learned.capture.moves else self._frame
-            settings = CameraSettings(
-                **turned, **others, frame=frame, display=Display(tone_mapping=self.tone_mapping.value)
-            )
-            return settings if stops is None else settings.exposed(stops, self._own["exposure_stops"])
+            display = Display(tone_mapping=self.tone_mapping.value)
+            settings = CameraSettings(**said, **switched, frame=frame, display=display)
+            return settings if stops is None else settings.exposed(stops, self._stops_as_shown)
 
-    def _is_turned(self, name: Setting) -> bool:
-        return self.sliders[name].value != self._own[name]
+    def _is_set(self, name: Setting) -> bool:
+        return name in self._turned or name not in OF_FRAMES
 
     def follow(self) -> None:
-        """Keeps the dials that nobody has turned at their frame's settings, which training moves."""
-        with self._moving:
-            exposure_is_turned = "exposure_stops" in self.sliders and self._is_turned("exposure_stops")
-            for name, setting in self._own_settings().items():
+        """Keeps the dials that nobody has turned at their frame's settings, which training moves, and all frames'
+        settings within the dials' ends."""
+        with self._turning:
+            self._reach_all_frames()
+            with suppress(NeucamError):  # what has gone astray in training moves no dial
+                self._own = self._own_settings()
+            if "exposure_stops" not in self._turned:
                 # Stays while it is turned: frames that are exposed in turn would make what is tone mapped flicker.
-                if name in self.sliders and not (name == "exposure_stops" and exposure_is_turned):
-                    self._stand(name, setting, keep_turned=True)
+                self._stops_as_shown = self._own["exposure_stops"]
+            for name, setting in self._own.items():
+                if name in self.sliders and name not in self._turned:
+                    _set(self.sliders[name], setting)
+
+    def _reach_all_frames(self) -> None:
+        camera = self._learned.camera
+        learned = {"focus_position": camera.focus.positions, "exposure_stops": camera.exposures.stops}
+        for name, settings in learned.items():
+            if name in self.sliders:
+                for end in settings.detach().aminmax():
+                    self.sliders[name].reach(float(end))
 
     def stand_at(self, frame: int, as_taken: bool = False) -> None:
         """Lets the dials follow a frame, by its index in the capture.
@@ -132,48 +145,55 @@ class Panel:
             frame: The frame.
             as_taken: Turns all dials to the frame's own settings; else those that someone has turned stay.
         """
-        with self._moving:
+        with self._turning:
             self._frame = frame
-            if not as_taken:
-                self.follow()
-                return
-            for name, setting in {**AS_CAPTURED, **self._own_settings()}.items():
-                if name in self.sliders:
-                    self._stand(name, setting, keep_turned=False)
-            for checkbox in self.checkboxes.values():
-                self._move(checkbox, True)
+            if as_taken:
+                self._turned.clear()
+                for name, setting in AS_CAPTURED.items():
+                    if name in self.sliders:
+                        _set(self.sliders[name], setting)
+                for checkbox in self.checkboxes.values():
+                    _set(checkbox, True)
+            self.follow()
 
-    def _stand(self, name: Setting, setting: float, keep_turned: bool) -> None:
-        slider, is_turned = self.sliders[name], self._is_turned(name)
-        slider.reach(setting)
-        self._own[name] = setting
-        if not (is_turned and keep_turned):
-            self._move(slider, setting)
-            self._own[name] = slider.value
+    def turn(self, name: Setting, value: float) -> None:
+        """Turns a slider to a value, or as far towards it as the slider goes."""
+        with self._turning:
+            slider = self.sliders[name]
+            _set(slider, slider.within_ends(value))
+            self._note_turn(name)
 
-    def focus_on(self, focus_position: float) -> None:
-        """Turns the focus to this position, or as far towards it as the dial goes."""
-        slider = self.sliders["focus_position"]
-        slider.value = slider.within_ends(focus_position)
-
-    def _move(self, element: ViewerParameter, value: float | bool) -> None:
-        if element.value == value:
+    def _note_turn(self, name: Setting) -> None:
+        """Takes note that someone has turned a slider, or has turned it back."""
+        if name not in OF_FRAMES:
             return
-        self._is_moved_by_us = True
-        try:
-            element.value = value
-        finally:
-            self._is_moved_by_us = False
+        with self._turning:
+            if self.sliders[name].value == self._own[name]:
+                self._turned.discard(name)
+            else:
+                self._turned.add(name)
 
     def install(self, viewer: Viewer) -> None:
         """Shows the dials where the viewer now adds elements."""
         self.follow()
-        elements: Sequence[ViewerParameter] = (*self.sliders.values(), *self.checkboxes.values(), self.tone_mapping)
-        for element in elements:
-            element.cb_hook = lambda _: None if self._is_moved_by_us else viewer._trigger_rerender()
+        elements = {**self.sliders, **self.checkboxes, "tone_mapping": self.tone_mapping}
+        for name, element in elements.items():
             element.install(viewer.viser_server)
+            element.gui_handle.on_update(partial(self._changed, name, viewer))
+
+    def _changed(self, name: str, viewer: Viewer, event: viser.GuiEvent) -> None:
+        if event.client is None:
+            return  # no page has turned it, but we have moved it
+        self._note_turn(name)
+        viewer._trigger_rerender()
 
 
 def _slider(dial: Dial, value: float) -> ExactSlider:
     least, most = dial.ends
     return ExactSlider(dial.label, float(value), least, most, step=dial.step, hint=dial.hint)
+
+
+def _set(element: ViewerParameter, value: float | bool) -> None:
+    """Sets an element, which tells all pages, unless it is so already."""
+    if element.value != value:
+        element.value = value

@@ -41,7 +41,9 @@ def noisy(judge: Judge) -> np.ndarray:
 
 @pytest.mark.parametrize("alignment", ["scale", "affine"])
 def test_ns_eval_gives_the_same_numbers(judge, noisy, alignment):
-    reported = score_reference(judge.subject.capture, alignment, {"hdr": torch.from_numpy(noisy)})
+    reported = score_reference(
+        judge.subject.capture, judge.subject.capture, alignment, {"hdr": torch.from_numpy(noisy)}
+    )
     compared = judge.scores(Entry(noisy, True, alignment, None))
     assert reported == {f"reference_{name}": score for name, score in compared.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.large_pictures import repeat_capture, repeated
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 

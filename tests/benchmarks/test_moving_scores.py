@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.moving_scores import capture_scores, deblurring_scores, hdr_video_scores
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 
 GREY = np.full((4, 5, 3), 0.5)

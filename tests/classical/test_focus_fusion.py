@@ -132,4 +132,4 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
 
 @pytest.mark.parametrize(("size", "blur", "depth"), [((300, 450), 3, 4), ((8, 8), 3, 0), ((4000, 6000), 500, 6)])
 def test_pyramids_are_as_deep_as_blur_and_picture_ask(size, blur, depth):
-    assert pyramid_depth(*size, blur) == depth
+    assert pyramid_depth(*size, float(blur)) == depth

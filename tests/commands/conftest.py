@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
+from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.scene import DeformedSirenConfig
 
 STILL = {
     *("all_in_focus_hdr", "rgb", "all_in_focus", "hdr", "hdr_defocused"),
@@ -24,7 +29,11 @@ OUTPUTS = {
     "neucam-hdr-video-paper": STILL | LAYERED,
 }
 """The outputs of each method. Those for scenes that move take the small desk's frames for moments."""
-METHODS = tuple(OUTPUTS)
+METHODS = tuple(
+    method.name
+    for method in entry_points(group="nerfstudio.method_configs")
+    if method.module.startswith("neucam_nerfstudio")
+)
 NUM_STEPS = 12
 
 
@@ -84,16 +93,24 @@ def train(
         **{"max_num_iterations": num_steps, "experiment_name": "test", **trainer},
     )
     config.logging.local_writer.enable = False
-    sizes, motion = config.pipeline.model.network_sizes, config.pipeline.model.motion
-    sizes.atlas_width = sizes.blur_width = sizes.response_width = 32
-    for network in (sizes.deformation, sizes.foreground_deformation, sizes.opacity):
-        network.layer_width = 16
-    motion.warm_up_rounds = min(motion.warm_up_rounds, 1)
+    make_small(config.pipeline.model)
     config.pipeline.datamanager.train_num_rays_per_batch = rays
     for option, value in (dataparser or {}).items():
         setattr(config.pipeline.datamanager.dataparser, option, value)
     main(config)
     return Run(config.get_base_dir())
+
+
+def make_small(model: NeucamModelConfig) -> None:
+    """Gives the networks of the published method small layers, and a short warm-up."""
+    for part in (model.scene, model.blur, model.response):
+        for option in {"atlas_width", "layer_width"} & vars(part).keys():
+            setattr(part, option, 32)
+        for network in vars(part).values():
+            if isinstance(network, NetworkSizes):
+                network.layer_width = 16
+    if isinstance(model.scene, DeformedSirenConfig):
+        model.scene.warm_up_rounds = min(model.scene.warm_up_rounds, 1)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from nerfstudio.scripts import train
 
+from benchmarks.large_pictures import ways
+from benchmarks.moving_table import SHORT_WARM_UP
+
 from .conftest import METHODS
 
 
@@ -35,19 +38,35 @@ def test_data_is_all_a_method_needs(parse, method, tiny_desk):
 def test_options_of_the_capture_come_after_neucam_data(parse, tiny_desk):
     config = parse(
         *("neucam", "--data", tiny_desk, "--max-num-iterations", "7", "--vis", "tensorboard"),
-        *("--pipeline.model.blur", "none", "--pipeline.model.losses.scene-variation-mult", "0"),
+        *("--pipeline.model.blur", "none", "--pipeline.model.scene.variation-mult", "0"),
         *("neucam-data", "--train-frames", "F0E0", "F1*", "--downscale-factor", "2", "--exposures", "learn"),
     )
     parser = config.pipeline.datamanager.dataparser
     assert (parser.train_frames, parser.downscale_factor, parser.exposures) == (("F0E0", "F1*"), 2, "learn")
     assert config.max_num_iterations == 7
-    assert config.pipeline.model.blur == "none" and config.pipeline.model.losses.scene_variation_mult == 0
+    assert config.pipeline.model.blur.kind == "none" and config.pipeline.model.scene.variation_mult == 0
 
 
-def test_kinds_that_do_not_exist_are_refused(parse, tiny_desk, capsys):
-    with pytest.raises(SystemExit):
-        parse("neucam", "--data", tiny_desk, "--pipeline.model.blur", "bokeh")
-    assert "neural-kernel-9" in capsys.readouterr().err
+def test_options_that_benchmarks_give_exist(parse, tiny_desk):
+    every_pixel = ways(num_pixels=700_000, times=2)["neucam, every pixel learned, rays in proportion"]
+    config = parse("neucam", "--data", tiny_desk, *every_pixel)
+    model = config.pipeline.model
+    assert model.scene.most_learned_cells == model.blur.most_learned_cells == 700_000
+    assert config.pipeline.datamanager.train_num_rays_per_batch == 4 * 8192
+    config = parse("neucam-hdr-video-paper", "--data", tiny_desk, *SHORT_WARM_UP)
+    assert config.pipeline.model.scene.warm_up_rounds == 1
+
+
+def test_kinds_that_do_not_exist_are_refused_before_training(tiny_desk, tmp_path):
+    program = Path(sys.executable).with_name("ns-train")
+    options = ["--data", tiny_desk, "--output-dir", tmp_path / "runs", "--vis", "tensorboard"]
+    ended = subprocess.run(
+        [program, "neucam", *options, "--pipeline.model.blur", "bokeh"], capture_output=True, text=True
+    )
+    assert ended.returncode != 0
+    expected = "bokeh: is no blur. Expected one of none, lens, motion, neural-kernel, or module:Class"
+    assert expected in " ".join(ended.stderr.split())
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_options_that_nothing_reads_are_none(parse, capsys):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nerfstudio.utils.eval_utils import eval_setup
-from neucam_nerfstudio.models.classical_start import estimate_from
 
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.parts import Start
 
 from .conftest import train
 
@@ -47,7 +47,9 @@ def test_radiance_is_better_than_the_classical_one_it_starts_from(desk_crop, tmp
     capture = dataset.metadata["capture"]
     truth = read_radiance(capture.radiance_truth[capture.reference_index])
     learned = pipeline.model.get_outputs_for_camera(dataset.cameras[0:1])["hdr"].numpy()
-    classical = np.exp(estimate_from(capture, PixelStore(capture).stack(capture.train_indices)).log_radiance)
+    classical = np.exp(
+        pipeline.model.learned.scene.estimate(Start(capture, capture.__getitem__), None).estimate.log_radiance
+    )
     score, classical_score = (hdr_scores(radiance, truth)["psnr_mu_scale"] for radiance in (learned, classical))
     assert score > LEAST_PSNR_MU_DB
     assert score > classical_score + LEAST_GAIN_DB

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from nerfstudio.scripts.render import DatasetRender, RenderCameraPath, RenderInterpolated, SpiralRender
 
+from neucam_nerfstudio import runtime
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 
 NAMES = sorted(f"F{focus}E{exposure}" for focus in range(3) for exposure in range(3))
@@ -42,10 +43,11 @@ def film(path: Path) -> list[np.ndarray]:
 
 @pytest.fixture
 def only_our_ffmpeg(monkeypatch, tmp_path):
-    """A system without ffmpeg: `ns-render` asks for it after it has opened the run."""
+    """A system without ffmpeg, on which the package has been imported."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    runtime.provide_ffmpeg()
 
 
 def test_every_output_of_every_frame(run, tmp_path):

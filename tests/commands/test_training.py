@@ -12,8 +12,7 @@ import torch
 from nerfstudio.utils.eval_utils import eval_setup
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.models import classical_start
-from neucam_nerfstudio.published import warm_up
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 
 from .conftest import NUM_STEPS, Run, train
 
@@ -89,8 +88,7 @@ def test_run_goes_on_from_its_folder_without_starting_anew(runs, method, tiny_de
         raise AssertionError("the start was run again")
 
     first = runs(method)
-    for module, name in ((classical_start, "estimate_from"), (warm_up, "warm_up_response")):
-        monkeypatch.setattr(module, name, start_again)
+    monkeypatch.setattr(LearnedCapture, "start", start_again)
     resumed = train(method, tiny_desk, tmp_path, num_steps=5, load_dir=first.models)
     checkpoint = resumed.checkpoint()
     assert checkpoint["step"] == NUM_STEPS + 5 - 1
@@ -169,7 +167,7 @@ def test_unknown_exposures_are_estimated_and_learned(tiny_capture, tmp_path):
     renamed(tiny_capture)
     run = train("neucam", tiny_capture, tmp_path / "runs", num_steps=20)
     _, pipeline, _, _ = eval_setup(run.config)
-    stops = pipeline.model.camera.exposures.stops
+    stops = pipeline.model.learned.camera.exposures.stops
     frames = pipeline.datamanager.train_dataset.metadata["capture"].frames
     by_letter = {
         letter: [stops[f.exposure_index].item() for f in frames if f.name.endswith(letter)] for letter in "abc"

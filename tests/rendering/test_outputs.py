@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
+from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator, Taps
 from neucam_nerfstudio.camera.blur.lens import LensBlur, LensBlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import SettingExposures, SettingExposuresConfig
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
@@ -23,7 +23,7 @@ from neucam_nerfstudio.rendering.outputs import OUTPUTS, Film, Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
-from neucam_nerfstudio.scene.scene import PlanarScene, Rays
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces, Rays
 
 from ..learned import capture_of, moving_capture_of
 from ..scene.made_fields import Level, OpaqueOnTheRight, Pan
@@ -110,6 +110,22 @@ def test_each_output_has_the_parts_that_its_name_says(scene):
     torch.testing.assert_close(outputs["all_in_focus_hdr"], tonemap(outputs["hdr"], "reinhard", anchors))
 
 
+class Even(BlurGenerator[PlanePlaces]):
+    """The mean of the pixel and its right neighbour."""
+
+    def forward(self, places, settings):
+        step = settings.aperture * torch.tensor([[0.0, 0.0], [1 / WIDTH, 0.0]])
+        times = places.times[:, None].expand(-1, 2, -1)
+        return Taps(PlanePlaces(places.uv[:, None] + step, times), torch.full(times.shape[:2], 0.5))
+
+    def radius_px(self, places, taps):
+        return torch.full_like(places.times, 0.5)
+
+    @property
+    def largest_radius_px(self):
+        return torch.tensor(1.0)
+
+
 class Counted:
     """Counts what a renderer's scene and blur are asked for."""
 
@@ -153,7 +169,7 @@ class Counted:
     ],
 )
 def test_only_what_is_named_is_computed(scene, names, calls):
-    renderer = renderer_of(scene, lens(ramp()))
+    renderer = renderer_of(scene, Even())
     counted = Counted(renderer)
     outputs = renderer.render(front(), CameraSettings(0.3), names)
     assert tuple(outputs) == names and counted.calls == calls

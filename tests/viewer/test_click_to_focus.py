@@ -2,24 +2,21 @@
 
 import threading
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
-from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
 
-from neucam_nerfstudio.camera.blur.lens import LensBlur
 from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
-
-HEIGHT, WIDTH = 12, 18
+from neucam_nerfstudio.viewer.panel import Panel
 
 
 @pytest.fixture
-def click() -> ClickToFocus:
+def click(learned) -> ClickToFocus:
     """A picture whose left is sharp at focus position -0.6 and whose right at 0.6."""
-    blur = LensBlur(HEIGHT, WIDTH)
-    blur.defocus.start_from(torch.linspace(-0.6, 0.6, WIDTH).expand(HEIGHT, WIDTH)[..., None])
-    return ClickToFocus(ImagePlane(HEIGHT, WIDTH), blur, Dials((-1.0, 1.0), (0.0,), OwnSettings(0.0, 0.0)))
+    height, width = learned.capture.height, learned.capture.width
+    learned.camera.blur.defocus.start_from(torch.linspace(-0.6, 0.6, width).expand(height, width)[..., None])
+    return ClickToFocus(learned, Panel(learned))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +65,7 @@ def page() -> SimpleNamespace:
 
 
 def test_one_click_is_waited_for_wherever_it_goes(click, page):
-    viewer = SimpleNamespace(train_lock=threading.Lock())
+    viewer = SimpleNamespace(train_lock=threading.Lock(), _trigger_rerender=Mock())
     with viewer.train_lock:  # a training step is under way
         click._pressed(page, viewer)
         page.scene.click(-4.8, 20.0, 0.0)
@@ -78,10 +75,11 @@ def test_one_click_is_waited_for_wherever_it_goes(click, page):
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and thread.daemon and "_focus_at" in thread.name:
             thread.join()
-    assert click.dials.focus_position == pytest.approx(0.6, abs=0.03)
+    assert click.panel.settings().focus_position == pytest.approx(0.6, abs=0.03)
+    viewer._trigger_rerender.assert_called_once()
     assert page.scene.on_click is not None  # the focusing has not ended the waiting that began after it
     page.scene.click(-5.2, 20.0, 0.0)
-    assert page.scene.on_click is None and click.dials.focus_position == pytest.approx(0.6, abs=0.03)
+    assert page.scene.on_click is None and click.panel.settings().focus_position == pytest.approx(0.6, abs=0.03)
 
 
 def test_pressing_again_waits_no_more(click, page):

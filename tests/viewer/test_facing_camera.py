@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from neucam_nerfstudio.rendering.image_plane import ImagePlane
 
+from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.viewer.facing_camera import MARGIN, SquareView, fitting_distance
 
 RIGHT_ANGLE = math.pi / 2

@@ -1,96 +1,87 @@
 """Dials that go by frames: focus, exposure and time go to a frame's own, and nerfstudio's time slider goes along."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
-import viser
-from nerfstudio.viewer.control_panel import ControlPanel
-from neucam_nerfstudio.viewer.dials import Dials, OwnSettings
+import torch
 
+from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.parts import Dial
 from neucam_nerfstudio.viewer.frame_dials import FrameDials
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
+from neucam_nerfstudio.viewer.panel import Panel
 
+from .conftest import settle, turn
 
-def settings_of_frame(index: int) -> OwnSettings:
-    """Focus a tenth a frame, one stop a frame."""
-    return OwnSettings(index / 10, float(index))
+FOCUS = Dial("focus_position", "Focus (position)", "", (-1.0, 1.0))
+EXPOSURE = Dial("exposure_stops", "Exposure (stops)", "", (0.0, 4.0), step=0.1)
 
 
 def frame_dials(num_frames: int = 5, moves: bool = False) -> FrameDials:
+    """Of a camera whose frames differ by a tenth in focus and by one stop."""
     capture = SimpleNamespace(
         frames=[SimpleNamespace(name=f"photo{index}") for index in range(num_frames)],
         times=tuple(index / (num_frames - 1) if moves else 0.0 for index in range(num_frames)),
         reference_index=2,
         moves=moves,
     )
-    return FrameDials(Dials((-1.0, 1.0), (0.0, 4.0), settings_of_frame(2)), capture, settings_of_frame)
-
-
-@pytest.fixture
-def viewer():
-    """nerfstudio's control panel around a real server, as far as the dials meet it."""
-    server = viser.ViserServer(host="127.0.0.1", verbose=False)
-    server.gui._thread_executor = ThreadPoolExecutor(max_workers=1)  # callbacks one after the other, for `settle`
-    panel = ControlPanel(server, True, 10.0, Mock(), Mock(), Mock())
-    panel.update_output_options(["Photograph", RESIDUAL])
-    yield SimpleNamespace(viser_server=server, control_panel=panel, _trigger_rerender=Mock())
-    server.stop()
-
-
-def settle(viewer) -> None:
-    """Waits for callbacks, and those that they cause."""
-    for _ in range(5):
-        viewer.viser_server.gui._thread_executor.submit(lambda: None).result()
+    camera = SimpleNamespace(
+        dials=lambda: [FOCUS, EXPOSURE],
+        settings_of_frame=lambda index: CameraSettings(index / 10, exposure_stops=float(index)),
+        focus=SimpleNamespace(positions=torch.arange(num_frames) / 10),
+        exposures=SimpleNamespace(stops=torch.arange(num_frames).float()),
+    )
+    return FrameDials(Panel(SimpleNamespace(capture=capture, camera=camera)), capture)
 
 
 def dialled(dials: FrameDials) -> tuple[float, float]:
-    return dials._dials.focus_position, dials._dials.exposure_stops
+    sliders = dials._panel.sliders
+    return sliders["focus_position"].value, sliders["exposure_stops"].value
 
 
 @pytest.mark.parametrize("moves", [False, True])
 def test_stand_at_the_reference_frame_and_compare_nothing(moves):
     dials = frame_dials(moves=moves)
-    dials.follow()
+    dials._panel.follow()
     assert dials.index == 2 and dials.compared_index is None and dialled(dials) == (0.2, 2.0)
 
 
 def test_comparing_sets_focus_and_exposure_to_the_frame_s_own_and_back():
     dials = frame_dials()
-    dials._dials.exposure_stops = -1.0
+    dials._panel.turn("exposure_stops", 1.0)
     dials.compare_with(4)
     assert dialled(dials) == (0.4, 4.0) and dials.compared_index == 4
-    assert dials._dials.read().display_exposure_stops == 0.0
+    assert dials._panel.settings() == CameraSettings(frame=4)
     dials.compare_with(None)
     assert dialled(dials) == (0.2, 2.0) and dials.compared_index is None
+    assert dials._panel.settings() == CameraSettings(frame=2)
 
 
 def test_a_late_call_of_the_time_slider_does_not_undo_a_comparison(viewer, monkeypatch):
     """It sees the frame turned and the time not yet, unless it waits for both."""
     dials = frame_dials(moves=True)
     dials.install(viewer)
-    late = threading.Thread(target=dials._time_turned)
+    late, stand_at, stood_at = threading.Thread(target=dials._time_turned), dials._panel.stand_at, []
 
-    def follow(own: OwnSettings) -> None:
+    def stand_slowly(frame: int, as_taken: bool = False) -> None:
+        stand_at(frame, as_taken)
+        stood_at.append(frame)
         if not late.is_alive():
             late.start()
             late.join(timeout=0.2)
 
-    stood_at = []
-    monkeypatch.setattr(dials._dials, "follow", follow)
-    monkeypatch.setattr(dials._dials, "stand_at", stood_at.append)
+    monkeypatch.setattr(dials._panel, "stand_at", stand_slowly)
     dials.compare_with(4)
     late.join()
     settle(viewer)
     assert dials.compared_index == dials.index == 4 and viewer.control_panel.time == 1.0
-    assert set(stood_at) == {settings_of_frame(4)}
+    assert set(stood_at) == {4}
 
 
 def test_of_what_moves_a_turned_dial_stays_from_frame_to_frame():
     dials = frame_dials(moves=True)
-    dials._dials.exposure_stops = 0.5
+    dials._panel.turn("exposure_stops", 0.5)
     dials.turn_to(3)
     assert dialled(dials) == (0.3, 0.5) and dials.compared_index is None
 
@@ -106,30 +97,45 @@ def test_of_what_moves_a_comparison_goes_from_frame_to_frame_and_ends_at_the_las
 
 def test_picking_a_frame_in_the_viewer_shows_the_residual_and_then_what_was_shown(viewer):
     dials = frame_dials()
+    dials._panel.install(viewer)
     dials.install(viewer)
     panel = viewer.control_panel
-    dials._picker.value = "photo0"
+    turn(dials._picker, "photo0")
     settle(viewer)
     assert (dials.compared_index, panel.output_render, dialled(dials)) == (0, RESIDUAL, (0.0, 0.0))
-    dials._picker.value = "none"
+    viewer._trigger_rerender.assert_called()
+    turn(dials._picker, "none")
     settle(viewer)
     assert (dials.compared_index, panel.output_render, dialled(dials)) == (None, "Photograph", (0.2, 2.0))
 
 
 def test_frame_dial_and_time_slider_go_together(viewer):
     dials = frame_dials(moves=True)
+    dials._panel.install(viewer)
     dials.install(viewer)
     panel = viewer.control_panel
     assert panel.time == 0.5
-    dials._frame.value = 4
+    turn(dials._frame, 4)
     settle(viewer)
-    assert panel.time == 1.0 and dials.index == 4
-    panel.time = 0.26
+    assert panel.time == 1.0 and dials.index == 4 and dialled(dials) == (0.4, 4.0)
+    turn(panel._time, 0.26)
     settle(viewer)
-    assert panel.time == 0.26 and dials.index == 1 and dials._frame.value == 1
-    dials._picker.value = "photo3"
+    assert panel.time == 0.26 and dials.index == 1 and dials._frame.value == 1 and dialled(dials) == (0.1, 1.0)
+    turn(dials._picker, "photo3")
     settle(viewer)
     assert panel.time == 0.75 and dials._frame.value == 3 and dials.compared_index == 3
+
+
+def test_a_change_of_the_frame_dial_renders_anew(viewer, monkeypatch):
+    dials = frame_dials(moves=True)
+    rendered = []
+    viewer.control_panel._time.cb_hook = lambda element: rendered.append(element.value)
+    dials.install(viewer)
+    settle(viewer)
+    rendered.clear()
+    turn(dials._frame, 4)
+    settle(viewer)
+    assert rendered == [1.0]
 
 
 def test_still_captures_have_no_frame_dial(viewer):

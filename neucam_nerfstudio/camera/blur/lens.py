@@ -71,7 +71,6 @@ class LensBlur(BlurGenerator[PlanePlaces]):
     """
 
     picture_size_px: Float[Tensor, " 2"]
-    disc: Float[Tensor, "taps 2"]
 
     def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
@@ -81,8 +80,13 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         self._defocus_range = ParameterMemo(self.defocus, self._find_defocus_range)
         self.log_radius_px = nn.Parameter(torch.tensor(math.log(START_RADIUS_PX)))
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
-        self.register_buffer("disc", disc_taps(TRAIN_TAPS), persistent=False)
+        for num_taps in (TRAIN_TAPS, *(taps for _, taps in RENDER_TAPS)):
+            self.register_buffer(f"disc_{num_taps}", disc_taps(num_taps), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
+
+    def disc(self, num_taps: int) -> Float[Tensor, "taps 2"]:
+        """The disc with so many taps, kept on the device."""
+        return self.get_buffer(f"disc_{num_taps}")
 
     def signed_radius_px(
         self, uv: Float[Tensor, "rays 2"], focus_position: Float[Tensor, "rays 1"]
@@ -99,9 +103,10 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         angle = 2 * math.pi * torch.rand_like(signed_radius_px)
         across = radius_uv * torch.cat([angle.cos(), angle.sin()], -1)
         down = radius_uv * torch.cat([-angle.sin(), angle.cos()], -1)
-        uv = torch.addcmul(places.uv[:, None], across[:, None], self.disc[:, :1])
-        uv = torch.addcmul(uv, down[:, None], self.disc[:, 1:])
-        return self._taps(uv, places, signed_radius_px, self.disc)
+        disc = self.disc(TRAIN_TAPS)
+        uv = torch.addcmul(places.uv[:, None], across[:, None], disc[:, :1])
+        uv = torch.addcmul(uv, down[:, None], disc[:, 1:])
+        return self._taps(uv, places, signed_radius_px, disc)
 
     def spread(
         self, scene: PlanarScene, places: PlanePlaces, settings: CameraSettings
@@ -130,7 +135,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         radius_uv: Float[Tensor, "rays 2"],
         num_taps: int,
     ) -> Taps:
-        disc = disc_taps(num_taps).to(radius_uv)
+        disc = self.disc(num_taps)
         uv = torch.addcmul(places.uv[:, None], radius_uv[:, None], disc)
         return self._taps(uv, places, signed_radius_px, disc)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -109,7 +110,7 @@ class SrgbResponseConfig(ResponseConfig):
     kind: Kind = "srgb"
     """Response: monotone (ours, learned), srgb, neural-curve (published), none (linear photographs) or module:Class."""
 
-    _target: tyro.conf.Suppress[type] = field(default_factory=lambda: srgb_or_linear)
+    _target: tyro.conf.Suppress[Callable[..., FixedResponse]] = field(default_factory=lambda: srgb_or_linear)
     """The response."""
 
 

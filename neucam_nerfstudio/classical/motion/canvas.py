@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, pixel_places
+from neucam_nerfstudio.classical.motion.optical_flow import pixel_places
 
 
 def shared_canvas(
     moments: Float[np.ndarray, "frames height width 3"],
-    offset_px: Sequence[Flow],
+    offset_px: Float[np.ndarray, "frames height width 2"],
     anchor: int,
     margin_px: tuple[int, int],
 ) -> Float[np.ndarray, "canvas_height canvas_width 3"]:

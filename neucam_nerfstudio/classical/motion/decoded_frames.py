@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
-from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
@@ -34,7 +34,7 @@ class DecodedFrames:
         response: Of the camera.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Sequence[Photograph]
     exposure_stops: Float[np.ndarray, " frames"]
     response: ResponseTable
 
@@ -72,7 +72,7 @@ class DecodedFrames:
         light = log_radiance.reshape(-1, 3)
         levels, frames = np.unique(self.exposure_stops.round(LEVEL_DECIMALS), return_counts=True)
         slopes = (self.response.slope(light + LN2 * stops) for stops in levels)
-        total = sum(count * slope**2 for count, slope in zip(frames, slopes, strict=True))
+        total = np.sum([count * slope**2 for count, slope in zip(frames, slopes, strict=True)], axis=0)
         return total.min(-1).reshape(log_radiance.shape[:2]) / frames.sum()
 
     def guides(self, index: int, other: int) -> tuple[UInt8[np.ndarray, "height width"], ...]:

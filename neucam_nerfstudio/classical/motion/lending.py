@@ -23,7 +23,7 @@ misplacement by so many pixels changes, and this much."""
 ROUND_TRIP_PX = 1.0
 
 
-def lenders(exposure_stops: Sequence[float], index: int) -> list[int]:
+def lenders(exposure_stops: Float[np.ndarray, " frames"], index: int) -> list[int]:
     """Frames that may lend to a frame: of each other exposure the nearest before and the nearest after it."""
     chosen: list[int] = []
     for direction in (range(index - 1, -1, -1), range(index + 1, len(exposure_stops))):

@@ -23,6 +23,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     follow,
     leads_inside,
 )
+from neucam_nerfstudio.classical.pixel_values import Photograph
 from neucam_nerfstudio.classical.response_samples import reduce_frames
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
@@ -57,8 +58,8 @@ class MovingStart(CameraEstimate):
 
 
 def moving_estimate(
-    frames: Sequence[np.ndarray],
-    exposure_stops: Sequence[float] | None,
+    frames: Sequence[Photograph],
+    exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None = None,
     anchor: int | None = None,
     margin_px: tuple[int, int] = (0, 0),
@@ -81,8 +82,8 @@ def moving_estimate(
     moments = np.empty((len(frames), *frames[0].shape), np.float32)
     for index, picture in enumerate(moment_pictures(decoded)):
         moments[index] = picture
-    median = np.median(moments[anchor])
-    offset_px = flows_to_anchor(moments, anchor)
+    median = float(np.median(moments[anchor]))
+    offset_px = np.stack(flows_to_anchor(moments, anchor))
     canvas = shared_canvas(moments, offset_px, anchor, margin_px)
     explained = [_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)]
     moments -= median
@@ -92,7 +93,7 @@ def moving_estimate(
         canvas=canvas - median,
         squared_slope=decoded.squared_slope(canvas),
         moments=moments,
-        offset_px=np.stack(offset_px),
+        offset_px=offset_px,
         agreement=np.stack(explained),
         log_exposure_knots=shifted.log_exposure,
         response_values=shifted.ldr,
@@ -100,10 +101,10 @@ def moving_estimate(
     )
 
 
-def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
+def sharpest_frame(frames: Sequence[Photograph]) -> int:
     """The frame with the strongest edges for its brightness."""
 
-    def sharpness(frame: np.ndarray) -> float:
+    def sharpness(frame: Photograph) -> float:
         grey = np.asarray(frame)[..., 1].astype(np.float32)
         return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean() / max(grey.mean(), 1e-6))
 
@@ -111,8 +112,8 @@ def sharpest_frame(frames: Sequence[np.ndarray]) -> int:
 
 
 def _decode(
-    frames: Sequence[np.ndarray],
-    exposure_stops: Sequence[float] | None,
+    frames: Sequence[Photograph],
+    exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
     exposure_index: Sequence[int] | None,
     anchor: int,
     response: ResponseTable | None,
@@ -130,7 +131,7 @@ def _decode(
     near = _around(anchor, len(frames))
     if np.ptp(stops[near]) < LEAST_STOPS_FOR_RESPONSE:
         return decoded
-    brought = reduce_frames([_bring(decoded, index, anchor) for index in near])
+    brought = reduce_frames([_bring(decoded, index, anchor) for index in near.tolist()])
     return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near], dtype))
 
 

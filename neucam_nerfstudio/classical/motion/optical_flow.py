@@ -72,16 +72,18 @@ def camera_motion(
         small = camera_motion(*(cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)))
         enlarge = np.diag([guide.shape[1] / size[0], guide.shape[0] / size[1], 1.0])
         return enlarge @ small @ np.linalg.inv(enlarge)
-    sift = cv2.SIFT_create(MOST_FEATURES)
-    (points, features), (other_points, other_features) = (sift.detectAndCompute(g, None) for g in (guide, other))
+    sift = cv2.SIFT.create(MOST_FEATURES)
+    everywhere = np.full(guide.shape, 255, np.uint8)
+    points, features = sift.detectAndCompute(guide, everywhere)
+    other_points, other_features = sift.detectAndCompute(other, everywhere)
     if min(len(points), len(other_points)) < LEAST_INLIERS:
         return np.eye(3)
     pairs = cv2.BFMatcher().knnMatch(features, other_features, k=2)
     good = [best for best, second in pairs if best.distance < NEAREST_RATIO * second.distance]
     if len(good) < LEAST_INLIERS:
         return np.eye(3)
-    here = np.float32([points[match.queryIdx].pt for match in good])
-    there = np.float32([other_points[match.trainIdx].pt for match in good])
+    here = np.array([points[match.queryIdx].pt for match in good], np.float32)
+    there = np.array([other_points[match.trainIdx].pt for match in good], np.float32)
     homography, inliers = cv2.findHomography(here, there, cv2.USAC_MAGSAC, INLIER_PX)
     return np.eye(3) if homography is None or inliers.sum() < LEAST_INLIERS else homography
 
@@ -118,9 +120,9 @@ def dense_flow(
         )
     if factor > 1:
         size = (round(width / factor), round(height / factor))
-        small = [cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other)]
+        small, small_other = (cv2.resize(g, size, interpolation=cv2.INTER_AREA) for g in (guide, other))
         small_start = None if start is None else cv2.resize(start, size, interpolation=cv2.INTER_AREA) / factor
-        found = dense_flow(*small, small_start, finest_scale)
+        found = dense_flow(small, small_other, small_start, finest_scale)
         return cv2.resize(found, (width, height)) * np.float32(factor)
     if start is None:
         start = homography_flow(camera_motion(guide, other), pixel_places(height, width))
@@ -156,8 +158,8 @@ def _search(
     guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"], finest_scale: int
 ) -> Flow:
     """Dense inverse search from no motion."""
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
     holds_a_patch = min(guide.shape) >= PATCH_SIDE * 2**finest_scale
     search.setFinestScale(finest_scale if holds_a_patch else 0)
-    return search.calc(guide, other, None)
+    return search.calc(guide, other, None)  # pyright: ignore[reportCallIssue, reportArgumentType]

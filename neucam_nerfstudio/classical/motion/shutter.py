@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 
 def moments_from_means(
-    mean_px: Float[np.ndarray, "frames ..."], times: Sequence[float], open_share: float
+    mean_px: Float[np.ndarray, "frames ..."], times: Sequence[float] | Float[np.ndarray, " frames"], open_share: float
 ) -> Float[np.ndarray, "frames ..."]:
     """Positions at the frames' moments, of which blurred frames only show the means over their open time.
 

@@ -133,7 +133,7 @@ def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callab
         time: In [0, 1].
         advance: Called after each strip of rows.
     """
-    height, width, device = run.capture.height, run.capture.width, next(field.parameters()).device
+    height, width, device = run.capture.height, run.capture.width, next(run.learned.parameters()).device
     strips = []
     for rows in run.learned.renderer.strips(run.view):
         uv = pixel_lattice(height, width, device, rows)

@@ -1,11 +1,13 @@
-"""Options that turn dials: one that would change nothing of what is written is refused, for nobody would notice."""
+"""Options that turn dials: one that physics does not know is refused, and one that would change nothing of what is
+written, for nobody would notice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.scripts.export.trained_run import Dial, TrainedRun, typed
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun, typed
 
 CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "focus": ("rgb", "hdr_defocused", "defocus"),
@@ -13,6 +15,20 @@ CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
 }
 """What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
+
+
+def check_possible(dial: Dial, *settings: float) -> None:
+    """Checks what a dial is turned to.
+
+    Raises:
+        NeucamError: Physics has no such setting.
+    """
+    for setting in settings:
+        try:
+            CameraSettings(**{SETTINGS[dial]: setting})
+        except NeucamError as error:
+            expected = str(error).partition(": ")[2]
+            raise NeucamError(f"{typed(dial, setting)}: {expected}") from error
 
 
 def check_dials(
@@ -41,7 +57,7 @@ def check_picture_dials(
     aperture: float,
     frames: Sequence[str],
 ) -> None:
-    """Checks that every dial that is turned, and the choice of frames, changes one of the outputs of single pictures.
+    """Checks what dials are turned to, and that each of them, and the choice of frames, changes a picture.
 
     Args:
         run: Whose dials they are.
@@ -51,9 +67,12 @@ def check_picture_dials(
         frames: The option `frames`.
 
     Raises:
-        NeucamError: One changes nothing.
+        NeucamError: Physics has no such setting, or one changes nothing.
     """
-    options = {dial: typed(dial, setting) for dial, setting in settings.items() if setting is not None}
+    turned = {dial: setting for dial, setting in settings.items() if setting is not None}
+    for dial, setting in turned.items():
+        check_possible(dial, setting)
+    options = {dial: typed(dial, setting) for dial, setting in turned.items()}
     check_dials(run, outputs, options, (aperture,))
     reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
     if frames and not run.capture.moves and None not in reasons:

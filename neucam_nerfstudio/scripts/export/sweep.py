@@ -9,7 +9,7 @@ import numpy as np
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.scripts.export.dial_options import check_dials
+from neucam_nerfstudio.scripts.export.dial_options import check_dials, check_possible
 from neucam_nerfstudio.scripts.export.options import checked_time
 from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun, typed
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
@@ -94,10 +94,9 @@ class ExportSweep(VideoCommand):
             for dial, setting in SETTINGS.items()
             if setting in way_points
         }
+        for dial, setting in SETTINGS.items():
+            check_possible(dial, *way_points.get(setting, ()))
         check_dials(run, self.rendered_output_names, options, way_points.get("aperture", (1.0,)))
-        for setting in SETTINGS.values():
-            for point in way_points.get(setting, ()):
-                CameraSettings(**{setting: point})
 
     def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:

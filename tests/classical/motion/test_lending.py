@@ -25,11 +25,11 @@ RESPONSE = tabulate_response(np.log((LDR_KNOTS[:, None] + 1e-3) / (1 - LDR_KNOTS
     ],
 )
 def test_lenders_are_the_nearest_of_each_other_exposure(stops, index, expected):
-    assert lenders(stops, index) == expected
+    assert lenders(np.array(stops, float), index) == expected
 
 
 def test_lenders_are_few():
-    assert lenders([float(stops) for stops in range(11)], 5) == [2, 3, 4, 6, 7, 8]
+    assert lenders(np.arange(11.0), 5) == [2, 3, 4, 6, 7, 8]
 
 
 def test_agreement_by_hand():

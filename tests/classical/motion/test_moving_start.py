@@ -13,11 +13,14 @@ from neucam_nerfstudio.errors import NeucamError
 @pytest.fixture(scope="module")
 def moving_bracket(view) -> list[np.ndarray]:
     """Five frames of a camera that moves 2 px a frame, exposures -2, 0, 2, -2, 0."""
-    return [view.photograph(np.roll(view.radiance, 2 * i, axis=1), s, seed=i) for i, s in enumerate([-2, 0, 2, -2, 0])]
+    return [
+        view.photograph(np.roll(view.radiance, 2 * i, axis=1), s, seed=i)
+        for i, s in enumerate([-2.0, 0.0, 2.0, -2.0, 0.0])
+    ]
 
 
 def test_known_exposures(view, moving_bracket):
-    start = moving_estimate(moving_bracket, [-2, 0, 2, -2, 0], anchor=2)
+    start = moving_estimate(moving_bracket, [-2.0, 0.0, 2.0, -2.0, 0.0], anchor=2)
     inner = slice(16, -16)
     assert start.anchor == 2
     assert np.median(start.moments[2]) == pytest.approx(0, abs=1e-5)
@@ -42,7 +45,7 @@ def test_unknown_exposures_are_estimated(moving_bracket):
 def test_one_exposure_lends_nothing(view):
     """Each moment is its own photograph, through the sRGB standard's response."""
     frames = [view.photograph(np.roll(view.radiance, i, axis=1), 0, seed=i) for i in range(3)]
-    start = moving_estimate(frames, [0, 0, 0])
+    start = moving_estimate(frames, [0.0, 0.0, 0.0])
     for frame, picture in zip(frames, start.moments, strict=True):
         developed = np.interp(picture[..., 1], start.log_exposure_knots, start.response_values[:, 1])
         np.testing.assert_allclose(developed, frame[..., 1] / 255, atol=0.01)
@@ -52,7 +55,7 @@ def test_the_sharpest_frame_anchors_by_default(view):
     sharp = view.photograph(view.radiance, 0)
     frames = [cv2.GaussianBlur(sharp, (0, 0), 2), sharp, cv2.GaussianBlur(sharp, (0, 0), 1)]
     assert sharpest_frame(frames) == 1
-    assert moving_estimate(frames, [0, 0, 0]).anchor == 1
+    assert moving_estimate(frames, [0.0, 0.0, 0.0]).anchor == 1
 
 
 def test_flow_to_a_far_anchor_goes_from_frame_to_frame(view):
@@ -64,7 +67,7 @@ def test_flow_to_a_far_anchor_goes_from_frame_to_frame(view):
         assert np.median(flow[:, 40:-40, 0]) == pytest.approx(-4 * index, abs=0.2)
 
 
-@pytest.mark.parametrize("stops", [[-2, 0, 2], [0, 0, 0], None])
+@pytest.mark.parametrize("stops", [[-2.0, 0.0, 2.0], [0.0, 0.0, 0.0], None])
 def test_frames_too_small_to_find_motion_in_are_refused(stops):
     frames = list(np.random.default_rng(0).integers(0, 255, (3, 11, 30, 3), np.uint8))
     with pytest.raises(NeucamError, match="Frames of 30x11 pixels: too small to find motion in"):

@@ -6,21 +6,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from nerfstudio.data.scene_box import SceneBox
-from neucam_nerfstudio.published.network_sizes import MotionNetworkSizes, NetworkSizes
 
+from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
+from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
+from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
+from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
+from neucam_nerfstudio.camera.response.response import ResponseConfig
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
-from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
+from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.response import NeuralCurveConfig
+from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
+from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
+from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
+from neucam_nerfstudio.scene.scene import SceneConfig
 from neucam_nerfstudio.scripts.export import options, saying
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, without_settings
+from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
-SMALL = MotionNetworkSizes(layer_width=8)
-SMALL_NETWORKS = NetworkSizes(
-    atlas_width=8, blur_width=8, response_width=8, deformation=SMALL, foreground_deformation=SMALL, opacity=SMALL
-)
+SMALL = NetworkSizes(layer_width=8)
 
 CONFIG = Path("config.yml")
 """Where the runs of these tests are said to be."""
@@ -41,16 +50,44 @@ def walk(desk: Capture) -> Capture:
         moves=True,
         times=(0.0, 1 / 3, 2 / 3, 1.0),
         frame_rate=12.0,
+        train_pixels=desk.train_pixels[:4],
+        eval_pixels=desk.train_pixels[:4],
     )
 
 
-def build_run(capture: Capture, **config) -> TrainedRun:
+def build_run(
+    capture: Capture,
+    scene: SceneConfig | None = None,
+    blur: BlurConfig | None = None,
+    exposures: ExposureConfig | None = None,
+    response: ResponseConfig | None = None,
+) -> TrainedRun:
+    """An untrained run; of the parts of `neucam` where nothing else is given."""
     torch.manual_seed(0)
-    box = SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3]))
-    model: NeucamModel = NeucamModelConfig(network_sizes=SMALL_NETWORKS, **config).setup(
-        scene_box=box, num_train_data=len(capture.train_indices), metadata={"capture": capture}
+    parts = (
+        scene or GridSceneConfig(),
+        blur or LensBlurConfig(),
+        exposures or SettingExposuresConfig(),
+        response or MonotoneCurveConfig(),
     )
-    return TrainedRun(model.eval(), capture, without_settings(frame_cameras(capture, (0,))))
+    learned = LearnedCapture(capture, *parts).eval()
+    return TrainedRun(learned, front_view(learned.scene.plane, "cpu"))
+
+
+def published_run(capture: Capture, scene: SceneConfig) -> TrainedRun:
+    """An untrained run of a published method."""
+    return build_run(capture, scene, BlurConfig(), BoundedExposuresConfig(), NeuralCurveConfig(layer_width=8))
+
+
+def rendered(run: TrainedRun, name: str, settings: CameraSettings | None = None) -> np.ndarray:
+    """One output at the photographs' size, as `Renderer` gives it."""
+    return run.learned.renderer.render(run.view, settings or CameraSettings(), (name,))[name].numpy()
+
+
+def with_capture(run: TrainedRun, **changed: object) -> TrainedRun:
+    """The same run, said to be of a capture that differs."""
+    run.learned.capture = replace(run.capture, **changed)
+    return run
 
 
 @pytest.fixture
@@ -60,15 +97,15 @@ def still_run(desk: Capture) -> TrainedRun:
     across = torch.linspace(0, 1, desk.width).expand(desk.height, -1)
     down = torch.linspace(0, 1, desk.height)[:, None].expand(-1, desk.width)
     colours = torch.tensor([0.0, 0.2, -0.2])
-    run.model.scene.pyramid.start_from((9.2 * across - 4.6 + down)[..., None] + colours)
-    run.model.camera.blur.defocus.start_from((2 * across - 1)[..., None])
+    run.learned.scene.field.pyramid.start_from((9.2 * across - 4.6 + down)[..., None] + colours)
+    run.learned.camera.blur.defocus.start_from((2 * across - 1)[..., None])
     return run
 
 
-def walking_run(walk: Capture, step_px: float, **config) -> TrainedRun:
+def walking_run(walk: Capture, step_px: float, **scene_options) -> TrainedRun:
     """Our moving scene: smooth light that moves evenly, half covered at the top by a grey of each frame's own."""
-    run = build_run(walk, scene="moving-grid", blur="none", **config)
-    scene, (height, width) = run.model.scene, (walk.height, walk.width)
+    run = build_run(walk, MovingGridSceneConfig(**scene_options), BlurConfig())
+    scene, (height, width) = run.learned.scene.field, (walk.height, walk.width)
     shared = scene.canonical.picture()
     across = torch.linspace(-2, 2, shared.shape[1])
     scene.canonical.pyramid.start_from(across[None, :, None].expand_as(shared))
@@ -91,20 +128,21 @@ def large_moving_run(walk: Capture) -> TrainedRun:
     """Our moving scene at a pixel and a bit a frame; too large for all of it to be learned, and something was."""
     run = walking_run(walk, 1.3, most_learned_cells=500)
     with torch.no_grad():
-        run.model.scene.canonical.pyramid.grids[0].normal_(std=0.3)
+        run.learned.scene.field.canonical.pyramid.grids[0].normal_(std=0.3)
     return run
 
 
 @pytest.fixture
 def layered_run(walk: Capture) -> TrainedRun:
     """The published moving scene of two layers, untrained."""
-    return build_run(walk, scene="layered-siren", blur="none", exposures="bounded", response="neural-curve")
+    networks = dict.fromkeys(("deformation", "foreground_deformation", "opacity"), SMALL)
+    return published_run(walk, LayeredSirenConfig(atlas_width=8, **networks))
 
 
 @pytest.fixture
 def deformed_run(walk: Capture) -> TrainedRun:
     """The published moving scene of one layer, untrained."""
-    return build_run(walk, scene="deformed-siren", blur="none", exposures="bounded", response="neural-curve")
+    return published_run(walk, DeformedSirenConfig(atlas_width=8, deformation=SMALL))
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 import signal
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.scripts import run_command
 from neucam_nerfstudio.scripts.export import command_line
 from neucam_nerfstudio.scripts.export.images import ExportImages
+
+from .conftest import rendered
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +36,11 @@ def test_a_missing_run_ends_in_one_line_and_exit_code_1(monkeypatch, tmp_path, c
 
 def test_options_reach_the_export(opened, still_run, monkeypatch, tmp_path):
     opened(still_run)
-    names = "--rendered-output-names rgb defocus --aperture 0"
+    names = "--rendered-output-names rgb defocus --aperture 0 --bits 16"
     run(monkeypatch, f"images --load-config config.yml --output-path {tmp_path} {names}")
     assert {path.name for path in tmp_path.iterdir()} == {"rgb.png", "defocus.png"}
-    assert still_run.model.dials.aperture == 0.0
+    stored = cv2.imread(str(tmp_path / "rgb.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
+    np.testing.assert_allclose(stored, rendered(still_run, "rgb", CameraSettings(aperture=0.0)), atol=1e-5)
 
 
 def test_ctrl_c_is_no_traceback(monkeypatch, tmp_path, capsys):

@@ -1,21 +1,18 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import OpenEXR
 import pytest
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG
-
-
-def rendered(run, name, shot=None):
-    return run.render((name,), shot or Shot(), lambda: None)[name]
+from .conftest import CONFIG, rendered, with_capture
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +38,8 @@ def test_the_header_says_where_the_file_comes_from(tmp_path):
 
 
 def test_exposures_nobody_gave_are_not_claimed(still_run, deformed_run):
-    from dataclasses import replace
-
-    unknown = replace(still_run.capture, exposures=replace(still_run.capture.exposures, source="unknown"))
-    assert "estimated" in exposure_reference(still_run._replace(capture=unknown))
+    unknown = replace(still_run.capture.exposures, source="unknown")
+    assert "estimated" in exposure_reference(with_capture(still_run, exposures=unknown))
     assert "learned" in exposure_reference(deformed_run)
 
 
@@ -54,14 +49,14 @@ def test_further_channels_and_the_defocus_of_the_captured_aperture(still_run, tm
     assert set(channels) == {"RGB", "defocus", "accumulation"}
     np.testing.assert_array_equal(channels["RGB"].pixels, rendered(still_run, "hdr"))
     np.testing.assert_array_equal(
-        channels["defocus"].pixels, rendered(still_run, "defocus", Shot(aperture=1.0))[..., 0]
+        channels["defocus"].pixels, rendered(still_run, "defocus", CameraSettings(aperture=1.0))[..., 0]
     )
     assert channels["defocus"].pixels.max() > 0.3
 
 
 def test_an_aperture_gives_the_defocused_radiance(still_run, tmp_path):
     ExportHdr(CONFIG, tmp_path, precision="float", aperture=2.0, focus_position=-1.0).main()
-    expected = rendered(still_run, "hdr_defocused", Shot(focus_position=-1.0, aperture=2.0))
+    expected = rendered(still_run, "hdr_defocused", CameraSettings(focus_position=-1.0, aperture=2.0))
     np.testing.assert_array_equal(read_radiance(tmp_path / "hdr.exr"), expected)
     assert np.abs(expected - rendered(still_run, "hdr")).max() > 0.1
 
@@ -76,7 +71,9 @@ def test_each_frame_of_a_moving_scene_has_its_file(opened, moving_run, tmp_path)
     opened(moving_run)
     ExportHdr(CONFIG, tmp_path, precision="float", frames=("1", "F1E0")).main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hdr_F0E1.exr", "hdr_F1E0.exr"]
-    np.testing.assert_array_equal(read_radiance(tmp_path / "hdr_F1E0.exr"), rendered(moving_run, "hdr", Shot(1.0)))
+    np.testing.assert_array_equal(
+        read_radiance(tmp_path / "hdr_F1E0.exr"), rendered(moving_run, "hdr", CameraSettings(time=1.0))
+    )
 
 
 def test_frames_of_a_still_scene_differ_in_what_depends_on_focus_or_exposure(still_run, tmp_path):
@@ -99,7 +96,7 @@ def test_a_row_that_avif_cannot_hold_is_said(tmp_path, said):
 
 def test_bright_displays_show_the_scene_s_grey_as_middle_grey(still_run, tmp_path):
     """The key of the picture is shown at 18 % of diffuse white, or one stop brighter."""
-    key = float(still_run.model.anchors().key)
+    key = float(still_run.learned.renderer.anchors().key)
     for stops in (0.0, 1.0):
         ExportHdr(CONFIG, tmp_path, image_format="png", display_exposure_stops=stops).main()
         stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
@@ -126,7 +123,9 @@ def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeyp
         ({"channels": ("opacity",)}, r"--channels opacity: this model has no such output; it has all_in_focus_hdr"),
         ({"channels": ("defocus",), "image_format": "hdr"}, r"--image-format hdr: has no place for further channels"),
         ({"precision": "half", "image_format": "tiff"}, r"--precision half: tiff has a precision of its own. Use exr"),
-        ({"aperture": 4.0}, r"--aperture 4: Aperture .* goes from 0 to 3"),
+        ({"aperture": -1.0}, r"--aperture -1: expected 0 \(all in focus\), 1 \(as captured\) or more"),
+        ({"aperture": float("nan")}, "--aperture nan: expected a finite number"),
+        ({"aperture": 1.0, "focus_position": float("inf")}, "--focus-position inf: expected a finite number"),
         ({"width_px": 900}, r"--width-px 900"),
         ({"width_px": 3, "image_format": "avif"}, "avif: holds pictures from 4x4"),
         ({"channels": ("hdr",)}, r"--channels hdr: is what the file's R, G and B are"),

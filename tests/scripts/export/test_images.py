@@ -6,11 +6,13 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
+from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
+from neucam_nerfstudio.camera.settings import CameraSettings, Display
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scripts.export.images import ExportImages
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG, build_run
+from .conftest import CONFIG, build_run, rendered, with_capture
 
 
 @pytest.fixture(autouse=True)
@@ -23,30 +25,49 @@ def stored(path, white=255):
 
 
 def test_pictures_are_taken_with_the_dials_as_set(still_run, tmp_path):
-    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.6, aperture=2.0).main()
-    expected = still_run.render(("rgb",), Shot(None, 0.6, 2.0), lambda: None)["rgb"]
-    np.testing.assert_allclose(stored(tmp_path / "rgb.png"), expected, atol=0.5 / 255 + 1e-6)
+    options = {"focus_position": 0.6, "aperture": 2.0, "exposure_stops": -1.5, "tone_mapping": "filmic"}
+    names = ("rgb", "all_in_focus_hdr")
+    ExportImages(CONFIG, tmp_path, rendered_output_names=names, **options).main()
+    settings = CameraSettings(0.6, aperture=2.0, exposure_stops=-1.5, display=Display("filmic", exposure_stops=-1.5))
+    for name in names:
+        expected = rendered(still_run, name, settings)
+        np.testing.assert_allclose(stored(tmp_path / f"{name}.png"), expected, atol=0.5 / 255 + 1e-6)
+        assert np.abs(expected - rendered(still_run, name)).max() > 0.05
 
 
 def test_dials_left_alone_stay_at_the_reference_frame(still_run, tmp_path):
-    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), tone_mapping="log").main()
-    dials = still_run.model.dials
-    assert (dials.focus_position, dials.aperture, dials.exposure_stops, dials.tone_mapping) == (0.0, 1.0, 0.0, "log")
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "all_in_focus_hdr"), tone_mapping="log").main()
+    settings = CameraSettings(focus_position=0.0, aperture=1.0, exposure_stops=0.0, display=Display("log"))
+    for name in ("rgb", "all_in_focus_hdr"):
+        expected = rendered(still_run, name, settings)
+        np.testing.assert_allclose(stored(tmp_path / f"{name}.png"), expected, atol=0.5 / 255 + 1e-6)
 
 
-def test_frames_of_a_still_scene_are_its_photographs(still_run, desk, tmp_path):
-    from neucam_nerfstudio.dataparsers.neucam_dataparser import frame_cameras
+def test_only_physics_limits_the_dials(still_run, tmp_path):
+    """What lies beyond the ends of the viewer's sliders is a picture, too."""
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), aperture=5.0, focus_position=-4.0).main()
+    expected = rendered(still_run, "rgb", CameraSettings(-4.0, aperture=5.0))
+    np.testing.assert_allclose(stored(tmp_path / "rgb.png"), expected, atol=0.5 / 255 + 1e-6)
+    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "all_in_focus_hdr"), exposure_stops=20.0).main()
+    for name in ("rgb", "all_in_focus_hdr"):
+        assert stored(tmp_path / f"{name}.png").min() > 0.95
 
+
+def test_frames_of_a_still_scene_are_its_photographs(still_run, tmp_path):
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), frames=("F0E2", "F2E0"), bits=16).main()
-    for index, name in ((2, "F0E2"), (6, "F2E0")):
-        photograph = still_run.model.get_outputs_for_camera(frame_cameras(desk, (index,)))["rgb"]
-        np.testing.assert_allclose(stored(tmp_path / f"rgb_{name}.png", 65535), photograph.numpy(), atol=2e-5)
+    for name, focus_position, exposure_stops in (("F0E2", -1.0, 3.0), ("F2E0", 1.0, -3.0)):
+        settings = CameraSettings(focus_position=focus_position, exposure_stops=exposure_stops)
+        photograph = rendered(still_run, "rgb", settings)
+        np.testing.assert_allclose(stored(tmp_path / f"rgb_{name}.png", 65535), photograph, atol=2e-5)
 
 
 def test_a_dial_goes_before_the_frame_s(still_run, tmp_path):
-    ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), frames=("F0E2",), exposure_stops=-1.0).main()
-    dials = still_run.model.dials
-    assert (dials.focus_position, dials.exposure_stops) == (-1.0, -1.0)
+    names = ("rgb", "all_in_focus_hdr")
+    ExportImages(CONFIG, tmp_path, rendered_output_names=names, frames=("F0E2",), exposure_stops=-1.0).main()
+    settings = CameraSettings(-1.0, exposure_stops=-1.0, display=Display(exposure_stops=-4.0))  # F0E2 has +3 stops
+    for name in names:
+        expected = rendered(still_run, name, settings)
+        np.testing.assert_allclose(stored(tmp_path / f"{name}_F0E2.png"), expected, atol=0.5 / 255 + 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +97,7 @@ def photographs_with_metadata(still_run, desk, opened, tmp_path):
         path.parent.mkdir(exist_ok=True)
         Image.open(frame.path).save(path, exif=exif, icc_profile=PROFILE)
         frames.append(dataclasses.replace(frame, path=path))
-    opened(still_run._replace(capture=dataclasses.replace(desk, frames=tuple(frames))))
+    opened(with_capture(still_run, frames=tuple(frames)))
 
 
 def exposure_time_s(path):
@@ -119,7 +140,7 @@ def test_dials_that_a_camera_without_blur_does_not_have(opened, moving_run, tmp_
 
 
 def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
-    opened(build_run(walk, scene="moving-grid", blur="motion"))
+    opened(build_run(walk, MovingGridSceneConfig(), MotionBlurConfig()))
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), aperture=0.0).main()
     with pytest.raises(NeucamError, match=r"--focus-position 0\.5: the camera .* no blur that depends on focus"):
         ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.5).main()
@@ -130,7 +151,8 @@ def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
     [
         ({"rendered_output_names": ("colour",)}, "no output 'colour'; it has all_in_focus_hdr, rgb"),
         ({"rendered_output_names": ("hdr",)}, "hdr has no upper end: `neucam-export hdr`"),
-        ({"exposure_stops": 90.0}, r"--exposure-stops 90: Exposure \(stops\) goes from"),
+        ({"exposure_stops": float("nan")}, "--exposure-stops nan: expected a finite number"),
+        ({"aperture": -1.0}, r"--aperture -1: expected 0 \(all in focus\), 1 \(as captured\) or more"),
         ({"jpeg_quality": 80}, "--jpeg-quality 80: png loses nothing. Use --image-format jpeg"),
         ({"jpeg_quality": 0, "image_format": "jpeg"}, "--jpeg-quality 0: expected from 1 to 100"),
         ({"rendered_output_names": ()}, "--rendered-output-names: names no output"),

@@ -9,9 +9,8 @@ from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, tonemap
 from neucam_nerfstudio.scripts.export import canonical_pictures
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG
+from .conftest import CONFIG, rendered
 
 
 def names(folder) -> list[str]:
@@ -38,7 +37,7 @@ def test_the_published_layers_are_two_shared_pictures(opened, layered_run, tmp_p
     ExportLayers(CONFIG, tmp_path).main()
     assert names(tmp_path) == ["background.exr", "background.png", "foreground.exr", "foreground.png", "opacity.png"]
     opacity = cv2.imread(str(tmp_path / "opacity.png"), cv2.IMREAD_UNCHANGED) / 255
-    expected = layered_run.render(("opacity",), Shot(), lambda: None)["opacity"][..., 0]
+    expected = rendered(layered_run, "opacity")[..., 0]
     np.testing.assert_allclose(opacity, expected, atol=0.5 / 255 + 1e-6)
     assert len(said) == 5
 
@@ -80,7 +79,7 @@ def test_the_bar_is_full_when_the_work_is_done(request, opened, tmp_path, steps,
     run = request.getfixturevalue(kind)
     opened(run)
     ExportLayers(CONFIG, tmp_path, frames=() if kind == "deformed_run" else ("0", "2")).main()
-    expected = {"moving_run": 2 * 2, "layered_run": 2 + 2, "deformed_run": 1}[kind] * len(run.strips)
+    expected = {"moving_run": 2 * 2, "layered_run": 2 + 2, "deformed_run": 1}[kind] * run.num_strips
     assert steps == [[expected, expected]]
 
 

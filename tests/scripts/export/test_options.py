@@ -4,6 +4,7 @@ import errno
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scripts.export import options
 from neucam_nerfstudio.scripts.export.options import (
@@ -15,9 +16,8 @@ from neucam_nerfstudio.scripts.export.options import (
     frame_numbers,
     reduced,
 )
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG
+from .conftest import CONFIG, with_capture
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,22 @@ def test_a_frame_there_is_not_lists_those_there_are(desk, choice):
 
 def test_frames_of_a_still_scene_are_their_settings(still_run):
     (moment,) = chosen_moments(still_run, ["F0E2"], None)
-    assert moment == ("_F0E2", Shot(frame_index=2), 2)
+    assert moment == ("_F0E2", CameraSettings(frame=2), 2)
 
 
 def test_frames_of_a_moving_scene_are_their_times(moving_run):
-    assert [moment.shot for moment in chosen_moments(moving_run, ["all"], None)] == [
-        Shot(time) for time in moving_run.capture.times
+    assert [moment.settings for moment in chosen_moments(moving_run, ["all"], None)] == [
+        CameraSettings(time=time) for time in moving_run.capture.times
     ]
 
 
 def test_one_time_or_the_reference(moving_run):
-    assert chosen_moments(moving_run, (), 0.25) == [("_t0.250", Shot(0.25), 1)]
-    assert chosen_moments(moving_run, (), None) == [("", Shot(), moving_run.capture.reference_index)]
+    assert chosen_moments(moving_run, (), 0.25) == [("_t0.250", CameraSettings(time=0.25), 1)]
+    assert chosen_moments(moving_run, (), None) == [("", CameraSettings(), moving_run.capture.reference_index)]
 
 
 def test_a_frame_that_was_held_out_has_the_settings_of_the_nearest_in_time(moving_run):
-    capture = dataclasses.replace(moving_run.capture, train_indices=(0, 1, 3))
-    moments = chosen_moments(moving_run._replace(capture=capture), ["1", "2", "3"], None)
+    moments = chosen_moments(with_capture(moving_run, train_indices=(0, 1, 3)), ["1", "2", "3"], None)
     assert [moment.frame_index for moment in moments] == [1, 1, 3]
 
 

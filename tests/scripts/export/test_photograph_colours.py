@@ -10,9 +10,10 @@ import numpy as np
 import OpenEXR
 import pytest
 import tifffile
-from neucam_nerfstudio.camera.response.linear_curve import LinearResponse
 from PIL import Image
 
+from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.imaging.colour_profiles import (
     BT2020,
     REC709,
@@ -29,9 +30,8 @@ from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries, photograph_profile
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG
+from .conftest import CONFIG, rendered, with_capture
 
 DISPLAY_P3 = ColourPrimaries((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.3127, 0.3290))
 PROFILE = linear_profile(DISPLAY_P3)
@@ -51,13 +51,9 @@ def in_p3(tmp_path):
             path.parent.mkdir(exist_ok=True)
             Image.open(frame.path).save(path, icc_profile=profile)
             frames.append(dataclasses.replace(frame, path=path))
-        return run._replace(capture=dataclasses.replace(run.capture, frames=tuple(frames)))
+        return with_capture(run, frames=tuple(frames))
 
     return of
-
-
-def rendered(run, name, shot=None):
-    return run.render((name,), shot or Shot(), lambda: None)[name]
 
 
 def test_primaries_are_those_of_the_reference_photograph(still_run, in_p3, said):
@@ -96,7 +92,7 @@ def test_files_for_bright_displays_are_converted(opened, still_run, in_p3, tmp_p
     opened(in_p3(still_run))
     ExportHdr(CONFIG, tmp_path, image_format="png").main()
     stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
-    light = rendered(still_run, "hdr") * (0.18 / float(still_run.model.anchors().key))
+    light = rendered(still_run, "hdr") * (0.18 / float(still_run.learned.renderer.anchors().key))
     np.testing.assert_allclose(stored, pq_from_light(light @ DISPLAY_P3.to(BT2020).T, BT2020), atol=2e-4)
 
 
@@ -110,7 +106,9 @@ def test_videos_show_photographs_in_srgb_and_maps_as_they_are(opened, still_run,
         exposure_stops=(0.0, 0.1),
         num_pictures=2,
     ).main()
-    first = still_run.render(("rgb", "defocus"), Shot(None, 0.0, None, 0.0), lambda: None, partial(quantised, bits=8))
+    first = still_run.render(
+        ("rgb", "defocus"), CameraSettings(0.0, exposure_stops=0.0), lambda: None, partial(quantised, bits=8)
+    )
     expected_pictures = {
         "rgb": conversion_to_srgb(PROFILE)(first["rgb"]),
         "defocus": np.repeat(first["defocus"], 3, -1),
@@ -138,7 +136,7 @@ def test_what_is_tone_mapped_has_the_photographs_primaries_and_the_curve_of_srgb
 
 
 def test_photographs_of_linear_light_say_so(opened, still_run, tmp_path):
-    still_run.model.camera.response = LinearResponse()
+    still_run.learned.camera.response = LinearResponse(ResponseConfig(), still_run.capture)
     opened(still_run)
     names = ("all_in_focus_hdr", "rgb")
     ExportImages(CONFIG, tmp_path, rendered_output_names=names).main()

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
 from neucam_nerfstudio.scripts.export.canonical_pictures import Preview, radiance_shown_as
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.rerender import ExportRerender
-from neucam_nerfstudio.scripts.export.trained_run import Shot
 
-from .conftest import CONFIG
+from .conftest import CONFIG, rendered
 
 ROWS, COLUMNS = slice(30, 40), slice(50, 60)
 """Where the tests paint, in the first frame; below the foreground, and moving to the left by two pixels a frame."""
@@ -44,7 +44,7 @@ def painted(path: Path, colour=ORANGE) -> Path:
 
 
 def frames(run, name="all_in_focus_hdr") -> list[np.ndarray]:
-    return [run.render((name,), Shot(time), lambda: None)[name] for time in run.capture.times]
+    return [rendered(run, name, CameraSettings(time=time)) for time in run.capture.times]
 
 
 @pytest.fixture

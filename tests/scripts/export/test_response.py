@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from neucam_nerfstudio.camera.response.srgb_curve import SrgbResponse
 
+from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig, SrgbResponse, SrgbResponseConfig
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.scripts.export import response
 from neucam_nerfstudio.scripts.export.response import ExportResponse, response_table
 
-from .conftest import CONFIG
+from .conftest import CONFIG, with_capture
 
 
 def rows(path) -> list[dict[str, str]]:
@@ -22,7 +22,7 @@ def rows(path) -> list[dict[str, str]]:
 @pytest.fixture
 def srgb_run(still_run):
     """The still run with a response that is known."""
-    still_run.model.camera.response = SrgbResponse()
+    still_run.learned.camera.response = SrgbResponse(SrgbResponseConfig(), still_run.capture)
     return still_run
 
 
@@ -46,7 +46,7 @@ def test_the_captured_range_is_the_scene_s_at_the_shortest_and_longest_exposure(
 
 
 def test_a_camera_without_response_is_linear(srgb_run):
-    srgb_run.model.camera.response = None
+    srgb_run.learned.camera.response = LinearResponse(ResponseConfig(), srgb_run.capture)
     table = response_table(srgb_run)
     np.testing.assert_allclose(table.ldr, np.exp(table.log_exposure).clip(max=1)[:, None].repeat(3, 1), rtol=1e-3)
 
@@ -59,7 +59,7 @@ def test_settings_stand_beside_those_of_exif(opened, srgb_run, tmp_path, monkeyp
         lambda path: ExifSettings(times[path.stem[-2:]], 8.0, None, 2.0 if "F0" in path.stem else None),
     )
     with torch.no_grad():
-        srgb_run.model.camera.focus.positions[0] = -0.9
+        srgb_run.learned.camera.focus.positions[0] = -0.9
     opened(srgb_run)
     ExportResponse(CONFIG, tmp_path, plot_format="svg").main()
     first, *_, last = rows(tmp_path / "settings.csv")
@@ -81,7 +81,6 @@ def test_the_terminal_leaves_out_what_nobody_knows(still_run):
 
 
 def test_exposures_nobody_gave_have_no_start(still_run, deformed_run):
-    capture = still_run.capture
-    run = still_run._replace(capture=replace(capture, exposures=replace(capture.exposures, source="unknown")))
+    run = with_capture(still_run, exposures=replace(still_run.capture.exposures, source="unknown"))
     assert response.settings_rows(run)[1][2:4] == ["", "unknown"]
     assert response.settings_rows(deformed_run)[1][2:4] == ["", "learned"]
