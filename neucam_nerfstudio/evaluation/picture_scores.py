@@ -14,6 +14,7 @@ from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
 from neucam_nerfstudio.evaluation.fusion_metrics import (
     MEF_SMALLEST_SIDE_PX,
+    GreyRows,
     edge_preservation,
     grey,
     mef_ssim,
@@ -63,7 +64,7 @@ class Yardstick:
 
     radiance: Picture | None
     sharp: Picture | None
-    photographs: tuple[GreyPhotograph, ...]
+    photographs: tuple[GreyRows, ...]
 
 
 def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:

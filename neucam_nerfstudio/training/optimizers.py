@@ -47,7 +47,7 @@ class RunLengthDecay(Scheduler):
 
     def get_scheduler(self, optimizer: Optimizer, lr_init: float) -> LRScheduler:
         """The schedule of an optimizer; it stays at the final factor after the run, as when training is resumed."""
-        return LambdaLR(optimizer, self.factor)
+        return LambdaLR(optimizer, lambda step: self.factor(step))  # of a method, what it is would be saved too
 
     def factor(self, step: int) -> float:
         """Share of the initial learning rate at a step."""

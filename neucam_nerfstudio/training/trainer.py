@@ -177,6 +177,7 @@ class NeucamTrainer(Trainer):
                 if path != saved:
                     path.unlink()
 
+    @torch.no_grad()
     def _write_start(self) -> None:
         """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
         learned, folder = self.model.learned, self.base_dir / START_FOLDER

@@ -53,8 +53,8 @@ def test_psnr_mu_of_one_known_error():
 
 def test_psnr_pu21_shows_white_at_1000_candela_and_peaks_at_256():
     truth, prediction = np.full((4, 4, 3), 5.0), np.full((4, 4, 3), 0.5)
-    error = pu21(np.array(1000.0)) - pu21(np.array(100.0))
-    assert psnr_pu21(prediction, truth, white=5.0) == pytest.approx(20 * np.log10(256 / error))
+    white, darker = pu21(np.array([1000.0, 100.0]))
+    assert psnr_pu21(prediction, truth, white=5.0) == pytest.approx(20 * np.log10(256 / (white - darker)))
 
 
 def test_ssim_mu_is_the_ssim_of_photographs_on_mu_law_values(desk_crop):

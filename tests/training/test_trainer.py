@@ -18,11 +18,12 @@ from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConf
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
-from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.training import trainer
 from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainer, NeucamTrainerConfig
+
+from ..nerfstudio_models import model_of
 
 
 def set_up(num_steps: int, schedule: RunLengthDecayConfig | None):
@@ -216,24 +217,13 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_half_one(tmp_path, mon
     assert torch.load(tmp_path / files_of(tmp_path)[0], weights_only=True)["step"] == 3
 
 
-def test_the_picture_that_training_starts_from_is_written_and_named(tmp_path, capsys):
-    radiance = 1e5 * torch.rand(4, 6, 3)  # beyond what half precision holds
-    pictures = {"hdr": radiance, "all_in_focus_hdr": torch.full((4, 6, 3), 0.5)}
-    starting = trainer_in(tmp_path)
-    starting.device = "cpu"
-    starting.pipeline.model = SimpleNamespace(
-        learned=SimpleNamespace(
-            scene=SimpleNamespace(plane=ImagePlane(4, 6)),
-            capture=SimpleNamespace(reference_index=5),
-            camera=SimpleNamespace(settings_of_frame=lambda index: f"settings of {index}"),
-            renderer=SimpleNamespace(
-                render=lambda view, settings, names: {
-                    name: pictures[name] for name in names if settings == "settings of 5"
-                }
-            ),
-        )
-    )
+def test_the_picture_that_training_starts_from_is_written_and_named(desk, tmp_path, capsys):
+    starting, model = trainer_in(tmp_path), model_of(desk)
+    starting.device, starting.pipeline = "cpu", SimpleNamespace(model=model)
+    model.learned.scene.field.start_from(*(torch.full((60, 90, *rest), 0.7) for rest in ((3,), ())))
     starting._write_start()
-    np.testing.assert_array_equal(read_radiance(tmp_path / "start" / "hdr.exr"), radiance.numpy())
-    assert (cv2.imread(str(tmp_path / "start" / "all_in_focus_hdr.png")) == 128).all()
+    radiance = read_radiance(tmp_path / "start" / "hdr.exr")
+    np.testing.assert_allclose(radiance, np.full((60, 90, 3), np.exp(0.7)), rtol=1e-4)
+    shown = cv2.imread(str(tmp_path / "start" / "all_in_focus_hdr.png"))
+    assert shown.shape == (60, 90, 3) and np.ptp(shown) <= 1 and shown.mean() > 50
     assert f"starts from: {tmp_path / 'start'}" in capsys.readouterr().out.replace("\n", "")
