@@ -152,7 +152,7 @@ class Capture:
         Raises:
             NeucamError: The file is not there, is no manifest of this version, or says what cannot be.
         """
-        from neucam_nerfstudio.capture.manifest_file import read_manifest
+        from neucam_nerfstudio.capture.manifest_reading import read_manifest
 
         return read_manifest(path, data)
 

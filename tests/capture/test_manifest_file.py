@@ -280,7 +280,7 @@ def test_missing_key_is_named(manifest):
 
 def test_slip_of_the_pen_is_told_by_its_line(manifest):
     manifest.write_text(manifest.read_text().replace('"height": 60,', '"height": 60'))
-    with pytest.raises(NeucamError, match=r"capture\.json, line 8: not JSON \(Expecting ',' delimiter\)\. Correct"):
+    with pytest.raises(NeucamError, match=r"capture\.json, line 9: not JSON \(Expecting ',' delimiter\)\. Correct"):
         Capture.load(manifest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.scan import mean_rate, spread_times, uneven_note
+from neucam_nerfstudio.capture.settings.selection import mean_rate, spread_times, uneven_note
 
 
 @pytest.mark.parametrize(("first", "step", "num_frames"), [(0, 1, 12), (3, 1, 7), (2, 5, 80), (0, 3, 2)])

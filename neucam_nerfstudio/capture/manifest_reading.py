@@ -1,0 +1,237 @@
+"""`capture.json` read: what the user has written in it is checked, and counts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
+from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, ToldEntry, one_line
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
+from neucam_nerfstudio.capture.settings.focus import FocusSettings, FocusSource, spread_evenly
+from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.photometry import WHITE_LEVEL
+
+Value = TypeVar("Value")
+
+
+def read_manifest(path: Path, data: Path | None = None) -> Capture:
+    """Reads a manifest. Looks at no photograph.
+
+    Args:
+        path: The file.
+        data: Where the photographs are now, if not where it says.
+
+    Raises:
+        NeucamError: The file is not there, is no manifest of this version, or says what cannot be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        version = json.loads(text).get("version")
+        if version != VERSION:
+            raise NeucamError(
+                f"{path}: version {version!r} of the file, this program reads {VERSION}. Use the program that wrote it,"
+                " or take the file away to scan the photographs anew."
+            )
+        return _Reader(path, Document.model_validate_json(text), data).capture()
+    except json.JSONDecodeError as error:
+        raise NeucamError(f"{path}, line {error.lineno}: not JSON ({error.msg}). {ADVICE}") from error
+    except ValidationError as error:
+        raise NeucamError(_said_of(path, error)) from error
+    except (OSError, UnicodeDecodeError, AttributeError) as error:
+        raise NeucamError(f"{path}: not the manifest of a capture ({error}). Give one that was saved.") from error
+
+
+class _Reader:
+    """Makes a capture of a file whose parts are each of the right kind.
+
+    Args:
+        path: The file.
+        document: What it says.
+        data: Where the photographs are now, if not where it says.
+    """
+
+    def __init__(self, path: Path, document: Document, data: Path | None) -> None:
+        self.path, self.document, self.frames = path, document, document.frames
+        home = Path(os.path.abspath(path)).parent
+        self.data, self.data_found = data or home / document.data, home / document.data_found
+        self.folder = self.data if document.kind == "photographs" else self.data.parent
+        self.names = [Path(frame.file).stem for frame in self.frames]
+
+    def capture(self) -> Capture:
+        """The capture, with settings as the values say.
+
+        Raises:
+            NeucamError: Values contradict one another.
+        """
+        document, frames = self.document, self.frames
+        if len(set(self.names)) < len(self.names):
+            self.refuse("frames", self.names, "frames of different names")
+        train = tuple(index for index, frame in enumerate(frames) if "training" in frame.used_for)
+        evaluation = tuple(index for index, frame in enumerate(frames) if "evaluation" in frame.used_for)
+        if len(train) < 2:
+            self.refuse("used_for", f"{len(train)} training frames", "at least two")
+        reference = self.index_of("reference.value", document.reference.value)
+        if reference not in train:
+            self.refuse("reference.value", document.reference.value, "the name of a training frame")
+        exposure_indices, exposures = self.exposures()
+        focus_indices, focuses = self.focuses()
+        times = self.times()
+        borders = self.borders()
+        number_type = np.dtype(document.number_type)
+        largest = WHITE_LEVEL[number_type]
+        if document.white_level != largest and (document.number_type != "uint16" or document.white_level > largest):
+            self.refuse("white_level", document.white_level, f"{largest}, or less of 16-bit files")
+        return Capture(
+            **{name: getattr(document, name) for name in PLAIN},
+            data=self.data,
+            data_found=self.data_found,
+            folder=self.folder,
+            frames=tuple(
+                Frame(
+                    path=self.folder / frame.file,
+                    focus_index=focus_indices[index],
+                    exposure_index=exposure_indices[index],
+                    exposure=_told(frame.exposure_stops),
+                    focus=_told(frame.focus_setting),
+                    time=NOTHING if frame.time is None else _told(frame.time),
+                    alignment=self.alignment(index),
+                    border_from=borders[index],
+                )
+                for index, frame in enumerate(frames)
+            ),
+            train_indices=train,
+            eval_indices=evaluation or train,
+            exposures=exposures,
+            focuses=focuses,
+            number_type=number_type,
+            reference_index=reference,
+            reference=_told(document.reference),
+            times=times,
+            radiance_truth=self.files("radiance_truth"),
+            sharp_truth=self.files("sharp_truth"),
+            side_maps=self.side_maps(train),
+            scan_notes=tuple(document.notes),
+            manifest_file=self.path,
+        )
+
+    def exposures(self) -> tuple[list[int], ExposureSettings]:
+        """Exposure setting of each frame: as found; or where a value is edited, one for each value."""
+        told, stated = [frame.exposure_stops for frame in self.frames], self.document.exposures
+        stops = [frame.value for frame in told]
+        settings, source, mode = [frame.exposure_setting for frame in self.frames], stated.source, stated.mode
+        known = [value for value in stops if value is not None]
+        if len(known) not in (0, len(stops)):
+            missing = stops.index(None)
+            self.refuse(
+                f"frames[{missing}].exposure_stops.value", None, "a number, as other frames have: give all or none"
+            )
+        if any(frame.value != frame.found for frame in told):
+            settings = ranks(known) if known else list(range(len(stops)))
+            mode = ("fix" if known else "learn") if source != "edited" else mode
+            source = "edited" if known else "unknown"
+        indices = ranks(settings)
+        of_setting = dict(zip(indices, stops, strict=True))
+        for index, setting in enumerate(indices):
+            if stops[index] != of_setting[setting]:
+                key = f"frames[{index}].exposure_setting"
+                self.refuse(key, settings[index], "the same setting only for frames of one exposure")
+        values = tuple(of_setting[setting] or 0.0 for setting in sorted(of_setting))
+        return indices, ExposureSettings(values, source, mode, stated.dealt)
+
+    def focuses(self) -> tuple[list[int], FocusSettings]:
+        """Focus setting of each frame: one for each number; positions are spread evenly if it is a new count."""
+        stated, told = self.document.focuses, [frame.focus_setting for frame in self.frames]
+        indices = ranks([frame.value for frame in told])
+        num_settings, positions = max(indices) + 1, stated.positions.value
+        if len(positions) != num_settings:
+            if positions != stated.positions.found:
+                self.refuse("focuses.positions.value", list(positions), f"{num_settings} numbers, one a focus setting")
+            positions = spread_evenly(num_settings)
+        edited = positions != stated.positions.found or any(frame.value != frame.found for frame in told)
+        source: FocusSource = "edited" if edited else stated.source
+        return indices, FocusSettings(positions, source, stated.mode, stated.positions.found)
+
+    def times(self) -> tuple[float, ...]:
+        """Time of each frame."""
+        if not self.document.moves:
+            return (0.0,) * len(self.frames)
+        times = [frame.time.value for frame in self.frames if frame.time is not None]
+        if len(times) < len(self.frames) or any(a >= b for a, b in zip(times, times[1:], strict=False)):
+            self.refuse("frames: time", times, "a time for each frame of a scene that moves, rising")
+        return tuple(times)
+
+    def alignment(self, index: int) -> Told[MapRows | None]:
+        """The map of a frame."""
+        told = _told(self.frames[index].alignment)
+        if told.value is not None and (told.value[2] != (0, 0, 1) or not np.linalg.det(np.array(told.value)) > 0):
+            expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
+            self.refuse(f"frames[{index}].alignment.value", told.value, expected)
+        return told
+
+    def borders(self) -> list[int | None]:
+        """The frame that each shows beyond its border."""
+        borders = [
+            None if frame.border_from is None else self.index_of(f"frames[{index}].border_from", frame.border_from)
+            for index, frame in enumerate(self.frames)
+        ]
+        for index in range(len(borders)):
+            step, seen = borders[index], {index}
+            while step is not None:
+                if step in seen:
+                    self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
+                seen.add(step)
+                step = borders[step]
+        return borders
+
+    def side_maps(self, train: Sequence[int]) -> SideMaps:
+        """Files of masks, depth and flow."""
+        of_train = {}
+        for name in ("mask", "depth"):
+            paths = [path for path in (self.files(name)[index] for index in train) if path is not None]
+            if len(paths) not in (0, len(train)):
+                self.refuse(
+                    f"frames: {name}", f"{len(paths)} files", f"one for each of the {len(train)} training frames"
+                )
+            of_train[name] = tuple(paths)
+        flow = tuple((self.folder / forward, self.folder / backward) for forward, backward in self.document.flow)
+        if len(flow) not in (0, len(self.frames) - 1):
+            self.refuse("flow", f"{len(flow)} pairs of files", f"{len(self.frames) - 1}, one for each two frames")
+        return SideMaps(of_train["mask"], of_train["depth"], flow, self.document.downscale_factor)
+
+    def files(self, key: str) -> tuple[Path | None, ...]:
+        """A file of each frame."""
+        files = (getattr(frame, key) for frame in self.frames)
+        return tuple(None if file is None else self.folder / file for file in files)
+
+    def index_of(self, key: str, name: str) -> int:
+        """The frame of a name."""
+        if name not in self.names:
+            self.refuse(key, name, f"the name of a frame, such as {self.names[0]}")
+        return self.names.index(name)
+
+    def refuse(self, key: str, found: object, expected: str) -> NoReturn:
+        raise NeucamError(f"{self.path}: {key}: found {one_line(found)}, expected {expected}. {ADVICE}")
+
+
+def _told(entry: ToldEntry[Value]) -> Told[Value]:
+    return Told(entry.value, entry.found, entry.evidence)
+
+
+def _said_of(path: Path, error: ValidationError) -> str:
+    """The first thing that is wrong with a file."""
+    first = error.errors()[0]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    if first["type"] == "missing":
+        return f"{path}: {key}: is missing. {ADVICE}"
+    if first["type"] == "extra_forbidden":
+        return f"{path}: {key}: no such key is known. {ADVICE}"
+    said = first["msg"].replace("Input should be ", "expected ").replace("List should have", "expected")
+    return f"{path}: {key}: found {one_line(first['input'])}, {said}. {ADVICE}"
