@@ -178,6 +178,15 @@ class PartConfig(Generic[PartType]):
             return config.setup(**context)
         return None if self._target is None else self._target(self, **context)
 
+    def kind_note(self) -> str | None:
+        """Whose options count where another kind was typed, in a sentence."""
+        own = type(self).__dataclass_fields__["kind"].default
+        if self.kind == own:
+            return None
+        return (
+            f"--pipeline.model.{_noun(self.group)} {self.kind}: takes its own defaults; options of {own} do not count."
+        )
+
     def chosen(self) -> PartConfig[PartType]:
         """This configuration, or the default one of another kind that was typed.
 

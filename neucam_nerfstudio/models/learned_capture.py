@@ -53,6 +53,7 @@ class LearnedCapture(nn.Module):
             exposures.setup(capture=capture),
             response.setup(capture=capture),
         )
+        self._kind_notes = [note for config in (scene, blur, exposures, response) if (note := config.kind_note())]
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
 
@@ -61,8 +62,8 @@ class LearnedCapture(nn.Module):
         return [*self.camera.parts(), self.scene]
 
     def notes(self) -> list[str]:
-        """Choices that parts have made for the user, a sentence each."""
-        return [note for part in self.parts() for note in part.notes]
+        """Choices that were made for the user when the parts were built, a sentence each."""
+        return [*self._kind_notes, *(note for part in self.parts() for note in part.notes)]
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What is learned, by the name of the optimizer that learns it; without groups that learn nothing."""

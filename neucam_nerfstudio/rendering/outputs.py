@@ -164,7 +164,6 @@ class Renderer:
                 pictures[name][rows] = strip
         return pictures
 
-    @torch.no_grad()
     def render_strips(
         self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
     ) -> Iterator[tuple[slice, dict[str, Float[Tensor, "rows width channels"]]]]:
@@ -173,7 +172,8 @@ class Renderer:
         for rows in self.strips(view):
             origins, directions = view.rays_of_rows(rows)
             rays = Rays(origins, directions, torch.full_like(origins[:, :1], time))
-            strips = self._render_rays(rays, settings, wanted)
+            with torch.no_grad():
+                strips = self._render_rays(rays, settings, wanted)
             yield rows, {name: values.view(-1, view.width, values.shape[-1]) for name, values in strips.items()}
 
     @staticmethod

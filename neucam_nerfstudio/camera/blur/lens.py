@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -117,15 +118,17 @@ class LensBlur(BlurGenerator[PlanePlaces]):
             return super().spread(scene, places, settings)
         signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
         radius_px = settings.aperture * signed_radius_px.abs()
-        radiance = scene.radiance(places)
-        for (least, num_taps), (most, _) in zip(RENDER_TAPS, (*RENDER_TAPS[1:], (math.inf, 0)), strict=True):
+        radiance = torch.empty_like(places.uv[:, :1]).repeat(1, 3)
+        for (least, num_taps), (most, _) in pairwise(((0.0, 1), *RENDER_TAPS, (math.inf, 0))):
             rays = ((radius_px >= least) & (radius_px < most))[:, 0].nonzero()[:, 0]
-            if len(rays) == 0:
-                continue
-            radius_uv = radius_px[rays] / self.picture_size_px
-            blurred = PlanePlaces(places.uv[rays], places.times[rays])
-            taps = self._standing_taps(blurred, signed_radius_px[rays], radius_uv, num_taps)
-            radiance[rays] = self.gather(scene, taps)
+            some = PlanePlaces(places.uv[rays], places.times[rays])
+            if num_taps == 1:
+                radiance[rays] = scene.radiance(some)
+            elif len(rays) > 0:
+                radius_uv = radius_px[rays] / self.picture_size_px
+                radiance[rays] = self.gather(
+                    scene, self._standing_taps(some, signed_radius_px[rays], radius_uv, num_taps)
+                )
         return radiance, None
 
     def _standing_taps(
