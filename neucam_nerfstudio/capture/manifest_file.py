@@ -40,6 +40,10 @@ class ToldEntry(_Entry, Generic[Value]):
     found: Value
     evidence: str
 
+    def told(self) -> Told[Value]:
+        """The same in the manifest."""
+        return Told(self.value, self.found, self.evidence)
+
 
 class FrameEntry(_Entry):
     """A frame. Paths are relative to the capture's folder where they lie in it; what there is none of is left out."""

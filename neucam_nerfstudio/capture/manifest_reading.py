@@ -6,20 +6,18 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import numpy as np
 from pydantic import ValidationError
 
 from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
-from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, ToldEntry, one_line
+from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, one_line
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, FocusSource, spread_evenly
 from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.photometry import WHITE_LEVEL
-
-Value = TypeVar("Value")
 
 
 def read_manifest(path: Path, data: Path | None = None) -> Capture:
@@ -99,9 +97,9 @@ class _Reader:
                     path=self.folder / frame.file,
                     focus_index=focus_indices[index],
                     exposure_index=exposure_indices[index],
-                    exposure=_told(frame.exposure_stops),
-                    focus=_told(frame.focus_setting),
-                    time=NOTHING if frame.time is None else _told(frame.time),
+                    exposure=frame.exposure_stops.told(),
+                    focus=frame.focus_setting.told(),
+                    time=NOTHING if frame.time is None else frame.time.told(),
                     alignment=self.alignment(index),
                     border_from=borders[index],
                 )
@@ -113,7 +111,7 @@ class _Reader:
             focuses=focuses,
             number_type=number_type,
             reference_index=reference,
-            reference=_told(document.reference),
+            reference=document.reference.told(),
             times=times,
             radiance_truth=self.files("radiance_truth"),
             sharp_truth=self.files("sharp_truth"),
@@ -170,7 +168,7 @@ class _Reader:
 
     def alignment(self, index: int) -> Told[MapRows | None]:
         """The map of a frame."""
-        told = _told(self.frames[index].alignment)
+        told = self.frames[index].alignment.told()
         if told.value is not None and (told.value[2] != (0, 0, 1) or not np.linalg.det(np.array(told.value)) > 0):
             expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
             self.refuse(f"frames[{index}].alignment.value", told.value, expected)
@@ -219,10 +217,6 @@ class _Reader:
 
     def refuse(self, key: str, found: object, expected: str) -> NoReturn:
         raise NeucamError(f"{self.path}: {key}: found {one_line(found)}, expected {expected}. {ADVICE}")
-
-
-def _told(entry: ToldEntry[Value]) -> Told[Value]:
-    return Told(entry.value, entry.found, entry.evidence)
 
 
 def _said_of(path: Path, error: ValidationError) -> str:
