@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +23,8 @@ from neucam_nerfstudio.imaging.radiance_files import read_radiance
 def score_image(
     capture: Capture,
     alignment: Alignment,
-    outputs: dict[str, Tensor],
-    batch: dict[str, Tensor],
+    outputs: Mapping[str, Tensor],
+    batch: Mapping[str, Any],
     at_reference: bool = False,
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Numbers and pictures for nerfstudio's evaluation.
@@ -55,7 +56,7 @@ def score_image(
 
 
 def score_reference(
-    capture: Capture, pixels: PixelStore, alignment: Alignment, outputs: dict[str, Tensor]
+    capture: Capture, pixels: PixelStore, alignment: Alignment, outputs: Mapping[str, Tensor]
 ) -> dict[str, float]:
     """Scores of the all-in-focus picture at the reference frame.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,7 +163,7 @@ class NeucamModel(Model):
         return CameraSettings(float(parts.focus(focus)), exposure_stops=float(parts.exposures(exposure)), time=time)
 
     def get_image_metrics_and_images(
-        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+        self, outputs: Mapping[str, Tensor], batch: Mapping[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
         return score_image(self.capture, self.alignment, outputs, batch)

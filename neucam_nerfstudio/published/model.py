@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -66,7 +68,7 @@ class PublishedModel(NeucamModel):
         return settings
 
     def get_image_metrics_and_images(
-        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+        self, outputs: Mapping[str, Tensor], batch: Mapping[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
         return score_image(self.capture, self.alignment, outputs, batch, self.config.at_reference)

@@ -16,6 +16,7 @@ from benchmarks.compare_contenders import (
     trained,
 )
 from benchmarks.compare_scores import Judge
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
@@ -42,7 +43,7 @@ def noisy(judge: Judge) -> np.ndarray:
 @pytest.mark.parametrize("alignment", ["scale", "affine"])
 def test_ns_eval_gives_the_same_numbers(judge, noisy, alignment):
     reported = score_reference(
-        judge.subject.capture, judge.subject.capture, alignment, {"hdr": torch.from_numpy(noisy)}
+        judge.subject.capture, PixelStore(judge.subject.capture), alignment, {"hdr": torch.from_numpy(noisy)}
     )
     compared = judge.scores(Entry(noisy, True, alignment, None))
     assert reported == {f"reference_{name}": score for name, score in compared.items()}

@@ -18,6 +18,7 @@ from nerfstudio.viewer_legacy.server.viewer_utils import IOChangeException, SetT
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig, view_of
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.viewer.camera_back import CameraBack
@@ -51,7 +52,7 @@ def model(desk) -> NeucamModel:
 @pytest.fixture
 def back(model, desk, viewer) -> CameraBack:
     """The back of a still scene's camera, in a viewer."""
-    back = CameraBack(model, desk.__getitem__)
+    back = CameraBack(model, PixelStore(desk))
     back._setup(viewer)
     return back
 
@@ -75,7 +76,7 @@ def expected(model, name: str, settings: CameraSettings) -> torch.Tensor:
 @pytest.mark.parametrize("has_lens", [True, False])
 def test_viewer_shows_the_dials_that_the_camera_has(desk, viewer, has_lens):
     parts = {} if has_lens else {"blur": BlurConfig(), "response": ResponseConfig()}
-    CameraBack(build_model(desk, **parts), desk.__getitem__)._setup(viewer)
+    CameraBack(build_model(desk, **parts), PixelStore(desk))._setup(viewer)
     labels = set(shown_labels(viewer))
     assert DIALS <= labels
     assert labels & (DIALS_OF_A_LENS | {"Response"}) == (DIALS_OF_A_LENS | {"Response"} if has_lens else set())
@@ -118,14 +119,13 @@ def test_of_what_moves_the_time_is_the_viewer_s_and_smooth_paths_may_go_beyond_i
         desk,
         **{"frames": tuple(frames), "train_indices": (0, 1, 2), "eval_indices": (0, 1, 2), "reference_index": 1},
         **{"exposures": replace(desk.exposures, stops=(-1.0, 1.0)), "focuses": replace(desk.focuses, positions=(0.0,))},
-        **{"moves": True, "times": (0.0, 0.5, 1.0), "train_pixels": desk.train_pixels[:3]},
-        eval_pixels=desk.train_pixels[:3],
+        **{"moves": True, "times": (0.0, 0.5, 1.0)},
     )
     model = build_model(walk, scene=MovingGridSceneConfig(), blur=BlurConfig())
     grey = torch.tensor([-3.0, 0.0, 1.0])[:, None, None, None].expand(3, walk.height, walk.width, 3)
     model.learned.scene.field.foreground.start_from(grey)
     model.learned.scene.field.opacity.start_from(torch.full((3, walk.height, walk.width), 0.999))
-    back = CameraBack(model, walk.__getitem__)
+    back = CameraBack(model, PixelStore(walk))
     back._setup(viewer)
     photographs = {}
     for time in (-0.001, 0.0, 0.5, 1.0, 1.001):
@@ -143,7 +143,7 @@ def test_a_comparison_shows_the_residual_of_the_photograph_at_its_settings(desk,
 
     def sixteen_bit(index: int) -> np.ndarray:
         asked.append(index)
-        return desk[index].astype(np.uint16) * 257
+        return PixelStore(desk)[index].astype(np.uint16) * 257
 
     back = CameraBack(model, sixteen_bit)
     back._setup(viewer)
@@ -152,7 +152,7 @@ def test_a_comparison_shows_the_residual_of_the_photograph_at_its_settings(desk,
     back.frame_dials.compare_with(2)
     outputs = [viewer.get_model().get_outputs_for_camera(page_camera(60, 90)) for _ in range(2)]
     assert asked == [2]
-    photographed = torch.from_numpy(desk[2].astype(np.float32) / 255)
+    photographed = torch.from_numpy(PixelStore(desk)[2].astype(np.float32) / 255)
     settings = CameraSettings(frame=2)
     rgb = model.learned.renderer.render(view_of(page_camera(60, 90)), settings, ("rgb",))["rgb"]
     torch.testing.assert_close(outputs[1][RESIDUAL], (4 * (rgb - photographed).abs()).clamp(max=1), atol=1e-4, rtol=0)

@@ -50,8 +50,6 @@ def walk(desk: Capture) -> Capture:
         moves=True,
         times=(0.0, 1 / 3, 2 / 3, 1.0),
         frame_rate=12.0,
-        train_pixels=desk.train_pixels[:4],
-        eval_pixels=desk.train_pixels[:4],
     )
 
 
