@@ -164,7 +164,6 @@ class Renderer:
                 pictures[name][rows] = strip
         return pictures
 
-    @torch.no_grad()
     def render_strips(
         self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
     ) -> Iterator[tuple[slice, dict[str, Float[Tensor, "rows width channels"]]]]:
@@ -188,6 +187,7 @@ class Renderer:
         extra = {name: (lambda film, name=name: film.extra(name)) for name in self.scene.extra_outputs()}
         return {name: (OUTPUTS | extra)[name] for name in outputs}
 
+    @torch.no_grad()
     def _render_rays(
         self, rays: Rays, settings: CameraSettings, outputs: Mapping[str, Output]
     ) -> dict[str, Float[Tensor, "rays channels"]]:
