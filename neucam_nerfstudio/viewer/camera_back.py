@@ -120,8 +120,9 @@ class ShownModel:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """nerfstudio interrupts the thread that renders by an exception at whichever line it is, even where a lock is about
-    to be released. What takes locks, as moving a dial does, must not be interrupted: the viewer would stand still."""
+    """nerfstudio interrupts the thread that renders by an exception at whichever line it is, even where a lock is
+    about to be released. Whoever takes locks, as moving a dial does, must not be interrupted: the viewer would stand
+    still."""
     interrupt = sys.gettrace()
     sys.settrace(None)
     try:
