@@ -188,6 +188,7 @@ class Renderer:
         extra = {name: (lambda film, name=name: film.extra(name)) for name in self.scene.extra_outputs()}
         return {name: (OUTPUTS | extra)[name] for name in outputs}
 
+    @torch.no_grad()
     def _render_rays(
         self, rays: Rays, settings: CameraSettings, outputs: Mapping[str, Output]
     ) -> dict[str, Float[Tensor, "rays channels"]]:

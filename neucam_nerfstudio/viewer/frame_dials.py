@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
-from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerElement, ViewerSlider
+from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerParameter, ViewerSlider
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
@@ -140,7 +140,7 @@ class FrameDials:
                 self.turn_to(nearest)
 
 
-def _set(element: ViewerElement, value: str | int) -> None:
+def _set(element: ViewerParameter, value: str | int) -> None:
     """Sets an element, which calls back, unless it is so already."""
     if element.value != value:
         element.value = value

@@ -15,13 +15,16 @@ from viser._messages import GuiUpdateMessage
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.parts import Dial, Setting
+from neucam_nerfstudio.parts import Setting
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
 OF_FRAMES: tuple[Setting, ...] = ("focus_position", "exposure_stops")
 """Settings that each frame has its own of."""
+
+SHOWN_DECIMALS = 3
+"""Of a learned setting, so that a dial can be turned back to it; a thousandth of a stop is seen by nobody."""
 
 AS_CAPTURED: dict[Setting, float] = {"aperture": 1.0}
 """Where the dials of the others stand."""
@@ -64,7 +67,7 @@ class Panel:
     """The dials that the parts of a camera ask for, and one for tone mapping.
 
     Those of focus and exposure stand at a frame's settings, as they are learned now, until someone turns them; turned
-    back to exactly that, they follow the frame again.
+    back to what they showed, they follow the frame again.
 
     Args:
         learned: Whose camera it is.
@@ -74,9 +77,10 @@ class Panel:
         self._learned = learned
         self._frame = learned.capture.reference_index
         self._own = self._own_settings()
+        start = {**AS_CAPTURED, **self._own}
         dials = {dial.setting: dial for dial in learned.camera.dials()}
         self.sliders = {
-            name: _slider(dial, {**AS_CAPTURED, **self._own}[name])
+            name: ExactSlider(dial.label, start[name], *dial.ends, step=dial.step, hint=dial.hint)
             for name, dial in dials.items()
             if dial.ends is not None
         }
@@ -94,7 +98,7 @@ class Panel:
 
     def _own_settings(self) -> dict[Setting, float]:
         settings = self._learned.camera.settings_of_frame(self._frame)
-        return {name: getattr(settings, name) for name in OF_FRAMES}
+        return {name: round(getattr(settings, name), SHOWN_DECIMALS) for name in OF_FRAMES}
 
     @property
     def frame(self) -> int:
@@ -105,16 +109,14 @@ class Panel:
         """How a picture is taken now: what nobody has turned is as the frame was taken."""
         with self._turning:
             self.follow()
-            said = {name: slider.value for name, slider in self.sliders.items() if self._is_set(name)}
+            follows = set(OF_FRAMES) - self._turned
+            said = {name: slider.value for name, slider in self.sliders.items() if name not in follows}
             switched = {name: checkbox.value for name, checkbox in self.checkboxes.items()}
             stops = said.pop("exposure_stops", None)
             frame = None if self._learned.capture.moves else self._frame
             display = Display(tone_mapping=self.tone_mapping.value)
             settings = CameraSettings(**said, **switched, frame=frame, display=display)
             return settings if stops is None else settings.exposed(stops, self._stops_as_shown)
-
-    def _is_set(self, name: Setting) -> bool:
-        return name in self._turned or name not in OF_FRAMES
 
     def follow(self) -> None:
         """Keeps the dials that nobody has turned at their frame's settings, which training moves, and all frames'
@@ -161,12 +163,11 @@ class Panel:
         with self._turning:
             slider = self.sliders[name]
             _set(slider, slider.within_ends(value))
-            self._note_turn(name)
+            if name in OF_FRAMES:
+                self._note_turn(name)
 
     def _note_turn(self, name: Setting) -> None:
-        """Takes note that someone has turned a slider, or has turned it back."""
-        if name not in OF_FRAMES:
-            return
+        """Takes note that someone has turned a slider of `OF_FRAMES`, or has turned it back."""
         with self._turning:
             if self.sliders[name].value == self._own[name]:
                 self._turned.discard(name)
@@ -176,21 +177,18 @@ class Panel:
     def install(self, viewer: Viewer) -> None:
         """Shows the dials where the viewer now adds elements."""
         self.follow()
-        elements = {**self.sliders, **self.checkboxes, "tone_mapping": self.tone_mapping}
-        for name, element in elements.items():
+        elements: list[ViewerParameter] = [*self.sliders.values(), *self.checkboxes.values(), self.tone_mapping]
+        for element in elements:
             element.install(viewer.viser_server)
-            element.gui_handle.on_update(partial(self._changed, name, viewer))
+            element.gui_handle.on_update(partial(self._changed, element, viewer))
 
-    def _changed(self, name: str, viewer: Viewer, event: viser.GuiEvent) -> None:
+    def _changed(self, element: ViewerParameter, viewer: Viewer, event: viser.GuiEvent) -> None:
         if event.client is None:
             return  # no page has turned it, but we have moved it
-        self._note_turn(name)
+        for name in OF_FRAMES:
+            if self.sliders.get(name) is element:
+                self._note_turn(name)
         viewer._trigger_rerender()
-
-
-def _slider(dial: Dial, value: float) -> ExactSlider:
-    least, most = dial.ends
-    return ExactSlider(dial.label, float(value), least, most, step=dial.step, hint=dial.hint)
 
 
 def _set(element: ViewerParameter, value: float | bool) -> None:

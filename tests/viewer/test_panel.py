@@ -83,6 +83,15 @@ def test_turned_back_to_the_frame_s_own_value_it_follows_again(shown, learned):
     assert shown.settings() == CameraSettings(frame=REFERENCE) and values(shown)[1] == 0.5
 
 
+def test_a_learned_setting_is_shown_as_a_number_that_can_be_typed_again(shown, learned):
+    learn(learned, [-1.0, 0.12345678, 1.0], [-3.0, 1 / 3, 3.0])
+    shown.follow()
+    assert values(shown) == (0.123, 0.333) and shown.settings() == CameraSettings(frame=REFERENCE)
+    turn(shown.sliders["exposure_stops"], 1.0)
+    turn(shown.sliders["exposure_stops"], 0.333)
+    assert shown.settings() == CameraSettings(frame=REFERENCE)
+
+
 def test_standing_at_a_frame_as_it_was_taken_undoes_what_was_turned(shown):
     for name, value in {"focus_position": -0.8, "exposure_stops": 2.0, "aperture": 0.5}.items():
         turn(shown.sliders[name], value)

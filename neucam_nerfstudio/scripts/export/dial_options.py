@@ -69,10 +69,10 @@ def check_picture_dials(
     Raises:
         NeucamError: Physics has no such setting, or one changes nothing.
     """
-    turned = {dial: setting for dial, setting in settings.items() if setting is not None}
+    turned: dict[Dial, float] = {dial: setting for dial, setting in settings.items() if setting is not None}
     for dial, setting in turned.items():
         check_possible(dial, setting)
-    options = {dial: typed(dial, setting) for dial, setting in turned.items()}
+    options: dict[Dial, str] = {dial: typed(dial, setting) for dial, setting in turned.items()}
     check_dials(run, outputs, options, (aperture,))
     reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
     if frames and not run.capture.moves and None not in reasons:

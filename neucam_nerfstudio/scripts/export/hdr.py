@@ -19,7 +19,7 @@ from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, Dial, TrainedRun
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -27,7 +27,7 @@ SUFFIXES: dict[RadianceFormat, str] = {"ultrahdr": ".jpg"}
 """Where it is not the format's name."""
 FOR_BRIGHT_DISPLAYS: tuple[RadianceFormat, ...] = ("ultrahdr", "png", "avif")
 
-Picture = Float[np.ndarray, "height width channels"]
+Picture = Float[np.ndarray, "height width _"]
 
 
 @dataclass
@@ -58,7 +58,7 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = self.open_run()
         self._check_format_options(run)
-        turned = {"aperture": self.aperture or None, "focus": self.focus_position}
+        turned: dict[Dial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
         check_picture_dials(run, (self._radiance_name, *self.channels), turned, self.aperture, self.frames)
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)

@@ -25,7 +25,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -62,7 +62,7 @@ class ExportImages(PictureCommand):
         self._check_format()
         run = self.open_run()
         check_display_outputs(run, self.rendered_output_names)
-        settings = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
+        settings: dict[Dial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
         aperture = 1.0 if self.aperture is None else self.aperture
         check_picture_dials(run, self.rendered_output_names, settings, aperture, self.frames)
         check_size(run.capture, self.width_px, self.image_format)

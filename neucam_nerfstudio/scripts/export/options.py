@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.capture.manifest import Capture
@@ -203,8 +203,8 @@ def reduced_size(height: int, width: int, width_px: int | None) -> tuple[int, in
 
 
 def reduced(
-    picture: Float[np.ndarray, "height width channels"], width_px: int | None
-) -> Float[np.ndarray, "new_height new_width channels"]:
+    picture: Shaped[np.ndarray, "height width channels"], width_px: int | None
+) -> Shaped[np.ndarray, "new_height new_width channels"]:
     """A picture reduced to a width by area averaging, in its own proportions; None keeps its size."""
     size = reduced_size(*picture.shape[:2], width_px)
     if size == picture.shape[:2]:

@@ -36,7 +36,7 @@ LATTICE_PLACES_PER_SIDE = 256
 MOMENTS = 8
 """Times at which the radiance of a scene that moves is sampled."""
 
-Row = Sequence[str | float]
+Row = Sequence[str | int | float]
 
 NUMBER_FORMAT = ".5g"
 
@@ -157,5 +157,5 @@ def write_csv(path: Path, rows: Iterable[Row]) -> None:
         csv.writer(file, lineterminator="\n").writerows([map(_cell, row) for row in rows])
 
 
-def _cell(value: str | float) -> str:
+def _cell(value: str | int | float) -> str:
     return value if isinstance(value, str) else format(value, NUMBER_FORMAT)

@@ -89,7 +89,7 @@ class ExportSweep(VideoCommand):
         """
         if not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
-        options = {
+        options: dict[Dial, str] = {
             dial: typed(dial, *getattr(self, setting)) if getattr(self, setting) else f"--dials {dial}"
             for dial, setting in SETTINGS.items()
             if setting in way_points

@@ -40,7 +40,7 @@ def test_an_exposure_sweep_brightens_from_the_shortest_to_the_longest(opened, st
 
 
 def test_dials_turn_together_and_others_hold(still_run):
-    sweep = ExportSweep(CONFIG, CONFIG, dials=("aperture",), focus_position=(-1, 1, -1), exposure_stops=(2.0,))
+    sweep = ExportSweep(CONFIG, CONFIG, dials=("aperture",), focus_position=(-1.0, 1.0, -1.0), exposure_stops=(2.0,))
     sweep.num_pictures = 3
     held = {"exposure_stops": 2.0, "display": Display(exposure_stops=2.0)}
     assert sweep._shots(still_run, 24.0) == [
@@ -156,7 +156,7 @@ def test_an_output_that_is_named_twice_is_one_video(opened, still_run, tmp_path,
     [
         ({"dials": ("aperture",)}, "--dials aperture"),
         ({"aperture": (0.5,)}, "--aperture 0.5"),
-        ({"focus_position": (-1, 1)}, "--focus-position -1 1"),
+        ({"focus_position": (-1.0, 1.0)}, "--focus-position -1 1"),
     ],
 )
 def test_a_camera_without_blur_has_no_dials_for_it(moving_run, options, option):
