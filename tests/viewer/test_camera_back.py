@@ -143,7 +143,7 @@ def test_a_comparison_shows_the_residual_of_the_photograph_at_its_settings(desk,
 
     def sixteen_bit(index: int) -> np.ndarray:
         asked.append(index)
-        return PixelStore(desk)[index].astype(np.uint16) * 257
+        return np.asarray(PixelStore(desk)[index]).astype(np.uint16) * 257
 
     back = CameraBack(model, sixteen_bit)
     back._setup(viewer)
@@ -152,7 +152,7 @@ def test_a_comparison_shows_the_residual_of_the_photograph_at_its_settings(desk,
     back.frame_dials.compare_with(2)
     outputs = [viewer.get_model().get_outputs_for_camera(page_camera(60, 90)) for _ in range(2)]
     assert asked == [2]
-    photographed = torch.from_numpy(PixelStore(desk)[2].astype(np.float32) / 255)
+    photographed = torch.from_numpy(np.asarray(PixelStore(desk)[2]).astype(np.float32) / 255)
     settings = CameraSettings(frame=2)
     rgb = model.learned.renderer.render(view_of(page_camera(60, 90)), settings, ("rgb",))["rgb"]
     torch.testing.assert_close(outputs[1][RESIDUAL], (4 * (rgb - photographed).abs()).clamp(max=1), atol=1e-4, rtol=0)

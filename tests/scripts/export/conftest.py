@@ -150,19 +150,20 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[TrainedRun], None]:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Of each bar that is shown: how many steps it has, and how many are done."""
-    bars: list[list[int]] = []
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
+    """Of each bar that is shown: the shares of the work that it has reported."""
+    bars: list[list[float]] = []
 
-    class CountedSteps(saying.Progress):
-        def add_task(self, description: str, total: int) -> int:
-            bars.append([total, 0])
+    class Reporting(saying.Progress):
+        def add_task(self, description: str, total: float) -> int:
+            assert total == 1
+            bars.append([])
             return super().add_task(description, total=total)
 
-        def advance(self, task: int) -> None:
-            bars[-1][1] += 1
+        def update(self, task: int, *, completed: float) -> None:
+            bars[-1].append(completed)
 
-    monkeypatch.setattr(saying, "Progress", CountedSteps)
+    monkeypatch.setattr(saying, "Progress", Reporting)
     return bars
 
 

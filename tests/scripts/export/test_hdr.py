@@ -110,11 +110,11 @@ def test_ultra_hdr_is_a_jpeg(tmp_path):
     assert (tmp_path / "hdr.jpg").read_bytes()[:2] == b"\xff\xd8"
 
 
-def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeypatch, steps):
+def test_a_missing_library_is_told_before_anything_is_rendered(tmp_path, monkeypatch, bars):
     monkeypatch.setitem(__import__("sys").modules, "pyvips", None)
     with pytest.raises(NeucamError, match=r"pip install 'neucam-nerfstudio\[ultrahdr\]'"):
         ExportHdr(CONFIG, tmp_path / "out", image_format="ultrahdr").main()
-    assert steps == [] and not (tmp_path / "out").exists()
+    assert bars == [] and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
