@@ -28,7 +28,6 @@ from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.models.presets import PRESETS, Preset
 from neucam_nerfstudio.opened_photographs import OpenedPhotographs, Photographs, open_photographs
-from neucam_nerfstudio.rendering.view import front_view
 from neucam_nerfstudio.training.adam import BETAS, EPS, FusedAdam, decay_factor
 
 RESPONSE_KNOTS = torch.linspace(-12.0, 8.0, 1024)
@@ -50,7 +49,7 @@ class LearnedPhotographs(FusedPhotographs):
     ) -> Float[np.ndarray, "height width 3"]:
         """Photographs the scene again through the learned camera; arguments as of `FusedPhotographs.photograph`."""
         positions = self.learned.camera.focus.positions.detach().cpu().numpy()
-        position = None if focus is None else _along(focus, np.arange(len(positions)), positions)
+        position = None if focus is None else float(_along(focus, np.arange(len(positions)), positions))
         settings = CameraSettings(
             focus_position=position,
             aperture=aperture,
@@ -160,13 +159,13 @@ def _learn(
 def _result(learned: LearnedCapture, opened: OpenedPhotographs, notes: tuple[str, ...]) -> LearnedPhotographs:
     capture, camera = learned.capture, learned.camera
     defocus, radius_px = None, 0.0
-    if camera.has_focus and len(capture.focuses.positions) > 1:
+    if camera.blur is not None and camera.has_focus and len(capture.focuses.positions) > 1:
         positions = camera.focus.positions.detach().cpu().numpy()
         places = learned.scene.reference_places(capture.height, capture.width)
         with torch.no_grad():
             sharp = camera.blur.sharp_focus_position(places)
         if sharp is not None:
-            defocus = _along(sharp[..., 0].cpu().numpy(), positions, np.arange(len(positions)))
+            defocus = _along(sharp[..., 0].cpu().numpy(), positions, np.arange(len(positions))).astype(np.float32)
             spacing = (positions[-1] - positions[0]) / (len(positions) - 1)
             radius_px = float(camera.blur.metrics()["blur_radius_px"]) * abs(float(spacing))
     stops = camera.exposures.stops.detach().cpu().numpy()
@@ -186,20 +185,17 @@ def _result(learned: LearnedCapture, opened: OpenedPhotographs, notes: tuple[str
 
 
 def _picture(learned: LearnedCapture, settings: CameraSettings, name: str) -> Float[np.ndarray, "height width 3"]:
-    device = next(learned.parameters()).device
-    pictures = learned.renderer.render(front_view(learned.scene.plane, device), settings, (name,))
-    return pictures[name].cpu().numpy()
+    return learned.renderer.render(learned.view, settings, (name,))[name].cpu().numpy()
 
 
-def _along(values: np.ndarray | float, ends: np.ndarray, marks: np.ndarray) -> np.ndarray | float:
+def _along(values: np.ndarray | float, ends: np.ndarray, marks: np.ndarray) -> np.ndarray:
     """Values of a rising scale `ends` on another scale `marks`, straight on beyond the ends."""
-    inside = np.interp(values, ends, marks)
+    inside = np.asarray(np.interp(values, ends, marks))
     if len(ends) < 2:
         return inside
     low = (marks[1] - marks[0]) / (ends[1] - ends[0]) * np.minimum(np.subtract(values, ends[0]), 0)
     high = (marks[-1] - marks[-2]) / (ends[-1] - ends[-2]) * np.maximum(np.subtract(values, ends[-1]), 0)
-    found = inside + low + high
-    return float(found) if np.isscalar(values) else found.astype(np.float32)
+    return inside + low + high
 
 
 def capture_of(opened: OpenedPhotographs) -> tuple[Capture, list[int]]:

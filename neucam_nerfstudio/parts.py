@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -141,15 +141,17 @@ class Part(nn.Module):
         return ()
 
 
-PartType = TypeVar("PartType", bound=Part)
+PartType = TypeVar("PartType", bound="Part | None")
 
 
 @dataclass
 class PartConfig(Generic[PartType]):
-    """Configuration of a part."""
+    """Configuration of a part; `PartConfig["Blur | None"]` is one of a part that may be left out."""
 
     group: ClassVar[str]
     """The entry point group of its kinds."""
+    may_be_left_out: ClassVar[bool] = False
+    """Whether pictures can be taken without such a part."""
 
     _target: tyro.conf.Suppress[type | None] = None
     """The part; None leaves it out."""
@@ -164,19 +166,21 @@ class PartConfig(Generic[PartType]):
             cls.__annotations__["kind"] = Kind
             cls.kind = f"{cls.__module__}:{cls.__qualname__}"
 
-    def setup(self, **context: Any) -> PartType | None:
+    def setup(self, **context: Any) -> PartType:
         """Builds the part that `kind` names; None where it is left out.
 
         Args:
             context: What the parts of this group are built for, such as the capture.
 
         Raises:
-            NeucamError: There is no such kind.
+            NeucamError: There is no such kind, or the part must not be left out.
         """
         config = self.chosen()
         if config is not self:  # its class may build in a way of its own
             return config.setup(**context)
-        return None if self._target is None else self._target(self, **context)
+        if self._target is None and not self.may_be_left_out:
+            raise NeucamError(f"{NONE}: a camera takes no picture without {_noun(self.group)}. Name another kind.")
+        return cast(PartType, None if self._target is None else self._target(self, **context))
 
     def kind_note(self) -> str | None:
         """Whose options count where another kind was typed, in a sentence."""

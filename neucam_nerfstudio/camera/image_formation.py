@@ -21,7 +21,7 @@ DARKNESS = 1e-6
 
 def sensor_radiance(
     scene: Scene[Places], blur: BlurGenerator[Places] | None, places: Places, settings: CameraSettings
-) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+) -> tuple[Float[Tensor, "rays 3"], Taps[Places] | None]:
     """Linear radiance that reaches the sensor, and the taps it was collected from, see `BlurGenerator.spread`; no taps
     where nothing is blurred.
 

@@ -13,7 +13,7 @@ from neucam_nerfstudio.camera.exposure.exposures import ExposureTable
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.response.response import CameraResponse
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.manifest import Capture, Frame
 from neucam_nerfstudio.parts import Dial, Part
 
 
@@ -72,14 +72,20 @@ class ImplicitCamera(nn.Module):
         Args:
             index: Of the frame in the capture; one that was held out, of what moves, has those of the nearest in time.
         """
-        capture = self._capture
-        frame = capture.frames[capture.train_index_nearest(capture.times[index]) if capture.moves else index]
         return CameraSettings(
-            focus_position=float(self.focus.positions[frame.focus_index]),
-            exposure_stops=float(self.exposures.stops[frame.exposure_index]),
-            time=capture.times[index] if capture.moves else None,
+            focus_position=float(self.focus.positions[self._frame_told(index).focus_index]),
+            exposure_stops=self.stops_of_frame(index),
+            time=self._capture.times[index] if self._capture.moves else None,
             frame=index,
         )
+
+    def stops_of_frame(self, index: int) -> float:
+        """Exposure of the same frame, as it is learned now."""
+        return float(self.exposures.stops[self._frame_told(index).exposure_index])
+
+    def _frame_told(self, index: int) -> Frame:
+        capture = self._capture
+        return capture.frames[capture.train_index_nearest(capture.times[index]) if capture.moves else index]
 
     def time_of_frame(self, index: int) -> float:
         """When a frame was taken, by its index in the capture, [0, 1]."""

@@ -16,6 +16,13 @@ ToneMapping = Literal["reinhard", "filmic", "log", "gamma", "local"]
 `gamma` is one plain exposure, clipped, and `local` treats each part of the picture for itself."""
 
 
+def of_rays(setting: float | Float[Tensor, "rays values"] | None) -> Float[Tensor, "rays values"]:
+    """A setting that image formation needs, which has been looked up for every ray by now."""
+    if not isinstance(setting, Tensor):
+        raise TypeError(f"found {setting}, expected a tensor with a value a ray, see `ImplicitCamera.resolved`")
+    return setting
+
+
 @dataclass(frozen=True)
 class Display:
     """How what has no pixel values of its own is shown."""

@@ -45,11 +45,12 @@ def score_image(
     scores = ldr_scores(rendered.numpy(), photograph.numpy())
     shown = (capture.reference_index,) * len(capture.eval_indices) if at_reference else capture.eval_indices
     frame_index = shown[int(batch["image_idx"])]
-    if _all_have(capture.radiance_truth, shown):
-        truth = read_radiance(capture.radiance_truth[frame_index], capture.downscale_factor)
+    radiance_truth, sharp_truth = capture.radiance_truth[frame_index], capture.sharp_truth[frame_index]
+    if radiance_truth is not None and _all_have(capture.radiance_truth, shown):
+        truth = read_radiance(radiance_truth, capture.downscale_factor)
         scores |= hdr_scores(outputs["hdr"].cpu().numpy(), truth, alignment)
-    if _all_have(capture.sharp_truth, shown):
-        sharp = read_sharp(capture.sharp_truth[frame_index], capture.downscale_factor)
+    if sharp_truth is not None and _all_have(capture.sharp_truth, shown):
+        sharp = read_sharp(sharp_truth, capture.downscale_factor)
         scores["psnr_sharp"] = psnr(outputs["all_in_focus"].cpu().numpy(), sharp)
     pictures = {"img": torch.cat([photograph, rendered], 1), "all_in_focus_hdr": outputs["all_in_focus_hdr"]}
     return scores, pictures

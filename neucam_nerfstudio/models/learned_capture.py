@@ -17,9 +17,11 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Part, Start, TrainingRays
 from neucam_nerfstudio.rendering.outputs import Renderer
-from neucam_nerfstudio.scene.scene import Rays, SceneConfig
+from neucam_nerfstudio.rendering.view import View, front_view
+from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
 
 
 class LearnedCapture(nn.Module):
@@ -56,6 +58,22 @@ class LearnedCapture(nn.Module):
         self._kind_notes = [note for config in (scene, blur, exposures, response) if (note := config.kind_note())]
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
+
+    @property
+    def planar_scene(self) -> PlanarScene:
+        """The scene, for what asks more of it than light along rays.
+
+        Raises:
+            NeucamError: It is not a picture.
+        """
+        if not isinstance(self.scene, PlanarScene):
+            raise NeucamError(f"{type(self.scene).__name__}: expected a scene that is a picture, a PlanarScene.")
+        return self.scene
+
+    @property
+    def view(self) -> View:
+        """The whole picture at the photographs' size."""
+        return front_view(self.planar_scene.plane, next(self.parameters()).device)
 
     def parts(self) -> list[Part]:
         """All parts, in the order in which they are started."""
@@ -112,13 +130,12 @@ class LearnedCapture(nn.Module):
             step: The training step.
         """
         camera = self.camera
-        settings = CameraSettings(
-            focus_position=camera.focus(focus_index), exposure_stops=camera.exposures(exposure_index), time=rays.times
-        )
+        blur, exposure_stops = camera.blur, camera.exposures(exposure_index)
+        settings = CameraSettings(camera.focus(focus_index), exposure_stops=exposure_stops, time=rays.times)
         places, _ = self.scene.meet(rays)
-        radiance, taps = sensor_radiance(self.scene, camera.blur, places, settings)
-        radius_px = None if taps is None else lambda: camera.blur.radius_px(places, taps)
-        ldr = develop(camera.response, radiance, settings.exposure_stops)
+        radiance, taps = sensor_radiance(self.scene, blur, places, settings)
+        radius_px = None if blur is None or taps is None else lambda: blur.radius_px(places, taps)
+        ldr = develop(camera.response, radiance, exposure_stops)
         return ldr, TrainingRays(places, frame_index, step, radius_px)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
@@ -132,7 +149,7 @@ class LearnedCapture(nn.Module):
     def exposed_at(self, settings: CameraSettings, stops: float) -> CameraSettings:
         """Settings at another exposure, which brightens what is tone mapped as much as it brightens photographs."""
         index = self.capture.reference_index if settings.frame is None else settings.frame
-        return settings.exposed(stops, self.camera.settings_of_frame(index).exposure_stops)
+        return settings.exposed(stops, self.camera.stops_of_frame(index))
 
     def as_captured(self, index: int, **changed: object) -> CameraSettings:
         """Settings of a frame as they are learned now, some of them changed."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras, CameraType
@@ -64,6 +63,7 @@ class NeucamModel(Model):
     """nerfstudio's view of a `LearnedCapture`."""
 
     config: NeucamModelConfig
+    learned: LearnedCapture
 
     def populate_modules(self) -> None:
         """Builds the parts that the configuration names."""
@@ -97,15 +97,20 @@ class NeucamModel(Model):
 
     def start(self) -> None:
         """Brings scene and camera to where training starts, and says what was found."""
-        pixels = self.kwargs["metadata"]["pixels"]
-        for said in self.learned.start(lambda index: np.asarray(pixels[index])):
+        for said in self.learned.start(self.kwargs["metadata"]["pixels"].whole):
             CONSOLE.print(said, markup=False)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """`rgb` of rays of captured frames, `[rays, exposures, 3]`, or `[rays, 3]` for one exposure; and `rays`."""
-        rays = Rays(ray_bundle.origins, ray_bundle.directions, ray_bundle.times)
-        settings = [ray_bundle.metadata[name].long() for name in ("focus_index", "exposure_index")]
-        ldr, went = self.learned.photograph_rays(rays, *settings, ray_bundle.camera_indices[:, 0], self.step)
+        times, frame, known = ray_bundle.times, ray_bundle.camera_indices, ray_bundle.metadata
+        assert times is not None and frame is not None  # our data manager gives them
+        ldr, went = self.learned.photograph_rays(
+            Rays(ray_bundle.origins, ray_bundle.directions, times),
+            known["focus_index"].long(),
+            known["exposure_index"].long(),
+            frame[:, 0],
+            self.step,
+        )
         return {"rgb": ldr.squeeze(1), "rays": went}
 
     def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -202,15 +207,12 @@ def view_of(camera: Cameras) -> View:
     """The view of one camera of nerfstudio's, of any type."""
     height, width = int(camera.height.flatten()[0]), int(camera.width.flatten()[0])
     if int(camera.camera_type.flatten()[0]) == CameraType.PERSPECTIVE.value and camera.distortion_params is None:
-        focal, centre = (
-            tuple(float(value.flatten()[0]) for value in pair)
-            for pair in ((camera.fx, camera.fy), (camera.cx, camera.cy))
-        )
-        return pinhole_view(camera.camera_to_worlds.reshape(-1, 3, 4)[0], focal, centre, height, width)
+        fx, fy, cx, cy = (float(value.flatten()[0]) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
+        return pinhole_view(camera.camera_to_worlds.reshape(-1, 3, 4)[0], (fx, fy), (cx, cy), height, width)
 
     def rays_of_rows(rows: slice) -> tuple[Tensor, Tensor]:
         coords = camera.get_image_coords()[rows].to(camera.device)
-        rays = camera.reshape(-1).generate_rays(camera_indices=0, coords=coords)
+        rays = camera.reshape((-1,)).generate_rays(camera_indices=0, coords=coords)
         return rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3)
 
     return View(height, width, rays_of_rows)

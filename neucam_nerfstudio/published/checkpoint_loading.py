@@ -13,6 +13,8 @@ from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
 from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.published.model import PublishedModelConfig
 from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.response import NeuralCurveConfig
+from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
 
 NUMBERS_OF_TAPS = (9, 25)
@@ -28,12 +30,13 @@ def fit_to_checkpoint(model: PublishedModelConfig, checkpoint: PublishedCheckpoi
     Raises:
         NeucamError: The file's blur has another number of taps than released ones.
     """
-    atlas = checkpoint.network_shape("atlas")
-    model.scene.atlas_width, model.scene.atlas_layers = atlas.layer_width, atlas.num_layers
-    model.response.layer_width = checkpoint.network_shape("response").layer_width
+    atlas, scene, response = checkpoint.network_shape("atlas"), model.scene, model.response
+    assert isinstance(scene, SirenSceneConfig) and isinstance(response, NeuralCurveConfig)  # as published methods have
+    scene.atlas_width, scene.atlas_layers = atlas.layer_width, atlas.num_layers
+    response.layer_width = checkpoint.network_shape("response").layer_width
     for part in filter(checkpoint.has, MOTION_PARTS):
         shape = checkpoint.network_shape(part)
-        setattr(model.scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
+        setattr(scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
     model.blur = blur_of(checkpoint)
 
 
@@ -67,16 +70,16 @@ def load_weights(checkpoint: PublishedCheckpoint, learned: LearnedCapture) -> No
         NeucamError: Sizes differ.
     """
     camera = learned.camera
-    modules: dict[Part, nn.Module | None] = {
-        **{"blur": camera.blur, "focus": camera.focus, "exposures": camera.exposures, "response": camera.response},
-        **field_modules(learned.scene.field),
-    }
+    modules = {"focus": camera.focus, "exposures": camera.exposures, "response": camera.response}
+    modules |= field_modules(learned.planar_scene.field)
+    if camera.blur is not None:
+        modules["blur"] = camera.blur
     for part in checkpoint.weights:
         checkpoint.load_into(modules[part], part)
 
 
-def field_modules(field: PlaneField) -> dict[Part, nn.Module]:
-    """The published parts of a field."""
+def field_modules(field: PlaneField) -> dict[str, nn.Module]:
+    """The published parts of a field, by their name."""
     if isinstance(field, TwoLayerField):
         foreground = {f"foreground_{part}": module for part, module in field_modules(field.foreground).items()}
         return {**field_modules(field.background), **foreground, "opacity": field.opacity}

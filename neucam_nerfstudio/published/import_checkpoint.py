@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 import tyro
@@ -21,10 +21,13 @@ from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
 from neucam_nerfstudio.scripts.run_command import run_command
 
 if TYPE_CHECKING:
+    from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
     from nerfstudio.engine.trainer import TrainerConfig
     from nerfstudio.pipelines.base_pipeline import Pipeline
 
     from neucam_nerfstudio.capture.manifest import Capture
+    from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
+    from neucam_nerfstudio.published.model import PublishedModelConfig
 
 
 class PublishedTask(NamedTuple):
@@ -86,7 +89,7 @@ class ImportCommand:
         if capture.moves:
             check_order(checkpoint, capture, order)
         load_weights(checkpoint.with_frames_in_order(order), pipeline.model.learned)
-        tell(capture, task, write_run(config, pipeline))
+        tell(capture, task, write_run(config, pipeline, capture))
 
     def _run_config(self, checkpoint: PublishedCheckpoint, task: PublishedTask) -> TrainerConfig:
         from nerfstudio.configs.method_configs import all_methods
@@ -96,7 +99,7 @@ class ImportCommand:
         config = copy.deepcopy(all_methods[task.method])
         config.output_dir, config.experiment_name = self.output_dir, self.experiment_name
         config.pipeline.datamanager.data = self.data
-        dataparser, model = config.pipeline.datamanager.dataparser, config.pipeline.model
+        dataparser, model = _dataparser_of(config), cast("PublishedModelConfig", config.pipeline.model)
         dataparser.downscale_factor = self.downscale_factor
         # Other frames have no settings in the checkpoint, so none are held out for evaluation.
         dataparser.train_frames = dataparser.eval_frames = self.train_frames
@@ -167,7 +170,11 @@ def check_order(checkpoint: PublishedCheckpoint, capture: Capture, order: Sequen
             )
 
 
-def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
+def _dataparser_of(config: TrainerConfig) -> NeucamDataParserConfig:
+    return cast("NeucamDataParserConfig", cast("VanillaDataManagerConfig", config.pipeline.datamanager).dataparser)
+
+
+def write_run(config: TrainerConfig, pipeline: Pipeline, capture: Capture) -> Path:
     """Writes a run as ns-train leaves it, all at once.
 
     Returns:
@@ -190,8 +197,8 @@ def write_run(config: TrainerConfig, pipeline: Pipeline) -> Path:
             except RuntimeError as error:  # which is what torch makes of a full disk
                 reason = " ".join(str(error).split())
                 raise OSError(f"{run}: cannot be written; is there room for it? ({reason})") from error
-            pipeline.datamanager.dataparser.capture.save(unfinished / MANIFEST_NAME)
-            config.pipeline.datamanager.dataparser.manifest = run / MANIFEST_NAME
+            capture.save(unfinished / MANIFEST_NAME)
+            _dataparser_of(config).manifest = run / MANIFEST_NAME
             (unfinished / "config.yml").write_text(yaml.dump(config), "utf8")
             unfinished.rename(run)
     finally:

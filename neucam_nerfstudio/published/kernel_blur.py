@@ -22,7 +22,7 @@ from neucam_nerfstudio.camera.blur.blur_generator import (
     planar_radius_px,
 )
 from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL
-from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Kind
 from neucam_nerfstudio.published.coordinates import PublishedCoordinates
@@ -90,11 +90,11 @@ class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
         self.register_buffer("may_move", neighbourhood.any(-1, keepdim=True).float(), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
 
-    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
+    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps[PlanePlaces]:
         """Taps of pixels; they depend on the time by the given depth alone. The aperture scales their distance."""
         uv, times = places
         place = self.coordinates.yx_from_uv(uv) if self.depth is None else self.depth(uv, times)
-        kernel = self.network(torch.cat([settings.focus_position, place], -1))
+        kernel = self.network(torch.cat([of_rays(settings.focus_position), place], -1))
         weight_logits, offset_down, offset_right = kernel.chunk(3, -1)
         free_offset_px = self.max_offset_px * torch.tanh(torch.stack([offset_right, offset_down], -1))
         offset_px = self.neighbourhood + self.may_move * free_offset_px
@@ -104,11 +104,11 @@ class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
         )
         return Taps(taps, torch.softmax(weight_logits, -1))
 
-    def gather(self, scene: PlanarScene, taps: Taps) -> Float[Tensor, "rays 3"]:
+    def gather(self, scene: PlanarScene, taps: Taps[PlanePlaces]) -> Float[Tensor, "rays 3"]:
         """Linear radiance of the mean logarithm, as published; a lens would sum light."""
         return mix_log_light(scene.log_radiance(taps.places), taps.weights).exp()
 
-    def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
+    def radius_px(self, places: PlanePlaces, taps: Taps[PlanePlaces]) -> Float[Tensor, "rays 1"]:
         """Radius in pixels of the even disc that spreads light as far as these taps do."""
         return planar_radius_px(places.uv, taps, self.picture_size_px)
 

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from neucam_nerfstudio.scene.plane_field import LayeredField, Layers, MovingField, Opacity, PlaneField
+from neucam_nerfstudio.scene.plane_field import LayeredField, Layers, Opacity, PlaneField
 
 
-class TwoLayerField(LayeredField, MovingField):
+class TwoLayerField(LayeredField):
     """A foreground in front of a background (NeuCam's `split_layer`, Huang et al. 2023).
 
     Args:
@@ -24,6 +24,7 @@ class TwoLayerField(LayeredField, MovingField):
         seen: Layers at the places last asked for while training, so that losses on them need not ask again.
     """
 
+    moves = True
     seen: Layers | None = None
 
     def __init__(
@@ -63,9 +64,6 @@ class TwoLayerField(LayeredField, MovingField):
     def motion_uv(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
     ) -> Float[Tensor, "*batch 2"]:
-        """Motion of both layers since another time, mixed by opacity; a layer that cannot move stands still."""
-        behind, in_front = (
-            layer.motion_uv(uv, times, since) if layer.moves else torch.zeros_like(uv)
-            for layer in (self.background, self.foreground)
-        )
+        """Motion of both layers since another time, mixed by opacity."""
+        behind, in_front = (layer.motion_uv(uv, times, since) for layer in (self.background, self.foreground))
         return torch.lerp(behind, in_front, self.opacity(uv, times))

@@ -39,6 +39,11 @@ class MaskAndFlow(nn.Module):
         NeucamError: The capture has none of what is needed.
     """
 
+    mask: Float[Tensor, "train height width"]
+    flow_px: Float[Tensor, "2 train height width 2"]
+    flow_is_valid: Bool[Tensor, "2 train height width"]
+    frame_steps: Float[Tensor, "2 train"]
+
     def __init__(self, capture: Capture, use_mask: bool, use_flow: bool) -> None:
         super().__init__()
         mask = _needed(capture, "mask", capture.side_maps.mask) if use_mask else None
@@ -51,11 +56,13 @@ class MaskAndFlow(nn.Module):
 
     def mask_at(self, uv: Float[Tensor, "rays 2"], frame_index: Int[Tensor, " rays"]) -> Float[Tensor, "rays 1"]:
         """The mask at pixels (u, v) in [0, 1] of training frames, [0, 1]."""
-        return self.mask[(frame_index, *pixels_at(uv, *self.mask.shape[1:]))][:, None]
+        _, height, width = self.mask.shape
+        return self.mask[(frame_index, *pixels_at(uv, height, width))][:, None]
 
     def flows_at(self, uv: Float[Tensor, "rays 2"], frame_index: Int[Tensor, " rays"]) -> tuple[FlowToNeighbour, ...]:
         """Flow from pixels (u, v) in [0, 1] of training frames to the next frame and to the one before."""
-        place = (frame_index, *pixels_at(uv, *self.flow_px.shape[2:4]))
+        _, _, height, width, _ = self.flow_px.shape
+        place = (frame_index, *pixels_at(uv, height, width))
         return tuple(
             FlowToNeighbour(flow_px[place], is_valid[place], frame_steps[frame_index])
             for flow_px, is_valid, frame_steps in zip(self.flow_px, self.flow_is_valid, self.frame_steps, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -213,4 +214,4 @@ def _flow(deformation: NeuralDeformation, flows: tuple[FlowToNeighbour, ...], ra
     for flow in flows:
         error = flow_error(deformation, tyx, flow.flow_px, flow.frame_step)
         errors.append((flow.is_valid * error).sum() / flow.is_valid.sum().clamp(min=1))
-    return sum(errors) / len(errors)
+    return torch.stack(errors).mean()

@@ -30,13 +30,13 @@ class SirenAtlas(PlaneField):
         super().__init__()
         self.coordinates = PublishedCoordinates(height, width)
         sizes = [2] + [layer_width] * (num_layers - 1) + [3]
-        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes))
-        self._initialise()
+        layers = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
+        self.layers = nn.ModuleList(layers)
+        self._initialise(*layers)
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialise(self, first: nn.Linear, *others: nn.Linear) -> None:
         """Weights as in the SIREN paper, which keeps each layer's output in range; biases stay torch's default."""
-        first, *others = self.layers
         first.weight.uniform_(-1 / first.in_features, 1 / first.in_features)
         for layer in others:
             bound = math.sqrt(6 / layer.in_features) / OMEGA

@@ -23,13 +23,13 @@ class LocalDisplay:
     """
 
     def __init__(self, scene: Scene[Places], height: int, width: int) -> None:
-        self._scene = scene
+        self._scene: Scene = scene
         scale = LOCAL_LONGER_SIDE / max(height, width)
         self._size = [max(1, round(scale * side)) for side in (height, width)]
         self._image = ParameterMemo(scene, self._curves_of_picture)
 
     @torch.no_grad()
-    def curves_of(self, places: Places) -> LocalCurves:
+    def curves_of(self, places: tuple) -> LocalCurves:
         """The curve of each place."""
         return curves_at(self._image(), self._scene.reference_uv(places))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from neucam_nerfstudio.camera.blur.blur_generator import Taps
 from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
-from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
 from neucam_nerfstudio.rendering.local_display import LocalDisplay
@@ -70,14 +70,17 @@ class Film:
     def developed(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
         """Pixel values in [0, 1] of radiance at the exposure of the rays."""
         response = self.camera.response if self.settings.developed else None
-        return develop(response, radiance, self.settings.exposure_stops)[:, 0]
+        return develop(response, radiance, of_rays(self.settings.exposure_stops))[:, 0]
 
     def extra(self, name: str) -> Float[Tensor, "rays channels"]:
         """What the scene shows besides, see `Scene.extra_outputs`."""
         return self.scene.extra_outputs()[name](self.places, self.tonemapped)
 
     def defocus(self) -> Float[Tensor, "rays 1"]:
-        """Blur radius at the captured aperture, whatever the settings say, as a share of the largest, [0, 1]."""
+        """Blur radius at the captured aperture, whatever the settings say, as a share of the largest, [0, 1]; 0 where
+        the camera has no blur."""
+        if self.camera.blur is None:
+            return torch.zeros_like(self._rays.times)
         blur, as_captured = self.camera.blur, replace(self.settings, aperture=1.0)
         radius_px = blur.radius_px(self.places, blur(self.places, as_captured))
         return (radius_px / blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
@@ -168,7 +171,7 @@ class Renderer:
         self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
     ) -> Iterator[tuple[slice, dict[str, Float[Tensor, "rows width channels"]]]]:
         """The same strip by strip, so that what becomes of a picture can need less memory than the picture."""
-        time, wanted = self._time_of(settings), self._functions(outputs)
+        time, wanted = self.time_of(settings), self._functions(outputs)
         for rows in self.strips(view):
             origins, directions = view.rays_of_rows(rows)
             rays = Rays(origins, directions, torch.full_like(origins[:, :1], time))
@@ -199,7 +202,8 @@ class Renderer:
             for name, value in values.items()
         }
 
-    def _time_of(self, settings: CameraSettings) -> float:
+    def time_of(self, settings: CameraSettings) -> float:
+        """When a picture is taken, [0, 1]."""
         if settings.time is not None:
             return float(settings.time)
         return self.reference_time if settings.frame is None else self.camera.time_of_frame(settings.frame)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.utils import flow_to_image
 
 from neucam_nerfstudio.scene.image_plane import ImagePlane, picture_lattice
-from neucam_nerfstudio.scene.plane_field import MovingField
+from neucam_nerfstudio.scene.plane_field import PlaneField
 
 PLACES_PER_SIDE, MOMENTS = 24, 16
 """The largest motion is looked for at a lattice of this many places each way, at up to this many frames."""
@@ -26,7 +26,7 @@ def plane_motion(motion_uv: Float[Tensor, "rays 2"], plane: ImagePlane) -> Float
 
 @torch.no_grad()
 def largest_motion(
-    scene: MovingField, plane: ImagePlane, times: Sequence[float], reference_time: float
+    scene: PlaneField, plane: ImagePlane, times: Sequence[float], reference_time: float
 ) -> Float[Tensor, ""]:
     """The farthest that anything has moved since the reference frame, as a share of the picture's longer side.
 

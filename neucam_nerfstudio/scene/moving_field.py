@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.scene.frame_grids import FrameMotion, FrameOpacity, FramePictures
 from neucam_nerfstudio.scene.grid_field import CanvasField
-from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, Layers, MovingField
+from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, Layers
 
 
-class MovingGridField(LayeredField, MovingField):
+class MovingGridField(LayeredField):
     """A canonical picture behind a deformation, covered where a frame shows something else by a picture of that frame.
 
     Layers mix *light* by their opacity. Beyond the canonical picture's border there is nothing behind: frames cover it.
@@ -22,6 +24,8 @@ class MovingGridField(LayeredField, MovingField):
         width: Width of the frames in pixels.
         most_learned_cells: Of the canonical picture's finest grid that is learned; None for a cell a pixel.
     """
+
+    moves = True
 
     def __init__(
         self, frame_times: Float[Tensor, " frames"], height: int, width: int, most_learned_cells: int | None = None
@@ -35,12 +39,17 @@ class MovingGridField(LayeredField, MovingField):
     @property
     def canonical(self) -> CanvasField:
         """The picture that all frames share."""
-        return self.background.canonical
+        return cast(CanvasField, cast(DeformedField, self.background).canonical)
 
     @property
     def motion(self) -> FrameMotion:
         """Where each frame's pixels are in it."""
-        return self.background.deformation
+        return cast(FrameMotion, cast(DeformedField, self.background).deformation)
+
+    @property
+    def frame_pictures(self) -> FramePictures:
+        """What each frame shows besides."""
+        return cast(FramePictures, self.foreground)
 
     def layers(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Layers:
         """Both layers and the opacity at (u, v) in [0, 1] and a time in [0, 1]."""

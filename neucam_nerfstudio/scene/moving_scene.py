@@ -89,7 +89,7 @@ class MovingGridScene(PlanarScene):
             return None
         device = next(self.parameters()).device
         self.field.canonical.start_from(as_tensor(estimate.canvas, device), as_tensor(estimate.squared_slope, device))
-        self.field.foreground.start_from(as_tensor(estimate.moments, device))
+        self.field.frame_pictures.start_from(as_tensor(estimate.moments, device))
         offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
         if start.shutter_open_share is not None:
             times = [capture.times[index] for index in capture.train_indices]

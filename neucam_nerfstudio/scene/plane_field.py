@@ -32,21 +32,16 @@ class PlaneField(nn.Module, ABC):
         """Linear radiance, > 0."""
         return torch.exp(self.log_radiance(uv, times))
 
-    def extra_outputs(self) -> dict[str, Callable[[tuple, Callable[[Tensor], Tensor]], Tensor]]:
-        """What the field shows beside its radiance, by name: from places (uv, times) and a tone mapping to [0, 1]."""
-        return {}
-
-
-class MovingField(PlaneField):
-    """A field in which things move, and which knows how far."""
-
-    moves = True
-
-    @abstractmethod
     def motion_uv(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
     ) -> Float[Tensor, "*batch 2"]:
-        """How far what is seen at (u, v) has moved since another time, both in [0, 1]: (right, down) as (u, v)."""
+        """How far what is seen at (u, v) has moved since another time, both in [0, 1]: (right, down) as (u, v). Where
+        nothing moves that is nowhere."""
+        return torch.zeros_like(uv)
+
+    def extra_outputs(self) -> dict[str, Callable[[tuple, Callable[[Tensor], Tensor]], Tensor]]:
+        """What the field shows beside its radiance, by name: from places (uv, times) and a tone mapping to [0, 1]."""
+        return {}
 
 
 class Deformation(nn.Module, ABC):
@@ -57,13 +52,15 @@ class Deformation(nn.Module, ABC):
         """Canonical (u, v) of (u, v) at a time, all in [0, 1]; canonical places may lie outside the picture."""
 
 
-class DeformedField(MovingField):
+class DeformedField(PlaneField):
     """A canonical picture, seen through a deformation.
 
     Args:
         canonical: The picture.
         deformation: Where each frame's pixels are in it.
     """
+
+    moves = True
 
     def __init__(self, canonical: PlaneField, deformation: Deformation) -> None:
         super().__init__()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
@@ -123,8 +122,8 @@ class PlanarScene(Scene[PlanePlaces]):
         self.field = field
         self.plane = ImagePlane(capture.height, capture.width)
         self.reference_time = capture.times[capture.reference_index]
-        motion = partial(largest_motion, field, self.plane, capture.times, self.reference_time)
-        self._largest_motion = ParameterMemo(field, motion)
+        self._times = capture.times
+        self._largest_motion = ParameterMemo(field, self._find_largest_motion)
 
     def meet(self, rays: Rays) -> tuple[PlanePlaces, Bool[Tensor, "*batch 1"]]:
         """Where rays meet the picture, and which do, from its front."""
@@ -154,6 +153,9 @@ class PlanarScene(Scene[PlanePlaces]):
 
     def _moved_uv(self, places: PlanePlaces) -> Float[Tensor, "*batch 2"]:
         return self.field.motion_uv(*places, torch.full_like(places.times, self.reference_time))
+
+    def _find_largest_motion(self) -> Float[Tensor, ""]:
+        return largest_motion(self.field, self.plane, self._times, self.reference_time)
 
     def extra_outputs(self) -> Mapping[str, ExtraOutput]:
         """The layers of the field, tone mapped; and where things move, as `motion`, how far they have moved since the

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.models.evaluation_scores import score_reference
-from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.models.neucam_model import NeucamModel
 from neucam_nerfstudio.viewer.camera_back import CameraBack
 
 
@@ -27,8 +28,15 @@ class NeucamPipeline(VanillaPipeline):
 
     def __init__(self, config: NeucamPipelineConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
-        self.pixels = self.datamanager.train_dataset.metadata["pixels"]
-        self.camera_back = CameraBack(self.model, self.pixels.__getitem__)
+        dataset = self.datamanager.train_dataset
+        assert dataset is not None  # our data manager always has one
+        self.pixels: PixelStore = dataset.metadata["pixels"]
+        self.camera_back = CameraBack(self.model, self.pixels.whole)
+
+    @property
+    def model(self) -> NeucamModel:
+        """Ours, which nerfstudio knows as one of its own."""
+        return cast(NeucamModel, super().model)
 
     def get_average_eval_image_metrics(
         self, step: int | None = None, output_path: Path | None = None, get_std: bool = False
@@ -46,8 +54,7 @@ class NeucamPipeline(VanillaPipeline):
     def _reference_scores(self) -> dict[str, float]:
         learned, capture = self.model.learned, self.model.capture
         self.eval()
-        view = front_view(learned.scene.plane, self.device)
         settings = learned.camera.settings_of_frame(capture.reference_index)
-        outputs = learned.renderer.render(view, settings, ("hdr", "all_in_focus"))
+        outputs = learned.renderer.render(learned.view, settings, ("hdr", "all_in_focus"))
         self.train()
         return score_reference(capture, self.pixels, self.model.alignment, outputs)

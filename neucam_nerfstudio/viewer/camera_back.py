@@ -42,7 +42,7 @@ class CameraBack(ViewerControl):
         self._kept: tuple[int, Float[Tensor, "1 3 height width"]] | None = None
         self.panel = Panel(learned)
         self.frame_dials = FrameDials(self.panel, learned.capture)
-        self._facing = FacingCamera(learned.scene.plane)
+        self._facing = FacingCamera(learned.planar_scene.plane)
         click = [ClickToFocus(learned, self.panel)] if learned.camera.has_focus else []
         self._folder = (*click, self.panel, self.frame_dials)
 
@@ -54,7 +54,7 @@ class CameraBack(ViewerControl):
             for part in self._folder:
                 part.install(viewer)
         shown = ShownModel(self, self._model, viewer)
-        viewer.get_model = lambda: shown
+        setattr(viewer, "get_model", lambda: shown)  # noqa: B010 - its type has no room for it
 
     def outputs_at(self, camera: Cameras) -> tuple[list[str], Callable[[str], Float[Tensor, "height width channels"]]]:
         """The outputs that the viewer lists, and what renders one of them at what the dials say now.

@@ -38,7 +38,9 @@ class ClickToFocus:
         )
         button.on_click(lambda event: self._pressed(event.client, viewer))
 
-    def _pressed(self, page: viser.ClientHandle, viewer: Viewer) -> None:
+    def _pressed(self, page: viser.ClientHandle | None, viewer: Viewer) -> None:
+        if page is None:
+            return  # it has gone
         scene = page.scene
         if page.client_id in self._waiting:
             scene.remove_pointer_callback()
@@ -53,6 +55,8 @@ class ClickToFocus:
             threading.Thread(target=self._focus_at, args=(click, viewer), daemon=True).start()
 
     def _focus_at(self, click: viser.ScenePointerEvent, viewer: Viewer) -> None:
+        if click.ray_origin is None or click.ray_direction is None:
+            return  # which no click has
         with viewer.train_lock or nullcontext():
             position = self.focus_position_seen(click.ray_origin, click.ray_direction)
         if position is not None:
@@ -77,5 +81,5 @@ class ClickToFocus:
         towards = torch.nn.functional.normalize(start.new_tensor([direction]), dim=-1)
         time = start.new_full((1, 1), self.learned.renderer.reference_time)
         places, inside = scene.meet(Rays(start, towards, time))
-        position = blur.sharp_focus_position(places)
+        position = None if blur is None else blur.sharp_focus_position(places)
         return float(position) if inside and position is not None else None

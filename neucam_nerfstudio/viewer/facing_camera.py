@@ -54,9 +54,16 @@ class FacingCamera:
         face_picture = server.gui.add_button(
             "Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order
         )
-        face_picture.on_click(lambda event: self.views[event.client_id].fit())
+        face_picture.on_click(self._pressed)
         server.on_client_connect(self._connect)
-        server.on_client_disconnect(lambda client: self.views.pop(client.client_id, None))
+        server.on_client_disconnect(self._disconnect)
+
+    def _pressed(self, event: viser.GuiEvent) -> None:
+        if event.client_id in self.views:
+            self.views[event.client_id].fit()
+
+    def _disconnect(self, client: viser.ClientHandle) -> None:
+        self.views.pop(client.client_id, None)
 
     def _connect(self, client: viser.ClientHandle) -> None:
         self.views[client.client_id] = SquareView(self.plane, client)

@@ -77,7 +77,7 @@ class FrameDials:
                 self._stand_at(self._reference_index)
             _set(self._picker, self._names[0 if index is None else index + 1])
             if self._viewer is not None and (started or ended):
-                self._show_residual(started)
+                self._show_residual(self._viewer, started)
 
     def turn_to(self, index: int) -> None:
         """Shows the moment of a frame, by its index in the capture; a comparison goes on with that frame."""
@@ -94,14 +94,15 @@ class FrameDials:
     def _show_time_of(self, index: int) -> None:
         if self._moves:
             _set(self._frame, index)
-            if self._viewer is not None and self._nearest_frame() != index:
-                self._viewer.control_panel.time = self._times[index]
+            viewer = self._viewer
+            if viewer is not None and self._nearest_frame(viewer) != index:
+                viewer.control_panel.time = self._times[index]
 
-    def _nearest_frame(self) -> int:
-        return int(np.abs(np.subtract(self._times, self._viewer.control_panel.time)).argmin())
+    def _nearest_frame(self, viewer: Viewer) -> int:
+        return int(np.abs(np.subtract(self._times, viewer.control_panel.time)).argmin())
 
-    def _show_residual(self, show: bool) -> None:
-        outputs = self._viewer.control_panel._output_render
+    def _show_residual(self, viewer: Viewer, show: bool) -> None:
+        outputs = viewer.control_panel._output_render
         if show and RESIDUAL in outputs.options:
             self._output_before = outputs.value
             outputs.value = RESIDUAL
@@ -136,7 +137,7 @@ class FrameDials:
 
     def _time_turned(self) -> None:
         with self._turning:
-            if (nearest := self._nearest_frame()) != self.index:
+            if self._viewer is not None and (nearest := self._nearest_frame(self._viewer)) != self.index:
                 self.turn_to(nearest)
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.scene.plane_field import Deformation, LayeredField, Layers, MovingField, Opacity, PlaneField
+from neucam_nerfstudio.scene.plane_field import Deformation, LayeredField, Layers, Opacity, PlaneField
 
 
 class Gradient(PlaneField):
@@ -45,10 +45,12 @@ class OpaqueOnTheRight(Opacity):
         return (uv[..., :1] > 0.5).float()
 
 
-class TwoLayers(LayeredField, MovingField):
+class TwoLayers(LayeredField):
     """A still background, and a foreground that moves where it covers it; logarithms mixed by opacity."""
 
-    def __init__(self, background: PlaneField, foreground: MovingField, opacity: Opacity) -> None:
+    moves = True
+
+    def __init__(self, background: PlaneField, foreground: PlaneField, opacity: Opacity) -> None:
         super().__init__()
         self.background, self.foreground, self.opacity = background, foreground, opacity
 

@@ -52,7 +52,7 @@ def model(desk) -> NeucamModel:
 @pytest.fixture
 def back(model, desk, viewer) -> CameraBack:
     """The back of a still scene's camera, in a viewer."""
-    back = CameraBack(model, PixelStore(desk))
+    back = CameraBack(model, PixelStore(desk).whole)
     back._setup(viewer)
     return back
 
@@ -76,7 +76,7 @@ def expected(model, name: str, settings: CameraSettings) -> torch.Tensor:
 @pytest.mark.parametrize("has_lens", [True, False])
 def test_viewer_shows_the_dials_that_the_camera_has(desk, viewer, has_lens):
     parts = {} if has_lens else {"blur": BlurConfig(), "response": ResponseConfig()}
-    CameraBack(build_model(desk, **parts), PixelStore(desk))._setup(viewer)
+    CameraBack(build_model(desk, **parts), PixelStore(desk).whole)._setup(viewer)
     labels = set(shown_labels(viewer))
     assert DIALS <= labels
     assert labels & (DIALS_OF_A_LENS | {"Response"}) == (DIALS_OF_A_LENS | {"Response"} if has_lens else set())
@@ -125,7 +125,7 @@ def test_of_what_moves_the_time_is_the_viewer_s_and_smooth_paths_may_go_beyond_i
     grey = torch.tensor([-3.0, 0.0, 1.0])[:, None, None, None].expand(3, walk.height, walk.width, 3)
     model.learned.scene.field.foreground.start_from(grey)
     model.learned.scene.field.opacity.start_from(torch.full((3, walk.height, walk.width), 0.999))
-    back = CameraBack(model, PixelStore(walk))
+    back = CameraBack(model, PixelStore(walk).whole)
     back._setup(viewer)
     photographs = {}
     for time in (-0.001, 0.0, 0.5, 1.0, 1.001):

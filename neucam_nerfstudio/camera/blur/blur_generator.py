@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Generic, NamedTuple
+from typing import ClassVar, Generic
 
 import torch
 from jaxtyping import Float
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.parts import Part, PartConfig
-from neucam_nerfstudio.scene.scene import Places, Scene
+from neucam_nerfstudio.scene.scene import Places, PlanePlaces, Scene
 
 
-class Taps(NamedTuple):
+@dataclass(frozen=True)
+class Taps(Generic[Places]):
     """Where a blurred pixel collects its light from.
 
     Attributes:
@@ -23,15 +24,16 @@ class Taps(NamedTuple):
         weights: Share of each, summing to 1 over the taps.
     """
 
-    places: tuple
+    places: Places
     weights: Float[Tensor, "rays taps"]
 
 
 @dataclass
-class BlurConfig(PartConfig["BlurGenerator"]):
+class BlurConfig(PartConfig["BlurGenerator | None"]):
     """Configuration of a blur generator, which is set up for a `capture` and the `scene` that it blurs."""
 
     group: ClassVar[str] = "neucam_nerfstudio.blur"
+    may_be_left_out: ClassVar[bool] = True
 
 
 class BlurGenerator(Part, ABC, Generic[Places]):
@@ -46,11 +48,11 @@ class BlurGenerator(Part, ABC, Generic[Places]):
     shutter_open_share: Float[Tensor, ""] | None = None
 
     @abstractmethod
-    def forward(self, places: Places, settings: CameraSettings) -> Taps:
+    def forward(self, places: Places, settings: CameraSettings) -> Taps[Places]:
         """Taps of the pixels that look at `[rays]` places, at a focus position a ray and one aperture."""
 
     @abstractmethod
-    def radius_px(self, places: Places, taps: Taps) -> Float[Tensor, "rays 1"]:
+    def radius_px(self, places: Places, taps: Taps[Places]) -> Float[Tensor, "rays 1"]:
         """Radius in pixels of the even disc that spreads light as far, in the mean square, as these taps do."""
 
     @property
@@ -60,12 +62,12 @@ class BlurGenerator(Part, ABC, Generic[Places]):
 
     def spread(
         self, scene: Scene[Places], places: Places, settings: CameraSettings
-    ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+    ) -> tuple[Float[Tensor, "rays 3"], Taps[Places] | None]:
         """Linear radiance that pixels collect, and their taps; None where these differ in number among pixels."""
         taps = self(places, settings)
         return self.gather(scene, taps), taps
 
-    def gather(self, scene: Scene[Places], taps: Taps) -> Float[Tensor, "rays 3"]:
+    def gather(self, scene: Scene[Places], taps: Taps[Places]) -> Float[Tensor, "rays 3"]:
         """Linear radiance that taps collect. A lens sums light."""
         return mix_light(scene.radiance(taps.places), taps.weights)
 
@@ -79,7 +81,7 @@ class BlurGenerator(Part, ABC, Generic[Places]):
 
 
 def planar_radius_px(
-    uv: Float[Tensor, "rays 2"], taps: Taps, picture_size_px: Float[Tensor, " 2"]
+    uv: Float[Tensor, "rays 2"], taps: Taps[PlanePlaces], picture_size_px: Float[Tensor, " 2"]
 ) -> Float[Tensor, "rays 1"]:
     """`BlurGenerator.radius_px` of taps on the image plane.
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps, planar_radius_px
-from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
@@ -95,9 +95,9 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         """Blur radius in pixels at the captured aperture; its sign tells which side of the focus a pixel lies on."""
         return self.log_radius_px.exp() * (self.defocus.sample(uv) - focus_position)
 
-    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
+    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps[PlanePlaces]:
         """Taps on a disc around each pixel: few and turned at random while training, else many that stand still."""
-        signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
+        signed_radius_px = self.signed_radius_px(places.uv, of_rays(settings.focus_position))
         radius_uv = settings.aperture * signed_radius_px.abs() / self.picture_size_px
         if not self.training:
             return self._standing_taps(places, signed_radius_px, radius_uv, RENDER_TAPS[-1][1])
@@ -111,12 +111,12 @@ class LensBlur(BlurGenerator[PlanePlaces]):
 
     def spread(
         self, scene: PlanarScene, places: PlanePlaces, settings: CameraSettings
-    ) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
+    ) -> tuple[Float[Tensor, "rays 3"], Taps[PlanePlaces] | None]:
         """Linear radiance that pixels collect. On a processor, pixels of a picture have as many taps as their blur
         needs; a graphics card does not wait for them to be counted, and takes all."""
         if self.training or places.uv.device.type != "cpu":
             return super().spread(scene, places, settings)
-        signed_radius_px = self.signed_radius_px(places.uv, settings.focus_position)
+        signed_radius_px = self.signed_radius_px(places.uv, of_rays(settings.focus_position))
         radius_px = settings.aperture * signed_radius_px.abs()
         radiance = torch.empty_like(places.uv[:, :1]).repeat(1, 3)
         for (least, num_taps), (most, _) in pairwise(((0.0, 1), *RENDER_TAPS, (math.inf, 0))):
@@ -137,7 +137,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         signed_radius_px: Float[Tensor, "rays 1"],
         radius_uv: Float[Tensor, "rays 2"],
         num_taps: int,
-    ) -> Taps:
+    ) -> Taps[PlanePlaces]:
         disc = self.disc(num_taps)
         uv = torch.addcmul(places.uv[:, None], radius_uv[:, None], disc)
         return self._taps(uv, places, signed_radius_px, disc)
@@ -148,11 +148,11 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         places: PlanePlaces,
         signed_radius_px: Float[Tensor, "rays 1"],
         disc: Float[Tensor, "taps 2"],
-    ) -> Taps:
+    ) -> Taps[PlanePlaces]:
         times = places.times[:, None].expand(-1, len(disc), -1)
         return Taps(PlanePlaces(uv, times), self._weights(signed_radius_px, disc))
 
-    def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
+    def radius_px(self, places: PlanePlaces, taps: Taps[PlanePlaces]) -> Float[Tensor, "rays 1"]:
         """Radius in pixels of the even disc that spreads light as far as these taps do."""
         return planar_radius_px(places.uv, taps, self.picture_size_px)
 

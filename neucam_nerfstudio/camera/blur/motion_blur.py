@@ -75,7 +75,7 @@ class MotionBlur(BlurGenerator[PlanePlaces]):
         """Share of a frame's interval that the shutter is open; 1 leaves no gap between frames."""
         return self.log_open_share.exp()
 
-    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps:
+    def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps[PlanePlaces]:
         """Taps along the motion while the shutter is open; the aperture scales the open time."""
         uv, times = places
         half_open = settings.aperture * self.shutter_open_share * self.frame_interval / 2
@@ -85,7 +85,7 @@ class MotionBlur(BlurGenerator[PlanePlaces]):
         weights = F.softmax(self.end_log_weight * moments[..., 0].square(), -1)
         return Taps(PlanePlaces(uv[:, None] + passed, times[:, None].expand(-1, moments.shape[1], -1)), weights)
 
-    def radius_px(self, places: PlanePlaces, taps: Taps) -> Float[Tensor, "rays 1"]:
+    def radius_px(self, places: PlanePlaces, taps: Taps[PlanePlaces]) -> Float[Tensor, "rays 1"]:
         """Radius in pixels of the even disc that spreads light as far as these taps do."""
         return planar_radius_px(places.uv, taps, self.picture_size_px)
 

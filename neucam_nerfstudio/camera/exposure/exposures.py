@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.exposure_estimation import exposure_of_photograph
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Dial, Kind, Part, PartConfig, Start, TrainingRays
 
@@ -119,8 +120,8 @@ class SettingExposures(ExposureTable):
     @torch.no_grad()
     def start(self, start: Start) -> str | None:
         """Takes exposures that were estimated; of held-out frames, one number each from their own photograph."""
-        capture, estimate = start.capture, start.estimate
-        if estimate is None:
+        capture, estimate, light_of = start.capture, start.estimate, start.light_of
+        if estimate is None or light_of is None:
             return super().start(start)
         said = []
         if capture.exposures.source == "unknown":
@@ -132,15 +133,20 @@ class SettingExposures(ExposureTable):
             )
             said.append(f"Exposures in stops: {found}.")
         if untold := self._untold_frames(capture):
-            said.append(self._start_held_out(start, untold))
+            said.append(self._start_held_out(start, estimate.response, light_of, untold))
         return " ".join(said) or None
 
-    def _start_held_out(self, start: Start, frames: Sequence[int]) -> str:
+    def _start_held_out(
+        self,
+        start: Start,
+        response: ResponseTable,
+        light_of: Callable[[int], Float[np.ndarray, "height width 3"]],
+        frames: Sequence[int],
+    ) -> str:
         """Each is one number, from the held-out photograph beside the light that the training frames tell. Nothing else
         of that photograph is looked at."""
-        response = start.estimate.response
         stops = np.array(
-            [exposure_of_photograph(start.photograph(index), start.light_of(index), response) for index in frames]
+            [exposure_of_photograph(start.photograph(index), light_of(index), response) for index in frames]
         )
         settings = np.array([start.capture.frames[index].exposure_index for index in frames])
         for setting in np.unique(settings):

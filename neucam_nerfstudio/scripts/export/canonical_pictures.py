@@ -94,10 +94,10 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
     Raises:
         NeucamError: The scene has none.
     """
-    scene = run.learned.scene.field
-    candidates: dict[str, PlaneField] = {"background": scene}
-    if isinstance(scene, LayeredField):
-        candidates = {"background": scene.background, "foreground": scene.foreground}
+    field = run.learned.planar_scene.field
+    candidates: dict[str, PlaneField] = {"background": field}
+    if isinstance(field, LayeredField):
+        candidates = {"background": field.background, "foreground": field.foreground}
     shared = {name: layer for name, layer in candidates.items() if isinstance(layer, DeformedField)}
     if not shared:
         raise NeucamError(
@@ -153,9 +153,9 @@ def put_in(run: TrainedRun, layer: DeformedField, edited: EditedPixels) -> None:
     else:
         after = EditedPicture(before, *edited)
     layer.canonical = after
-    scene = run.learned.scene.field
-    if isinstance(scene, LayeredField) and not isinstance(scene.foreground, DeformedField):
-        scene.foreground = EditedFrames(scene.foreground, layer.deformation, before, after)
+    field = run.learned.planar_scene.field
+    if isinstance(field, LayeredField) and not isinstance(field.foreground, DeformedField):
+        field.foreground = EditedFrames(field.foreground, layer.deformation, before, after)
 
 
 def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixels:
@@ -171,7 +171,7 @@ def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixe
         NeucamError: It cannot be read.
     """
     edit = read_edit(path)
-    edit = Edit(*(part.to(radiance.device) for part in edit[:2]), edit.is_radiance)
+    edit = edit._replace(picture=edit.picture.to(radiance.device), cover=edit.cover.to(radiance.device))
     if edit.picture.shape != radiance.shape:
         (height, width), (edited_height, edited_width) = radiance.shape[:2], edit.picture.shape[:2]
         raise NeucamError(

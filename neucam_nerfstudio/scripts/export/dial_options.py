@@ -4,6 +4,7 @@ written, for nobody would notice."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
@@ -25,7 +26,7 @@ def check_possible(dial: Dial, *settings: float) -> None:
     """
     for setting in settings:
         try:
-            CameraSettings(**{SETTINGS[dial]: setting})
+            replace(CameraSettings(), **{SETTINGS[dial]: setting})
         except NeucamError as error:
             expected = str(error).partition(": ")[2]
             raise NeucamError(f"{typed(dial, setting)}: {expected}") from error

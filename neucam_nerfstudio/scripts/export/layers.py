@@ -47,7 +47,8 @@ class ExportLayers(ExportCommand):
         """Writes the files."""
         run = self.open_run()
         shared = shared_pictures(run)
-        has_opacity = isinstance(run.learned.scene.field, LayeredField)
+        field = run.learned.planar_scene.field
+        has_opacity = isinstance(field, LayeredField)
         if self.frames and not has_opacity:
             raise NeucamError(
                 f"--frames {' '.join(self.frames)}: this scene has one layer, which all frames share, and no opacity. "
@@ -61,10 +62,9 @@ class ExportLayers(ExportCommand):
             for name, layer in shared.items():
                 self._write_layer(run, name, shared_picture(layer, run, advance), primaries)
             for moment in moments:
-                if "foreground" not in shared:
-                    time = moment.settings.time
-                    time = run.learned.renderer.reference_time if time is None else time
-                    radiance = radiance_of(run.learned.scene.field.foreground, run, time, advance)
+                if has_opacity and "foreground" not in shared:
+                    time = run.learned.renderer.time_of(moment.settings)
+                    radiance = radiance_of(field.foreground, run, time, advance)
                     self._write_layer(run, f"foreground{moment.suffix}", radiance, primaries)
                 opacity = run.render(("opacity",), moment.settings, advance)["opacity"]
                 with announced(self.output_path / f"opacity{moment.suffix}.png") as path:

@@ -206,8 +206,9 @@ def reduced(
     picture: Shaped[np.ndarray, "height width channels"], width_px: int | None
 ) -> Shaped[np.ndarray, "new_height new_width channels"]:
     """A picture reduced to a width by area averaging, in its own proportions; None keeps its size."""
-    size = reduced_size(*picture.shape[:2], width_px)
-    if size == picture.shape[:2]:
+    height, width, _ = picture.shape
+    size = reduced_size(height, width, width_px)
+    if size == (height, width):
         return picture
     import cv2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class ExportSweep(VideoCommand):
 
 def _shot(run: TrainedRun, passed: dict[str, float]) -> CameraSettings:
     stops = passed.pop("exposure_stops", None)
-    settings = CameraSettings(**passed)
+    settings = replace(CameraSettings(), **passed)
     return settings if stops is None else run.learned.exposed_at(settings, stops)
 
 
@@ -125,7 +125,7 @@ def captured_focus(run: TrainedRun) -> tuple[float, float]:
     """
     if not run.learned.camera.has_focus:
         raise NeucamError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
-    positions = {frame.focus_position for frame in run.learned_frames()}
+    positions = {frame.focus_position for frame in run.learned_frames() if frame.focus_position is not None}
     if len(positions) < 2:
         raise NeucamError("--dials focus: the frames have one focus setting. Turn another dial.")
     return min(positions), max(positions)

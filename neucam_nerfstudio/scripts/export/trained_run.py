@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -132,12 +132,12 @@ def load_run(load_config: Path) -> TrainedRun:
         raise NeucamError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
     from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
-    from neucam_nerfstudio.rendering.view import front_view
+    from neucam_nerfstudio.training.pipeline import NeucamPipeline
 
     check_config(load_config)
     _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
-    learned = pipeline.model.learned
-    return TrainedRun(learned, front_view(learned.scene.plane, pipeline.device))
+    learned = cast(NeucamPipeline, pipeline).model.learned
+    return TrainedRun(learned, learned.view)
 
 
 def check_config(load_config: Path) -> None:
