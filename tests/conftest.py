@@ -24,7 +24,11 @@ Writer = Callable[..., Path]
 
 CHECKED_ROOMS = [
     f"neucam_nerfstudio.{room}"
-    for room in ("errors", "photometry", "imaging", "capture", "published", "rendering.local_tonemapping")
+    for room in (
+        *("errors", "photometry", "imaging", "capture", "classical", "grids", "scene", "camera", "parts", "rendering"),
+        *("models", "published", "datasets", "evaluation", "scripts", "training", "learning", "api"),
+        "fused_photographs",
+    )
 ]
 """Parts of the package whose type and shape annotations every test checks, call by call. The list grows: a room joins
 when its tests pass. A name that is imported for type checking only needs its module: `"av.VideoFrame"`."""

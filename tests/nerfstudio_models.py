@@ -48,10 +48,10 @@ class Photographs:
     """Pixels of a capture's frames, by their index."""
 
     def __init__(self, capture: Capture) -> None:
-        self._read = photographs_of(capture)
+        self.whole = photographs_of(capture)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._read(index)
+        return self.whole(index)
 
 
 def run_before_step(model: NeucamModel, step: int) -> None:

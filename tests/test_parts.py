@@ -19,10 +19,10 @@ from neucam_nerfstudio.camera.image_formation import sensor_radiance
 from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
-from neucam_nerfstudio.parts import Part, PartConfig, TrainingRays, config_of_kind
+from neucam_nerfstudio.parts import Part, Start, TrainingRays, config_of_kind
 from neucam_nerfstudio.scene.scene import PlanePlaces, SceneConfig
 
-from .learned import capture_of, learn, start
+from .learned import capture_of, learn, photographs_of, start
 
 BLUR = "neucam_nerfstudio.blur"
 PLUGIN = "plugin_blur:BoxBlurConfig"
@@ -135,18 +135,21 @@ def test_a_part_does_nothing_but_its_own_work_unless_it_says_so():
     class Idle(Part):
         pass
 
-    part, capture = Idle(), capture_of(2, 3)
+    capture = capture_of(2, 3)
+    part, start = Idle(), Start(capture, photographs_of(capture))
     rays = TrainingRays(None, torch.zeros(1, dtype=torch.long), step=0)
     assert (part.notes, part.parameter_groups(), part.dials()) == ((), {}, ())
-    assert (part.losses(rays), part.metrics(), part.start(capture)) == ({}, {}, None)
+    assert (part.losses(rays), part.metrics(), part.start(start)) == ({}, {}, None)
 
 
-def test_a_configuration_without_a_part_builds_none():
-    @dataclass
-    class ThingConfig(PartConfig[Part]):
-        group = "neucam_nerfstudio.thing"
+def test_what_a_camera_can_do_without_is_left_out():
+    assert learn(capture_of(2, 3), blur=BlurConfig()).camera.blur is None
 
-    assert ThingConfig().setup() is None
+
+@pytest.mark.parametrize(("part", "config"), [("scene", SceneConfig()), ("exposures", ExposureConfig())])
+def test_what_every_picture_needs_cannot_be_left_out(part, config):
+    with pytest.raises(NeucamError, match=f"no picture without {part}. Name another kind"):
+        config.setup(capture=capture_of(2, 3))
 
 
 def test_somebody_else_s_blur_sums_light_on_its_square(plugin):

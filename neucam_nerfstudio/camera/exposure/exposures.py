@@ -120,8 +120,8 @@ class SettingExposures(ExposureTable):
     @torch.no_grad()
     def start(self, start: Start) -> str | None:
         """Takes exposures that were estimated; of held-out frames, one number each from their own photograph."""
-        capture, estimate, light_of = start.capture, start.estimate, start.light_of
-        if estimate is None or light_of is None:
+        capture, estimate = start.capture, start.estimate
+        if estimate is None:
             return super().start(start)
         said = []
         if capture.exposures.source == "unknown":
@@ -132,8 +132,8 @@ class SettingExposures(ExposureTable):
                 f"{name} {stops:+.2f}" for name, stops in zip(names, estimate.exposure_stops, strict=True)
             )
             said.append(f"Exposures in stops: {found}.")
-        if untold := self._untold_frames(capture):
-            said.append(self._start_held_out(start, estimate.response, light_of, untold))
+        if start.light_of is not None and (untold := self._untold_frames(capture)):
+            said.append(self._start_held_out(start, estimate.response, start.light_of, untold))
         return " ".join(said) or None
 
     def _start_held_out(
