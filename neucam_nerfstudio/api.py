@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.breathing import AlignChoice
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.classical.motion.moving_start import moving_estimate
 from neucam_nerfstudio.classical.pixel_values import half_step
@@ -21,7 +22,7 @@ from neucam_nerfstudio.classical.response_table import ResponseTable, linear_res
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, classical_estimate, response_of_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
-from neucam_nerfstudio.opened_photographs import OpenedPhotographs, Photographs, open_photographs, read_arrays
+from neucam_nerfstudio.photographs import Photographs, open_photographs, read_arrays
 
 ResponseChoice = Literal["estimated", "srgb", "linear"]
 """What pixel values mean as light: what the photographs tell, the sRGB standard, or light itself (RAW files always)."""
@@ -62,31 +63,39 @@ def fuse(
     Raises:
         NeucamError: The photographs or settings cannot be used; the message says why and what to do.
     """
-    opened = open_photographs(
-        photographs, exposure_stops, focus, frames, reference, align, downscale_factor, response == "linear"
+    capture, store = open_photographs(
+        photographs,
+        exposure_stops=exposure_stops,
+        focus=focus,
+        frames=frames,
+        reference=reference,
+        align=align,
+        downscale_factor=downscale_factor,
+        linear_light=response == "linear",
     )
-    known = _known_response(response, opened)
-    if opened.moves:
-        moving = moving_estimate(
-            opened.frames, opened.exposure_stops, opened.exposure_index, opened.reference, response=known
-        )
+    pictures = [store[index] for index in capture.train_indices]
+    settings = [capture.frames[index] for index in capture.train_indices]
+    focus_index, exposure_index = ([frame.focus_index for frame in settings], [f.exposure_index for f in settings])
+    is_known = capture.exposures.source != "unknown"
+    stops = [capture.exposure_stops(index) for index in capture.train_indices] if is_known else None
+    known = _known_response(response, capture)
+    defocus, blur_px = None, 0.0
+    if capture.moves:
+        camera = moving_estimate(pictures, stops, exposure_index, capture.reference_position, response=known)
+        log_radiance = camera.moments[capture.reference_position]
         report(1.0)
-        log_radiance, defocus, blur_px, camera = moving.moments[opened.reference], None, 0.0, moving
     else:
-        still = classical_estimate(
-            opened.frames, opened.focus_index, opened.exposure_stops, opened.exposure_index, known, report
-        )
-        has_focus = len(set(opened.focus_index)) > 1
-        log_radiance, camera = still.log_radiance, still
-        defocus, blur_px = (still.sharpest_focus, still.blur_per_setting_px) if has_focus else (None, 0.0)
+        camera = classical_estimate(pictures, focus_index, stops, exposure_index, known, report)
+        log_radiance = camera.log_radiance
+        if len(set(focus_index)) > 1:
+            defocus, blur_px = camera.sharpest_focus, camera.blur_per_setting_px
     return FusedPhotographs(
         radiance=np.exp(log_radiance, out=log_radiance),
         defocus=defocus,
         blur_per_setting_px=blur_px,
         response=camera.response,
         exposures=camera.exposure_stops,
-        reference=opened.reference,
-        photographs=opened.without_pixels(),
+        capture=capture,
     )
 
 
@@ -181,12 +190,12 @@ def fuse_focus(photographs: Photographs) -> FusedFocus:
     return FusedFocus(developed, estimate.sharpest_focus, estimate.blur_per_setting_px)
 
 
-def _known_response(choice: ResponseChoice | ResponseTable, opened: OpenedPhotographs) -> ResponseTable | None:
+def _known_response(choice: ResponseChoice | ResponseTable, capture: Capture) -> ResponseTable | None:
     """The response to decode photographs with; None if they tell it."""
-    black = half_step(opened.frames[0].dtype)
+    black = half_step(capture.number_type)
     if isinstance(choice, ResponseTable):
         return choice
-    if choice == "linear" or opened.linear_light:
+    if choice == "linear" or capture.linear_light:
         return linear_response(black)
     if choice == "srgb":
         return srgb_response(black)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture, Frame
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
@@ -24,11 +24,10 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     srgb_curve_profile,
 )
 from neucam_nerfstudio.imaging.file_writing import unsupported
-from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, NOTHING_KEPT, BitDepth, write_image
+from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, BitDepth, write_image
 from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, PhotographMetadata, read_metadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
-from neucam_nerfstudio.opened_photographs import OpenedPhotographs
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
@@ -58,8 +57,8 @@ class FusedPhotographs:
             of the disc that a lens makes; 0 with one focus setting.
         response: Of the camera: pixel value over ln radiance + ln 2 * stops.
         exposures: Of each photograph in stops, as given, or estimated.
-        reference: The photograph whose exposure, focus and moment count where none is given.
-        photographs: What is known of them.
+        capture: What is known of the photographs. It names the files that were fused; of arrays it names none.
+        training_notes: What training chose and found, a sentence each.
     """
 
     radiance: Float[np.ndarray, "height width 3"] = field(repr=False)
@@ -67,21 +66,22 @@ class FusedPhotographs:
     blur_per_setting_px: float
     response: ResponseTable = field(repr=False)
     exposures: Float[np.ndarray, " photographs"]
-    reference: int
-    photographs: OpenedPhotographs = field(repr=False)
+    capture: Capture = field(repr=False)
+    training_notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
-    def capture(self) -> Capture | None:
-        """The manifest of the photographs; None of arrays."""
-        return self.photographs.capture
+    def reference(self) -> int:
+        """The photograph whose exposure, focus and moment count where none is given."""
+        return self.capture.reference_position
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What was chosen and estimated, a sentence each."""
-        notes = list(self.photographs.notes)
-        if self.photographs.exposure_stops is None:
-            told = zip(self.photographs.names, self.exposures, strict=True)
-            notes.append(f"Exposures estimated, in stops: {', '.join(f'{name} {stops:+.2f}' for name, stops in told)}.")
+        notes = [*self.capture.notes, *self.training_notes]
+        if self.capture.exposures.source == "unknown":
+            told = zip(self._frames, self.exposures, strict=True)
+            found = ", ".join(f"{frame.name} {stops:+.2f}" for frame, stops in told)
+            notes.append(f"Exposures estimated, in stops: {found}.")
         if self.blur_per_setting_px > 0:
             notes.append(f"Blur: {2 * self.blur_per_setting_px:.1f} px in radius one focus setting out of focus.")
         return (*notes, *self._colours[1])
@@ -112,7 +112,7 @@ class FusedPhotographs:
         stops = float(self.exposures[self.reference]) if exposure_stops is None else exposure_stops
         light = self.radiance
         if self.defocus is not None and aperture > 0:
-            focus = self.photographs.focus_index[self.reference] if focus is None else focus
+            focus = self._frames[self.reference].focus_index if focus is None else focus
             radius_px = np.float32(2 * self.blur_per_setting_px * aperture) * np.abs(self.defocus - np.float32(focus))
             light = blur_by_lens(light, radius_px)
 
@@ -185,9 +185,17 @@ class FusedPhotographs:
         }
         if self.defocus is not None:
             writers[folder / "defocus.png"] = partial(self._write_defocus, defocus=self.defocus)
-        if self.capture is not None:
-            writers[folder / MANIFEST_NAME] = self.capture.save
+        writers[folder / MANIFEST_NAME] = self.capture.save
         return writers
+
+    @property
+    def _frames(self) -> list[Frame]:
+        return [self.capture.frames[index] for index in self.capture.train_indices]
+
+    @property
+    def _reference_file(self) -> Path:
+        """Its path; there may be no such file, as of a frame of a video."""
+        return self._frames[self.reference].path
 
     @cached_property
     def _anchors(self) -> DisplayAnchors:
@@ -196,16 +204,15 @@ class FusedPhotographs:
     @cached_property
     def _metadata(self) -> PhotographMetadata:
         """What the reference photograph's file says besides its pixels."""
-        file = self.photographs.reference_file
-        return NOTHING_KEPT if file is None else read_metadata(file)
+        return read_metadata(self._reference_file)
 
     @cached_property
     def _colours(self) -> tuple[ColourPrimaries, list[str]]:
         """Primaries of the photographs, Rec. 709 if they do not say, and what to say of them."""
-        profile, file = self._metadata.icc_profile, self.photographs.reference_file
-        if profile is None or file is None:
+        profile = self._metadata.icc_profile
+        if profile is None:
             return REC709, []
-        whose = f"{profile_name(profile)}, the colour profile of {file.name}"
+        whose = f"{profile_name(profile)}, the colour profile of {self._reference_file.name}"
         primaries = primaries_of_profile(profile)
         if primaries is None:
             return REC709, [f"Colours are taken for Rec. 709: {whose}, is a table without primaries."]
@@ -228,19 +235,17 @@ class FusedPhotographs:
 
     def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
         """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
-        write_image(path, (defocus / max(self.photographs.focus_index))[..., None])
+        write_image(path, (defocus / max(frame.focus_index for frame in self._frames))[..., None])
 
     def _exposure_reference(self) -> str:
         """One line that says which exposure the radiance is relative to."""
-        file, stops = self.photographs.reference_file, self.exposures[self.reference]
-        name = f"photograph {self.reference}" if file is None else file.name
-        if self.photographs.exposure_stops is None:
+        name, source = self._reference_file.name, self.capture.exposures.source
+        if source == "unknown":
             return f"Exposures were estimated from the photographs (reference {name})."
-        return f"Radiance at 0 stops; {name} has {stops:+g} stops ({self.photographs.exposure_source})."
+        return f"Radiance at 0 stops; photograph {name} has {self.exposures[self.reference]:+g} stops ({source})."
 
     def _frame_settings(self) -> list[dict[str, object]]:
-        known = zip(self.photographs.names, self.exposures, self.photographs.focus_index, strict=True)
         return [
-            {"name": name, "exposure_stops": round(float(stops), 4), "focus_setting": focus}
-            for name, stops, focus in known
+            {"name": frame.name, "exposure_stops": round(float(stops), 4), "focus_setting": frame.focus_index}
+            for frame, stops in zip(self._frames, self.exposures, strict=True)
         ]

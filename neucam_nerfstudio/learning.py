@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,10 +14,6 @@ from neucam_nerfstudio.camera.exposure.exposures import check_bracket
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.breathing import AlignChoice
-from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
-from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
-from neucam_nerfstudio.capture.settings.focus import FocusSettings, spread_evenly
-from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
@@ -27,7 +22,8 @@ from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.models.presets import PRESETS, Preset
-from neucam_nerfstudio.opened_photographs import OpenedPhotographs, Photographs, open_photographs
+from neucam_nerfstudio.parts import shared_tensor
+from neucam_nerfstudio.photographs import Photographs, open_photographs
 from neucam_nerfstudio.training.adam import BETAS, EPS, FusedAdam, decay_factor
 
 RESPONSE_KNOTS = torch.linspace(-12.0, 8.0, 1024)
@@ -86,7 +82,7 @@ def train(
         downscale_factor: As of `fuse`.
         response: As of `fuse`, but no table; `neucam-multifocus` and `neucam-deblur` take the sRGB standard's for
             estimated, as one exposure tells none.
-        num_steps: Training steps; None takes the method's own.
+        num_steps: Training steps; 0 gives what training starts from, None the method's own number.
         device: Where to train; None takes CUDA where it is there.
         seed: Of the random pixels; the state of torch's own generator is left as it is.
         report: Called with the share that is done, (0, 1], from time to time.
@@ -99,11 +95,19 @@ def train(
     """
     if method not in PRESETS:
         raise NeucamError(f"method: found {method!r}, expected one of {', '.join(PRESETS)}.")
+    if num_steps is not None and num_steps < 0:
+        raise NeucamError(f"num_steps: found {num_steps}, expected 0 or more.")
     preset = PRESETS[method]
-    opened = open_photographs(
-        photographs, exposure_stops, focus, preset.frames, reference, align, downscale_factor, response == "linear"
+    capture, store = open_photographs(
+        photographs,
+        exposure_stops=exposure_stops,
+        focus=focus,
+        frames=preset.frames,
+        reference=reference,
+        align=align,
+        downscale_factor=downscale_factor,
+        linear_light=response == "linear",
     )
-    capture, order = capture_of(opened)
     if preset.needs_bracket:
         check_bracket(capture)
     responses = {"srgb": SrgbResponseConfig(), "linear": ResponseConfig()}
@@ -113,10 +117,10 @@ def train(
         learned = LearnedCapture(
             capture, preset.scene, preset.blur, preset.exposures, responses.get(response, preset.response)
         ).to(device)
-        pixels = [np.asarray(frame) for frame in opened.frames]
-        said = learned.start(lambda index: pixels[order.index(index)])
-        _learn(learned, preset, np.stack(pixels), num_steps or preset.num_steps, device, report)
-    return _result(learned.eval(), opened, (*learned.notes(), *said))
+        pixels = store.stack(capture.train_indices)
+        said = learned.start(store.whole)
+        _learn(learned, preset, pixels, preset.num_steps if num_steps is None else num_steps, device, report)
+    return _result(learned.eval(), (*learned.notes(), *said))
 
 
 def _learn(
@@ -128,7 +132,7 @@ def _learn(
     report: Callable[[float], None],
 ) -> None:
     capture = learned.capture
-    sampler = PixelSampler(torch.from_numpy(pixels), capture, capture.train_indices, device)
+    sampler = PixelSampler(shared_tensor(pixels), capture, capture.train_indices, device)
     moves = preset.frames == "moments"
     groups = (single_frames(len(pixels)) if moves else exposure_groups(sampler.focus_index.cpu())).to(device)
     optimizers = [
@@ -156,7 +160,7 @@ def _learn(
         report((step + 1) / num_steps)
 
 
-def _result(learned: LearnedCapture, opened: OpenedPhotographs, notes: tuple[str, ...]) -> LearnedPhotographs:
+def _result(learned: LearnedCapture, notes: tuple[str, ...]) -> LearnedPhotographs:
     capture, camera = learned.capture, learned.camera
     defocus, radius_px = None, 0.0
     if camera.blur is not None and camera.has_focus and len(capture.focuses.positions) > 1:
@@ -178,8 +182,8 @@ def _result(learned: LearnedCapture, opened: OpenedPhotographs, notes: tuple[str
         blur_per_setting_px=radius_px / 2,
         response=ResponseTable(RESPONSE_KNOTS.numpy(), ldr.cpu().numpy()),
         exposures=np.array([stops[capture.frames[index].exposure_index] for index in capture.train_indices]),
-        reference=opened.reference,
-        photographs=opened.without_pixels(notes),
+        capture=capture,
+        training_notes=notes,
         learned=learned,
     )
 
@@ -190,56 +194,9 @@ def _picture(learned: LearnedCapture, settings: CameraSettings, name: str) -> Fl
 
 def _along(values: np.ndarray | float, ends: np.ndarray, marks: np.ndarray) -> np.ndarray:
     """Values of a rising scale `ends` on another scale `marks`, straight on beyond the ends."""
-    inside = np.asarray(np.interp(values, ends, marks))
+    inside = np.interp(values, ends, marks)
     if len(ends) < 2:
-        return inside
+        return np.asarray(inside)
     low = (marks[1] - marks[0]) / (ends[1] - ends[0]) * np.minimum(np.subtract(values, ends[0]), 0)
     high = (marks[-1] - marks[-2]) / (ends[-1] - ends[-2]) * np.maximum(np.subtract(values, ends[-1]), 0)
-    return inside + low + high
-
-
-def capture_of(opened: OpenedPhotographs) -> tuple[Capture, list[int]]:
-    """The manifest of photographs, also of arrays, and the index in it of each photograph."""
-    if opened.capture is not None:
-        return opened.capture, list(opened.capture.train_indices)
-    count = len(opened.frames)
-    height, width, _ = opened.frames[0].shape
-    known = opened.exposure_stops is not None
-    exposure_index = opened.exposure_index or list(range(count))
-    stops = dict(zip(exposure_index, opened.exposure_stops or [0.0] * count, strict=True))
-    focus_index = list(range(count)) if opened.moves else ranks(opened.focus_index)
-    positions = (0.0,) * count if opened.moves else spread_evenly(len(set(focus_index)))
-    folder = Path()
-    settings = zip(opened.names, focus_index, exposure_index, strict=True)
-    nothing = dict.fromkeys(("frame_rate", "white_balance", "manifest_file"))
-    capture = Capture(
-        kind="array",
-        data=folder,
-        data_found=folder,
-        folder=folder,
-        frames=tuple(Frame(Path(name), focus, exposure) for name, focus, exposure in settings),
-        train_indices=tuple(range(count)),
-        eval_indices=tuple(range(count)),
-        exposures=ExposureSettings(
-            tuple(stops[index] for index in sorted(stops)),
-            "edited" if known else "unknown",
-            "fix" if known else "learn",
-        ),
-        focuses=FocusSettings(positions, "moments" if opened.moves else "edited", "learn"),
-        height=height,
-        width=width,
-        downscale_factor=1,
-        number_type=opened.frames[0].dtype,
-        white_level=0,
-        linear_light=opened.linear_light,
-        reference_index=opened.reference,
-        reference=Told(opened.names[opened.reference], opened.names[opened.reference], "given"),
-        moves=opened.moves,
-        times=tuple(index / (count - 1) for index in range(count)) if opened.moves else (0.0,) * count,
-        radiance_truth=(None,) * count,
-        sharp_truth=(None,) * count,
-        side_maps=SideMaps((), (), (), 1),
-        scan_notes=(),
-        **nothing,
-    )
-    return capture, list(range(count))
+    return np.asarray(inside + low + high)

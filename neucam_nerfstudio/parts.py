@@ -8,6 +8,7 @@ entry points of the groups `neucam_nerfstudio.scene`, `.blur`, `.exposures` and 
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -232,6 +233,13 @@ def config_of_kind(group: str, kind: str) -> type[PartConfig]:
 
 def _noun(group: str) -> str:
     return group.rpartition(".")[2]
+
+
+def shared_tensor(pixels: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
+    """A tensor in the memory of an array, also of one that is read only: it must not be written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(pixels)
 
 
 def as_tensor(values: Shaped[np.ndarray, "*shape"], device: torch.device | str) -> Float[Tensor, "*shape"]:

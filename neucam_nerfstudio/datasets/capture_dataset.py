@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.imaging.photographs import downscale
+from neucam_nerfstudio.parts import shared_tensor
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 
@@ -38,9 +38,7 @@ class CaptureDataset(InputDataset):
 
     def frames_native(self) -> Shaped[Tensor, "frames height width 3"]:
         """All frames as uint8, uint16 or float32 in [0, 1]. Shares memory with the store: not to be written to."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return torch.from_numpy(self._store.stack(self._indices))
+        return shared_tensor(self._store.stack(self._indices))
 
     def get_data(self, image_idx: int, image_type: str = "float32") -> dict[str, Any]:
         """One frame, which is decoded when somebody looks at it: who renders for other outputs need not have it."""

@@ -67,8 +67,7 @@ class Fuse:
         """Fuses the photographs, says what was found and writes the files."""
         self._check_output_path()
         fused = self._learn() if self.learn else self._fuse()
-        if fused.capture is not None:
-            CONSOLE.print(frame_table(fused.capture))
+        CONSOLE.print(frame_table(fused.capture))
         for note in fused.notes:
             say(note)
         self._write(fused)

@@ -71,7 +71,7 @@ class BlurGenerator(Part, ABC, Generic[Places]):
         """Linear radiance that taps collect. A lens sums light."""
         return mix_light(scene.radiance(taps.places), taps.weights)
 
-    def sharp_focus_position(self, places: Places) -> Float[Tensor, "rays 1"] | None:
+    def sharp_focus_position(self, places: Places) -> Float[Tensor, "*batch 1"] | None:
         """Focus position at which each place is sharp; None where the generator does not know."""
         return None
 

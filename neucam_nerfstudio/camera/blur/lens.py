@@ -156,7 +156,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         """Radius in pixels of the even disc that spreads light as far as these taps do."""
         return planar_radius_px(places.uv, taps, self.picture_size_px)
 
-    def sharp_focus_position(self, places: PlanePlaces) -> Float[Tensor, "rays 1"]:
+    def sharp_focus_position(self, places: PlanePlaces) -> Float[Tensor, "*batch 1"]:
         """Focus position at which each place is sharp."""
         return self.defocus.sample(places.uv)
 

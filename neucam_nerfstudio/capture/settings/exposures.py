@@ -12,7 +12,7 @@ from neucam_nerfstudio.errors import NeucamError
 
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
-ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "unknown", "edited"]
+ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "argument", "unknown", "edited"]
 
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""

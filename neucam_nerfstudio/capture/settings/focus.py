@@ -12,7 +12,7 @@ import numpy as np
 from neucam_nerfstudio.capture.settings.exposures import ExposureLevels, LearnChoice, LearnMode, ranks
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-FocusSource = Literal["names", "EXIF", "order", "single", "moments", "edited"]
+FocusSource = Literal["names", "EXIF", "order", "single", "moments", "argument", "edited"]
 
 SAME_FOCUS_DIOPTRES = 0.02
 """Focus distances within this of each other (1/m) count as one: a lens of 50 mm at f/8 blurs by a pixel for it."""
