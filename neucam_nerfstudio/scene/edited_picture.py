@@ -41,12 +41,6 @@ class EditedPicture(PlaneField):
         edited, share = sample_plane(self.radiance_image, uv), sample_plane(self.changed_image, uv)
         return torch.lerp(self.original.radiance(uv, times), edited, share)
 
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance at (u, v) in [0, 1]."""
-        return torch.log(self.radiance(uv, times))
-
 
 class EditedFrames(PlaneField):
     """What each frame shows by itself, after the picture that frames share was edited.
@@ -71,12 +65,6 @@ class EditedFrames(PlaneField):
         is_edited = _log_distance(after, before) > UNCHANGED_LOG_RADIANCE
         same_surface = torch.exp(-(_log_distance(own, before) / SAME_SURFACE_LOG_RADIANCE).square())
         return torch.lerp(own, after, is_edited * same_surface)
-
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance at (u, v) in [0, 1] and a time in [0, 1]."""
-        return torch.log(self.radiance(uv, times))
 
 
 def _log_distance(a: Float[Tensor, "*batch 3"], b: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 1"]:

@@ -67,12 +67,6 @@ class GridField(PlaneField):
         learned = bounded_exp(sample_plane(self.pyramid.learned(), uv))
         return (radiance * learned).clamp(math.exp(MIN_LOG_RADIANCE), math.exp(MAX_LOG_RADIANCE))
 
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance at (u, v) in [0, 1]; `times` is not looked at."""
-        return torch.log(self.radiance(uv, times))
-
 
 class CanvasField(GridField):
     """A grid of log radiance on the picture of a frame and a margin around it.

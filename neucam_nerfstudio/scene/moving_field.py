@@ -75,12 +75,6 @@ class MovingGridField(LayeredField):
         """Opacity of the foreground: as learned before the canonical picture, full beyond it."""
         return 1 - self.canonical.covers(place) * (1 - self.opacity(uv, times))
 
-    def log_radiance(
-        self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
-    ) -> Float[Tensor, "*batch 3"]:
-        """Natural logarithm of the radiance of both layers together."""
-        return torch.log(self.radiance(uv, times))
-
     def motion_uv(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"], since: Float[Tensor, "*batch 1"]
     ) -> Float[Tensor, "*batch 2"]:

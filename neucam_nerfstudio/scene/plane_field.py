@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class PlaneField(nn.Module, ABC):
     """Maps (u, v) in [0, 1] (u right, v down) and a time in [0, 1] to radiance.
 
-    Subclasses define at least the logarithm.
+    A field is either light or its logarithm: subclasses define one of the two, and may define both.
 
     Attributes:
         moves: Whether things move in it, and it knows how far.
@@ -22,11 +22,11 @@ class PlaneField(nn.Module, ABC):
 
     moves: bool = False
 
-    @abstractmethod
     def log_radiance(
         self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]
     ) -> Float[Tensor, "*batch 3"]:
         """Natural logarithm of the radiance."""
+        return torch.log(self.radiance(uv, times))
 
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
         """Linear radiance, > 0."""
