@@ -90,10 +90,9 @@ def test_an_error_of_ours_keeps_its_traceback(run):
 def test_whatever_ends_a_command_nothing_unfinished_is_left(tmp_path, number, ignored, code):
     """A closed terminal hangs up, more than once; a command that runs under nohup goes on."""
     folder = tmp_path / ("2" if ignored else "100")
-    start = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{WRITES_SLOWLY}"
-    command = subprocess.Popen(
-        [sys.executable, "-c", start if ignored else WRITES_SLOWLY, "--folder", folder], stderr=subprocess.PIPE
-    )
+    before = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_{'IGN' if ignored else 'DFL'})"
+    code_of_command = f"{before}\n{WRITES_SLOWLY}"
+    command = subprocess.Popen([sys.executable, "-c", code_of_command, "--folder", folder], stderr=subprocess.PIPE)
     while not folder.is_dir() or not any(path.stat().st_size for path in folder.iterdir()):
         assert command.poll() is None, command.stderr.read()
     for _ in range(2):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -247,6 +248,15 @@ def test_an_output_that_is_chosen_during_a_rendering_waits_for_training_too(back
     assert model.training and not viewer.train_lock.locked()
 
 
+@pytest.fixture
+def unchecked_types():
+    """A checker that is interrupted says that the types are wrong."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked_types")
 def test_a_rendering_that_is_interrupted_neither_turns_a_dial_nor_leaves_a_lock(back, model, viewer):
     """nerfstudio raises an exception in the thread that renders, at whichever line it is."""
     learned, shown, lines_left = model.learned, viewer.get_model(), 0
