@@ -46,6 +46,7 @@ def test_known_settings_tie_exposures(view):
     assert stops[2] == stops[3] == 0 and stops[1] < 0 and stops[0] < stops[1]
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_long_capture_gets_its_exposure(view):
     true_stops = np.tile([-2.0, 0.0, 2.0], 20)
     small = np.stack([view.photograph(view.radiance, s, seed=i) for i, s in enumerate(true_stops)]) / np.float32(255)

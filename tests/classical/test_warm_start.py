@@ -103,6 +103,7 @@ def test_each_focus_at_another_exposure(view, seen):
     assert view.log_error(estimate.log_radiance) < 0.2
 
 
+@pytest.mark.slow
 def test_unknown_exposures_in_any_order(view, seen):
     order = np.random.default_rng(0).permutation(9)
     focus, true_stops = np.repeat(range(3), 3)[order], np.array(STOPS * 3)[order]
@@ -121,6 +122,7 @@ def tall_frames(tall_view):
 
 
 @pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.slow
 def test_tiles_show_no_seams(tall_frames, monkeypatch, is_held):
     whole = classical_estimate(tall_frames, np.repeat(range(3), 3), STOPS * 3)
     monkeypatch.setattr(warm_start, "tile_plan", lambda num_settings: (384 * 64, is_held))
@@ -136,6 +138,7 @@ def test_one_focus_setting_is_merged_in_tiles_without_a_trace(tall_frames, monke
     np.testing.assert_array_equal(whole.log_radiance, in_tiles.log_radiance)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_settings_times_the_picture(monkeypatch):
     """Forty settings of 1024 x 32 pixels, of which merged exposures alone would take 34 MiB (27 B a pixel each)."""
     height, width, settings = 1024, 32, 40
@@ -160,6 +163,7 @@ def test_many_settings_are_fused_in_smaller_tiles_and_no_longer_held(num_setting
 
 
 @pytest.mark.parametrize("side", [40, 60, 80])
+@pytest.mark.slow
 def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(side, monkeypatch):
     """As of many megapixels, where a fine stack's blur is a fraction of a pixel of the reduced picture."""
     frames = [read_photograph(path) for path in sorted(DESK.glob("*E1.png"))]

@@ -127,6 +127,7 @@ def photographed(learned: LearnedCapture, rays: Rays, settings: CameraSettings) 
     return develop(learned.camera.response, radiance, resolved.exposure_stops)[:, 0]
 
 
+@pytest.mark.slow
 def test_planes_and_volumes_are_photographed_by_the_same_functions():
     flat, deep = learn(CAPTURE).eval(), volume(point_at(1.2), Blob((0.05, 0.0, -4.0), 0.1, 2.0)).eval()
     for learned, view in ((flat, front_view(flat.scene.plane, "cpu")), (deep, seen(deep))):

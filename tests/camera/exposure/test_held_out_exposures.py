@@ -51,6 +51,7 @@ def test_so_do_the_moments_of_a_moving_one(bracket_of):
     assert stops[1] - stops[0] == pytest.approx(3, abs=0.5) and "held-out frames" in said
 
 
+@pytest.mark.slow
 def test_nothing_but_the_one_number_comes_from_the_held_out_photograph(bracket_of):
     capture = bracket_of("IMG_0")
     (held_out,) = capture.eval_indices

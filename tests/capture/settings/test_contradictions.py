@@ -65,6 +65,7 @@ def test_exif_of_a_scene_that_moves_is_believed_whatever_comes_into_view(tmp_pat
 
 @pytest.mark.parametrize("missing", ["F0E0", "F0E2", "F1E0", "F1E1", "F2E2"])
 @pytest.mark.parametrize("has_exif", [False, True])
+@pytest.mark.slow
 def test_a_missing_frame_moves_no_other_to_another_focus(tmp_path, write_jpeg_with_exif, missing, has_exif):
     settings = [(focus, exposure) for focus in range(3) for exposure in range(3) if f"F{focus}E{exposure}" != missing]
     for index, (focus, exposure) in enumerate(settings):

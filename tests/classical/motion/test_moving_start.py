@@ -19,6 +19,7 @@ def moving_bracket(view) -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.slow
 def test_known_exposures(view, moving_bracket):
     start = moving_estimate(moving_bracket, [-2.0, 0.0, 2.0, -2.0, 0.0], anchor=2)
     inner = slice(16, -16)
@@ -33,6 +34,7 @@ def test_known_exposures(view, moving_bracket):
     assert grey == pytest.approx(0.5, abs=0.15)
 
 
+@pytest.mark.slow
 def test_unknown_exposures_are_estimated(moving_bracket):
     start = moving_estimate(moving_bracket, None, exposure_index=range(5), anchor=2)
     steps = start.exposure_stops - start.exposure_stops[1]

@@ -91,6 +91,7 @@ def test_dense_flow_starts_where_it_is_told(texture):
     assert np.abs(np.median(flow[:, 20:-20], axis=(0, 1)) - [16, 0]).max() < 0.1
 
 
+@pytest.mark.slow
 def test_large_pictures_are_searched_at_a_smaller_size(texture):
     large = cv2.resize(texture, (2400, 1800), interpolation=cv2.INTER_CUBIC)
     flow = dense_flow(large, moved(large, np.array([[1, 0, 30.0], [0, 1, 0], [0, 0, 1]])))
