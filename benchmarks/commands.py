@@ -22,10 +22,11 @@ RUN = "run"
 
 
 LAUNCHER = """
-import resource, subprocess, sys
+import json, resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
 with open(sys.argv[1], "w") as file:
-    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+    json.dump({"peak": used.ru_maxrss, "cpu_seconds": used.ru_utime + used.ru_stime}, file)
 sys.exit(code if code >= 0 else 128 - code)
 """
 """Stands between us and a command: Linux counts the memory of who starts a process as that process's own peak."""
@@ -54,10 +55,12 @@ class Measurement:
 
     Attributes:
         seconds: Wall time.
+        cpu_seconds: User and system time of its process and its children.
         peak_gigabytes: Largest resident memory of its process (or of one of its children), 10^9 bytes.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_gigabytes: float
 
 
@@ -68,16 +71,17 @@ def run_measured(command: Sequence[str | Path], log: Path) -> Measurement:
         CommandFailed: If its exit code is not 0.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    peak = log.with_name(f"{log.name}.peak")
+    used = log.with_name(f"{log.name}.json")
     start = time.perf_counter()
     with log.open("w") as output:
-        launched = [sys.executable, "-c", LAUNCHER, peak, *command]
+        launched = [sys.executable, "-c", LAUNCHER, used, *command]
         code = subprocess.call(list(map(str, launched)), stdout=output, stderr=subprocess.STDOUT)
     seconds = time.perf_counter() - start
     if code != 0:
         raise CommandFailed(command, code, log)
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
-    return Measurement(seconds, int(peak.read_text()) * bytes_per_unit / 1e9)
+    told = json.loads(used.read_text())
+    return Measurement(seconds, told["cpu_seconds"], told["peak"] * bytes_per_unit / 1e9)
 
 
 def read_raw_hdr(path: Path) -> Float[np.ndarray, "height width 3"]:

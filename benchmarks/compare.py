@@ -16,7 +16,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import tyro
@@ -188,8 +188,7 @@ def attempt(name: str, contender: Contender, judge: Judge, report: Report, folde
             run=run,
             method=name,
             scores=judge.scores(entry),
-            seconds=None if measurement is None else measurement.seconds,
-            peak_gigabytes=None if measurement is None else measurement.peak_gigabytes,
+            **({"seconds": None} if measurement is None else asdict(measurement)),
             steps=entry.steps,
         ),
         entry,

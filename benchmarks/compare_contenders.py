@@ -263,4 +263,8 @@ def write_photographs(pixels: np.ndarray, folder: Path) -> list[Path]:
 
 def together(stages: Sequence[Measurement]) -> Measurement:
     """What commands one after the other took."""
-    return Measurement(sum(stage.seconds for stage in stages), max(stage.peak_gigabytes for stage in stages))
+    return Measurement(
+        sum(stage.seconds for stage in stages),
+        sum(stage.cpu_seconds for stage in stages),
+        max(stage.peak_gigabytes for stage in stages),
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +108,7 @@ def measured(capture: Path, way: str, options: tuple[str, ...], folder: Path) ->
         run=f"{capture.name}, {width}x{height}",
         method=way,
         scores=hdr_scores(run.radiance(), truth),
-        seconds=measurement.seconds,
-        peak_gigabytes=measurement.peak_gigabytes,
+        **asdict(measurement),
     )
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +94,7 @@ def long_result(row: LongRow, capture_folder: Path, scratch: Path) -> Result:
     video = scratch / "long-video"
     write_long_video(capture_folder, video, row)
     _, measurement = Training(row.method, video, iterations=row.iterations).run(scratch)
-    return Result(
-        *(row.title, row.method, {}, measurement.seconds, measurement.peak_gigabytes, row.iterations, row.asked)
-    )
+    return Result(row.title, row.method, {}, **asdict(measurement), steps=row.iterations, asked=row.asked)
 
 
 def learned_result(row: Row, capture: Capture, training: Training, alignment: Alignment, folder: Path) -> Result:
@@ -108,8 +106,7 @@ def learned_result(row: Row, capture: Capture, training: Training, alignment: Al
         run=row.title,
         method=training.method,
         scores=scores,
-        seconds=measurement.seconds,
-        peak_gigabytes=measurement.peak_gigabytes,
+        **asdict(measurement),
         steps=training.iterations,
         asked=row.asked if training.method == row.method else "",
         psnr_of_frames=psnr_of_frames,

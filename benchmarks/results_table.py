@@ -26,6 +26,7 @@ class Result:
         method: By which method.
         scores: By name, in dB unless the name says otherwise.
         seconds: Wall time of the command, or of the computation; None if it did not run.
+        cpu_seconds: User and system time, where it ran as a command.
         peak_gigabytes: Peak memory, where it ran as a command.
         steps: Training steps, where they were not the method's own number.
         asked: What was asked of it.
@@ -36,6 +37,7 @@ class Result:
     method: str
     scores: dict[str, float]
     seconds: float | None
+    cpu_seconds: float | None = None
     peak_gigabytes: float | None = None
     steps: int | None = None
     asked: str = ""
@@ -172,6 +174,7 @@ HDR_COLUMNS = (
 COST_COLUMNS = (
     Column("steps", lambda result: "" if result.steps is None else str(result.steps)),
     Column("s", lambda result: number(result.seconds, 1)),
+    Column("CPU s", lambda result: number(result.cpu_seconds, 1)),
     Column("GB", lambda result: number(result.peak_gigabytes, 2)),
     Column("asked", lambda result: result.asked),
 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +107,7 @@ def learned_result(row: Row, training: Training, alignment: Alignment, truth: np
         run=row.title,
         method=training.method,
         scores=_scores(row, run, alignment, truth) | _held_out_scores(row, training, run),
-        seconds=measurement.seconds,
-        peak_gigabytes=measurement.peak_gigabytes,
+        **asdict(measurement),
         steps=training.iterations,
         asked=row.asked if training.method == row.method else "",
     )

@@ -6,9 +6,10 @@ from benchmarks.commands import CommandFailed, Pace, run_measured
 
 
 def test_measures_time_and_memory_of_the_command(tmp_path):
-    hold_200_megabytes = "import time; block = bytearray(200_000_000); time.sleep(0.3)"
-    measurement = run_measured([sys.executable, "-c", hold_200_megabytes], tmp_path / "log")
-    assert 0.3 < measurement.seconds < 10
+    code = "import time; block = bytearray(200_000_000); time.sleep(1)\nwhile time.process_time() < 0.5: pass"
+    measurement = run_measured([sys.executable, "-c", code], tmp_path / "log")
+    assert 1.3 < measurement.seconds < 20
+    assert 0.5 < measurement.cpu_seconds < 1
     assert measurement.peak_gigabytes > 0.2
 
 

@@ -1,0 +1,154 @@
+"""What the commands cost: CPU seconds of the whole process, memory and quality, of this code and of another checkout.
+
+    python -m benchmarks.command_costs [--before CHECKOUT] [--only fuse train]
+
+`fuse` and `train` make the all-in-focus HDR picture of a capture. `picture` looks at one output of a trained run, 1024
+pixels wide, as nerfstudio's viewer and renderers do; loading the run is not counted. `export` writes the radiance of a
+picture as large as a camera's: the capture repeated, mirrored, after one step of training on one exposure a focus
+setting. `import` loads the package. Writes `command_costs.md` and `command_costs.json`, anew after each result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tyro
+from jaxtyping import Float
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from benchmarks.commands import FinishedRun, Measurement, Training, run_measured
+from benchmarks.large_pictures import repeat_capture
+from benchmarks.results_table import HDR_COLUMNS, Result, Table, number
+from neucam_nerfstudio.capture.scan import open_capture
+from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
+
+Part = Literal["import", "fuse", "train", "picture", "export"]
+PARTS: tuple[Part, ...] = ("import", "fuse", "train", "picture", "export")
+
+LOOK_AT_A_PICTURE = """
+import json, resource, sys
+from pathlib import Path
+import torch
+from nerfstudio.utils.eval_utils import eval_setup
+
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+_, pipeline, _, _ = eval_setup(Path(sys.argv[1]), test_mode="test")
+camera = pipeline.datamanager.train_dataset.cameras[0:1].to(pipeline.device)
+camera.rescale_output_resolution(1024 / int(camera.width))
+took = {}
+for name in ("accumulation", "all_in_focus_hdr", "rgb"):  # the first meets what is made once
+    before = cpu_seconds()
+    with torch.no_grad():
+        pipeline.model.get_outputs_for_camera(camera)[name]
+    took[name] = cpu_seconds() - before
+Path(sys.argv[2]).write_text(json.dumps(took))
+"""
+"""Works with every version of the model: all are nerfstudio's."""
+
+
+@dataclass
+class CommandCosts:
+    """Measures what the commands cost."""
+
+    capture: Path = Path("dataset/MFME/Desk")
+    """Still capture with exposure.txt, 8-bit photographs and gt/all_in_focus_hdr.exr."""
+    repeats: int = 14
+    """How often it is repeated each way, for `export`: 14 makes 26 megapixels of 450 x 300."""
+    before: Path | None = None
+    """Another checkout of this repository, to measure beside this one."""
+    only: tuple[Part, ...] = PARTS
+    """What to measure."""
+    output_path: Path = Path("benchmarks/results")
+    """Folder for command_costs.md and command_costs.json."""
+
+    def main(self) -> None:
+        """Measures everything and writes the table."""
+        table, results = Table("command_costs", self.output_path, HDR_COLUMNS), []
+        with tempfile.TemporaryDirectory(prefix="command-costs-") as scratch:
+            codes = {"this code": None}
+            if self.before is not None:
+                codes["before"] = installed(self.before, Path(scratch) / "before")
+            large = Path(scratch) / "large"
+            if "export" in self.only:
+                repeat_capture(open_capture(self.capture)[0], self.repeats, large)
+            for name, packages in codes.items():
+                with first_on_path(packages):
+                    for result in self._costs(name, packages, large, Path(scratch) / name):
+                        results.append(result)
+                        CONSOLE.print(result.run, name, result.scores, f"{number(result.cpu_seconds, 2)} CPU s")
+                        table.write(results, ())
+
+    def _costs(self, code: str, packages: Path | None, large: Path, folder: Path) -> Iterator[Result]:
+        truth = read_radiance(self.capture / "gt/all_in_focus_hdr.exr")
+        programs = Path(sys.executable).parent if packages is None else packages / "bin"
+        if "import" in self.only:
+            command = [sys.executable, "-c", "import neucam_nerfstudio"]
+            nothing, took = (run_measured(words, folder / "import.log") for words in ([*command[:2], "0"], command))
+            yield Result("import", code, {}, took.seconds, took.cpu_seconds - nothing.cpu_seconds, took.peak_gigabytes)
+        if "fuse" in self.only and (programs / "neucam-fuse").is_file():
+            command = [programs / "neucam-fuse", self.capture, "--output-path", folder / "fused"]
+            took = run_measured(command, folder / "fuse.log")
+            scores = hdr_scores(read_radiance(folder / "fused/hdr.exr"), truth)
+            yield Result(f"neucam-fuse {self.capture.name}", code, scores, **asdict(took))
+        if "train" in self.only or "picture" in self.only:
+            run, took = Training("neucam", self.capture).run(folder / "train")
+            if "train" in self.only:
+                scores = hdr_scores(exported(programs, run, folder / "hdr")[0], truth)
+                yield Result(f"ns-train neucam {self.capture.name}", code, scores, **asdict(took))
+            if "picture" in self.only:
+                told = folder / "picture.json"
+                run_measured([sys.executable, "-c", LOOK_AT_A_PICTURE, run.config, told], folder / "picture.log")
+                for output, cpu_seconds in json.loads(told.read_text()).items():
+                    if output != "accumulation":
+                        yield Result(f"{output}, 1024 px wide", code, {}, None, cpu_seconds)
+        if "export" in self.only:
+            run, _ = Training("neucam", large, train_frames=("*E1",), iterations=1).run(folder / "large")
+            radiance, took = exported(programs, run, folder / "large-hdr")
+            megapixels = radiance.shape[0] * radiance.shape[1] / 1e6
+            yield Result(f"neucam-export hdr, {megapixels:.1f} megapixels", code, {}, **asdict(took))
+
+
+def installed(checkout: Path, folder: Path) -> Path:
+    """A checkout's package with its entry points, in a folder of its own."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
+    subprocess.run([*command, folder, checkout], check=True)
+    return folder
+
+
+@contextmanager
+def first_on_path(packages: Path | None) -> Iterator[None]:
+    """Lets Python find a folder's packages before all others, in commands that are started meanwhile."""
+    before = os.environ.get("PYTHONPATH")
+    if packages is not None:
+        os.environ["PYTHONPATH"] = str(packages)
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONPATH", None)
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def exported(programs: Path, run: FinishedRun, folder: Path) -> tuple[Float[np.ndarray, "height width 3"], Measurement]:
+    """Linear radiance as `neucam-export hdr` writes it, and what that took."""
+    command = [programs / "neucam-export", "hdr", "--load-config", run.config, "--output-path", folder]
+    took = run_measured(command, folder.with_suffix(".log"))
+    return read_radiance(folder / "hdr.exr"), took
+
+
+if __name__ == "__main__":
+    tyro.cli(CommandCosts).main()
