@@ -89,10 +89,10 @@ def test_dataparser_is_registered():
     assert isinstance(entry_point.load(), DataParserSpecification)
 
 
-@pytest.mark.parametrize("script", ["neucam-export", "neucam-import"])
-def test_script_is_installed(script):
-    (entry_point,) = entry_points(group="console_scripts", name=script)
-    assert callable(entry_point.load())
+def test_every_script_that_is_installed_can_be_called():
+    scripts = distribution("neucam-nerfstudio").entry_points.select(group="console_scripts")
+    assert set(scripts.names) == {"neucam-export", "neucam-fuse", "neucam-import"}
+    assert all(callable(script.load()) for script in scripts)
 
 
 def test_installed_version_is_the_package_s():
