@@ -66,6 +66,15 @@ def test_all_outputs_are_the_default(neucam_run, tmp_path):
     assert (tmp_path / "test/all_in_focus_hdr/F2E0.jpg").is_file()
 
 
+def test_pictures_and_photographs_are_made_smaller_together(neucam_run, tmp_path):
+    names = ["rgb", "gt-rgb"]
+    options = {"downscale_factor": 2, "image_format": "png", "rendered_output_names": names, "split": "train"}
+    DatasetRender(neucam_run.config, tmp_path, **options).main()
+    shown, photographed = (picture(tmp_path / "train" / name / "F1E1.png") for name in names)
+    assert shown.shape == photographed.shape == (HEIGHT // 2, WIDTH // 2, 3)
+    assert np.abs(shown - photographed).mean() < 0.05
+
+
 @pytest.fixture(scope="module")
 def rendered(runs, tmp_path_factory) -> Path:
     """Pictures and radiance of the training frames of `neucam`."""

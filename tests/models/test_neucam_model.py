@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -70,6 +71,19 @@ def test_a_camera_s_outputs_are_rendered_when_they_are_looked_at(desk, monkeypat
     monkeypatch.setattr(NeucamModel, "rendered", lambda self, *of: (asked.append(of[-1]), rendered(self, *of))[1])
     outputs = model.get_outputs_for_camera(camera_of_frame(desk, 4))
     assert asked == [] and outputs["hdr"].shape == (60, 90, 3) and asked == ["hdr"]
+
+
+def test_a_copy_is_a_model_of_its_own(desk):
+    model = model_of(desk).eval()
+    copied = copy.deepcopy(model)
+    camera = camera_of_frame(desk, 4)
+    before = model.get_outputs_for_camera(camera)["rgb"]
+    assert torch.equal(copied.get_outputs_for_camera(camera)["rgb"], before)
+    with torch.no_grad():
+        for parameter in copied.learned.scene.parameters():
+            parameter += 1
+    assert (copied.get_outputs_for_camera(camera)["rgb"] > before).any()
+    assert torch.equal(model.get_outputs_for_camera(camera)["rgb"], before)
 
 
 def test_training_rays_only_get_pixel_values_and_tell_where_they_went(desk, tiny_desk):
