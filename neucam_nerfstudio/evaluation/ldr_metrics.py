@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
@@ -12,8 +14,7 @@ def psnr(prediction: Float[np.ndarray, ...], truth: Float[np.ndarray, ...], peak
     Raises:
         ValueError: If the shapes differ.
     """
-    if prediction.shape != truth.shape:
-        raise ValueError(f"The prediction is {prediction.shape}, the ground truth {truth.shape}: score equal sizes.")
+    check_equal_sizes(prediction, truth)
     mean_squared_error = np.mean((prediction.astype(np.float64) - truth.astype(np.float64)) ** 2)
     return float(10 * np.log10(peak**2 / mean_squared_error)) if mean_squared_error > 0 else float("inf")
 
@@ -30,8 +31,7 @@ def ssim(prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarra
     """
     from skimage.metrics import structural_similarity
 
-    if prediction.shape != truth.shape:
-        raise ValueError(f"The prediction is {prediction.shape}, the ground truth {truth.shape}: score equal sizes.")
+    check_equal_sizes(prediction, truth)
     channels = zip(np.moveaxis(prediction, -1, 0), np.moveaxis(truth, -1, 0), strict=True)
     of_channels = [structural_similarity(a.astype(float), b.astype(float), data_range=1) for a, b in channels]
     return float(np.mean(of_channels))
@@ -42,3 +42,38 @@ def ldr_scores(
 ) -> dict[str, float]:
     """`psnr` (dB) and `ssim` of a rendered frame against the photograph, both in [0, 1], unaligned."""
     return {"psnr": psnr(prediction, truth), "ssim": ssim(prediction, truth)}
+
+
+def flip(
+    prediction: Float[np.ndarray, "height width 3"],
+    truth: Float[np.ndarray, "_ _ 3"],
+    dynamic_range: Literal["LDR", "HDR"] = "LDR",
+) -> float:
+    """The mean difference that someone sees who flips between two pictures, from 0 (none) to 1.
+
+    Args:
+        prediction: Display values in [0, 1], taken for sRGB; of `HDR` linear radiance in the ground truth's unit.
+        truth: The same.
+        dynamic_range: Which of the two.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source:
+        Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", HPG 2020, and for radiance "Visualizing
+        Errors in Rendered High Dynamic Range Images", Eurographics 2021 (HDR-FLIP, over a range of exposures that
+        follows from the ground truth); computed by the authors' `flip-evaluator`, seen at 67 pixels a degree.
+    """
+    import flip_evaluator  # only who measures needs it
+
+    check_equal_sizes(prediction, truth)
+    shown = prediction.clip(0, 1) if dynamic_range == "LDR" else prediction
+    reference, test = (np.ascontiguousarray(picture, np.float32) for picture in (truth, shown))
+    _, mean, _ = flip_evaluator.evaluate(reference, test, dynamic_range, applyMagma=False)
+    return float(mean)
+
+
+def check_equal_sizes(prediction: np.ndarray, truth: np.ndarray) -> None:
+    """Raises ValueError if the shapes differ."""
+    if prediction.shape != truth.shape:
+        raise ValueError(f"The prediction is {prediction.shape}, the ground truth {truth.shape}: score equal sizes.")
