@@ -62,9 +62,22 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         NeucamError: The file has no such header.
     """
-    sizes = {".exr": _exr_size, ".hdr": _hdr_size}
+    suffix = path.suffix.lower()
     try:
-        return sizes.get(path.suffix.lower(), _photograph_size)(path)
+        if suffix == ".exr":
+            import OpenEXR
+
+            with OpenEXR.File(str(path), header_only=True) as file:
+                (left, top), (right, bottom) = file.header()["dataWindow"]
+            return int(bottom - top + 1), int(right - left + 1)
+        if suffix == ".hdr":
+            with path.open("rb") as file:
+                found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
+            if found is None:
+                raise ValueError("not a Radiance HDR file")
+            return int(found[1]), int(found[2])
+        with open_with_pillow(path) as image:
+            return image.height, image.width
     except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError, Pillow several kinds
         raise NeucamError(_unreadable_message(path, error)) from error
 
@@ -91,27 +104,6 @@ def _read_hdr(path: Path) -> Float[np.ndarray, "height width 3"]:
 
 def _unreadable_message(path: Path, detail: object) -> str:
     return f"{path}: unreadable ground truth ({detail}). Replace the file, or remove it to train without a score."
-
-
-def _exr_size(path: Path) -> tuple[int, int]:
-    import OpenEXR
-
-    with OpenEXR.File(str(path), header_only=True) as file:
-        (left, top), (right, bottom) = file.header()["dataWindow"]
-    return int(bottom - top + 1), int(right - left + 1)
-
-
-def _hdr_size(path: Path) -> tuple[int, int]:
-    with path.open("rb") as file:
-        found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
-    if found is None:
-        raise ValueError("not a Radiance HDR file")
-    return int(found[1]), int(found[2])
-
-
-def _photograph_size(path: Path) -> tuple[int, int]:
-    with open_with_pillow(path) as image:
-        return image.height, image.width
 
 
 def write_radiance(
