@@ -152,7 +152,8 @@ def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrima
     for rows in strips_of_rows(height, width):
         samples = quantised(pq_from_light(light[rows, :width], primaries), bits=16)
         lines[rows, : 3 * width] = samples.reshape(-1, 3 * width)
-    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)
+    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
+    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1)
 
 
 def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
