@@ -61,12 +61,7 @@ def chromaticity_of(xyz: Float[np.ndarray, "xyz=3"]) -> Chromaticity:
 def white_adaptation(
     source: Float[np.ndarray, "xyz=3"], target: Float[np.ndarray, "xyz=3"]
 ) -> Float[np.ndarray, "3 3"]:
-    """Matrix from CIE XYZ under one white to what looks alike under another (linear Bradford, ICC.1:2022, annex E).
-
-    Args:
-        source: CIE XYZ of the white that the colours are seen under.
-        target: CIE XYZ of the other white.
-    """
+    """Matrix from CIE XYZ under one white to what looks alike under another (linear Bradford, ICC.1:2022, annex E)."""
     gains = (BRADFORD @ target) / (BRADFORD @ source)
     return np.linalg.solve(BRADFORD, gains[:, None] * BRADFORD)
 

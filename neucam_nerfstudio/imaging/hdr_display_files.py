@@ -89,12 +89,7 @@ def write_hdr_picture(
 def pq_from_light(
     light: Float[np.ndarray, "*batch 3"], primaries: ColourPrimaries = REC709
 ) -> Float[np.ndarray, "*batch 3"]:
-    """PQ values in [0, 1], BT.2020 primaries (SMPTE ST 2084, equation 5.2).
-
-    Args:
-        light: Linear light; 1 is diffuse white.
-        primaries: Primaries of the light.
-    """
+    """PQ values in [0, 1], BT.2020 primaries (SMPTE ST 2084, equation 5.2), of linear light; 1 is diffuse white."""
     of_bt2020 = light @ primaries.to(BT2020).T.astype(light.dtype)
     share_of_peak = (of_bt2020 * (WHITE_NITS / PQ_PEAK_NITS)).clip(0, 1)
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128

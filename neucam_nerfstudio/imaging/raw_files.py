@@ -29,14 +29,7 @@ FLOATING = 3
 
 
 class RawHeader(NamedTuple):
-    """Camera settings in a RAW file; None where it does not say.
-
-    Attributes:
-        white_balance: White balance of the camera; on automatic, it differs from picture to picture.
-        exposure_time_s: Shutter time.
-        f_number: Aperture.
-        iso: Sensitivity.
-    """
+    """Camera settings in a RAW file; None where it does not say. Automatic white balance differs between pictures."""
 
     white_balance: WhiteBalance | None = None
     exposure_time_s: float | None = None
@@ -115,11 +108,7 @@ def differ(white_balance: WhiteBalance, other: WhiteBalance) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["rawpy.RawPy"]:
-    """Opens a RAW file; LibRaw's errors, in the block too, become one of ours.
-
-    Raises:
-        NeucamError: LibRaw cannot read it.
-    """
+    """Opens a RAW file; LibRaw's errors, in the block too, become one of ours."""
     import rawpy
 
     try:

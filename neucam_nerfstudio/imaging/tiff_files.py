@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped, UInt, UInt8
+from jaxtyping import Shaped, UInt
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.file_writing import written_whole
@@ -14,11 +14,9 @@ from neucam_nerfstudio.imaging.photograph_metadata import (
     DESCRIPTION_TAG,
     SOFTWARE,
     Exif,
-    Folder,
     read_folder,
     read_header,
     text_tag,
-    tree_bytes,
 )
 
 if TYPE_CHECKING:
@@ -90,14 +88,14 @@ def write_tiff(
     """
     import tifffile
 
-    byte_order, main, folders = exif or Exif("<", {}, {})
+    kept = exif or Exif("<", {}, {})
     if description is not None:
-        main = main | {DESCRIPTION_TAG: text_tag(description)}
+        kept = kept._replace(main=kept.main | {DESCRIPTION_TAG: text_tag(description)})
     with written_whole(path) as temporary:
         tifffile.imwrite(
             temporary,
             samples,
-            byteorder=byte_order,
+            byteorder=kept.byte_order,
             photometric="rgb" if samples.ndim == 3 else "minisblack",
             compression="zlib",
             compressionargs={"level": 1},  # a third of the default's time, for photographs of the same size
@@ -106,8 +104,8 @@ def write_tiff(
             software=SOFTWARE,
             metadata=None,
         )
-        if main or folders:
-            _add_tags(temporary, main, folders)
+        if kept.main or kept.folders:
+            _add_tags(temporary, kept)
 
 
 def _opencv_reads(page: "tifffile.TiffPage") -> bool:
@@ -140,11 +138,7 @@ def _name(value: int) -> str:
 
 
 def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
-    """All samples of each pixel, upright.
-
-    Raises:
-        NeucamError: No installed library decompresses the file.
-    """
+    """All samples of each pixel, upright."""
     try:
         stored = page.asarray()
     except ValueError as error:
@@ -152,27 +146,19 @@ def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray,
             raise
         if page.dtype != np.uint8:
             raise NeucamError(_refusal(path, page)) from error
-        return _samples_by_pillow(path)
+        from PIL import Image, ImageOps
+
+        # Pillow knows all compressions, but only 8 bits; uncompressed pictures it may turn wrongly (Pillow 13.0).
+        with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
+            return np.array(ImageOps.exif_transpose(image))
     samples = {"YX": stored[..., None], "YXS": stored, "SYX": np.moveaxis(stored, 0, -1)}[page.axes]
     return upright(samples, int(page.tags.valueof("Orientation", 1)))
-
-
-def _samples_by_pillow(path: Path) -> UInt8[np.ndarray, "height width samples"]:
-    """Pillow knows all compressions, but only 8 bits; uncompressed pictures it may turn wrongly (Pillow 13.0)."""
-    from PIL import Image, ImageOps
-
-    with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
-        return np.array(ImageOps.exif_transpose(image))
 
 
 def _as_rgb(
     samples: Shaped[np.ndarray, "height width samples"], page: "tifffile.TiffPage", path: Path
 ) -> Shaped[np.ndarray, "height width 3"]:
-    """Stored samples as RGB, black at 0.
-
-    Raises:
-        NeucamError: The colours are multiplied by an alpha channel that is not opaque everywhere.
-    """
+    """Stored samples as RGB, black at 0."""
     white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
     num_colours = 3 if _name(page.photometric) == "RGB" else 1
     colours, others = samples[..., :num_colours], samples[..., num_colours:]
@@ -194,14 +180,14 @@ def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
     )
 
 
-def _add_tags(path: Path, tags: Folder, folders: dict[int, Folder]) -> None:
+def _add_tags(path: Path, tags: Exif) -> None:
     """Adds tags to a TIFF file byte for byte (tifffile would encode them anew): its main folder moves to the end."""
     with path.open("r+b") as file:
         byte_order, start = read_header(file)
-        main = read_folder(file, start, byte_order, lambda tag: True) | tags
+        main = read_folder(file, start, byte_order, lambda tag: True) | tags.main
         end = file.seek(0, 2)
         file.write(bytes(end % 2))
         start = file.tell()
-        file.write(tree_bytes(main, folders, start, byte_order))
+        file.write(tags._replace(main=main).tree_bytes(start))
         file.seek(4)
         file.write(struct.pack(f"{byte_order}I", start))

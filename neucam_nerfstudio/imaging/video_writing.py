@@ -196,13 +196,7 @@ def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
 
 
 def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "av.filter.graph.Graph":
-    """A filter that finds 256 colours for each picture and dithers it to them, one picture at a time.
-
-    Args:
-        height: Height of the pictures in pixels.
-        width: Width of the pictures in pixels.
-        interval: Time base of the pictures in seconds.
-    """
+    """A filter that finds 256 colours for each picture and dithers it to them; `interval` is their time base in s."""
     import av
     from av.filter.graph import Graph
 
