@@ -25,12 +25,7 @@ ROUND_TRIP_LIMIT_PX = 1.0
 
 
 class FrameStep(NamedTuple):
-    """Motion from a frame back to the one before it.
-
-    Attributes:
-        flow: From each pixel of the later frame to the same thing in the earlier one.
-        reliable: Where the flow stays inside the picture and flow the other way round agrees.
-    """
+    """Flow from each pixel to the same thing in the frame before; it is reliable where flow the other way agrees."""
 
     flow: Flow
     reliable: Bool[np.ndarray, "height width"]

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -21,9 +20,6 @@ from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_png
 from neucam_nerfstudio.imaging.large_pictures import even_size, in_strips, strips_of_rows
 from neucam_nerfstudio.photometry import REC709_LUMINANCE, encode_srgb
-
-if TYPE_CHECKING:
-    import av
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
@@ -36,10 +32,8 @@ fewer than 26 rows or columns, and more than 64 of the other."""
 
 WHITE_NITS = 203.0
 """Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
-
 PQ_PEAK_NITS = 10_000.0
 """Greatest luminance of PQ in cd/m2 (SMPTE ST 2084)."""
-
 BRIGHTEST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
 """Greatest light in a file for bright displays, in diffuse whites."""
 
@@ -66,7 +60,6 @@ def write_hdr_picture(
     - `.avif`: 10 bits, PQ values, BT.2020 primaries, colour at half resolution. An odd last row or column is cut off.
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         light: Linear light; 1 is diffuse white (203 cd/m2), more is brighter than paper.
         primaries: Primaries of the light.
 
@@ -102,10 +95,20 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
     import av
     from av.video.reformatter import ColorRange
 
-    picture = _pq_frame(light, primaries)
+    height, width = even_size(*light.shape[:2])
+    rgb = av.VideoFrame(width, height, "rgb48le")
+    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
+    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    for rows in strips_of_rows(height, width):
+        samples = quantised(pq_from_light(light[rows, :width], primaries), bits=16)
+        lines[rows, : 3 * width] = samples.reshape(-1, 3 * width)
+    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
+    picture = rgb.reformat(
+        format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1
+    )
     with written_whole(path) as temporary, av.open(str(temporary), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1, options=AVIF_OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
+        stream.width, stream.height, stream.pix_fmt = width, height, picture.format.name
         encoder = stream.codec_context
         encoder.color_primaries, encoder.color_trc = BT2020_PRIMARIES, PQ_TRANSFER
         encoder.colorspace, encoder.color_range = BT2020_MATRIX, ColorRange.MPEG
@@ -133,22 +136,6 @@ def scheduled_as_before() -> Iterator[None]:
             with suppress(ProcessLookupError):  # it has ended
                 if os.sched_getscheduler(thread) == os.SCHED_FIFO:
                     os.sched_setscheduler(thread, policy, parameters)
-
-
-def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> "av.VideoFrame":
-    """PQ values with 10 bits and colour at half resolution, cut to even numbers of rows and columns."""
-    import av
-    from av.video.reformatter import ColorRange
-
-    height, width = even_size(*light.shape[:2])
-    rgb = av.VideoFrame(width, height, "rgb48le")
-    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
-    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
-    for rows in strips_of_rows(height, width):
-        samples = quantised(pq_from_light(light[rows, :width], primaries), bits=16)
-        lines[rows, : 3 * width] = samples.reshape(-1, 3 * width)
-    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
-    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1)
 
 
 def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
@@ -218,8 +205,7 @@ def _base_and_gain_map(
 def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
     """Light that an ordinary display shows as white: that of the brightest parts, but at least diffuse white.
 
-    Args:
-        light: Linear light of the picture or of a fair sample of its pixels, Rec. 709 primaries.
+    `light` may be a fair sample of a picture's pixels; it has Rec. 709 primaries.
     """
     luminance = (light @ np.array(REC709_LUMINANCE, light.dtype)).ravel()
     rank = math.ceil(WHITE_PERCENTILE / 100 * luminance.size) - 1

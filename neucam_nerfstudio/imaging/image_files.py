@@ -33,7 +33,6 @@ def write_image(
     """Writes a display picture as `.png` or `.tif`/`.tiff` (8 or 16 bits), or `.jpg`/`.jpeg` (8 bits).
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
         bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
@@ -77,7 +76,7 @@ def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.nda
 
 
 def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], chunks: dict[bytes, bytes]) -> None:
-    """Writes a PNG with chunks of metadata, whole or not at all.
+    """Writes a PNG with chunks of metadata.
 
     Args:
         path: File to write.

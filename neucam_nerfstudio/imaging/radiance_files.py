@@ -119,7 +119,6 @@ def write_radiance(
     A TIFF's samples are whole numbers: 65535 stands for the largest radiance, and the file says how much that is.
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         radiance: Linear radiance, R, G, B.
         precision: Size of an EXR sample; `.hdr` always has 8 bits and a shared exponent.
         metadata: Attributes of the EXR header, such as `software`, and lines of a TIFF's description; `.hdr` has no

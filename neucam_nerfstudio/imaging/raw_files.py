@@ -42,23 +42,6 @@ def is_raw(path: Path) -> bool:
     return path.suffix.lower() in RAW_SUFFIXES
 
 
-def is_mosaic(path: Path) -> bool:
-    """Whether a file holds a sensor's mosaic, one colour in each pixel, as the camera measured it.
-
-    Some RAW files hold all three colours in each pixel: linear DNG (written by phones and by programs that merge or
-    denoise), small RAW of Canon and Nikon, and Foveon sensors. They are linear light too, but were processed before.
-
-    Raises:
-        NeucamError: It is a RAW file that cannot be read.
-    """
-    if not is_raw(path):
-        return False
-    import rawpy
-
-    with _opened(path) as raw:
-        return raw.raw_type == rawpy.RawType.Flat  # type: ignore[attr-defined]  # of a compiled module
-
-
 def read_raw_header(path: Path) -> RawHeader:
     """Reads the header of a RAW file. A broken file gives an empty header: developing it reports the error."""
     try:

@@ -77,7 +77,7 @@ def write_tiff(
     exif: Exif | None = None,
     description: str | None = None,
 ) -> None:
-    """Writes a TIFF file with lossless compression, whole or not at all.
+    """Writes a TIFF file with lossless compression.
 
     Args:
         path: File to write.

@@ -40,10 +40,8 @@ VIDEO_SUFFIXES = (*CODECS, ".gif")
 
 BT709, SRGB_TRANSFER = 1, 13
 """Code points of ITU-T H.273."""
-
 LARGEST_RATE_DENOMINATOR = 1001
 """Frame rates are fractions of whole numbers, such as 24000/1001."""
-
 GIF_HUNDREDTHS_LEAST = 2
 """Least time of a GIF's picture: viewers show shorter ones for a tenth of a second."""
 
@@ -73,11 +71,16 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         raise unsupported(path, "videos", VIDEO_SUFFIXES)
-    to_srgb = None if icc_profile is None else conversion_to_srgb(icc_profile)
+    to_srgb = conversion_to_srgb(icc_profile) if icc_profile is not None else np.asarray
     with written_whole(path) as temporary:
         kind = _gif(temporary, frame_rate) if suffix == ".gif" else _stream(temporary, frame_rate, *CODECS[suffix])
+
+        def add_rgb(picture: Picture) -> None:
+            rgb = np.broadcast_to(quantised(picture, bits=8), (*picture.shape[:2], 3))
+            add(to_srgb(np.ascontiguousarray(rgb)))
+
         with kind as add:
-            yield lambda picture: add(_rgb8(picture) if to_srgb is None else to_srgb(_rgb8(picture)))
+            yield add_rgb
 
 
 @contextmanager
@@ -211,7 +214,3 @@ def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "a
     dither.link_to(reduced)
     graph.configure()
     return graph
-
-
-def _rgb8(picture: Picture) -> Rgb8:
-    return np.ascontiguousarray(np.broadcast_to(quantised(picture, bits=8), (*picture.shape[:2], 3)))
