@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -42,28 +41,9 @@ EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
 Grey = Float[np.ndarray, "height width"]
 
 
-@dataclass(frozen=True)
-class GreyPhotograph:
-    """Luma of a photograph, [0, 1], made of its pixels where it is looked at: many large ones would fill the memory.
-
-    Attributes:
-        pixels: RGB, white at the number type's full scale.
-    """
-
-    pixels: StoredFrame | Shaped[np.ndarray, "height width 3"]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width."""
-        height, width = self.pixels.shape[:2]
-        return height, width
-
-    def __getitem__(self, rows: slice) -> Float[np.ndarray, "rows width"]:
-        return grey(self.pixels[rows] / WHITE_LEVEL[self.pixels.dtype])
-
-
-GreyRows = Float[np.ndarray, "_ _"] | GreyPhotograph
-"""A grey picture that gives some of its rows."""
+Photograph = StoredFrame | Shaped[np.ndarray, "_ _ 3"] | Float[np.ndarray, "_ _"]
+"""R, G, B, white at the number type's full scale; or grey, in [0, 1]. Many large ones would fill the memory as grey
+pictures, so these are made of the rows that are looked at."""
 
 
 def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarray, "*batch height width"]:
@@ -71,7 +51,13 @@ def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarra
     return picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
 
 
-def mef_ssim(fused: Grey, photographs: Sequence[GreyRows]) -> float:
+def grey_rows(photograph: Photograph, rows: slice) -> Float[np.ndarray, "rows width"]:
+    """Luma of some rows of a photograph, in [0, 1]."""
+    part = photograph[rows]
+    return part if part.ndim == 2 else grey(part / WHITE_LEVEL[part.dtype])
+
+
+def mef_ssim(fused: Grey, photographs: Sequence[Photograph]) -> float:
     """Structural similarity of a fusion with its photographs, on three scales: at most 1.
 
     What each 11 x 11 patch should show is made of the photographs: the highest contrast any of them has, and the mean
@@ -88,21 +74,23 @@ def mef_ssim(fused: Grey, photographs: Sequence[GreyRows]) -> float:
         Ma, Zeng & Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015,
         equations 4 to 15, with the constants and windows of the authors' code.
     """
-    if any(photograph.shape != fused.shape for photograph in photographs):
-        raise ValueError(f"The fusion is {fused.shape}, the photographs {[p.shape for p in photographs]}.")
+    sizes = [photograph.shape[:2] for photograph in photographs]
+    if any(size != fused.shape for size in sizes):
+        raise ValueError(f"The fusion is {fused.shape}, the photographs {sizes}.")
     if min(fused.shape) < MEF_SMALLEST_SIDE_PX:
         raise ValueError(f"A picture of {fused.shape} is too small: three scales of 11 pixels take 44.")
     weights = np.array(MEF_LEVEL_WEIGHTS) / sum(MEF_LEVEL_WEIGHTS)
     score = 1.0
     for level, weight in enumerate(weights):
         if level > 0:
-            fused, photographs = _halved(fused), [_halved(photograph[:]) for photograph in photographs]
+            fused = _halved(fused)
+            photographs = [_halved(grey_rows(photograph, slice(None))) for photograph in photographs]
         # Below 0 the structure is inverted: no power of that is real.
         score *= max(float(mef_ssim_map(fused, photographs).mean()), 0.0) ** weight
     return score
 
 
-def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarray, "height-10 width-10"]:
+def mef_ssim_map(fused: Grey, photographs: Sequence[Photograph]) -> Float[np.ndarray, "height-10 width-10"]:
     """Similarity of each whole patch on one scale, in [-1, 1]; see `mef_ssim`.
 
     Tile by tile: time grows in proportion to the number of photographs, and memory hardly.
@@ -112,7 +100,7 @@ def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarr
     for top in range(0, height, MEF_TILE_ROWS):
         rows = slice(top, min(top + MEF_TILE_ROWS, height))
         seen_rows = slice(rows.start, rows.stop + MEF_WINDOW_PX - 1)
-        strip = np.stack([photograph[seen_rows] for photograph in photographs])
+        strip = np.stack([grey_rows(photograph, seen_rows) for photograph in photographs])
         for left in range(0, width, MEF_TILE_COLUMNS):
             columns = slice(left, min(left + MEF_TILE_COLUMNS, width))
             seen_columns = slice(columns.start, columns.stop + MEF_WINDOW_PX - 1)
@@ -154,7 +142,7 @@ def _patch_similarity(
     return (2 * gain * covariance + MEF_CONSTANT) / (variances + MEF_CONSTANT)
 
 
-def edge_preservation(fused: Grey, photographs: Sequence[GreyRows]) -> float:
+def edge_preservation(fused: Grey, photographs: Sequence[Photograph]) -> float:
     """Q_AB/F: how much of the photographs' edges, in strength and orientation, a fusion keeps; from 0 to 0.975.
 
     The mean over all photographs and pixels, weighted by the strength of the photograph's edge there.
@@ -228,10 +216,10 @@ def _halved(image: Grey) -> Float[np.ndarray, "half_height half_width"]:
     return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def _edges(image: GreyRows, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+def _edges(picture: Photograph, rows: slice) -> tuple[np.ndarray, np.ndarray]:
     """Of each pixel in some rows of a picture: strength of its edge, and orientation from -pi/2 to pi/2."""
     above = min(rows.start, 1)
-    part = image[rows.start - above : rows.stop + 1]
+    part = grey_rows(picture, slice(rows.start - above, rows.stop + 1))
     inner = slice(above, above + rows.stop - rows.start)
     horizontal, vertical = _sobel(part, 1, 0)[inner], _sobel(part, 0, 1)[inner]
     # Not arctan2: an edge and its negative have one orientation.

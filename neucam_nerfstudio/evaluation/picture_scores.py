@@ -12,8 +12,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.fusion_metrics import (
     MEF_SMALLEST_SIDE_PX,
-    GreyPhotograph,
-    GreyRows,
+    Photograph,
     edge_preservation,
     grey,
     mef_ssim,
@@ -39,7 +38,7 @@ class Yardstick:
 
     radiance: Picture | None
     sharp: Picture | None
-    photographs: tuple[GreyRows, ...]
+    photographs: tuple[Photograph, ...]
 
 
 def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:
@@ -60,7 +59,7 @@ def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),
-        tuple(GreyPhotograph(pixels[index]) for index in shown),
+        tuple(pixels[index] for index in shown),
     )
 
 
