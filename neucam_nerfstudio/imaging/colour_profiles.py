@@ -77,17 +77,6 @@ PROFILE_VERSION = 0x04300000
 PROFILE_DATE = (2024, 1, 1, 0, 0, 0)
 """Always the same, so that equal pictures make equal files."""
 
-LINEAR_CURVE = b"curv" + bytes(8)
-"""A curve without entries, which is the identity (ICC.1:2022, 10.6)."""
-SRGB_COEFFICIENTS = (
-    SRGB_POWER,
-    1 / (1 + SRGB_OFFSET),
-    SRGB_OFFSET / (1 + SRGB_OFFSET),
-    1 / SRGB_TOE_SLOPE,
-    SRGB_TOE_ENCODED,
-)
-"""g, a, b, c, d of the parametric curve of type 3 (ICC.1:2022, 10.18)."""
-
 
 def is_rgb_profile(content: bytes) -> bool:
     """Whether this is a complete profile for R, G, B; a grey or CMYK profile in an RGB file is an error."""
@@ -133,12 +122,15 @@ def conversion_to_srgb(
 
 def linear_profile(primaries: ColourPrimaries) -> bytes:
     """ICC profile for linear light."""
-    return _matrix_profile("Linear RGB", primaries, LINEAR_CURVE)
+    identity = b"curv" + bytes(8)  # a curve without entries (ICC.1:2022, 10.6)
+    return _matrix_profile("Linear RGB", primaries, identity)
 
 
 def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
     """ICC profile for pixel values encoded with the curve of sRGB (IEC 61966-2-1), whatever their primaries."""
-    curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(np.array(SRGB_COEFFICIENTS))
+    a, b = 1 / (1 + SRGB_OFFSET), SRGB_OFFSET / (1 + SRGB_OFFSET)
+    coefficients = np.array([SRGB_POWER, a, b, 1 / SRGB_TOE_SLOPE, SRGB_TOE_ENCODED])  # g to d (ICC.1:2022, 10.18)
+    curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(coefficients)
     return _matrix_profile("RGB with the curve of sRGB", primaries, curve)
 
 

@@ -215,11 +215,7 @@ def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
 def gain_over_base(strongest: Float[np.ndarray, "*shape"], white: float) -> Float[np.ndarray, "*shape"]:
     """Ratio of a pixel's light to the light that an ordinary display shows of it, at least 1.
 
-    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for a pixel's strongest colour: none clips, and
-    one gain restores all three.
-
-    Args:
-        strongest: The largest of linear R, G and B; 1 is diffuse white.
-        white: Light that is shown as white, at least 1.
+    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for the strongest of linear R, G and B: none
+    clips, and one gain restores all three. `white`, at least 1, is the light that is shown as white.
     """
     return np.maximum((1 + strongest) / (1 + strongest / white**2), strongest)

@@ -76,13 +76,7 @@ def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.nda
 
 
 def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], chunks: dict[bytes, bytes]) -> None:
-    """Writes a PNG with chunks of metadata.
-
-    Args:
-        path: File to write.
-        samples: uint8 or uint16; grey or B, G, R.
-        chunks: Content of each chunk, by its four-letter name.
-    """
+    """Writes a PNG of grey or B, G, R, uint8 or uint16, with chunks of metadata by their four-letter names."""
     import cv2
     from PIL.PngImagePlugin import putchunk
 

@@ -28,12 +28,7 @@ def strips_of_rows(height: int, width: int) -> Iterator[slice]:
 
 
 def in_strips(picture: Picture, encode: Callable[[Picture], np.ndarray]) -> np.ndarray:
-    """Applies `encode` strip by strip, so that its intermediate arrays stay small.
-
-    Args:
-        picture: At least one row.
-        encode: Gives as many rows as it gets; a row must not depend on others.
-    """
+    """Applies `encode` strip by strip, so that its intermediate arrays stay small: it makes each row of one row."""
     first, *others = strips_of_rows(*picture.shape[:2])
     strip = encode(picture[first])
     encoded = np.empty((len(picture), *strip.shape[1:]), strip.dtype)

@@ -23,14 +23,11 @@ Precision = Literal["half", "float"]
 
 
 def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
-    """Reads linear radiance.
+    """Reads linear radiance: float32 RGB, unbounded.
 
     Args:
         path: An `.exr` file with channels R, G, B (or one grey channel Y), or a Radiance `.hdr` file.
         downscale_factor: Size divisor, by area averaging of the light.
-
-    Returns:
-        Linear radiance, float32 RGB, unbounded.
 
     Raises:
         NeucamError: The file cannot be read, or holds values that are not finite.
@@ -142,7 +139,11 @@ def write_radiance(
     elif suffix == ".hdr":
         _write_rgbe(path, radiance, primaries)
     elif suffix in (".tif", ".tiff"):
-        _write_linear_tiff(path, radiance, metadata or {}, primaries)
+        peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
+        scale = 65535 / peak
+        samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
+        said = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{k}: {v}" for k, v in (metadata or {}).items())]
+        write_tiff(path, samples, linear_profile(primaries), description="\n".join(said))
     else:
         raise unsupported(path, "radiance", (".exr", ".hdr", ".tif", ".tiff"))
 
@@ -190,13 +191,3 @@ def _write_rgbe(path: Path, radiance: Float[np.ndarray, "height width 3"], prima
         for rows in strips_of_rows(height, width):
             strip = cv2.imencode(".hdr", np.ascontiguousarray(radiance[rows, :, ::-1], np.float32))[1].tobytes()
             file.write(strip[strip.index(b"\n-Y ") + 1 :].split(b"\n", 1)[1])  # less the header of each strip
-
-
-def _write_linear_tiff(
-    path: Path, radiance: Float[np.ndarray, "height width 3"], metadata: Mapping[str, Any], primaries: ColourPrimaries
-) -> None:
-    peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
-    scale = 65535 / peak
-    samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
-    lines = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{name}: {said}" for name, said in metadata.items())]
-    write_tiff(path, samples, linear_profile(primaries), description="\n".join(lines))

@@ -80,7 +80,6 @@ def write_tiff(
     """Writes a TIFF file with lossless compression.
 
     Args:
-        path: File to write.
         samples: uint8 or uint16; grey or R, G, B.
         icc_profile: The colours that the samples stand for.
         exif: EXIF to keep; the file takes its byte order.
