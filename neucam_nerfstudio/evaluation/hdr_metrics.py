@@ -15,19 +15,14 @@ Alignment = Literal["scale", "affine"]
 
 RADIANCE_FLOOR = 1e-8
 """Radiance below this counts as this, so that its logarithm exists."""
-
 WHITE_PERCENTILE = 99.9
 """Percentile of the ground truth's values that counts as white."""
-
 DISPLAY_WHITE = 1000.0
 """Luminance at which an HDR display would show that white, cd/m2."""
-
 PU21_BANDING_GLARE = (0.353487901, 0.3734658629, 8.277049286e-5, 0.9062562627, 0.09150303166, 0.9099517204, 596.3148142)
 """p1 ... p7 of the recommended PU21 encoding, `banding_glare`."""
-
 PU21_LUMINANCE_RANGE = (0.005, 10_000.0)
 """Luminances the encoding is made for, cd/m2."""
-
 PU21_PEAK = 256.0
 """Peak of PU21 PSNR in the authors' `pu21_metric.m`: the encoded value of 100 cd/m2."""
 

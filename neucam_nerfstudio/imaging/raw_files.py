@@ -49,11 +49,8 @@ def read_raw_header(path: Path) -> RawHeader:
             white_balance, settings = _white_balance(raw), getattr(raw, "other", None)  # which older rawpy lack
     except NeucamError:
         return RawHeader()
-    shutter_speed, aperture, iso_speed = (
-        value if value > 0 and math.isfinite(value) else None
-        for value in (getattr(settings, name, 0.0) for name in ("shutter_speed", "aperture", "iso_speed"))
-    )
-    return RawHeader(white_balance, shutter_speed, aperture, iso_speed)
+    told = [getattr(settings, name, 0.0) for name in ("shutter_speed", "aperture", "iso_speed")]
+    return RawHeader(white_balance, *(value if value > 0 and math.isfinite(value) else None for value in told))
 
 
 def develop_raw(path: Path, white_balance: WhiteBalance | None = None) -> UInt16[np.ndarray, "height width 3"]:

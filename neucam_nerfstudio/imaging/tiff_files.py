@@ -50,7 +50,18 @@ def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None
                 return None
             if page.axes not in SHAPES or _name(page.photometric) not in STORED_LIGHT:
                 raise NeucamError(_refusal(path, page))
-            return _as_rgb(_stored_samples(page, path), page, path)
+            samples = _samples(page, path)
+            white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
+            num_colours = 3 if _name(page.photometric) == "RGB" else 1
+            colours, others = samples[..., :num_colours], samples[..., num_colours:]
+            if _alpha(page) == "ASSOCALPHA" and others.min() < white:
+                raise NeucamError(
+                    f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without"
+                    " alpha."
+                )
+            if _name(page.photometric) == "MINISWHITE":
+                colours = white - colours
+            return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
     except NeucamError:
         raise
     except Exception as error:  # noqa: BLE001 - tifffile raises errors of many kinds on files that are cut off
@@ -136,7 +147,7 @@ def _name(value: int) -> str:
     return getattr(value, "name", str(value))
 
 
-def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
+def _samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
     """All samples of each pixel, upright."""
     try:
         stored = page.asarray()
@@ -152,22 +163,6 @@ def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray,
             return np.array(ImageOps.exif_transpose(image))
     samples = {"YX": stored[..., None], "YXS": stored, "SYX": np.moveaxis(stored, 0, -1)}[page.axes]
     return upright(samples, int(page.tags.valueof("Orientation", 1)))
-
-
-def _as_rgb(
-    samples: Shaped[np.ndarray, "height width samples"], page: "tifffile.TiffPage", path: Path
-) -> Shaped[np.ndarray, "height width 3"]:
-    """Stored samples as RGB, black at 0."""
-    white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
-    num_colours = 3 if _name(page.photometric) == "RGB" else 1
-    colours, others = samples[..., :num_colours], samples[..., num_colours:]
-    if _alpha(page) == "ASSOCALPHA" and others.min() < white:
-        raise NeucamError(
-            f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without alpha."
-        )
-    if _name(page.photometric) == "MINISWHITE":
-        colours = white - colours
-    return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
 
 
 def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
