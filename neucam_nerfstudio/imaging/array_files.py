@@ -32,6 +32,8 @@ class ArrayFile:
         self.data, self.folder = path, path.parent
         try:
             frames = np.load(path, mmap_mode="r")
+            if not isinstance(frames, np.ndarray):
+                raise ValueError("an archive, as numpy.savez writes it")
         except (OSError, ValueError, EOFError) as error:
             raise NeucamError(_unreadable_message(path, error)) from error
         if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype not in NUMBER_TYPES:
