@@ -1,4 +1,4 @@
-"""Scores of display-ready pictures, [0, 1], against photographs."""
+"""Scores of display-ready pictures, [0, 1], against photographs. All raise ValueError if the shapes differ."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from jaxtyping import Float
 
 
 def psnr(prediction: Float[np.ndarray, ...], truth: Float[np.ndarray, ...], peak: float = 1.0) -> float:
-    """Peak signal-to-noise ratio in dB, infinite for equal images.
-
-    Raises:
-        ValueError: If the shapes differ.
-    """
+    """Peak signal-to-noise ratio in dB, infinite for equal images."""
     check_equal_sizes(prediction, truth)
     mean_squared_error = np.mean((prediction.astype(np.float64) - truth.astype(np.float64)) ** 2)
     return float(10 * np.log10(peak**2 / mean_squared_error)) if mean_squared_error > 0 else float("inf")
@@ -25,9 +21,6 @@ def ssim(prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarra
     It is scikit-image's: Wang et al. 2004 over uniform 7 x 7 windows that lie inside the image, with the sample
     covariance. (The 11 x 11 Gaussian windows of torchmetrics, which nerfstudio's own models report, give other
     numbers.) Taken a channel at a time in 64 bits: differences of squares in 32 bits give negative variances.
-
-    Raises:
-        ValueError: If the shapes differ.
     """
     from skimage.metrics import structural_similarity
 
@@ -55,9 +48,6 @@ def flip(
         prediction: Display values in [0, 1], taken for sRGB; of `HDR` linear radiance in the ground truth's unit.
         truth: The same.
         dynamic_range: Which of the two.
-
-    Raises:
-        ValueError: If the shapes differ.
 
     Source:
         Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", HPG 2020, and for radiance "Visualizing

@@ -52,12 +52,6 @@ def xyz_of(colour: Chromaticity) -> Float[np.ndarray, "xyz=3"]:
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
-def chromaticity_of(xyz: Float[np.ndarray, "xyz=3"]) -> Chromaticity:
-    """CIE x, y of a colour."""
-    x, y, z = map(float, xyz)
-    return x / (x + y + z), y / (x + y + z)
-
-
 def white_adaptation(
     source: Float[np.ndarray, "xyz=3"], target: Float[np.ndarray, "xyz=3"]
 ) -> Float[np.ndarray, "3 3"]:
@@ -105,7 +99,9 @@ def primaries_of_profile(content: bytes) -> ColourPrimaries | None:
         white_point = profile.media_white_point or (tuple(D50),)
         to_d50 = white_adaptation(np.array(white_point[0]), D50)
     to_xyz = np.linalg.solve(to_d50, under_d50)
-    return ColourPrimaries(*(chromaticity_of(xyz) for xyz in (*to_xyz.T, to_xyz.sum(-1))))
+    with_white = np.column_stack([to_xyz, to_xyz.sum(-1)])
+    x, y = (with_white[:2] / with_white.sum(0)).tolist()
+    return ColourPrimaries(*zip(x, y, strict=True))
 
 
 def conversion_to_srgb(

@@ -28,7 +28,7 @@ def strips_of_rows(height: int, width: int) -> Iterator[slice]:
 
 
 def in_strips(picture: Picture, encode: Callable[[Picture], np.ndarray]) -> np.ndarray:
-    """Applies `encode` strip by strip, so that its intermediate arrays stay small: it makes each row of one row."""
+    """Applies `encode`, for which each row must stand for itself, in strips: its intermediate arrays stay small."""
     first, *others = strips_of_rows(*picture.shape[:2])
     strip = encode(picture[first])
     encoded = np.empty((len(picture), *strip.shape[1:]), strip.dtype)

@@ -145,11 +145,7 @@ class _Packet(NamedTuple):
 
 
 def open_video(path: Path) -> "av.container.InputContainer":
-    """Opens a video file.
-
-    Raises:
-        NeucamError: It is no video, or so much is cut off that nothing can be read.
-    """
+    """Opens a video file; a NeucamError says that it is none, or that too much is cut off."""
     import av
     import av.error
 
@@ -167,11 +163,7 @@ def open_video(path: Path) -> "av.container.InputContainer":
 
 
 def read_index(path: Path) -> VideoIndex:
-    """Counts the frames of a video file from its packets, without decoding them.
-
-    Raises:
-        NeucamError: It cannot be opened, or holds no frame.
-    """
+    """Counts the frames of a video file, at least one, from its packets, without decoding them."""
     with open_video(path) as container:
         stream = container.streams.video[0]
         packets = [
