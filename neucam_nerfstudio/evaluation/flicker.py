@@ -56,7 +56,8 @@ def hdr_flicker(
     check_equal_sizes(prediction, truth)
     tall = (-1, *truth.shape[2:])  # all frames as one tall picture
     aligned = align_radiance(prediction.astype(np.float64).reshape(tall), truth.reshape(tall), alignment)
-    encoded = log_curve(aligned.reshape(truth.shape) / white)
+    aligned /= white
+    encoded = log_curve(aligned).reshape(truth.shape)
     return {"flicker": flicker(encoded, steps), "flicker_truth": flicker(encoded_truth, steps)}
 
 

@@ -43,12 +43,13 @@ def hdr_scores(
     truth = truth.astype(np.float64)
     aligned = align_radiance(prediction.astype(np.float64), truth, alignment)
     white = float(np.percentile(truth, WHITE_PERCENTILE))
-    encoded, encoded_truth = log_curve(aligned / white), log_curve(truth / white)
     nits = DISPLAY_WHITE / white
+    psnr_pu21 = psnr(pu21(aligned * nits), pu21(truth * nits), peak=PU21_PEAK)
+    encoded, encoded_truth = log_curve(aligned / white), log_curve(truth / white)
     return {
         f"psnr_mu_{alignment}": psnr(encoded, encoded_truth),
         f"ssim_mu_{alignment}": ssim(encoded, encoded_truth),
-        f"psnr_pu21_{alignment}": psnr(pu21(aligned * nits), pu21(truth * nits), peak=PU21_PEAK),
+        f"psnr_pu21_{alignment}": psnr_pu21,
     }
 
 

@@ -85,8 +85,10 @@ def picture_scores(
     scores: dict[str, float] = {}
     radiance, sharp = measured_against.radiance, measured_against.sharp
     if is_radiance and radiance is not None:
-        aligned = align_radiance(picture.astype(np.float64), radiance.astype(np.float64), alignment)
-        scores |= hdr_scores(picture, radiance, alignment) | {"flip": flip(aligned, radiance, "HDR")}
+        scores |= hdr_scores(picture, radiance, alignment)
+        scores["flip"] = flip(
+            align_radiance(picture.astype(np.float64), radiance.astype(np.float64), alignment), radiance, "HDR"
+        )
     elif not is_radiance and sharp is not None:
         scores |= {f"{name}_sharp": score for name, score in ldr_scores(picture, sharp).items()}
         scores["flip"] = flip(picture, sharp)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -20,6 +21,9 @@ from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_png
 from neucam_nerfstudio.imaging.large_pictures import even_size, in_strips, strips_of_rows
 from neucam_nerfstudio.photometry import REC709_LUMINANCE, encode_srgb
+
+if TYPE_CHECKING:
+    import av
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
@@ -95,20 +99,10 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
     import av
     from av.video.reformatter import ColorRange
 
-    height, width = even_size(*light.shape[:2])
-    rgb = av.VideoFrame(width, height, "rgb48le")
-    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
-    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
-    for rows in strips_of_rows(height, width):
-        samples = quantised(pq_from_light(light[rows, :width], primaries), bits=16)
-        lines[rows, : 3 * width] = samples.reshape(-1, 3 * width)
-    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
-    picture = rgb.reformat(
-        format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1
-    )
+    picture = _pq_frame(light, primaries)
     with written_whole(path) as temporary, av.open(str(temporary), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1, options=AVIF_OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = width, height, picture.format.name
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         encoder = stream.codec_context
         encoder.color_primaries, encoder.color_trc = BT2020_PRIMARIES, PQ_TRANSFER
         encoder.colorspace, encoder.color_range = BT2020_MATRIX, ColorRange.MPEG
@@ -116,6 +110,21 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
             encoder.open()
         for frame in (picture, None):
             container.mux(stream.encode(frame))
+
+
+def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> "av.VideoFrame":
+    """PQ values with 10 bits and colour at half resolution, cut to even numbers of rows and columns."""
+    import av
+    from av.video.reformatter import ColorRange
+
+    height, width = even_size(*light.shape[:2])
+    rgb = av.VideoFrame(width, height, "rgb48le")
+    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
+    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    for rows in strips_of_rows(height, width):
+        lines[rows, : 3 * width] = quantised(pq_from_light(light[rows, :width], primaries), 16).reshape(-1, 3 * width)
+    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
+    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1)
 
 
 @contextmanager
