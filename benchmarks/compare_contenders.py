@@ -22,7 +22,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
-from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from benchmarks.compare_contenders import Entry, Subject
 from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.evaluation.alignment import align_radiance
+from neucam_nerfstudio.evaluation.hdr_metrics import align_radiance
 from neucam_nerfstudio.evaluation.picture_scores import Yardstick, picture_scores, yardstick
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 

@@ -12,9 +12,8 @@ from benchmarks.moving_rows import Scored
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.evaluation.alignment import Alignment
 from neucam_nerfstudio.evaluation.flicker import hdr_flicker
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment, hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 

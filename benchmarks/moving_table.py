@@ -32,7 +32,7 @@ from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
-from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 
 SHORT_WARM_UP = ("--pipeline.model.scene.warm-up-rounds", "1")
 """Of the published video methods, whose 100 rounds alone take longer than ours in all."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from neucam_nerfstudio.capture.scan import open_capture
-from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 
 HELD_OUT_TRIPLE = ("F0E0", "F1E1", "F2E2")
 """One frame of each focus, each at another exposure: the published method's choice."""

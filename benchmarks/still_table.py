@@ -28,8 +28,7 @@ from benchmarks.still_rows import ROWS, Row, photographs_of
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
-from neucam_nerfstudio.evaluation.alignment import Alignment
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment, hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import psnr
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.imaging.radiance_files import read_radiance

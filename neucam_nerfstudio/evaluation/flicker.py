@@ -15,22 +15,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from neucam_nerfstudio.classical.motion.optical_flow import Flow, dense_flow, follow, leads_inside, round_trip_px
-from neucam_nerfstudio.evaluation.alignment import Alignment, align_radiance
-from neucam_nerfstudio.evaluation.hdr_metrics import WHITE_PERCENTILE
-from neucam_nerfstudio.evaluation.perceptual_encoding import mu_law
+from neucam_nerfstudio.evaluation.hdr_metrics import WHITE_PERCENTILE, Alignment, align_radiance
+from neucam_nerfstudio.evaluation.ldr_metrics import check_equal_sizes
 from neucam_nerfstudio.photometry import REC709_LUMINANCE
+from neucam_nerfstudio.rendering.display_tonemapping import log_curve
 
 ROUND_TRIP_LIMIT_PX = 1.0
 """Flow counts where it leads there and back to within this distance; elsewhere things are hidden or flow is wrong."""
 
 
 class FrameStep(NamedTuple):
-    """Motion from a frame back to the one before it.
-
-    Attributes:
-        flow: From each pixel of the later frame to the same thing in the earlier one.
-        reliable: Where the flow stays inside the picture and flow the other way round agrees.
-    """
+    """Flow from each pixel to the same thing in the frame before; it is reliable where flow the other way agrees."""
 
     flow: Flow
     reliable: Bool[np.ndarray, "height width"]
@@ -56,20 +51,25 @@ def hdr_flicker(
     """
     truth = truth.astype(np.float64)
     white = np.percentile(truth, WHITE_PERCENTILE)
-    encoded_truth = mu_law(truth / white)
+    encoded_truth = log_curve(truth / white)
     steps = video_steps(encoded_truth)
-    encoded = mu_law(_aligned_video(prediction.astype(np.float64), truth, alignment) / white)
+    check_equal_sizes(prediction, truth)
+    tall = (-1, *truth.shape[2:])  # all frames as one tall picture
+    aligned = align_radiance(prediction.astype(np.float64).reshape(tall), truth.reshape(tall), alignment)
+    aligned /= white
+    encoded = log_curve(aligned).reshape(truth.shape)
     return {"flicker": flicker(encoded, steps), "flicker_truth": flicker(encoded_truth, steps)}
 
 
 def video_steps(display: Float[np.ndarray, "frames height width 3"]) -> list[FrameStep]:
-    """Motion between all neighbouring frames of a video.
-
-    Args:
-        display: Display values in [0, 1].
-    """
+    """Motion between all neighbouring frames of a video of display values in [0, 1]."""
     grey = [np.rint(255 * (frame @ np.array(REC709_LUMINANCE))).astype(np.uint8) for frame in display]
-    return [_step_back(earlier, later) for earlier, later in zip(grey[:-1], grey[1:], strict=True)]
+    steps = []
+    for earlier, later in zip(grey[:-1], grey[1:], strict=True):
+        back, there = dense_flow(later, earlier), dense_flow(earlier, later)
+        reliable = (leads_inside(back) > 0) & (round_trip_px(back, there) < ROUND_TRIP_LIMIT_PX)
+        steps.append(FrameStep(back, reliable))
+    return steps
 
 
 def flicker(display: Float[np.ndarray, "frames height width 3"], steps: Sequence[FrameStep]) -> float:
@@ -82,8 +82,6 @@ def flicker(display: Float[np.ndarray, "frames height width 3"], steps: Sequence
     Raises:
         ValueError: If there is not one step fewer than frames, or no pixel's motion is reliable.
     """
-    if len(steps) != len(display) - 1:
-        raise ValueError(f"{len(display)} frames have {len(display) - 1} steps between them, given are {len(steps)}.")
     num_reliable = sum(int(step.reliable.sum()) for step in steps)
     if num_reliable == 0:
         raise ValueError("Flicker is measured between frames where motion is known: here that is nowhere.")
@@ -92,17 +90,3 @@ def flicker(display: Float[np.ndarray, "frames height width 3"], steps: Sequence
         for earlier, later, step in zip(display[:-1], display[1:], steps, strict=True)
     )
     return float(sum(changes) / (num_reliable * display.shape[-1]))
-
-
-def _step_back(earlier: np.ndarray, later: np.ndarray) -> FrameStep:
-    back, there = dense_flow(later, earlier), dense_flow(earlier, later)
-    reliable = (leads_inside(back) > 0) & (round_trip_px(back, there) < ROUND_TRIP_LIMIT_PX)
-    return FrameStep(back, reliable)
-
-
-def _aligned_video(prediction: np.ndarray, truth: np.ndarray, alignment: Alignment) -> np.ndarray:
-    """One gain (and power) for all frames: the frames are aligned as one tall picture."""
-    if prediction.shape != truth.shape:
-        raise ValueError(f"The prediction is {prediction.shape}, the ground truth {truth.shape}: score equal sizes.")
-    tall = (-1, *truth.shape[2:])
-    return align_radiance(prediction.reshape(tall), truth.reshape(tall), alignment).reshape(truth.shape)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
+from neucam_nerfstudio.capture.pixels.store import StoredFrame
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
+from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 MEF_WINDOW_PX = 11
 MEF_WINDOW_SIGMA_PX = 1.5
+MEF_WHOLE_WINDOWS = np.s_[MEF_WINDOW_PX // 2 : -(MEF_WINDOW_PX // 2), MEF_WINDOW_PX // 2 : -(MEF_WINDOW_PX // 2)]
+"""Pixels of a picture around which a window lies inside it."""
 MEF_CONSTANT = 0.03**2
 """(0.03 x 255)^2 in the authors' pixel values to 255."""
 MEF_SMALLEST_CONTRAST = 0.001 / 255
@@ -38,21 +41,9 @@ EDGE_ORIENTATION_SIGMOID = (0.9879, -22.0, 0.8)
 Grey = Float[np.ndarray, "height width"]
 
 
-@runtime_checkable
-class GreyRows(Protocol):
-    """A grey picture that gives some of its rows, made when they are asked for: many large ones would fill the memory.
-
-    Arrays are such pictures too.
-    """
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height and width."""
-        ...
-
-    def __getitem__(self, rows: slice, /) -> Float[np.ndarray, "rows width"]:
-        """Some rows."""
-        ...
+Photograph = StoredFrame | Shaped[np.ndarray, "_ _ 3"] | Float[np.ndarray, "_ _"]
+"""R, G, B, white at the number type's full scale; or grey, in [0, 1]. Many large ones would fill the memory as grey
+pictures, so these are made of the rows that are looked at."""
 
 
 def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarray, "*batch height width"]:
@@ -60,7 +51,13 @@ def grey(picture: Float[np.ndarray, "*batch height width 3"]) -> Float[np.ndarra
     return picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
 
 
-def mef_ssim(fused: Grey, photographs: Sequence[GreyRows]) -> float:
+def grey_rows(photograph: Photograph, rows: slice) -> Float[np.ndarray, "rows width"]:
+    """Luma of some rows of a photograph, in [0, 1]."""
+    part = photograph[rows]
+    return part if part.ndim == 2 else grey(part / WHITE_LEVEL[part.dtype])
+
+
+def mef_ssim(fused: Grey, photographs: Sequence[Photograph]) -> float:
     """Structural similarity of a fusion with its photographs, on three scales: at most 1.
 
     What each 11 x 11 patch should show is made of the photographs: the highest contrast any of them has, and the mean
@@ -77,21 +74,23 @@ def mef_ssim(fused: Grey, photographs: Sequence[GreyRows]) -> float:
         Ma, Zeng & Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015,
         equations 4 to 15, with the constants and windows of the authors' code.
     """
-    if any(photograph.shape != fused.shape for photograph in photographs):
-        raise ValueError(f"The fusion is {fused.shape}, the photographs {[p.shape for p in photographs]}.")
+    sizes = [photograph.shape[:2] for photograph in photographs]
+    if any(size != fused.shape for size in sizes):
+        raise ValueError(f"The fusion is {fused.shape}, the photographs {sizes}.")
     if min(fused.shape) < MEF_SMALLEST_SIDE_PX:
         raise ValueError(f"A picture of {fused.shape} is too small: three scales of 11 pixels take 44.")
     weights = np.array(MEF_LEVEL_WEIGHTS) / sum(MEF_LEVEL_WEIGHTS)
     score = 1.0
     for level, weight in enumerate(weights):
         if level > 0:
-            fused, photographs = _halved(fused), [_halved(photograph[:]) for photograph in photographs]
+            fused = _halved(fused)
+            photographs = [_halved(grey_rows(photograph, slice(None))) for photograph in photographs]
         # Below 0 the structure is inverted: no power of that is real.
         score *= max(float(mef_ssim_map(fused, photographs).mean()), 0.0) ** weight
     return score
 
 
-def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarray, "height-10 width-10"]:
+def mef_ssim_map(fused: Grey, photographs: Sequence[Photograph]) -> Float[np.ndarray, "height-10 width-10"]:
     """Similarity of each whole patch on one scale, in [-1, 1]; see `mef_ssim`.
 
     Tile by tile: time grows in proportion to the number of photographs, and memory hardly.
@@ -101,7 +100,7 @@ def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarr
     for top in range(0, height, MEF_TILE_ROWS):
         rows = slice(top, min(top + MEF_TILE_ROWS, height))
         seen_rows = slice(rows.start, rows.stop + MEF_WINDOW_PX - 1)
-        strip = np.stack([photograph[seen_rows] for photograph in photographs])
+        strip = np.stack([grey_rows(photograph, seen_rows) for photograph in photographs])
         for left in range(0, width, MEF_TILE_COLUMNS):
             columns = slice(left, min(left + MEF_TILE_COLUMNS, width))
             seen_columns = slice(columns.start, columns.stop + MEF_WINDOW_PX - 1)
@@ -112,53 +111,38 @@ def mef_ssim_map(fused: Grey, photographs: Sequence[GreyRows]) -> Float[np.ndarr
 def _patch_similarity(
     fused: Grey, photographs: Float[np.ndarray, "photographs height width"]
 ) -> Float[np.ndarray, "height-10 width-10"]:
-    """Similarity of each patch of a tile."""
+    """Similarity of each patch of a tile.
+
+    The structure that a patch should show is the sum of the photographs' patches, each with one weight all over the
+    patch. Patches are never cut out: one place in all of them is summed after the other, and adds to the moments.
+    """
     # Moments do not change, and are more exact, around the tile's means.
     fused = fused - fused.mean()
     photographs = photographs - photographs.mean((1, 2), keepdims=True)
     contrast = MEF_WINDOW_PX * np.sqrt([_variance(photograph, _box_mean) for photograph in photographs])
     contrast += MEF_SMALLEST_CONTRAST
-    structure = _moments_of_structure(photographs, _structure_weights(photographs.sum(0), contrast), fused)
-    norm = MEF_WINDOW_PX * np.sqrt(structure.box_variance)
-    gain = np.divide(np.max(contrast, axis=0), norm, out=np.zeros_like(norm), where=norm > 0)
-    variances = gain**2 * structure.variance + _variance(fused, _gaussian_mean)
-    return (2 * gain * structure.covariance + MEF_CONSTANT) / (variances + MEF_CONSTANT)
-
-
-class _Moments(NamedTuple):
-    """Of patches: their variance within a box, and with Gaussian weights that and the covariance with the fusion."""
-
-    box_variance: np.ndarray
-    variance: np.ndarray
-    covariance: np.ndarray
-
-
-def _moments_of_structure(
-    photographs: Float[np.ndarray, "photographs height width"],
-    weights: Float[np.ndarray, "photographs height-10 width-10"],
-    fused: Grey,
-) -> _Moments:
-    """Moments of the sum of the photographs' patches, whose weights are the same all over a patch.
-
-    Patches are never cut out: one place in all of them is summed after the other, and adds to the moments.
-    """
+    weights = _structure_weights(photographs.sum(0), contrast)
     mean = np.sum([weight * _box_mean(part) for weight, part in zip(weights, photographs, strict=True)], axis=0)
-    photographs, weights, mean, fused = (part.astype(np.float32) for part in (photographs, weights, mean, fused))
+    parts, weights, mean, fused_part = (part.astype(np.float32) for part in (photographs, weights, mean, fused))
     gaussian = cv2.getGaussianKernel(MEF_WINDOW_PX, MEF_WINDOW_SIGMA_PX, cv2.CV_32F)[:, 0]
     box_square, gaussian_mean, square, product = np.zeros((4, *mean.shape), np.float32)
     for top, left in np.ndindex(MEF_WINDOW_PX, MEF_WINDOW_PX):
         place = (slice(top, top + mean.shape[0]), slice(left, left + mean.shape[1]))
-        summed = np.einsum("nhw,nhw->hw", weights, photographs[(slice(None), *place)]) - mean
+        summed = np.einsum("nhw,nhw->hw", weights, parts[(slice(None), *place)]) - mean
         weighted = gaussian[top] * gaussian[left] * summed
         box_square += summed * summed
         gaussian_mean += weighted
         square += weighted * summed
-        product += weighted * fused[place]
-    covariance = product - gaussian_mean * _gaussian_mean(fused)
-    return _Moments(box_square / MEF_WINDOW_PX**2, np.maximum(square - gaussian_mean**2, 0), covariance)
+        product += weighted * fused_part[place]
+    norm = MEF_WINDOW_PX * np.sqrt(box_square / MEF_WINDOW_PX**2)
+    gain = np.divide(np.max(contrast, axis=0), norm, out=np.zeros_like(norm), where=norm > 0)
+    variance = np.maximum(square - gaussian_mean**2, 0)
+    covariance = product - gaussian_mean * _gaussian_mean(fused_part)
+    variances = gain**2 * variance + _variance(fused, _gaussian_mean)
+    return (2 * gain * covariance + MEF_CONSTANT) / (variances + MEF_CONSTANT)
 
 
-def edge_preservation(fused: Grey, photographs: Sequence[GreyRows]) -> float:
+def edge_preservation(fused: Grey, photographs: Sequence[Photograph]) -> float:
     """Q_AB/F: how much of the photographs' edges, in strength and orientation, a fusion keeps; from 0 to 0.975.
 
     The mean over all photographs and pixels, weighted by the strength of the photograph's edge there.
@@ -177,9 +161,13 @@ def edge_preservation(fused: Grey, photographs: Sequence[GreyRows]) -> float:
     """
     kept, total = 0.0, 0.0
     for rows in strips_of_rows(*fused.shape):
-        edges_of_fused = _edges(fused, rows)
+        fused_strength, fused_orientation = _edges(fused, rows)
         for photograph in photographs:
-            quality, strength = _edge_quality(_edges(photograph, rows), edges_of_fused)
+            strength, orientation = _edges(photograph, rows)
+            larger, smaller = np.maximum(strength, fused_strength), np.minimum(strength, fused_strength)
+            agreement = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
+            alignment = np.abs(1 - np.abs(orientation - fused_orientation) / (math.pi / 2))
+            quality = _sigmoid(agreement, *EDGE_STRENGTH_SIGMOID) * _sigmoid(alignment, *EDGE_ORIENTATION_SIGMOID)
             kept += float((quality * strength).sum())
             total += float(strength.sum())
     if total == 0:
@@ -215,16 +203,11 @@ def _variance(image: Grey, mean: Callable[[Grey], np.ndarray]) -> np.ndarray:
 
 
 def _box_mean(image: Grey) -> np.ndarray:
-    return _whole_windows(cv2.blur(image, (MEF_WINDOW_PX, MEF_WINDOW_PX)))
+    return cv2.blur(image, (MEF_WINDOW_PX, MEF_WINDOW_PX))[MEF_WHOLE_WINDOWS]
 
 
 def _gaussian_mean(image: Grey) -> np.ndarray:
-    return _whole_windows(cv2.GaussianBlur(image, (MEF_WINDOW_PX, MEF_WINDOW_PX), MEF_WINDOW_SIGMA_PX))
-
-
-def _whole_windows(image: np.ndarray) -> np.ndarray:
-    border = MEF_WINDOW_PX // 2
-    return image[border:-border, border:-border]
+    return cv2.GaussianBlur(image, (MEF_WINDOW_PX, MEF_WINDOW_PX), MEF_WINDOW_SIGMA_PX)[MEF_WHOLE_WINDOWS]
 
 
 def _halved(image: Grey) -> Float[np.ndarray, "half_height half_width"]:
@@ -233,32 +216,15 @@ def _halved(image: Grey) -> Float[np.ndarray, "half_height half_width"]:
     return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-class _Edges(NamedTuple):
-    """Of each pixel: strength of its edge, and orientation from -pi/2 to pi/2."""
-
-    strength: np.ndarray
-    orientation: np.ndarray
-
-
-def _edges(image: GreyRows, rows: slice) -> _Edges:
-    """Edges within some rows of a picture."""
+def _edges(picture: Photograph, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Of each pixel in some rows of a picture: strength of its edge, and orientation from -pi/2 to pi/2."""
     above = min(rows.start, 1)
-    part = image[rows.start - above : rows.stop + 1]
+    part = grey_rows(picture, slice(rows.start - above, rows.stop + 1))
     inner = slice(above, above + rows.stop - rows.start)
     horizontal, vertical = _sobel(part, 1, 0)[inner], _sobel(part, 0, 1)[inner]
     # Not arctan2: an edge and its negative have one orientation.
     slope = np.divide(vertical, horizontal, out=np.full_like(vertical, np.inf), where=horizontal != 0)
-    return _Edges(np.hypot(horizontal, vertical), np.arctan(slope))
-
-
-def _edge_quality(edges: _Edges, edges_of_fused: _Edges) -> tuple[np.ndarray, np.ndarray]:
-    """How well a fusion keeps each edge of a photograph, and how strong that is."""
-    larger = np.maximum(edges.strength, edges_of_fused.strength)
-    smaller = np.minimum(edges.strength, edges_of_fused.strength)
-    agreement = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
-    alignment = np.abs(1 - np.abs(edges.orientation - edges_of_fused.orientation) / (math.pi / 2))
-    quality = _sigmoid(agreement, *EDGE_STRENGTH_SIGMOID) * _sigmoid(alignment, *EDGE_ORIENTATION_SIGMOID)
-    return quality, edges.strength
+    return np.hypot(horizontal, vertical), np.arctan(slope)
 
 
 def _sobel(image: Grey, dx: int, dy: int) -> np.ndarray:

@@ -5,51 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.pixels.store import PixelStore, StoredFrame
-from neucam_nerfstudio.evaluation.alignment import Alignment
-from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.evaluation.fusion_metrics import (
     MEF_SMALLEST_SIDE_PX,
-    GreyRows,
+    Photograph,
     edge_preservation,
     grey,
     mef_ssim,
     tenengrad,
 )
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
-from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment, align_radiance, hdr_scores
+from neucam_nerfstudio.evaluation.ldr_metrics import flip, ldr_scores
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
-from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
 Picture = Float[np.ndarray, "height width 3"]
-
-
-@dataclass(frozen=True)
-class GreyPhotograph:
-    """Luma of a photograph, [0, 1], made of its pixels where it is looked at: many large ones would fill the memory.
-
-    Attributes:
-        pixels: RGB, white at the number type's full scale.
-    """
-
-    pixels: StoredFrame | Shaped[np.ndarray, "height width 3"]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width."""
-        height, width = self.pixels.shape[:2]
-        return height, width
-
-    def __getitem__(self, rows: slice) -> Float[np.ndarray, "rows width"]:
-        return grey(self.pixels[rows] / WHITE_LEVEL[self.pixels.dtype])
-
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Float[np.ndarray, "height width"]:
-        return self[:].astype(dtype or np.float64)
 
 
 @dataclass(frozen=True)
@@ -64,7 +38,7 @@ class Yardstick:
 
     radiance: Picture | None
     sharp: Picture | None
-    photographs: tuple[GreyRows, ...]
+    photographs: tuple[Photograph, ...]
 
 
 def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:
@@ -85,7 +59,7 @@ def yardstick(capture: Capture, pixels: PixelStore) -> Yardstick:
     return Yardstick(
         None if radiance is None else read_radiance(radiance, capture.downscale_factor),
         None if sharp is None else read_sharp(sharp, capture.downscale_factor),
-        tuple(GreyPhotograph(pixels[index]) for index in shown),
+        tuple(pixels[index] for index in shown),
     )
 
 
@@ -108,23 +82,19 @@ def picture_scores(
     Raises:
         ValueError: If the picture is not of the photographs' size, or ground truth or photographs are uniform.
     """
-    shown = grey(picture_for_display(picture) if is_radiance else picture)
-    scores = _scores_by_truth(picture, is_radiance, measured_against, alignment)
-    if min(shown.shape) >= MEF_SMALLEST_SIDE_PX:
-        scores["mef_ssim"] = mef_ssim(shown, measured_against.photographs)
-    return scores | {
-        "q_abf": edge_preservation(shown, measured_against.photographs),
-        "tenengrad": tenengrad(shown),
-    }
-
-
-def _scores_by_truth(
-    picture: Picture, is_radiance: bool, measured_against: Yardstick, alignment: Alignment
-) -> dict[str, float]:
+    scores: dict[str, float] = {}
     radiance, sharp = measured_against.radiance, measured_against.sharp
     if is_radiance and radiance is not None:
-        return hdr_scores(picture, radiance, alignment) | {"flip": flip_of_radiance(picture, radiance, alignment)}
-    if not is_radiance and sharp is not None:
-        of_photograph = {f"{name}_sharp": score for name, score in ldr_scores(picture, sharp).items()}
-        return of_photograph | {"flip": flip_of_pictures(picture, sharp)}
-    return {}
+        scores |= hdr_scores(picture, radiance, alignment)
+        scores["flip"] = flip(
+            align_radiance(picture.astype(np.float64), radiance.astype(np.float64), alignment), radiance, "HDR"
+        )
+    elif not is_radiance and sharp is not None:
+        scores |= {f"{name}_sharp": score for name, score in ldr_scores(picture, sharp).items()}
+        scores["flip"] = flip(picture, sharp)
+    shown = grey(picture_for_display(picture) if is_radiance else picture)
+    if min(shown.shape) >= MEF_SMALLEST_SIDE_PX:
+        scores["mef_ssim"] = mef_ssim(shown, measured_against.photographs)
+    scores["q_abf"] = edge_preservation(shown, measured_against.photographs)
+    scores["tenengrad"] = tenengrad(shown)
+    return scores

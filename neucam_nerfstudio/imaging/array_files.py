@@ -15,10 +15,9 @@ NUMBER_TYPES = frozenset(map(np.dtype, (np.uint8, np.uint16, np.float16, np.floa
 
 
 class ArrayFile:
-    """Frames of a `.npy` file of shape `[frames, height, width, 3]`; `exposure.txt` and `gt/` lie beside it.
+    """Frames of a `.npy` file of shape `[frames, height, width, 3]`: uint8, uint16, or floats in [0, 1].
 
-    Args:
-        path: The file: uint8, uint16, or floats in [0, 1].
+    `exposure.txt` and `gt/` lie beside the file.
 
     Raises:
         NeucamError: The file is cut off, or no such array.
@@ -31,7 +30,18 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         self.data, self.folder = path, path.parent
-        self._frames = _map_array(path)
+        try:
+            frames = np.load(path, mmap_mode="r")
+            if not isinstance(frames, np.ndarray):
+                raise ValueError("an archive, as numpy.savez writes it")
+        except (OSError, ValueError, EOFError) as error:
+            raise NeucamError(_unreadable_message(path, error)) from error
+        if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype not in NUMBER_TYPES:
+            raise NeucamError(
+                f"{path}: an array of {frames.dtype} and shape {list(frames.shape)}. Expected frames as"
+                " [frames, height, width, 3], RGB, uint8, uint16 or floats in [0, 1]."
+            )
+        self._frames: Shaped[np.ndarray, "frames height width 3"] = frames
         self.paths = frame_paths(path, len(self._frames))
         self.moments = tuple(map(float, range(len(self.paths))))
 
@@ -47,24 +57,6 @@ class ArrayFile:
         """
         pixels = np.array(self._frames[number])
         return check_pixels(pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels, self.paths[number])
-
-
-def _map_array(path: Path) -> Shaped[np.ndarray, "frames height width 3"]:
-    """The array, left on disk.
-
-    Raises:
-        NeucamError: The file is cut off, or no array of frames.
-    """
-    try:
-        frames = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise NeucamError(_unreadable_message(path, error)) from error
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or frames.dtype not in NUMBER_TYPES:
-        raise NeucamError(
-            f"{path}: an array of {frames.dtype} and shape {list(frames.shape)}. Expected frames as"
-            " [frames, height, width, 3], RGB, uint8, uint16 or floats in [0, 1]."
-        )
-    return frames
 
 
 def _unreadable_message(path: Path, error: Exception) -> str:

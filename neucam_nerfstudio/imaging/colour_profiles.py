@@ -52,21 +52,10 @@ def xyz_of(colour: Chromaticity) -> Float[np.ndarray, "xyz=3"]:
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
-def chromaticity_of(xyz: Float[np.ndarray, "xyz=3"]) -> Chromaticity:
-    """CIE x, y of a colour."""
-    x, y, z = map(float, xyz)
-    return x / (x + y + z), y / (x + y + z)
-
-
 def white_adaptation(
     source: Float[np.ndarray, "xyz=3"], target: Float[np.ndarray, "xyz=3"]
 ) -> Float[np.ndarray, "3 3"]:
-    """Matrix from CIE XYZ under one white to what looks alike under another (linear Bradford, ICC.1:2022, annex E).
-
-    Args:
-        source: CIE XYZ of the white that the colours are seen under.
-        target: CIE XYZ of the other white.
-    """
+    """Matrix from CIE XYZ under one white to what looks alike under another (linear Bradford, ICC.1:2022, annex E)."""
     gains = (BRADFORD @ target) / (BRADFORD @ source)
     return np.linalg.solve(BRADFORD, gains[:, None] * BRADFORD)
 
@@ -81,17 +70,6 @@ PROFILE_VERSION = 0x04300000
 """ICC version 4.3."""
 PROFILE_DATE = (2024, 1, 1, 0, 0, 0)
 """Always the same, so that equal pictures make equal files."""
-
-LINEAR_CURVE = b"curv" + bytes(8)
-"""A curve without entries, which is the identity (ICC.1:2022, 10.6)."""
-SRGB_COEFFICIENTS = (
-    SRGB_POWER,
-    1 / (1 + SRGB_OFFSET),
-    SRGB_OFFSET / (1 + SRGB_OFFSET),
-    1 / SRGB_TOE_SLOPE,
-    SRGB_TOE_ENCODED,
-)
-"""g, a, b, c, d of the parametric curve of type 3 (ICC.1:2022, 10.18)."""
 
 
 def is_rgb_profile(content: bytes) -> bool:
@@ -121,7 +99,9 @@ def primaries_of_profile(content: bytes) -> ColourPrimaries | None:
         white_point = profile.media_white_point or (tuple(D50),)
         to_d50 = white_adaptation(np.array(white_point[0]), D50)
     to_xyz = np.linalg.solve(to_d50, under_d50)
-    return ColourPrimaries(*(chromaticity_of(xyz) for xyz in (*to_xyz.T, to_xyz.sum(-1))))
+    with_white = np.column_stack([to_xyz, to_xyz.sum(-1)])
+    x, y = (with_white[:2] / with_white.sum(0)).tolist()
+    return ColourPrimaries(*zip(x, y, strict=True))
 
 
 def conversion_to_srgb(
@@ -138,12 +118,15 @@ def conversion_to_srgb(
 
 def linear_profile(primaries: ColourPrimaries) -> bytes:
     """ICC profile for linear light."""
-    return _matrix_profile("Linear RGB", primaries, LINEAR_CURVE)
+    identity = b"curv" + bytes(8)  # a curve without entries (ICC.1:2022, 10.6)
+    return _matrix_profile("Linear RGB", primaries, identity)
 
 
 def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
     """ICC profile for pixel values encoded with the curve of sRGB (IEC 61966-2-1), whatever their primaries."""
-    curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(np.array(SRGB_COEFFICIENTS))
+    a, b = 1 / (1 + SRGB_OFFSET), SRGB_OFFSET / (1 + SRGB_OFFSET)
+    coefficients = np.array([SRGB_POWER, a, b, 1 / SRGB_TOE_SLOPE, SRGB_TOE_ENCODED])  # g to d (ICC.1:2022, 10.18)
+    curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(coefficients)
     return _matrix_profile("RGB with the curve of sRGB", primaries, curve)
 
 

@@ -49,7 +49,8 @@ def unread_note(paths: Sequence[Path], settings: Sequence[ExifSettings]) -> str 
 
 def orientation_hint(path: Path, other: Path) -> str:
     """A sentence to add where the sizes of two photographs differ: whether EXIF turns them differently."""
-    first, second = (_orientation(each) for each in (path, other))
+    tags = [_tags(each, details=False).get("Image Orientation") for each in (path, other)]
+    first, second = (int(_number(tag) or UPRIGHT) for tag in tags)  # a frame of a video or an array is no file
     if first == second:
         return ""
     return f" EXIF turns them differently (orientation {first} of {path.name}, {second} of {other.name})."
@@ -92,11 +93,6 @@ def _tags(path: Path, details: bool = True) -> Mapping[str, object]:
             return exifread.process_file(file, details=details)
     except Exception:  # noqa: BLE001 - EXIF is optional, and a file that is broken is reported when it is decoded
         return {}
-
-
-def _orientation(path: Path) -> int:
-    """EXIF orientation, 1 to 8; a frame of a video or an array is no file, and upright."""
-    return int(_number(_tags(path, details=False).get("Image Orientation")) or UPRIGHT)
 
 
 def _number(tag: object) -> float | None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8, UInt16
+from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, REC709, ColourPrimaries
@@ -24,7 +24,6 @@ from neucam_nerfstudio.photometry import REC709_LUMINANCE, encode_srgb
 
 if TYPE_CHECKING:
     import av
-    import pyvips
 
 HDR_DISPLAY_SUFFIXES = (".jpg", ".png", ".avif")
 
@@ -37,26 +36,20 @@ fewer than 26 rows or columns, and more than 64 of the other."""
 
 WHITE_NITS = 203.0
 """Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
-
 PQ_PEAK_NITS = 10_000.0
 """Greatest luminance of PQ in cd/m2 (SMPTE ST 2084)."""
-
 BRIGHTEST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
 """Greatest light in a file for bright displays, in diffuse whites."""
 
 LARGEST_CAPACITY = 2.0**4
 """Displays that go this much above diffuse white show the whole gain. Hardly any display goes further, and a larger
 value would dim the picture on all others."""
-
 LEAST_BOOST = 1.001
 """Gain maps must be able to brighten, even where nothing is brighter than white."""
-
 WHITE_PERCENTILE = 99.9
 """Percentage of a picture's luminances below the white of ordinary displays; the viewer's tone mapping has the same."""
-
 WHITE_SAMPLES = 1 << 18
 """Pixels from which the white of ordinary displays is found."""
-
 JPEG_QUALITY = 95
 
 
@@ -65,12 +58,12 @@ def write_hdr_picture(
 ) -> None:
     """Writes a picture for bright displays, by its suffix.
 
-    - `.jpg`: Ultra HDR (ISO 21496-1 gain map), Rec. 709; other displays show an ordinary JPEG. See `write_ultra_hdr`.
+    - `.jpg`: Ultra HDR (ISO 21496-1 gain map of one channel, Rec. 709 primaries), by libvips. Programs that do not know
+      gain maps show an ordinary JPEG, with the greys of the viewer's tone mapping `reinhard`.
     - `.png`: 16 bits, PQ values, BT.2020 primaries, which a `cICP` chunk names (PNG, third edition).
     - `.avif`: 10 bits, PQ values, BT.2020 primaries, colour at half resolution. An odd last row or column is cut off.
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         light: Linear light; 1 is diffuse white (203 cd/m2), more is brighter than paper.
         primaries: Primaries of the light.
 
@@ -79,10 +72,10 @@ def write_hdr_picture(
     """
     suffix = path.suffix.lower()
     if suffix == ".jpg":
-        write_ultra_hdr(path, light, primaries)
+        _write_ultra_hdr(path, light, primaries)
     elif suffix == ".png":
         full_range_rgb = bytes((BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, FULL_RANGE))
-        bgr = in_strips(light, lambda rows: _pq_samples(rows, primaries)[..., ::-1])
+        bgr = in_strips(light, lambda rows: quantised(pq_from_light(rows, primaries), bits=16)[..., ::-1])
         write_png(path, bgr, {b"cICP": full_range_rgb})
     elif suffix == ".avif":
         _write_avif(path, light, primaries)
@@ -93,21 +86,12 @@ def write_hdr_picture(
 def pq_from_light(
     light: Float[np.ndarray, "*batch 3"], primaries: ColourPrimaries = REC709
 ) -> Float[np.ndarray, "*batch 3"]:
-    """PQ values in [0, 1], BT.2020 primaries (SMPTE ST 2084, equation 5.2).
-
-    Args:
-        light: Linear light; 1 is diffuse white.
-        primaries: Primaries of the light.
-    """
+    """PQ values in [0, 1], BT.2020 primaries (SMPTE ST 2084, equation 5.2), of linear light; 1 is diffuse white."""
     of_bt2020 = light @ primaries.to(BT2020).T.astype(light.dtype)
     share_of_peak = (of_bt2020 * (WHITE_NITS / PQ_PEAK_NITS)).clip(0, 1)
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     root = share_of_peak**m1
     return ((c1 + c2 * root) / (1 + c3 * root)) ** m2
-
-
-def _pq_samples(light: Float[np.ndarray, "*batch 3"], primaries: ColourPrimaries) -> UInt16[np.ndarray, "*batch 3"]:
-    return quantised(pq_from_light(light, primaries), bits=16)
 
 
 def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
@@ -126,6 +110,21 @@ def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primarie
             encoder.open()
         for frame in (picture, None):
             container.mux(stream.encode(frame))
+
+
+def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> "av.VideoFrame":
+    """PQ values with 10 bits and colour at half resolution, cut to even numbers of rows and columns."""
+    import av
+    from av.video.reformatter import ColorRange
+
+    height, width = even_size(*light.shape[:2])
+    rgb = av.VideoFrame(width, height, "rgb48le")
+    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
+    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
+    for rows in strips_of_rows(height, width):
+        lines[rows, : 3 * width] = quantised(pq_from_light(light[rows, :width], primaries), 16).reshape(-1, 3 * width)
+    # One thread: libswscale's write beyond the ends of their rows, over the first pixels of another's (FFmpeg 8).
+    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG, threads=1)
 
 
 @contextmanager
@@ -148,51 +147,24 @@ def scheduled_as_before() -> Iterator[None]:
                     os.sched_setscheduler(thread, policy, parameters)
 
 
-def _pq_frame(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> "av.VideoFrame":
-    """PQ values with 10 bits and colour at half resolution, cut to even numbers of rows and columns."""
-    import av
-    from av.video.reformatter import ColorRange
-
-    height, width = even_size(*light.shape[:2])
-    rgb = av.VideoFrame(width, height, "rgb48le")
-    plane = memoryview(rgb.planes[0])  # type: ignore[arg-type]  # whose stubs lack the buffer protocol
-    lines = np.frombuffer(plane, np.uint16).reshape(height, -1)  # may be longer than the picture is wide
-    for rows in strips_of_rows(height, width):
-        lines[rows, : 3 * width] = _pq_samples(light[rows, :width], primaries).reshape(-1, 3 * width)
-    return rgb.reformat(format="yuv420p10le", dst_colorspace=BT2020_MATRIX, dst_color_range=ColorRange.MPEG)
-
-
-class UltraHdr(NamedTuple):
-    """Content of an Ultra HDR file: light is base times boost to the power of gain_map / 255.
-
-    Attributes:
-        base: The picture on ordinary displays, sRGB.
-        gain_map: Exponents of the boost, of which 255 counts as 1.
-        boost: Greatest ratio of the light to the base.
-    """
-
-    base: UInt8[np.ndarray, "height width 3"]
-    gain_map: UInt8[np.ndarray, "height width 1"]
-    boost: float
-
-
-def write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
-    """Writes an Ultra HDR JPEG (ISO 21496-1 gain map of one channel, Rec. 709 primaries) with libvips.
-
-    Programs that do not know gain maps show an ordinary JPEG, with the greys of the viewer's tone mapping `reinhard`.
-
-    Args:
-        path: File to write, whole or not at all; missing folders are made.
-        light: Linear light; 1 is diffuse white.
-        primaries: Primaries of the light.
-
-    Raises:
-        NeucamError: pyvips is missing.
-    """
+def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
     pyvips = import_pyvips()
-    base, gain_map, boost = base_and_gain_map(light, primaries)
+    base, gain_map, boost = _base_and_gain_map(light, primaries)
     picture = pyvips.Image.new_from_array(base, interpretation="srgb")
-    _set_gain_map(picture, pyvips.Image.new_from_array(gain_map, interpretation="b-w"), boost)
+    jpeg = pyvips.Image.new_from_array(gain_map, interpretation="b-w").jpegsave_buffer(Q=JPEG_QUALITY)
+    number, numbers = pyvips.GValue.gdouble_type, pyvips.GValue.array_double_type
+    for name, kind, value in (
+        ("max-content-boost", numbers, [boost] * 3),
+        ("min-content-boost", numbers, [1.0] * 3),
+        ("gamma", numbers, [1.0] * 3),
+        ("offset-sdr", numbers, [0.0] * 3),
+        ("offset-hdr", numbers, [0.0] * 3),
+        ("hdr-capacity-min", number, 1.0),
+        ("hdr-capacity-max", number, min(boost, LARGEST_CAPACITY)),
+        ("use-base-cg", pyvips.GValue.gint_type, 1),
+        ("data", pyvips.GValue.blob_type, jpeg),
+    ):
+        picture.set_type(kind, f"gainmap-{name}", value)
     with written_whole(path, pyvips.Error) as temporary:
         picture.uhdrsave(str(temporary), Q=JPEG_QUALITY)
 
@@ -213,12 +185,12 @@ def import_pyvips() -> ModuleType:
     return pyvips
 
 
-def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> UltraHdr:
-    """Splits light into the content of an Ultra HDR file; light beyond Rec. 709 and 10,000 cd/m2 is clipped.
+def _base_and_gain_map(
+    light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries
+) -> tuple[UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width 1"], float]:
+    """Light as a picture for ordinary displays (sRGB) times a boost to the power of gain map / 255.
 
-    Args:
-        light: Linear light; 1 is diffuse white.
-        primaries: Primaries of the light.
+    Light beyond Rec. 709 and 10,000 cd/m2 is clipped.
     """
     to_rec709 = primaries.to(REC709).T.astype(np.float32)
 
@@ -236,14 +208,13 @@ def base_and_gain_map(light: Float[np.ndarray, "height width 3"], primaries: Col
         gain = gain_over_base(strip.max(-1, keepdims=True), white)
         base[rows] = quantised(encode_srgb(strip / gain), bits=8)
         gain_map[rows] = quantised(np.log(gain) / math.log(boost), bits=8)
-    return UltraHdr(base, gain_map, boost)
+    return base, gain_map, boost
 
 
 def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
     """Light that an ordinary display shows as white: that of the brightest parts, but at least diffuse white.
 
-    Args:
-        light: Linear light of the picture or of a fair sample of its pixels, Rec. 709 primaries.
+    `light` may be a fair sample of a picture's pixels; it has Rec. 709 primaries.
     """
     luminance = (light @ np.array(REC709_LUMINANCE, light.dtype)).ravel()
     rank = math.ceil(WHITE_PERCENTILE / 100 * luminance.size) - 1
@@ -253,32 +224,7 @@ def white_of_base(light: Float[np.ndarray, "*batch 3"]) -> float:
 def gain_over_base(strongest: Float[np.ndarray, "*shape"], white: float) -> Float[np.ndarray, "*shape"]:
     """Ratio of a pixel's light to the light that an ordinary display shows of it, at least 1.
 
-    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for a pixel's strongest colour: none clips, and
-    one gain restores all three.
-
-    Args:
-        strongest: The largest of linear R, G and B; 1 is diffuse white.
-        white: Light that is shown as white, at least 1.
+    The curve is that of `reinhard` (Reinhard et al. 2002, equation 4) for the strongest of linear R, G and B: none
+    clips, and one gain restores all three. `white`, at least 1, is the light that is shown as white.
     """
     return np.maximum((1 + strongest) / (1 + strongest / white**2), strongest)
-
-
-def _set_gain_map(picture: "pyvips.Image", gain_map: "pyvips.Image", boost: float) -> None:
-    """Attaches a gain map to a picture, and the values that say how to apply it."""
-    from pyvips import GValue
-
-    capacity = min(boost, LARGEST_CAPACITY)
-    of_channels = {
-        "max-content-boost": boost,
-        "min-content-boost": 1.0,
-        "gamma": 1.0,
-        "offset-sdr": 0.0,
-        "offset-hdr": 0.0,
-    }
-    for name, value in of_channels.items():
-        picture.set_type(GValue.array_double_type, f"gainmap-{name}", [value] * 3)
-    for name, value in {"hdr-capacity-min": 1.0, "hdr-capacity-max": capacity}.items():
-        picture.set_type(GValue.gdouble_type, f"gainmap-{name}", value)
-    picture.set_type(GValue.gint_type, "gainmap-use-base-cg", 1)
-    jpeg = gain_map.jpegsave_buffer(Q=JPEG_QUALITY)
-    picture.set_type(GValue.blob_type, "gainmap-data", jpeg)  # type: ignore[arg-type]  # stubs lack bytes

@@ -33,7 +33,6 @@ def write_image(
     """Writes a display picture as `.png` or `.tif`/`.tiff` (8 or 16 bits), or `.jpg`/`.jpeg` (8 bits).
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
         bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
@@ -56,12 +55,19 @@ def write_image(
     samples = in_strips(image, encode)
     if samples.shape[-1] == 1:
         samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
+    profile, exif = metadata
     if is_png:
-        write_png(path, samples, _png_chunks(metadata))
+        chunks = {} if profile is None else {b"iCCP": b"ICC profile\0\0" + zlib.compress(profile)}
+        write_png(path, samples, chunks if exif is None else {**chunks, b"eXIf": exif.block()})
     elif suffix in (".jpg", ".jpeg"):
-        _write_jpeg(path, samples, jpeg_quality, metadata)
+        from PIL import Image
+
+        block = b"" if exif is None else b"Exif\0\0" + exif.block()
+        options = {"quality": jpeg_quality, "subsampling": "4:4:4", "icc_profile": profile, "exif": block}
+        with written_whole(path) as temporary:
+            Image.fromarray(samples).save(temporary, "JPEG", **options)
     else:
-        write_tiff(path, samples, metadata.icc_profile, metadata.exif)
+        write_tiff(path, samples, profile, exif)
 
 
 def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:
@@ -70,13 +76,7 @@ def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.nda
 
 
 def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], chunks: dict[bytes, bytes]) -> None:
-    """Writes a PNG with chunks of metadata, whole or not at all.
-
-    Args:
-        path: File to write.
-        samples: uint8 or uint16; grey or B, G, R.
-        chunks: Content of each chunk, by its four-letter name.
-    """
+    """Writes a PNG of grey or B, G, R, uint8 or uint16, with chunks of metadata by their four-letter names."""
     import cv2
     from PIL.PngImagePlugin import putchunk
 
@@ -86,26 +86,3 @@ def write_png(path: Path, samples: UInt[np.ndarray, "height width *channels"], c
         for name, content in chunks.items():
             putchunk(file, name, content)
         file.write(encoded[PNG_HEADER_BYTES:])
-
-
-def _png_chunks(metadata: PhotographMetadata) -> dict[bytes, bytes]:
-    chunks = {}
-    if metadata.icc_profile is not None:
-        chunks[b"iCCP"] = b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
-    if metadata.exif is not None:
-        chunks[b"eXIf"] = metadata.exif.block()
-    return chunks
-
-
-def _write_jpeg(
-    path: Path, samples: UInt[np.ndarray, "height width *channels"], quality: int, metadata: PhotographMetadata
-) -> None:
-    from PIL import Image
-
-    said = {}
-    if metadata.icc_profile is not None:
-        said["icc_profile"] = metadata.icc_profile
-    if metadata.exif is not None:
-        said["exif"] = b"Exif\0\0" + metadata.exif.block()
-    with written_whole(path) as temporary:
-        Image.fromarray(samples).save(temporary, "JPEG", quality=quality, subsampling="4:4:4", **said)

@@ -28,15 +28,7 @@ def strips_of_rows(height: int, width: int) -> Iterator[slice]:
 
 
 def in_strips(picture: Picture, encode: Callable[[Picture], np.ndarray]) -> np.ndarray:
-    """Applies `encode` strip by strip, so that its intermediate arrays stay small.
-
-    Args:
-        picture: At least one row.
-        encode: Gives as many rows as it gets; a row must not depend on others.
-
-    Returns:
-        The encoded picture.
-    """
+    """Applies `encode`, for which each row must stand for itself, in strips: its intermediate arrays stay small."""
     first, *others = strips_of_rows(*picture.shape[:2])
     strip = encode(picture[first])
     encoded = np.empty((len(picture), *strip.shape[1:]), strip.dtype)
@@ -47,13 +39,9 @@ def in_strips(picture: Picture, encode: Callable[[Picture], np.ndarray]) -> np.n
 
 
 class SizeLimits(NamedTuple):
-    """Sizes that a file format holds, in pixels.
+    """Sizes that a file format holds, in pixels: the least width and height, and the greatest.
 
-    Attributes:
-        least: Least width and height.
-        most_width: Greatest width.
-        most_height: Greatest height.
-        even: Whether colour has half the resolution, so that an odd last row or column is cut off.
+    Where they are `even`, colour has half the resolution, so that an odd last row or column is cut off.
     """
 
     least: int
@@ -102,12 +90,7 @@ def pictures_of_any_size() -> Iterator[None]:
 
 
 def open_with_pillow(path: Path, formats: tuple[str, ...] | None = None) -> "PIL.ImageFile.ImageFile":
-    """Opens a picture of any size as `PIL.Image.open` does.
-
-    Args:
-        path: The picture.
-        formats: Formats that the file may have, by Pillow's names; None allows all.
-    """
+    """Opens a picture of any size as `PIL.Image.open` does, which may have any of the `formats` that Pillow names."""
     from PIL import Image
 
     with pictures_of_any_size():

@@ -64,20 +64,10 @@ ENTRY_BYTES, INLINE_BYTES = 12, 4
 
 
 class Tag(NamedTuple):
-    """A tag as its file holds it.
-
-    Attributes:
-        type: Number of the type.
-        content: The values, in the file's byte order.
-    """
+    """A tag as its file holds it: number of its type, and its values in the file's byte order."""
 
     type: int
     content: bytes
-
-    @property
-    def count(self) -> int:
-        """Number of values."""
-        return len(self.content) // BYTES_OF_TYPE[self.type]
 
 
 Folder = dict[int, Tag]
@@ -101,15 +91,24 @@ class Exif(NamedTuple):
         """The EXIF block of a JPEG or PNG file, from its byte order mark on."""
         start = 8
         header = HEADERS[self.byte_order] + struct.pack(f"{self.byte_order}I", start)
-        return header + tree_bytes(self.main, self.folders, start, self.byte_order)
+        return header + self.tree_bytes(start)
+
+    def tree_bytes(self, start: int) -> bytes:
+        """The tags as a file holds them from `start`, an even number, on: the main folder, then the others."""
+        pointers = dict.fromkeys(self.folders, Tag(LONG, bytes(INLINE_BYTES)))
+        place, below = start + len(_folder_bytes(self.main | pointers, start, self.byte_order)), b""
+        for number, folder in self.folders.items():
+            pointers[number] = Tag(LONG, struct.pack(f"{self.byte_order}I", place + len(below)))
+            below += _folder_bytes(folder, place + len(below), self.byte_order)
+        return _folder_bytes(self.main | pointers, start, self.byte_order) + below
 
 
 class PhotographMetadata(NamedTuple):
-    """What is kept from a photograph's file.
+    """What is kept from a photograph's file; None if the file does not say.
 
     Attributes:
-        icc_profile: The colours that its R, G, B stand for; None if the file does not say.
-        exif: Camera, lens, time, place and settings; None if the file does not say.
+        icc_profile: The colours that its R, G, B stand for.
+        exif: Camera, lens, time, place and settings.
     """
 
     icc_profile: bytes | None
@@ -121,11 +120,8 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
 
     Three profiles are left out, because they do not fit the pixels as they are read: that of a RAW file, which is
     developed to linear light, and those of grey and CMYK files, which are read as R, G, B. A RAW file keeps its EXIF if
-    it is built like a TIFF file. A frame of a video has neither.
-
-    Args:
-        path: The photograph.
-        turned: Settings that the picture has differently; their tags are left out.
+    it is built like a TIFF file. A frame of a video has neither. The tags of `turned` settings, which the picture has
+    differently, are left out.
     """
     if not path.is_file():
         return PhotographMetadata(None, None)
@@ -182,13 +178,9 @@ def read_header(file: BufferedIOBase) -> tuple[ByteOrder, int]:
 
 
 def read_folder(file: BufferedIOBase, start: int, byte_order: ByteOrder, wanted: Callable[[int], bool]) -> Folder:
-    """The wanted tags of a folder, without tags of unknown type and those whose values lie beyond the file's end.
+    """The wanted tags of the folder at `start`, told by number.
 
-    Args:
-        file: Open for reading.
-        start: Where the folder is.
-        byte_order: Byte order of the file.
-        wanted: Whether to keep the tag of a number.
+    Tags of unknown type are left out, and those whose values lie beyond the file's end.
     """
     end = file.seek(0, 2)
     file.seek(start)
@@ -217,23 +209,6 @@ def read_pointed(file: BufferedIOBase, pointer: Tag, byte_order: ByteOrder, want
     return read_folder(file, struct.unpack(f"{byte_order}I", pointer.content)[0], byte_order, wanted)
 
 
-def tree_bytes(main: Folder, folders: dict[int, Folder], start: int, byte_order: ByteOrder) -> bytes:
-    """A folder as a file holds it, followed by the folders that it points to.
-
-    Args:
-        main: Its tags, without pointers.
-        folders: The other folders, by the tag that points to each.
-        start: Where in the file the folder will be; an even number.
-        byte_order: Byte order of the file.
-    """
-    whole = main | dict.fromkeys(folders, _pointer(0, byte_order))
-    place, below = start + len(_folder_bytes(whole, start, byte_order)), b""
-    for number, folder in folders.items():
-        whole[number] = _pointer(place + len(below), byte_order)
-        below += _folder_bytes(folder, place + len(below), byte_order)
-    return _folder_bytes(whole, start, byte_order) + below
-
-
 def _folder_bytes(folder: Folder, start: int, byte_order: ByteOrder) -> bytes:
     entries, values = struct.pack(f"{byte_order}H", len(folder)), b""
     start_of_values = start + 2 + ENTRY_BYTES * len(folder) + 4
@@ -242,9 +217,6 @@ def _folder_bytes(folder: Folder, start: int, byte_order: ByteOrder) -> bytes:
         if len(tag.content) > INLINE_BYTES:
             inline = struct.pack(f"{byte_order}I", start_of_values + len(values))
             values += tag.content + bytes(len(tag.content) % 2)
-        entries += struct.pack(f"{byte_order}HHI4s", number, tag.type, tag.count, inline)
+        count = len(tag.content) // BYTES_OF_TYPE[tag.type]
+        entries += struct.pack(f"{byte_order}HHI4s", number, tag.type, count, inline)
     return entries + bytes(4) + values
-
-
-def _pointer(start: int, byte_order: ByteOrder) -> Tag:
-    return Tag(LONG, struct.pack(f"{byte_order}I", start))

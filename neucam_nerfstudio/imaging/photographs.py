@@ -119,13 +119,8 @@ def downscale(
 ) -> Shaped[np.ndarray, "small_height small_width 3"]:
     """Makes a picture `factor` times smaller by area averaging; sizes are rounded down, the number type stays.
 
-    Args:
-        pixels: The picture.
-        factor: Size divisor, a positive whole number.
-        path: The file it came from, for messages.
-
     Raises:
-        NeucamError: No pixels would be left.
+        NeucamError: No pixels would be left, or the factor is less than 1; `path` is the file to name.
     """
     if factor < 1:
         raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
@@ -163,11 +158,7 @@ def check_pixels(pixels: Shaped[np.ndarray, "height width 3"], path: Path) -> Sh
 
 
 def _decode(path: Path) -> Shaped[np.ndarray, "height width 3"]:
-    """Decodes a file that is not camera RAW, with the library that reads its kind rightly.
-
-    Raises:
-        NeucamError: It is broken, or of a kind that is not read.
-    """
+    """Decodes a file that is not camera RAW, with the library that reads its kind rightly."""
     try:
         with path.open("rb") as file:
             start = file.read(16)

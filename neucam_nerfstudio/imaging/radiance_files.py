@@ -23,14 +23,11 @@ Precision = Literal["half", "float"]
 
 
 def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
-    """Reads linear radiance.
+    """Reads linear radiance: float32 RGB, unbounded.
 
     Args:
         path: An `.exr` file with channels R, G, B (or one grey channel Y), or a Radiance `.hdr` file.
         downscale_factor: Size divisor, by area averaging of the light.
-
-    Returns:
-        Linear radiance, float32 RGB, unbounded.
 
     Raises:
         NeucamError: The file cannot be read, or holds values that are not finite.
@@ -62,9 +59,22 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         NeucamError: The file has no such header.
     """
-    sizes = {".exr": _exr_size, ".hdr": _hdr_size}
+    suffix = path.suffix.lower()
     try:
-        return sizes.get(path.suffix.lower(), _photograph_size)(path)
+        if suffix == ".exr":
+            import OpenEXR
+
+            with OpenEXR.File(str(path), header_only=True) as file:
+                (left, top), (right, bottom) = file.header()["dataWindow"]
+            return int(bottom - top + 1), int(right - left + 1)
+        if suffix == ".hdr":
+            with path.open("rb") as file:
+                found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
+            if found is None:
+                raise ValueError("not a Radiance HDR file")
+            return int(found[1]), int(found[2])
+        with open_with_pillow(path) as image:
+            return image.height, image.width
     except Exception as error:  # noqa: BLE001 - OpenEXR raises bare RuntimeError, Pillow several kinds
         raise NeucamError(_unreadable_message(path, error)) from error
 
@@ -93,27 +103,6 @@ def _unreadable_message(path: Path, detail: object) -> str:
     return f"{path}: unreadable ground truth ({detail}). Replace the file, or remove it to train without a score."
 
 
-def _exr_size(path: Path) -> tuple[int, int]:
-    import OpenEXR
-
-    with OpenEXR.File(str(path), header_only=True) as file:
-        (left, top), (right, bottom) = file.header()["dataWindow"]
-    return int(bottom - top + 1), int(right - left + 1)
-
-
-def _hdr_size(path: Path) -> tuple[int, int]:
-    with path.open("rb") as file:
-        found = re.search(rb"\n-Y (\d+) \+X (\d+)\n", file.read(4096))
-    if found is None:
-        raise ValueError("not a Radiance HDR file")
-    return int(found[1]), int(found[2])
-
-
-def _photograph_size(path: Path) -> tuple[int, int]:
-    with open_with_pillow(path) as image:
-        return image.height, image.width
-
-
 def write_radiance(
     path: Path,
     radiance: Float[np.ndarray, "height width 3"],
@@ -127,7 +116,6 @@ def write_radiance(
     A TIFF's samples are whole numbers: 65535 stands for the largest radiance, and the file says how much that is.
 
     Args:
-        path: File to write, whole or not at all; missing folders are made.
         radiance: Linear radiance, R, G, B.
         precision: Size of an EXR sample; `.hdr` always has 8 bits and a shared exponent.
         metadata: Attributes of the EXR header, such as `software`, and lines of a TIFF's description; `.hdr` has no
@@ -151,7 +139,11 @@ def write_radiance(
     elif suffix == ".hdr":
         _write_rgbe(path, radiance, primaries)
     elif suffix in (".tif", ".tiff"):
-        _write_linear_tiff(path, radiance, metadata or {}, primaries)
+        peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
+        scale = 65535 / peak
+        samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
+        said = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{k}: {v}" for k, v in (metadata or {}).items())]
+        write_tiff(path, samples, linear_profile(primaries), description="\n".join(said))
     else:
         raise unsupported(path, "radiance", (".exr", ".hdr", ".tif", ".tiff"))
 
@@ -199,13 +191,3 @@ def _write_rgbe(path: Path, radiance: Float[np.ndarray, "height width 3"], prima
         for rows in strips_of_rows(height, width):
             strip = cv2.imencode(".hdr", np.ascontiguousarray(radiance[rows, :, ::-1], np.float32))[1].tobytes()
             file.write(strip[strip.index(b"\n-Y ") + 1 :].split(b"\n", 1)[1])  # less the header of each strip
-
-
-def _write_linear_tiff(
-    path: Path, radiance: Float[np.ndarray, "height width 3"], metadata: Mapping[str, Any], primaries: ColourPrimaries
-) -> None:
-    peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
-    scale = 65535 / peak
-    samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
-    lines = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{name}: {said}" for name, said in metadata.items())]
-    write_tiff(path, samples, linear_profile(primaries), description="\n".join(lines))

@@ -29,14 +29,7 @@ FLOATING = 3
 
 
 class RawHeader(NamedTuple):
-    """Camera settings in a RAW file; None where it does not say.
-
-    Attributes:
-        white_balance: White balance of the camera; on automatic, it differs from picture to picture.
-        exposure_time_s: Shutter time.
-        f_number: Aperture.
-        iso: Sensitivity.
-    """
+    """Camera settings in a RAW file; None where it does not say. Automatic white balance differs between pictures."""
 
     white_balance: WhiteBalance | None = None
     exposure_time_s: float | None = None
@@ -49,23 +42,6 @@ def is_raw(path: Path) -> bool:
     return path.suffix.lower() in RAW_SUFFIXES
 
 
-def is_mosaic(path: Path) -> bool:
-    """Whether a file holds a sensor's mosaic, one colour in each pixel, as the camera measured it.
-
-    Some RAW files hold all three colours in each pixel: linear DNG (written by phones and by programs that merge or
-    denoise), small RAW of Canon and Nikon, and Foveon sensors. They are linear light too, but were processed before.
-
-    Raises:
-        NeucamError: It is a RAW file that cannot be read.
-    """
-    if not is_raw(path):
-        return False
-    import rawpy
-
-    with _opened(path) as raw:
-        return raw.raw_type == rawpy.RawType.Flat  # type: ignore[attr-defined]  # of a compiled module
-
-
 def read_raw_header(path: Path) -> RawHeader:
     """Reads the header of a RAW file. A broken file gives an empty header: developing it reports the error."""
     try:
@@ -73,11 +49,8 @@ def read_raw_header(path: Path) -> RawHeader:
             white_balance, settings = _white_balance(raw), getattr(raw, "other", None)  # which older rawpy lack
     except NeucamError:
         return RawHeader()
-    shutter_speed, aperture, iso_speed = (
-        value if value > 0 and math.isfinite(value) else None
-        for value in (getattr(settings, name, 0.0) for name in ("shutter_speed", "aperture", "iso_speed"))
-    )
-    return RawHeader(white_balance, shutter_speed, aperture, iso_speed)
+    told = [getattr(settings, name, 0.0) for name in ("shutter_speed", "aperture", "iso_speed")]
+    return RawHeader(white_balance, *(value if value > 0 and math.isfinite(value) else None for value in told))
 
 
 def develop_raw(path: Path, white_balance: WhiteBalance | None = None) -> UInt16[np.ndarray, "height width 3"]:
@@ -115,11 +88,7 @@ def differ(white_balance: WhiteBalance, other: WhiteBalance) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["rawpy.RawPy"]:
-    """Opens a RAW file; LibRaw's errors, in the block too, become one of ours.
-
-    Raises:
-        NeucamError: LibRaw cannot read it.
-    """
+    """Opens a RAW file; LibRaw's errors, in the block too, become one of ours."""
     import rawpy
 
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped, UInt, UInt8
+from jaxtyping import Shaped, UInt
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.file_writing import written_whole
@@ -14,11 +14,9 @@ from neucam_nerfstudio.imaging.photograph_metadata import (
     DESCRIPTION_TAG,
     SOFTWARE,
     Exif,
-    Folder,
     read_folder,
     read_header,
     text_tag,
-    tree_bytes,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +50,18 @@ def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None
                 return None
             if page.axes not in SHAPES or _name(page.photometric) not in STORED_LIGHT:
                 raise NeucamError(_refusal(path, page))
-            return _as_rgb(_stored_samples(page, path), page, path)
+            samples = _samples(page, path)
+            white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
+            num_colours = 3 if _name(page.photometric) == "RGB" else 1
+            colours, others = samples[..., :num_colours], samples[..., num_colours:]
+            if _alpha(page) == "ASSOCALPHA" and others.min() < white:
+                raise NeucamError(
+                    f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without"
+                    " alpha."
+                )
+            if _name(page.photometric) == "MINISWHITE":
+                colours = white - colours
+            return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
     except NeucamError:
         raise
     except Exception as error:  # noqa: BLE001 - tifffile raises errors of many kinds on files that are cut off
@@ -79,10 +88,9 @@ def write_tiff(
     exif: Exif | None = None,
     description: str | None = None,
 ) -> None:
-    """Writes a TIFF file with lossless compression, whole or not at all.
+    """Writes a TIFF file with lossless compression.
 
     Args:
-        path: File to write.
         samples: uint8 or uint16; grey or R, G, B.
         icc_profile: The colours that the samples stand for.
         exif: EXIF to keep; the file takes its byte order.
@@ -90,14 +98,14 @@ def write_tiff(
     """
     import tifffile
 
-    byte_order, main, folders = exif or Exif("<", {}, {})
+    kept = exif or Exif("<", {}, {})
     if description is not None:
-        main = main | {DESCRIPTION_TAG: text_tag(description)}
+        kept = kept._replace(main=kept.main | {DESCRIPTION_TAG: text_tag(description)})
     with written_whole(path) as temporary:
         tifffile.imwrite(
             temporary,
             samples,
-            byteorder=byte_order,
+            byteorder=kept.byte_order,
             photometric="rgb" if samples.ndim == 3 else "minisblack",
             compression="zlib",
             compressionargs={"level": 1},  # a third of the default's time, for photographs of the same size
@@ -106,8 +114,8 @@ def write_tiff(
             software=SOFTWARE,
             metadata=None,
         )
-        if main or folders:
-            _add_tags(temporary, main, folders)
+        if kept.main or kept.folders:
+            _add_tags(temporary, kept)
 
 
 def _opencv_reads(page: "tifffile.TiffPage") -> bool:
@@ -139,12 +147,8 @@ def _name(value: int) -> str:
     return getattr(value, "name", str(value))
 
 
-def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
-    """All samples of each pixel, upright.
-
-    Raises:
-        NeucamError: No installed library decompresses the file.
-    """
+def _samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "height width samples"]:
+    """All samples of each pixel, upright."""
     try:
         stored = page.asarray()
     except ValueError as error:
@@ -152,37 +156,13 @@ def _stored_samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray,
             raise
         if page.dtype != np.uint8:
             raise NeucamError(_refusal(path, page)) from error
-        return _samples_by_pillow(path)
+        from PIL import Image, ImageOps
+
+        # Pillow knows all compressions, but only 8 bits; uncompressed pictures it may turn wrongly (Pillow 13.0).
+        with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
+            return np.array(ImageOps.exif_transpose(image))
     samples = {"YX": stored[..., None], "YXS": stored, "SYX": np.moveaxis(stored, 0, -1)}[page.axes]
     return upright(samples, int(page.tags.valueof("Orientation", 1)))
-
-
-def _samples_by_pillow(path: Path) -> UInt8[np.ndarray, "height width samples"]:
-    """Pillow knows all compressions, but only 8 bits; uncompressed pictures it may turn wrongly (Pillow 13.0)."""
-    from PIL import Image, ImageOps
-
-    with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
-        return np.array(ImageOps.exif_transpose(image))
-
-
-def _as_rgb(
-    samples: Shaped[np.ndarray, "height width samples"], page: "tifffile.TiffPage", path: Path
-) -> Shaped[np.ndarray, "height width 3"]:
-    """Stored samples as RGB, black at 0.
-
-    Raises:
-        NeucamError: The colours are multiplied by an alpha channel that is not opaque everywhere.
-    """
-    white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
-    num_colours = 3 if _name(page.photometric) == "RGB" else 1
-    colours, others = samples[..., :num_colours], samples[..., num_colours:]
-    if _alpha(page) == "ASSOCALPHA" and others.min() < white:
-        raise NeucamError(
-            f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without alpha."
-        )
-    if _name(page.photometric) == "MINISWHITE":
-        colours = white - colours
-    return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
 
 
 def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
@@ -194,14 +174,14 @@ def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
     )
 
 
-def _add_tags(path: Path, tags: Folder, folders: dict[int, Folder]) -> None:
+def _add_tags(path: Path, tags: Exif) -> None:
     """Adds tags to a TIFF file byte for byte (tifffile would encode them anew): its main folder moves to the end."""
     with path.open("r+b") as file:
         byte_order, start = read_header(file)
-        main = read_folder(file, start, byte_order, lambda tag: True) | tags
+        main = read_folder(file, start, byte_order, lambda tag: True) | tags.main
         end = file.seek(0, 2)
         file.write(bytes(end % 2))
         start = file.tell()
-        file.write(tree_bytes(main, folders, start, byte_order))
+        file.write(tags._replace(main=main).tree_bytes(start))
         file.seek(4)
         file.write(struct.pack(f"{byte_order}I", start))

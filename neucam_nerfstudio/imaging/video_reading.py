@@ -17,7 +17,6 @@ from neucam_nerfstudio.imaging.photographs import full_scale_table
 if TYPE_CHECKING:
     import av
     import av.container
-    import av.video.stream
 
 EXACT_CONVERSION = 0x4 | 0x2000 | 0x4000 | 0x40000
 """libswscale's SWS_BICUBIC, SWS_FULL_CHR_H_INT, SWS_FULL_CHR_H_INP and SWS_ACCURATE_RND. Without them it rounds down,
@@ -29,9 +28,6 @@ SWSCALE_16_BIT_WHITE = 65283
 class VideoFile:
     """Frames of a video file; `exposure.txt` and ground truth lie beside the file.
 
-    Args:
-        path: The file.
-
     Raises:
         NeucamError: It cannot be opened, or holds no frame.
     """
@@ -41,7 +37,7 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.data, self.folder = path, path.parent
-        self._index: VideoIndex = read_index(path)
+        self._index = read_index(path)
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
         self.notes: list[str] = []
@@ -55,10 +51,7 @@ class VideoFile:
         return [ExifSettings()] * len(self.paths)
 
     def frame(self, number: int) -> Shaped[np.ndarray, "height width 3"]:
-        """Decodes one frame. Decoding goes on after the frame read last, so frames in order are decoded once.
-
-        Args:
-            number: Number of the frame, from 0.
+        """Decodes a frame, numbered from 0. Decoding goes on after the one read last: frames in order are decoded once.
 
         Returns:
             RGB, upright; uint8, or uint16 (65535 is white) where the video has more than 8 bits.
@@ -66,8 +59,12 @@ class VideoFile:
         Raises:
             NeucamError: The file ends before this frame, or a frame is damaged.
         """
-        if number >= self._index.num_intact:
-            raise NeucamError(self._cut_off_message())
+        num_intact = self._index.num_intact
+        if number >= num_intact:
+            raise NeucamError(
+                f"{self.data}: the file is cut off: {num_intact} of {len(self.paths)} frames can be read. Copy it again"
+                f" from the camera, or use those with --frame-range 0 {num_intact}."
+            )
         with self._lock:
             if number < self._next:
                 self._ahead, self._next = self._decoded(), 0
@@ -96,13 +93,6 @@ class VideoFile:
                         yield frame
             except av.error.FFmpegError as error:
                 raise NeucamError(self._damaged_message(num_decoded, str(error.strerror))) from error
-
-    def _cut_off_message(self) -> str:
-        index = self._index
-        return (
-            f"{self.data}: the file is cut off: {index.num_intact} of {index.num_frames} frames can be read. Copy it"
-            f" again from the camera, or use those with --frame-range 0 {index.num_intact}."
-        )
 
     def _damaged_message(self, frame: int, reason: str) -> str:
         return (
@@ -155,11 +145,7 @@ class _Packet(NamedTuple):
 
 
 def open_video(path: Path) -> "av.container.InputContainer":
-    """Opens a video file.
-
-    Raises:
-        NeucamError: It is no video, or so much is cut off that nothing can be read.
-    """
+    """Opens a video file; a NeucamError says that it is none, or that too much is cut off."""
     import av
     import av.error
 
@@ -177,11 +163,7 @@ def open_video(path: Path) -> "av.container.InputContainer":
 
 
 def read_index(path: Path) -> VideoIndex:
-    """Counts the frames of a video file from its packets, without decoding them.
-
-    Raises:
-        NeucamError: It cannot be opened, or holds no frame.
-    """
+    """Counts the frames of a video file, at least one, from its packets, without decoding them."""
     with open_video(path) as container:
         stream = container.streams.video[0]
         packets = [
@@ -189,7 +171,7 @@ def read_index(path: Path) -> VideoIndex:
             for packet in container.demux(stream)
             if packet.size
         ]
-        num_missing = _count_missing(path, container, stream, packets)
+        num_missing = _count_missing(path, container, packets)
         frame_rate = float(stream.average_rate) if stream.average_rate else None
         tick_s = float(stream.time_base)
     num_frames = sum(packet.is_shown for packet in packets) + num_missing
@@ -210,15 +192,10 @@ def read_index(path: Path) -> VideoIndex:
 
 
 def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:
-    """Converts times in ticks to mean frame intervals after the first frame.
+    """Converts sorted times in ticks to mean frame intervals after the first frame.
 
-    Times that differ from even spacing only by the file's rounding to whole ticks give exactly 0, 1, 2, ...
-
-    Args:
-        shown_at: Time of each frame in ticks, sorted.
-
-    Returns:
-        None if two frames have the same time, which means that the file does not say the times.
+    Times that differ from even spacing only by the file's rounding to whole ticks give exactly 0, 1, 2, ... None if two
+    frames have the same time, which means that the file does not say the times.
     """
     if any(later == earlier for earlier, later in zip(shown_at, shown_at[1:], strict=False)):
         return None
@@ -248,15 +225,11 @@ def _count_intact(packets: list[_Packet], num_missing: int) -> int:
     return sum(packet.is_shown and packet.shown_at <= settled_until for packet in whole)
 
 
-def _count_missing(
-    path: Path,
-    container: "av.container.InputContainer",
-    stream: "av.video.stream.VideoStream",
-    packets: list[_Packet],
-) -> int:
+def _count_missing(path: Path, container: "av.container.InputContainer", packets: list[_Packet]) -> int:
     """Number of frames that the file announces and does not hold; 1 if it only announces more data."""
     import av
 
+    stream = container.streams.video[0]
     if "matroska" in container.format.name:
         if _matroska_is_complete(path):
             return 0

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +21,7 @@ from neucam_nerfstudio.imaging.large_pictures import even_size
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 
 if TYPE_CHECKING:
-    import av.filter.graph
+    import av
 
 VideoFormat = Literal["mp4", "webm", "gif", "frames"]
 """H.264, VP9, an animated GIF of 256 colours, or a folder of PNG files."""
@@ -40,10 +40,8 @@ VIDEO_SUFFIXES = (*CODECS, ".gif")
 
 BT709, SRGB_TRANSFER = 1, 13
 """Code points of ITU-T H.273."""
-
 LARGEST_RATE_DENOMINATOR = 1001
 """Frame rates are fractions of whole numbers, such as 24000/1001."""
-
 GIF_HUNDREDTHS_LEAST = 2
 """Least time of a GIF's picture: viewers show shorter ones for a tenth of a second."""
 
@@ -57,15 +55,12 @@ def gif_frame_rate(frame_rate: float) -> float:
 
 @contextmanager
 def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
-    """A video to add pictures to, one at a time; the file appears when all are added, or not at all.
+    """A video, and the function that adds a picture to it; the file appears when all are added, or not at all.
 
     Args:
         path: `.mp4` (H.264) or `.webm` (VP9), both of even size, or `.gif` (repeats for ever).
         frame_rate: Pictures a second; a GIF takes the nearest rate that it can have.
         icc_profile: Colours of the pictures' R, G, B, which are converted to sRGB; None is sRGB.
-
-    Yields:
-        A function that adds a picture.
 
     Raises:
         NeucamError: The suffix is another one.
@@ -73,25 +68,24 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         raise unsupported(path, "videos", VIDEO_SUFFIXES)
-    to_srgb = None if icc_profile is None else conversion_to_srgb(icc_profile)
+    to_srgb = conversion_to_srgb(icc_profile) if icc_profile is not None else np.asarray
     with written_whole(path) as temporary:
         kind = _gif(temporary, frame_rate) if suffix == ".gif" else _stream(temporary, frame_rate, *CODECS[suffix])
+
+        def add_rgb(picture: Picture) -> None:
+            rgb = np.broadcast_to(quantised(picture, bits=8), (*picture.shape[:2], 3))
+            add(to_srgb(np.ascontiguousarray(rgb)))
+
         with kind as add:
-            yield lambda picture: add(_rgb8(picture) if to_srgb is None else to_srgb(_rgb8(picture)))
+            yield add_rgb
 
 
 @contextmanager
 def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
-    """A folder to add pictures to, `00000.png`, `00001.png`, ...; all appear together when the last one is added.
+    """A folder, and the function that adds `00000.png`, `00001.png`, ... to it; all appear when the last is added.
 
-    Frames of an earlier sequence are removed, so that the folder holds one sequence; other files stay.
-
-    Args:
-        folder: Made if missing.
-        icc_profile: Colours of the pictures' R, G, B, for the files to say.
-
-    Yields:
-        A function that adds a picture.
+    Frames of an earlier sequence are removed, so that the folder holds one sequence; other files stay. The files name
+    the colour profile.
 
     Raises:
         NeucamError: There is a file of that name.
@@ -165,49 +159,30 @@ def _stream(path: Path, frame_rate: float, codec: str, options: dict[str, str]) 
 @contextmanager
 def _gif(path: Path, frame_rate: float) -> Iterator[Callable[[Rgb8], None]]:
     import av
-    from av.filter.graph import Graph
 
     interval = Fraction(round(100 / gif_frame_rate(frame_rate)), 100)
     count = itertools.count()
     with av.open(str(path), "w", format="gif") as container:
         stream = container.add_stream("gif", rate=1 / interval)
         stream.pix_fmt = "pal8"
-        reduction: Graph | None = None
 
         def add(picture: Rgb8) -> None:
-            nonlocal reduction
-            if reduction is None:
+            if not stream.codec_context.is_open:
                 stream.height, stream.width = picture.shape[:2]
-                reduction = _reduction_to_256_colours(stream.height, stream.width, interval)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = next(count), interval
-            encode(reduction, frame)
-
-        def encode(graph: Graph, frame: av.VideoFrame | None) -> None:
-            graph.push(frame)
-            with suppress(BlockingIOError, EOFError):  # the graph has no more for now, or at all
-                while True:
-                    container.mux(stream.encode(graph.pull()))
+            container.mux(stream.encode(_in_256_colours(frame)))
 
         yield add
-        if reduction is not None:
-            encode(reduction, None)
         container.mux(stream.encode(None))
 
 
-def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "av.filter.graph.Graph":
-    """A filter that finds 256 colours for each picture and dithers it to them, one picture at a time.
-
-    Args:
-        height: Height of the pictures in pixels.
-        width: Width of the pictures in pixels.
-        interval: Time base of the pictures in seconds.
-    """
-    import av
+def _in_256_colours(frame: "av.VideoFrame") -> "av.VideoFrame":
+    """A picture dithered to the 256 colours that suit it best."""
     from av.filter.graph import Graph
 
     graph = Graph()
-    rgb = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=interval)
+    rgb = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
     twice, palette = graph.add("split"), graph.add("palettegen", "stats_mode=single")
     dither, reduced = graph.add("paletteuse", "new=1:dither=floyd_steinberg"), graph.add("buffersink")
     rgb.link_to(twice)
@@ -216,8 +191,6 @@ def _reduction_to_256_colours(height: int, width: int, interval: Fraction) -> "a
     palette.link_to(dither, 0, 1)
     dither.link_to(reduced)
     graph.configure()
-    return graph
-
-
-def _rgb8(picture: Picture) -> Rgb8:
-    return np.ascontiguousarray(np.broadcast_to(quantised(picture, bits=8), (*picture.shape[:2], 3)))
+    graph.push(frame)
+    graph.push(None)
+    return graph.vpull()

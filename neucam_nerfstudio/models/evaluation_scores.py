@@ -13,8 +13,7 @@ from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.evaluation.alignment import Alignment
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment, hdr_scores
 from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr
 from neucam_nerfstudio.evaluation.picture_scores import picture_scores, yardstick
 from neucam_nerfstudio.imaging.radiance_files import read_radiance

@@ -26,7 +26,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
-from neucam_nerfstudio.evaluation.alignment import Alignment
+from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound

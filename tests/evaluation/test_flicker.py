@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.evaluation.flicker import FrameStep, flicker, hdr_flicker, video_steps
-from neucam_nerfstudio.evaluation.perceptual_encoding import mu_law
+from neucam_nerfstudio.rendering.display_tonemapping import log_curve
 
 HEIGHT, WIDTH = 72, 96
 
@@ -56,12 +56,12 @@ def test_pixels_count_alike_whichever_step_they_are_of():
 def test_a_pan_hardly_flickers_though_its_pixels_change(wide_picture):
     video = pan(wide_picture, 3)
     scores = hdr_flicker(video, video)
-    encoded = mu_law(video / np.percentile(video, 99.9))
+    encoded = log_curve(video / np.percentile(video, 99.9))
     assert scores["flicker"] == scores["flicker_truth"] < 0.1 * np.abs(np.diff(encoded, axis=0)).mean()
 
 
 def test_motion_of_a_pan(wide_picture):
-    step = video_steps(mu_law(pan(wide_picture, 3, 2) / 10))[0]
+    step = video_steps(log_curve(pan(wide_picture, 3, 2) / 10))[0]
     np.testing.assert_allclose(np.median(step.flow, axis=(0, 1)), [3, 0], atol=0.05)
     assert step.reliable[8:-8, 8:-8].mean() > 0.95 and step.reliable[:, -2:].mean() < 0.5
 
@@ -72,7 +72,7 @@ def test_brightness_flicker_has_its_known_size(wide_picture):
     scores = hdr_flicker(truth * gains, truth)
     gain = 1.1**-0.5  # the alignment's median lies between the two kinds of frames
     white = np.percentile(truth, 99.9)
-    expected = np.abs(mu_law(gain * 1.1 * truth[0] / white) - mu_law(gain * truth[0] / white)).mean()
+    expected = np.abs(log_curve(gain * 1.1 * truth[0] / white) - log_curve(gain * truth[0] / white)).mean()
     assert scores["flicker_truth"] == 0
     assert scores["flicker"] == pytest.approx(expected, rel=0.03)
 
@@ -96,7 +96,7 @@ def test_unreliable_everywhere_is_an_error():
 
 
 def test_steps_must_fit_the_frames():
-    with pytest.raises(ValueError, match="3 frames have 2 steps between them, given are 1"):
+    with pytest.raises(ValueError, match="shorter"):
         flicker(np.zeros((3, HEIGHT, WIDTH, 3)), [still_step()])
 
 

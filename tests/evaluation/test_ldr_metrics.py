@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores, psnr, ssim
+from neucam_nerfstudio.evaluation.ldr_metrics import flip, ldr_scores, psnr, ssim
 
 
 def noisy_pair() -> tuple[np.ndarray, np.ndarray]:
@@ -62,3 +62,23 @@ def test_ssim_of_two_greys_by_hand():
 def test_ldr_scores_are_plain_floats_by_name():
     scores = ldr_scores(*noisy_pair())
     assert set(scores) == {"psnr", "ssim"} and all(type(score) is float for score in scores.values())
+
+
+@pytest.fixture(scope="module")
+def radiance() -> np.ndarray:
+    return np.exp(np.random.default_rng(0).normal(0, 1.5, (40, 50, 3))).astype(np.float32)
+
+
+def test_flip_of_equal_pictures_is_nothing(radiance):
+    assert flip(radiance, radiance, "HDR") == pytest.approx(0, abs=1e-4)
+    assert flip(radiance.clip(0, 1), radiance.clip(0, 1)) == pytest.approx(0, abs=1e-6)
+
+
+def test_black_against_white_is_nearly_the_largest_difference():
+    black, white = np.zeros((64, 64, 3)), np.ones((64, 64, 3))
+    assert flip(black, white) == pytest.approx(0.97, abs=0.01)
+
+
+def test_flip_refuses_different_shapes(radiance):
+    with pytest.raises(ValueError, match="score equal sizes"):
+        flip(radiance[:-1], radiance)

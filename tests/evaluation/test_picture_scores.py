@@ -12,10 +12,9 @@ import pytest
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
-from neucam_nerfstudio.evaluation.flip import flip_of_pictures, flip_of_radiance
-from neucam_nerfstudio.evaluation.fusion_metrics import edge_preservation, grey, mef_ssim, tenengrad
-from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
-from neucam_nerfstudio.evaluation.ldr_metrics import ldr_scores
+from neucam_nerfstudio.evaluation.fusion_metrics import edge_preservation, grey, grey_rows, mef_ssim, tenengrad
+from neucam_nerfstudio.evaluation.hdr_metrics import align_radiance, hdr_scores
+from neucam_nerfstudio.evaluation.ldr_metrics import flip, ldr_scores
 from neucam_nerfstudio.evaluation.picture_scores import Yardstick, picture_scores, yardstick
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
@@ -41,10 +40,11 @@ def noisy(desk_yardstick: Yardstick) -> np.ndarray:
 
 @pytest.mark.parametrize("alignment", ["scale", "affine"])
 def test_radiance(desk_yardstick, noisy, alignment):
-    shown = grey(picture_for_display(noisy))
+    shown, truth = grey(picture_for_display(noisy)), desk_yardstick.radiance
+    aligned = align_radiance(noisy.astype(np.float64), truth.astype(np.float64), alignment)
     assert picture_scores(noisy, True, desk_yardstick, alignment) == {
-        **hdr_scores(noisy, desk_yardstick.radiance, alignment),
-        "flip": flip_of_radiance(noisy, desk_yardstick.radiance, alignment),
+        **hdr_scores(noisy, truth, alignment),
+        "flip": flip(aligned, truth, "HDR"),
         "mef_ssim": mef_ssim(shown, desk_yardstick.photographs),
         "q_abf": edge_preservation(shown, desk_yardstick.photographs),
         "tenengrad": tenengrad(shown),
@@ -57,7 +57,7 @@ def test_photograph(desk_yardstick, noisy):
     against_sharp = ldr_scores(picture, sharp)
     assert set(scores) == FUSION | {"psnr_sharp", "ssim_sharp", "flip"}
     assert (scores["psnr_sharp"], scores["ssim_sharp"]) == (against_sharp["psnr"], against_sharp["ssim"])
-    assert scores["flip"] == flip_of_pictures(picture, sharp)
+    assert scores["flip"] == flip(picture, sharp)
     assert scores["mef_ssim"] == mef_ssim(grey(picture), desk_yardstick.photographs)
 
 
@@ -75,7 +75,9 @@ def test_a_picture_too_small_for_three_scales_has_no_mef_ssim(desk_yardstick, no
 
 def test_a_still_scene_is_measured_against_all_its_training_frames(capture, desk_yardstick):
     assert len(desk_yardstick.photographs) == 9 and desk_yardstick.sharp is None
-    np.testing.assert_allclose(desk_yardstick.photographs[4], grey(PixelStore(capture).whole(4) / 255))
+    np.testing.assert_allclose(
+        grey_rows(desk_yardstick.photographs[4], np.s_[:]), grey(PixelStore(capture).whole(4) / 255)
+    )
 
 
 def test_of_something_that_moves_the_reference_frame_and_its_truth_count(tiny_capture):
@@ -85,7 +87,9 @@ def test_of_something_that_moves_the_reference_frame_and_its_truth_count(tiny_ca
     moving = open_capture(tiny_capture, frames="moments", train_frames=("F1*", "F2*"), reference="F1E2")[0]
     found = yardstick(moving, PixelStore(moving))
     (photograph,) = found.photographs
-    np.testing.assert_allclose(photograph, grey(PixelStore(moving).whole(moving.reference_index) / 255))
+    np.testing.assert_allclose(
+        grey_rows(photograph, np.s_[:]), grey(PixelStore(moving).whole(moving.reference_index) / 255)
+    )
     assert found.radiance is None and np.unique(found.sharp) == pytest.approx(100 / 255)
 
 
@@ -94,12 +98,13 @@ def test_16_bit_photographs_are_measured_in_their_own_depth(tiny_capture):
         cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 256 + 100)
     capture = open_capture(tiny_capture)[0]
     pixels = PixelStore(capture)
-    np.testing.assert_allclose(yardstick(capture, pixels).photographs[0], grey(pixels.whole(0) / 65535))
+    photograph = yardstick(capture, pixels).photographs[0]
+    np.testing.assert_allclose(grey_rows(photograph, np.s_[:]), grey(pixels.whole(0) / 65535))
 
 
 def test_many_photographs_are_not_held_as_grey_pictures(capture, desk_yardstick):
     for photograph, pixels in zip(
         desk_yardstick.photographs, PixelStore(capture).stack(capture.train_indices), strict=True
     ):
-        assert photograph.pixels.dtype == np.uint8
-        np.testing.assert_array_equal(photograph[10:20], grey(pixels[10:20] / 255))
+        assert photograph.dtype == np.uint8
+        np.testing.assert_array_equal(grey_rows(photograph, np.s_[10:20]), grey(pixels[10:20] / 255))

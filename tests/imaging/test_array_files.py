@@ -75,6 +75,13 @@ def test_what_is_no_array_is_refused(tmp_path, content):
         ArrayFile(tmp_path / "clip.npy")
 
 
+def test_an_archive_of_arrays_is_called_so(tmp_path):
+    np.savez(tmp_path / "clip.npz", frames=RAMP.astype(np.uint8))
+    (tmp_path / "clip.npz").rename(tmp_path / "clip.npy")
+    with pytest.raises(NeucamError, match=r"clip\.npy: not a readable \.npy file \(an archive.*numpy\.save\."):
+        ArrayFile(tmp_path / "clip.npy")
+
+
 def test_array_of_python_objects_is_called_so(tmp_path):
     np.save(tmp_path / "clip.npy", np.array([RAMP[0], RAMP[1][:2], None], dtype=object))
     with pytest.raises(NeucamError, match=r"clip\.npy: an array of Python objects\. Write frames of one size"):

@@ -92,6 +92,17 @@ def test_avif_holds_pq_values_and_says_so(tmp_path, light):
     np.testing.assert_allclose(stored, pq_from_light(light[:46]), atol=0.02)
 
 
+def test_equal_pictures_make_equal_avif_files(tmp_path):
+    """Threads of libswscale would write over the first pixels of each other's rows, in pictures of some widths."""
+    light = np.random.default_rng(0).uniform(0, 2, (90, 136, 3)).astype(np.float32)
+    decoded = set()
+    for _ in range(20):
+        write_hdr_picture(tmp_path / "hdr.avif", light)
+        with av.open(str(tmp_path / "hdr.avif")) as container:
+            decoded.add(next(container.decode(video=0)).to_ndarray().tobytes())
+    assert len(decoded) == 1
+
+
 def test_ultra_hdr_is_a_jpeg_with_all_the_light_in_its_gain_map(tmp_path, light):
     pyvips = pytest.importorskip("pyvips")
     write_hdr_picture(tmp_path / "hdr.jpg", light)

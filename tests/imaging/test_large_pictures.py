@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.imaging import large_pictures
-from neucam_nerfstudio.imaging.colour_profiles import REC709
-from neucam_nerfstudio.imaging.hdr_display_files import write_hdr_picture, write_ultra_hdr
+from neucam_nerfstudio.imaging.hdr_display_files import write_hdr_picture
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS, SizeLimits, in_strips, strips_of_rows
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
@@ -40,7 +39,7 @@ WRITERS = {
     "linear.tiff": (write_radiance, 0.8),
     "pq.png": (write_hdr_picture, 1.0),
     "pq.avif": (write_hdr_picture, 0.4),
-    "gain_map.jpg": (lambda path, light: write_ultra_hdr(path, light, REC709), 0.8),
+    "gain_map.jpg": (write_hdr_picture, 0.8),
     "image.png": (lambda path, image: write_image(path, image, bits=16), 1.0),
     "image.tiff": (lambda path, image: write_image(path, image, bits=16), 0.8),
 }

@@ -21,7 +21,6 @@ from neucam_nerfstudio.imaging.photograph_metadata import (
     read_metadata,
     read_pointed,
     text_tag,
-    tree_bytes,
 )
 
 ORIENTATION, SOFTWARE, MAKE, EXPOSURE_TIME, F_NUMBER, ISO, MAKER_NOTE, EXIF, GPS = (
@@ -201,7 +200,7 @@ def test_folders_are_read_as_they_were_written(byte_order, mark):
     }
     below = {37380: Tag(SIGNED_RATIONAL, struct.pack(f"{byte_order}2i", -10, 30)), 41728: Tag(UNDEFINED, b"\3")}
     folders = {34665: below, 34853: {1: text_tag("N")}}
-    file = io.BytesIO(mark + struct.pack(f"{byte_order}I", 8) + tree_bytes(main, folders, 8, byte_order))
+    file = io.BytesIO(mark + struct.pack(f"{byte_order}I", 8) + Exif(byte_order, main, folders).tree_bytes(8))
     assert read_header(file) == (byte_order, 8)
     read = read_folder(file, 8, byte_order, all_tags)
     assert {tag: read_pointed(file, read.pop(tag), byte_order, all_tags) for tag in folders} == folders
@@ -213,13 +212,13 @@ def test_folders_are_read_as_they_were_written(byte_order, mark):
 
 
 def test_only_wanted_tags_are_read():
-    file = io.BytesIO(bytes(8) + tree_bytes({1: text_tag("N"), 2: text_tag("S")}, {}, 8, "<"))
+    file = io.BytesIO(bytes(8) + Exif("<", {1: text_tag("N"), 2: text_tag("S")}, {}).tree_bytes(8))
     assert read_folder(file, 8, "<", lambda tag: tag == 2) == {2: text_tag("S")}
 
 
 def test_a_broken_folder_gives_what_is_whole():
     """A tag of unknown type, one whose values lie beyond the end, and one that points nowhere."""
-    folder = bytearray(tree_bytes({1: text_tag("N"), 2: text_tag("far away"), 3: text_tag("x")}, {}, 8, "<"))
+    folder = bytearray(Exif("<", {1: text_tag("N"), 2: text_tag("far away"), 3: text_tag("x")}, {}).tree_bytes(8))
     struct.pack_into("<H", folder, 2 + 2 * 12 + 2, 99)
     struct.pack_into("<I", folder, 2 + 12 + 4, 1 << 31)
     file = io.BytesIO(bytes(8) + folder)

@@ -11,7 +11,7 @@ import rawpy
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import read_photograph
-from neucam_nerfstudio.imaging.raw_files import RawHeader, develop_raw, differ, is_mosaic, read_raw_header
+from neucam_nerfstudio.imaging.raw_files import RawHeader, develop_raw, differ, read_raw_header
 
 EVEN = np.full((64, 96), 2000)
 WARM, COLD = (0.5, 1, 0.8), (0.8, 1, 0.5)
@@ -73,15 +73,6 @@ def test_a_file_without_white_balance_is_developed_for_daylight_whatever_it_show
 def test_gains_differ_in_colour_not_in_their_unit():
     assert not differ((2.0, 1.0, 1.5, 0.0), (2048, 1024, 1536, 1024))
     assert differ((2.0, 1.0, 1.5, 0.0), (2.0, 1.0, 1.6, 0.0))
-
-
-def test_only_a_sensor_s_own_values_are_a_mosaic(tmp_path, write_dng, write_raf, write_grey):
-    assert is_mosaic(write_dng("a.dng", EVEN)) and is_mosaic(write_raf("a.raf", EVEN))
-    assert not is_mosaic(write_dng("linear.dng", EVEN[..., None].repeat(3, -1)))
-    assert not is_mosaic(write_grey("a.png"))
-    (tmp_path / "broken.dng").write_bytes(b"not a photograph" * 50)
-    with pytest.raises(NeucamError, match=r"broken\.dng: broken or unreadable file"):
-        is_mosaic(tmp_path / "broken.dng")
 
 
 @pytest.mark.parametrize("grey", [0, 300, 20_000, 65_535])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.imaging.colour_profiles import REC709
-from neucam_nerfstudio.imaging.hdr_display_files import gain_over_base, white_of_base, write_ultra_hdr
+from neucam_nerfstudio.imaging.hdr_display_files import gain_over_base, white_of_base, write_hdr_picture
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 
 from .test_colour_profiles import DISPLAY_P3
@@ -22,7 +22,7 @@ def flat(light: float, rest: float = 1.0) -> np.ndarray:
 
 def written(path, light, primaries=REC709):
     """Base (sRGB pixel values), light and the boosts of what has been written."""
-    write_ultra_hdr(path, light, primaries)
+    write_hdr_picture(path, light, primaries)
     file = pyvips.Image.uhdrload(str(path))
     boosts = {name: np.max(file.get(f"gainmap-{name}")) for name in ("max-content-boost", "hdr-capacity-max")}
     return file.numpy(), file.uhdr2scRGB().numpy(), boosts
