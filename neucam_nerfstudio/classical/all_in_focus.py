@@ -44,11 +44,17 @@ class FocusStack:
     """
 
     def __init__(self, num_settings: int, merge: Callable[[int], MergedExposures], is_held: bool = True) -> None:
-        self._merge = merge
-        self._held: dict[int, MergedExposures] = {}
-        self._completed: dict[int, SettingPicture] = {}
-        self._num_settings, self._is_held = num_settings, is_held
-        self._everywhere = self._light_of_all_settings()
+        self._num_settings, self._merge = num_settings, merge
+        held: list[MergedExposures] = []
+        weighted_sum = precision_sum = np.zeros((), np.float32)
+        for setting in range(num_settings):
+            merged = merge(setting)
+            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
+            precision_sum = precision_sum + merged.precision
+            if is_held:
+                held.append(merged)
+        self._everywhere = np.divide(weighted_sum, precision_sum)
+        self._held = [self._complete(merged) for merged in held]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,29 +66,11 @@ class FocusStack:
         return self._num_settings
 
     def __iter__(self) -> Iterator[SettingPicture]:
-        return (self[setting] for setting in range(self._num_settings))
-
-    def __getitem__(self, setting: int) -> SettingPicture:
-        """One focus setting; where it shows nothing itself, what the others show."""
-        if setting in self._completed:
-            return self._completed[setting]
-        picture = self._complete(self._held.pop(setting) if setting in self._held else self._merge(setting))
-        if self._is_held:
-            self._completed[setting] = picture
-        return picture
-
-    def _light_of_all_settings(self) -> Float[np.ndarray, "height width 3"]:
-        """Mean log radiance of the settings, weighted by what each shows."""
-        weighted_sum = precision_sum = np.zeros((), np.float32)
-        for setting in range(self._num_settings):
-            merged = self._merge(setting)
-            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
-            precision_sum = precision_sum + merged.precision
-            if self._is_held:
-                self._held[setting] = merged
-        return np.divide(weighted_sum, precision_sum)
+        """The focus settings in order."""
+        return iter(self._held or (self._complete(self._merge(setting)) for setting in range(self._num_settings)))
 
     def _complete(self, merged: MergedExposures) -> SettingPicture:
+        """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
         height, width = self.shape
         for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
@@ -117,6 +105,9 @@ class FusedStack(NamedTuple):
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     """Fuses the focus settings of a stack, each where it is sharpest."""
+    if len(stack) == 1:
+        (picture,) = stack
+        return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)

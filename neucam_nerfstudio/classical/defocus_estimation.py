@@ -39,7 +39,6 @@ GUIDE_EDGE_VARIANCE = 0.01
 BLUR_CANDIDATES_PX = tuple(0.25 * 2.0 ** (half / 2) for half in range(9))
 """Standard deviations of the blur, one focus setting out of focus, that are tried."""
 
-
 OTHER_FOCUS_PRECISION = 20.0
 """Precision (1 / variance of log radiance) with which the other focus settings, blurred though they are, tell the light
 of a pixel."""
@@ -92,8 +91,7 @@ def gaussian_blur(
 
 def _halvings(ratio: float, shape: tuple[int, ...]) -> int:
     """How often a picture is halved to become at most `ratio` times smaller, and no smaller than it may be."""
-    most = min(ratio, min(shape[:2]) / LEAST_REDUCED_SIDE)
-    return max(0, int(math.log2(most))) if most > 0 else 0
+    return max(0, int(math.log2(min(ratio, min(shape[:2]) / LEAST_REDUCED_SIDE))))
 
 
 def _halving_variance(levels: int) -> float:
@@ -166,6 +164,7 @@ def estimate_sharpest_focus(
     settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
     levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
+    window_variances = [(scale * window_px) ** 2 - _halving_variance(levels) for scale, _ in WINDOW_SHARES]
     blurred: dict[float, np.ndarray] = {}
     least = sharpest = np.array(np.inf, np.float32)
     for focus in focus_grid(settings, focus_step):
@@ -175,9 +174,12 @@ def estimate_sharpest_focus(
             if distance not in blurred:
                 blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
             _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
-        mismatch = _gathered(mismatch, window_px, levels)
-        sharpest = np.where(mismatch < least, np.float32(focus), sharpest)
-        least = np.minimum(mismatch, least)
+        mismatch = _reduced(mismatch, levels)
+        gathered = np.zeros_like(mismatch)
+        for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
+            gathered += share * gaussian_blur(mismatch, math.sqrt(variance) / 2**levels)
+        sharpest = np.where(gathered < least, np.float32(focus), sharpest)
+        least = np.minimum(gathered, least)
     sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
     return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
 
@@ -196,10 +198,7 @@ def _add_mismatch(
         mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
 
 
-def estimate_blur(
-    sharp_luminance: Float[np.ndarray, "height width"],
-    stack: LuminanceStack,
-) -> float:
+def estimate_blur(sharp_luminance: Float[np.ndarray, "height width"], stack: LuminanceStack) -> float:
     """The blur, one focus setting out of focus, that explains the photographs best: its standard deviation in pixels.
 
     Arguments as of `estimate_sharpest_focus`.
@@ -211,15 +210,3 @@ def estimate_blur(
     before, least, after = mismatches[best - 1 : best + 2]
     vertex = 0.5 * (before - after) / max(before - 2 * least + after, 1e-12)
     return BLUR_CANDIDATES_PX[best] * 2.0 ** (float(np.clip(vertex, -1, 1)) / 2)
-
-
-def _gathered(
-    mismatch: Float[np.ndarray, "height width"], window_px: float, levels: int
-) -> Float[np.ndarray, "small_height small_width"]:
-    """Mismatch averaged over the windows around each pixel, on a picture halved `levels` times."""
-    mismatch = _reduced(mismatch, levels)
-    gathered = np.zeros_like(mismatch)
-    for scale, share in WINDOW_SHARES:
-        remaining = (scale * window_px) ** 2 - _halving_variance(levels)
-        gathered += share * gaussian_blur(mismatch, math.sqrt(remaining) / 2**levels)
-    return gathered

@@ -99,7 +99,7 @@ def merge_bracket(
     """
     height, width, _ = shape = frames[0].shape
     merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
-    darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
+    darkest_first = sorted(zip(tables, frames, strict=True), key=lambda of_frame: of_frame[0].exposure_stops)
     for rows in row_blocks(height, width):
         block = _merged_block([(table, frame[rows]) for table, frame in darkest_first])
         for whole, part in zip(merged, block, strict=True):
@@ -113,13 +113,14 @@ def _merged_block(
     """The fields of `MergedExposures` for some rows; frames come with their tables, the least exposure first."""
     shape = darkest_first[0][1].shape
     weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
-    unsaturated, blown = np.ones(shape, bool), None
-    for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
-        has_say = None if blown is None else unsaturated.astype(np.float32)
+    unsaturated, blown = np.ones(shape, bool), np.zeros(shape, bool)
+    groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
+    for number, (_, equally_exposed) in enumerate(groups):
+        has_say = unsaturated.astype(np.float32) if number > 0 else None
         for table, frame in equally_exposed:
             codes = to_codes(frame)
-            trust, precision = _look_up(table.trust, brightest_channel(codes)), _look_up(table.precision, codes)
-            trust = in_channels(trust)
+            trust = in_channels(_look_up(table.trust, brightest_channel(codes)))
+            precision = _look_up(table.precision, codes)
             if has_say is not None:
                 trust *= has_say
                 precision *= has_say
@@ -127,8 +128,8 @@ def _merged_block(
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
             unsaturated &= codes < table.saturated_code
-        blown = ~unsaturated if blown is None else blown
-    blown = np.zeros(shape, bool) if blown is None else blown
+        if number == 0:
+            blown = ~unsaturated
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
     weighted_sum /= weight_sum
     return weighted_sum, precision_sum, blown
@@ -141,10 +142,6 @@ def look_up_radiance(
     codes = to_codes(frame)
     log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
     return log_radiance, _look_up(table.weight, codes) * in_channels(_look_up(table.trust, brightest_channel(codes)))
-
-
-def _exposure_stops(table_and_frame: tuple[DecodingTable, np.ndarray]) -> float:
-    return table_and_frame[0].exposure_stops
 
 
 def brightest_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:

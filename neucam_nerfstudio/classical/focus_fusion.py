@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.defocus_estimation import (
-    LuminanceStack,
-    gaussian_blur,
-    noise_variance,
-    reliability,
-)
+from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, gaussian_blur, noise_variance, reliability
 from neucam_nerfstudio.classical.exposure_merge import in_channels
 from neucam_nerfstudio.classical.tiles import row_blocks
 
@@ -66,15 +62,14 @@ def fuse_by_contrast(
         stack: Natural log radiance at each focus setting; gone through once.
         depth: Number of bands.
     """
-    fused, weights = _empty_sums(depth)
-    for image in stack:
-        for level, band in enumerate(laplacian_pyramid(image, depth)):
-            if level == depth:
-                weight = np.ones(band.shape[:2], np.float32)
-            else:
-                weight = (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
-            _add_weighted(fused, weights, level, band, weight)
-    return _collapse_means(fused, weights)
+
+    def weighted_bands(image: Float[np.ndarray, "height width 3"]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        *bands, rest = laplacian_pyramid(image, depth)
+        for band in bands:
+            yield band, (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
+        yield rest, np.ones(rest.shape[:2], np.float32)
+
+    return _fuse_bands(map(weighted_bands, stack), depth)
 
 
 def fuse_by_focus(
@@ -100,15 +95,16 @@ def fuse_by_focus(
         bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
         for level in range(depth):
             contrasts[level] = np.maximum(contrasts[level], _contrast(bands[level], noise[level]))
-    fused, weights = _empty_sums(depth)
-    for index, picture in enumerate(stack):
+
+    def weighted_bands(index: int, picture: SettingPicture) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
         blur_variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
         for level, band in enumerate(bands):
             lost = (1 - cv2.exp(-0.5 * (BAND_FREQUENCY / 2**level) ** 2 * blur_variance)) ** 2 * contrasts[level]
-            _add_weighted(fused, weights, level, band, 1 / (noise[level] + lost + LEAST_VARIANCE))
+            yield band, 1 / (noise[level] + lost + LEAST_VARIANCE)
             blur_variance = cv2.pyrDown(blur_variance)
-    return _collapse_means(fused, weights)
+
+    return _fuse_bands(starmap(weighted_bands, enumerate(stack)), depth)
 
 
 def sharpen_by_reblurring(
@@ -130,9 +126,6 @@ def sharpen_by_reblurring(
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         num_steps: Steps to take.
-
-    Returns:
-        A better estimate.
     """
     lost_detail = _lost_detail(stack, sharpest_focus, sigma_per_setting_px)
     sigmas_px = [sigma_per_setting_px * DISTANCE_STEP * grade for grade in range(BLUR_GRADES)]
@@ -285,22 +278,14 @@ def _local_mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, 
     return cv2.GaussianBlur(values, (0, 0), CONTRAST_WINDOW_PX)
 
 
-def _empty_sums(depth: int) -> tuple[list[Any], list[Any]]:
-    """Of weighted bands and of weights: nothing yet, for each level."""
-    return [np.float32(0)] * (depth + 1), [np.float32(0)] * (depth + 1)
-
-
-def _add_weighted(
-    sums: list[Any],
-    weights: list[Any],
-    level: int,
-    band: Float[np.ndarray, "height width 3"],
-    weight: Float[np.ndarray, "height width"],
-) -> None:
-    sums[level] = sums[level] + band * in_channels(weight)
-    weights[level] = weights[level] + weight
-
-
-def _collapse_means(sums: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> np.ndarray:
-    """The image of the pyramid of weighted means."""
+def _fuse_bands(
+    pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int
+) -> Float[np.ndarray, "height width 3"]:
+    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands with their weights."""
+    sums: list[Any] = [np.float32(0)] * (depth + 1)
+    weights = list(sums)
+    for pyramid in pyramids:
+        for level, (band, weight) in enumerate(pyramid):
+            sums[level] = sums[level] + band * in_channels(weight)
+            weights[level] = weights[level] + weight
     return collapse([total / in_channels(weight) for total, weight in zip(sums, weights, strict=True)])

@@ -42,8 +42,7 @@ def blur_by_lens(
     margin_px = math.ceil(float(radius_px.max(initial=0))) + 1
     height, width = radius_px.shape
     for tile in overlapping_tiles(height, width, TILE_PIXELS, margin_px):
-        part = tile.rows_with_margin, tile.columns_with_margin
-        blurred[tile.rows, tile.columns] = _blurred_tile(radiance[part], radius_px[part])[tile.inner]
+        blurred[tile.part] = _blurred_tile(radiance[tile.with_margin], radius_px[tile.with_margin])[tile.inner]
     return blurred
 
 
