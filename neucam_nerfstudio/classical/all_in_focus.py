@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
 
 from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
@@ -23,6 +22,7 @@ from neucam_nerfstudio.classical.focus_fusion import (
     fuse_by_focus,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 SHARPENING_STEPS = 12
@@ -83,9 +83,8 @@ class FocusStack:
 
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    sharp = fuse_by_contrast(
-        (picture.log_radiance for picture in stack), pyramid_depth(*stack.shape, float(len(stack)))
-    )
+    depth = pyramid_depth(*stack.shape, float(len(stack)))
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
     return estimate_blur(luminance(sharp), luminance_stack(stack))
 
 
@@ -98,9 +97,9 @@ class FusedStack(NamedTuple):
         precision: 1 / variance of what that setting shows, least of the channels.
     """
 
-    log_radiance: Float[np.ndarray, "height width 3"]
-    sharpest_focus: Float[np.ndarray, "height width"]
-    precision: Float[np.ndarray, "height width"]
+    log_radiance: RgbImage
+    sharpest_focus: Image
+    precision: Image
 
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
@@ -128,7 +127,7 @@ def luminance_stack(stack: FocusStack) -> LuminanceStack:
     return LuminanceStack(log_luminance, precision)
 
 
-def luminance(log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+def luminance(log_radiance: RgbImage) -> Image:
     """Mean linear radiance of the channels."""
     height, width, _ = log_radiance.shape
     light = np.empty((height, width), np.float32)
@@ -144,9 +143,7 @@ def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
     return min(for_blur, for_size, LARGEST_DEPTH)
 
 
-def _precision_where_sharpest(
-    stack: LuminanceStack, sharpest_focus: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def _precision_where_sharpest(stack: LuminanceStack, sharpest_focus: Image) -> Image:
     """Precision of the setting nearest to the sharpest focus of each pixel."""
     nearest_setting = np.rint(sharpest_focus).clip(0, len(stack.precision) - 1)
     precision = np.empty_like(sharpest_focus)

@@ -7,12 +7,14 @@ photograph taken there, the pixel is `n` steps away from that setting (Pentland 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.classical.pixel_values import Image
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 FOCUS_STEP = 0.25
@@ -61,8 +63,8 @@ class LuminanceStack(NamedTuple):
         precision: 1 / variance of what the setting itself shows of it.
     """
 
-    log_luminance: list[Float[np.ndarray, "height width"]]
-    precision: list[Float[np.ndarray, "height width"]]
+    log_luminance: list[Image]
+    precision: list[Image]
 
 
 def reliability(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -95,11 +97,8 @@ def _halvings(ratio: float, shape: tuple[int, ...]) -> int:
 
 
 def _halving_variance(levels: int) -> float:
-    """Variance, in squared pixels of the whole picture, of the blur by `levels` steps of `cv2.pyrDown` (or `pyrUp`).
-
-    The filter of each step, [1, 4, 6, 4, 1] / 16, has a variance of 1 in pixels of the larger picture.
-    """
-    return (4**levels - 1) / 3
+    """Variance, in squared pixels of the whole picture, of the blur by `levels` steps of `cv2.pyrDown` (or `pyrUp`)."""
+    return (4**levels - 1) / 3  # each step's filter, [1, 4, 6, 4, 1] / 16, has 1 in pixels of the larger picture
 
 
 def _reduced(
@@ -121,14 +120,9 @@ def _enlarged(
     return image
 
 
-def guided_filter(
-    image: Float[np.ndarray, "height width"], guide: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def guided_filter(image: Image, guide: Image) -> Image:
     """Smooths an image except where the guide has edges (He et al. 2010)."""
-
-    def mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-        return cv2.blur(values, (2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
-
+    mean = partial(cv2.blur, ksize=(2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
     # Counted from the means of the whole pictures, so that squares of small numbers are subtracted from one another.
     image_offset, guide_offset = image.mean(), guide.mean()
     image, guide = image - image_offset, guide - guide_offset
@@ -145,11 +139,8 @@ def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " p
 
 
 def estimate_sharpest_focus(
-    sharp_luminance: Float[np.ndarray, "height width"],
-    stack: LuminanceStack,
-    sigma_per_setting_px: float,
-    focus_step: float = FOCUS_STEP,
-) -> tuple[Float[np.ndarray, "height width"], float]:
+    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float = FOCUS_STEP
+) -> tuple[Image, float]:
     """Focus setting, fractional, at which each pixel is sharpest.
 
     Args:
@@ -184,12 +175,7 @@ def estimate_sharpest_focus(
     return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
 
 
-def _add_mismatch(
-    mismatch: Float[np.ndarray, "height width"],
-    log_predicted: Float[np.ndarray, "height width"],
-    log_photographed: Float[np.ndarray, "height width"],
-    precision: Float[np.ndarray, "height width"],
-) -> None:
+def _add_mismatch(mismatch: Image, log_predicted: Image, log_photographed: Image, precision: Image) -> None:
     """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
     height, width = mismatch.shape
     for rows in row_blocks(height, width):
@@ -198,7 +184,7 @@ def _add_mismatch(
         mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
 
 
-def estimate_blur(sharp_luminance: Float[np.ndarray, "height width"], stack: LuminanceStack) -> float:
+def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     """The blur, one focus setting out of focus, that explains the photographs best: its standard deviation in pixels.
 
     Arguments as of `estimate_sharpest_focus`.

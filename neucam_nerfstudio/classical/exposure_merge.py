@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt
 
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, code_values, to_codes
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, RgbImage, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.tiles import row_blocks
 from neucam_nerfstudio.photometry import LN2
@@ -38,8 +38,8 @@ class MergedExposures(NamedTuple):
         blown: Where the darkest frame is saturated: radiance is known from below alone.
     """
 
-    log_radiance: Float[np.ndarray, "height width 3"]
-    precision: Float[np.ndarray, "height width 3"]
+    log_radiance: RgbImage
+    precision: RgbImage
     blown: Bool[np.ndarray, "height width 3"]
 
 
@@ -135,9 +135,7 @@ def _merged_block(
     return weighted_sum, precision_sum, blown
 
 
-def look_up_radiance(
-    frame: np.ndarray, table: DecodingTable
-) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
+def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage, RgbImage]:
     """Natural log radiance that one frame [height, width, 3] shows, and its weight beside other frames'."""
     codes = to_codes(frame)
     log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
@@ -156,7 +154,7 @@ def least_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.nd
     return np.minimum(np.minimum(red, green), blue)
 
 
-def in_channels(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
+def in_channels(values: Image) -> RgbImage:
     """Values three times over; to multiply with them is far faster than with `values[..., None]`."""
     return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 

@@ -38,6 +38,13 @@ class Photograph(Protocol):
     def __getitem__(self, place: Any, /) -> Any: ...
 
 
+RgbImage = Float[np.ndarray, "height width 3"]
+"""Three numbers a pixel."""
+
+Image = Float[np.ndarray, "height width"]
+"""One number a pixel."""
+
+
 def to_codes(frame: Shaped[np.ndarray, "*shape"]) -> UInt[np.ndarray, "*shape"]:
     """8 and 16 bit photographs as they are, floating point in [0, 1] as 16 bit."""
     if frame.dtype in (np.uint8, np.uint16):

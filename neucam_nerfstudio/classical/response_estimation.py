@@ -62,9 +62,12 @@ FINE_LDR_KNOTS = 0.5 - 0.5 * np.cos(np.pi * np.arange(257) / 256)
 TOE_KNOTS_PER_STOP = 4
 """Pixel values at which a response is tabulated: above and below the end of its toe."""
 
+Samples = Float[np.ndarray, "samples frames 3"]
+"""Three numbers for each sample and frame that shows it."""
+
 
 def solve_response(
-    ldr: Float[np.ndarray, "samples frames 3"],
+    ldr: Samples,
     comparable: Bool[np.ndarray, "samples frames"],
     exposure_stops: Float[np.ndarray, " frames"] | None,
     exposure_index: Int[np.ndarray, " frames"] | None = None,
@@ -126,7 +129,7 @@ def _knot_shares(ldr: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 
 
 def _solve(
     terms: Float[np.ndarray, "samples frames 3 terms"],
-    weights: Float[np.ndarray, "samples frames 3"],
+    weights: Samples,
     settings: Int[np.ndarray, " frames"],
     known_stops: Float[np.ndarray, " frames"] | None,
 ) -> tuple[Float[np.ndarray, "terms 3"], Float[np.ndarray, " frames"]]:
@@ -206,18 +209,12 @@ def normal_equations(
     return normal / total, flat.T @ (target - mean_target).ravel() / total
 
 
-def weighted_mean(
-    log_radiance: Float[np.ndarray, "samples frames 3"], weights: Float[np.ndarray, "samples frames 3"]
-) -> Float[np.ndarray, "samples 1 3"]:
+def weighted_mean(log_radiance: Samples, weights: Samples) -> Float[np.ndarray, "samples 1 3"]:
     """What all frames together show of each sample."""
     return (weights * log_radiance).sum(1, keepdims=True) / np.maximum(weights.sum(1, keepdims=True), 1e-12)
 
 
-def trust_of(
-    log_radiance: Float[np.ndarray, "samples frames 3"],
-    precision: Float[np.ndarray, "samples frames 3"],
-    trust: Float[np.ndarray, "samples frames 3"],
-) -> Float[np.ndarray, "samples frames 3"]:
+def trust_of(log_radiance: Samples, precision: Samples, trust: Samples) -> Samples:
     """Geman-McClure weights: a sample that disagrees with the others by several deviations counts little.
 
     Args:

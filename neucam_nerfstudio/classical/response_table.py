@@ -70,8 +70,7 @@ class CameraEstimate:
 
 
 def tabulate_response(
-    log_exposure_at_knots: Float[np.ndarray, "ldr_knots 3"],
-    ldr_knots: Float[np.ndarray, " ldr_knots"] = LDR_KNOTS,
+    log_exposure_at_knots: Float[np.ndarray, "ldr_knots 3"], ldr_knots: Float[np.ndarray, " ldr_knots"] = LDR_KNOTS
 ) -> ResponseTable:
     """Turns log exposures at pixel values into a table over log exposure, made rising where they are not.
 
@@ -96,11 +95,7 @@ def linear_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
 
 
 def srgb_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
-    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell their own; white is at 0.
-
-    Args:
-        half_step: Pixel value that stands for black, see `pixel_values.half_step`.
-    """
+    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell theirs; as `linear_response`."""
     return _tabulate_curve(half_step / SRGB_TOE_SLOPE, encode_srgb)
 
 

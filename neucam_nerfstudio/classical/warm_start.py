@@ -145,13 +145,7 @@ def response_of_frames(
 
 @dataclass(frozen=True)
 class _StackMerger:
-    """Frames and how to decode them.
-
-    Attributes:
-        frames: Photographs, array-like: their rows and columns are read when they are needed.
-        settings: The frames of each focus setting, in ascending order of the settings.
-        tables: How each frame is decoded.
-    """
+    """Photographs, the frames of each focus setting in ascending order, and how each frame is decoded."""
 
     frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " members"]]

@@ -66,31 +66,6 @@ def sum_levels(grids: Iterable[Float[Tensor, "images channels _ _"]]) -> Float[T
     return images
 
 
-def total_variation(images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
-    """Mean absolute difference of neighbouring cells, down plus across."""
-    return _TotalVariation.apply(images)
-
-
-class _TotalVariation(torch.autograd.Function):
-    """The same, with a gradient that costs a third of what autograd would make of it: a picture's size counts here."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
-        down, across = images.diff(dim=-2), images.diff(dim=-1)
-        ctx.save_for_backward(down.sign(), across.sign())
-        return down.abs_().mean() + across.abs_().mean()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, slope: Float[Tensor, ""]) -> Float[Tensor, "images channels height width"]:  # pyright: ignore
-        down, across = (signs * (slope / signs.numel()) for signs in ctx.saved_tensors)
-        gradient = F.pad(down, (0, 0, 1, 0))
-        gradient[..., :-1, :] -= down
-        gradient[..., 1:] += across
-        gradient[..., :-1] -= across
-        return gradient
-
-
 class GridPyramid(nn.Module):
     """The sum of learned grids, each with half the resolution of the one before.
 
@@ -119,7 +94,7 @@ class GridPyramid(nn.Module):
 
     def total_variation(self) -> Float[Tensor, ""]:
         """Mean absolute difference of neighbouring cells of what is learned, down plus across."""
-        return total_variation(self.learned())
+        return _TotalVariation.apply(self.learned())
 
 
 class FramePyramid(GridPyramid):
@@ -190,17 +165,33 @@ class PlanePyramid(GridPyramid):
         self._finest_grid.add_(image.permute(2, 0, 1)[None] - self.image())
 
 
+class _TotalVariation(torch.autograd.Function):
+    """Mean absolute difference of neighbouring cells, with a gradient at a third of the cost of autograd's."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Float[Tensor, "images channels height width"]) -> Float[Tensor, ""]:
+        down, across = images.diff(dim=-2), images.diff(dim=-1)
+        ctx.save_for_backward(down.sign(), across.sign())
+        return down.abs_().mean() + across.abs_().mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Float[Tensor, ""]) -> Float[Tensor, "images channels height width"]:  # pyright: ignore
+        down, across = (signs * (slope / signs.numel()) for signs in ctx.saved_tensors)
+        gradient = F.pad(down, (0, 0, 1, 0))
+        gradient[..., :-1, :] -= down
+        gradient[..., 1:] += across
+        gradient[..., :-1] -= across
+        return gradient
+
+
 def _num_cells(height: int, width: int, cell_px: int) -> tuple[int, int]:
     """Rows and columns of cells that cover a picture."""
     return math.ceil(height / cell_px), math.ceil(width / cell_px)
 
 
 def _check_picture_size(pyramid: PlanePyramid, saved: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Refuses saved grids of another size in words; loading would list every mismatched tensor.
-
-    Raises:
-        NeucamError: They were saved for pictures of another size.
-    """
+    """Refuses saved grids of another size in words; loading would list every mismatched tensor."""
     finest = saved.get(f"{prefix}detail", saved.get(f"{prefix}grids.0"))
     expected = pyramid._finest_grid
     if finest is None or finest.shape[-2:] == expected.shape[-2:]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
 from neucam_nerfstudio.classical.motion.optical_flow import Flow, flow_pair, follow, leads_inside, round_trip_px
-from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
@@ -61,22 +61,20 @@ class DecodedFrames:
         table = cache(lambda stops: decoding_table(self.frames[0].dtype, stops, self.response, self.pixel_noise))
         return [table(stops) for stops in self.exposure_stops.tolist()]
 
-    def ldr(self, index: int) -> Float[np.ndarray, "height width 3"]:
+    def ldr(self, index: int) -> RgbImage:
         """Pixel values in [0, 1]."""
         codes = to_codes(np.asarray(self.frames[index]))
         return codes.astype(np.float32) / np.iinfo(codes.dtype).max
 
-    def radiance(self, index: int) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
+    def radiance(self, index: int) -> tuple[RgbImage, RgbImage]:
         """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
         return look_up_radiance(np.asarray(self.frames[index]), self._tables[index])
 
-    def develop(
-        self, log_radiance: Float[np.ndarray, "height width 3"], index: int
-    ) -> Float[np.ndarray, "height width 3"]:
+    def develop(self, log_radiance: RgbImage, index: int) -> RgbImage:
         """Pixel values in [0, 1] that a frame's exposure makes of light."""
         return self.response.develop(log_radiance + np.float32(LN2 * self.exposure_stops[index]))
 
-    def squared_slope(self, log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+    def squared_slope(self, log_radiance: RgbImage) -> Image:
         """How strongly pixel values change with this light, on average over the frames: squared change a unit of log
         radiance, the least of the channels."""
         light = log_radiance.reshape(-1, 3)
@@ -93,7 +91,7 @@ class DecodedFrames:
         return tuple(grey_between(self.radiance(i)[0], darkest, brightest) for i in (index, other))
 
 
-def moment_pictures(decoded: DecodedFrames) -> Iterator[Float[np.ndarray, "height width 3"]]:
+def moment_pictures(decoded: DecodedFrames) -> Iterator[RgbImage]:
     """HDR picture of each frame's moment, natural log radiance, in order.
 
     Flows between two frames are found once, and forgotten when no later frame can need them.
@@ -122,9 +120,7 @@ def lenders(exposure_stops: Float[np.ndarray, " frames"], index: int) -> list[in
     return sorted(sorted(chosen, key=lambda other: abs(other - index))[:MOST_LENDERS])
 
 
-def merge_lent(
-    decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flow, Flow]]
-) -> Float[np.ndarray, "height width 3"]:
+def merge_lent(decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flow, Flow]]) -> RgbImage:
     """Natural log radiance at one frame's moment: its own, and that of others wherever theirs explains the frame.
 
     Args:
@@ -145,11 +141,7 @@ def merge_lent(
     return weighted_sum / weight_sum
 
 
-def agreement(
-    photographed: Float[np.ndarray, "height width 3"],
-    developed: Float[np.ndarray, "height width 3"],
-    pixel_noise: float,
-) -> Float[np.ndarray, "height width"]:
+def agreement(photographed: RgbImage, developed: RgbImage, pixel_noise: float) -> Image:
     """How well light brought from elsewhere explains a frame: 1 fully, 0 not at all.
 
     A clipped pixel agrees with all light that is bright or dark enough.
@@ -168,9 +160,7 @@ def agreement(
 
 
 def grey_between(
-    log_radiance: Float[np.ndarray, "height width 3"],
-    darkest: Float[np.ndarray, " 3"],
-    brightest: Float[np.ndarray, " 3"],
+    log_radiance: RgbImage, darkest: Float[np.ndarray, " 3"], brightest: Float[np.ndarray, " 3"]
 ) -> UInt8[np.ndarray, "height width"]:
     """Mean of the channels' places between two log radiances, as 8 bit."""
     shares = (np.clip(log_radiance, darkest, brightest) - darkest) / (brightest - darkest)

@@ -82,7 +82,10 @@ def moving_estimate(
     median = float(np.median(moments[anchor]))
     offset_px = np.stack(flows_to_anchor(moments, anchor))
     canvas = shared_canvas(moments, offset_px, anchor, margin_px)
-    explained = [_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)]
+    explained = []
+    for index, flow in enumerate(offset_px):
+        developed = decoded.develop(follow(moments[anchor], flow), index)
+        explained.append(agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow))
     moments -= median
     return MovingStart(
         anchor=anchor,
@@ -134,14 +137,6 @@ def _bring(decoded: DecodedFrames, index: int, anchor: int) -> Shaped[np.ndarray
     return follow(frame, dense_flow(guide, other))
 
 
-def _explained(
-    decoded: DecodedFrames, index: int, anchor_moment: Float[np.ndarray, "height width 3"], flow: Flow
-) -> Float[np.ndarray, "height width"]:
-    """How well the anchor's picture explains a frame: 1 fully, 0 not at all."""
-    developed = decoded.develop(follow(anchor_moment, flow), index)
-    return agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow)
-
-
 def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor: int) -> list[Flow]:
     """Flow from each moment to the anchor's: roughly from frame to frame, then searched once more directly.
 
@@ -153,10 +148,9 @@ def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor:
     flows: dict[int, Flow] = {anchor: np.zeros((*moments.shape[1:3], 2), np.float32)}
     for step in (-1, 1):
         for index in range(anchor + step, -1 if step < 0 else len(moments), step):
-            start = chain(
-                dense_flow(guides[index], guides[index - step], finest_scale=ROUGH_SCALE), flows[index - step]
-            )
-            flows[index] = continue_beyond(dense_flow(guides[index], guides[anchor], start))
+            rough = dense_flow(guides[index], guides[index - step], finest_scale=ROUGH_SCALE)
+            direct = dense_flow(guides[index], guides[anchor], chain(rough, flows[index - step]))
+            flows[index] = continue_beyond(direct)
     return [flows[index] for index in range(len(moments))]
 
 

@@ -126,7 +126,11 @@ def dense_flow(
         return cv2.resize(found, (width, height)) * np.float32(factor)
     if start is None:
         start = homography_flow(camera_motion(guide, other), pixel_places(height, width))
-    return chain(_search(guide, follow(other, start), finest_scale), start)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
+    search.setFinestScale(finest_scale if min(height, width) >= PATCH_SIDE * 2**finest_scale else 0)
+    found = search.calc(guide, follow(other, start), None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return chain(found, start)
 
 
 def flow_pair(guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]) -> tuple[Flow, Flow]:
@@ -152,14 +156,3 @@ def continue_beyond(flow: Flow) -> Flow:
     camera = homography_flow(homography, places)
     beyond = ~inside | (leads_inside(camera) == 0)
     return np.where(beyond[..., None], camera, flow)
-
-
-def _search(
-    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"], finest_scale: int
-) -> Flow:
-    """Dense inverse search from no motion."""
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
-    holds_a_patch = min(guide.shape) >= PATCH_SIDE * 2**finest_scale
-    search.setFinestScale(finest_scale if holds_a_patch else 0)
-    return search.calc(guide, other, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
