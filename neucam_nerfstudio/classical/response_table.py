@@ -95,7 +95,10 @@ def linear_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
 
 
 def srgb_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
-    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell theirs; as `linear_response`."""
+    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell their own.
+
+    White and `half_step` are as of `linear_response`.
+    """
     return _tabulate_curve(half_step / SRGB_TOE_SLOPE, encode_srgb)
 
 
