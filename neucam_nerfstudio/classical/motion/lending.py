@@ -8,10 +8,10 @@ from functools import cache, cached_property
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, flow_pair, follow, leads_inside, round_trip_px
+from neucam_nerfstudio.classical.motion.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
@@ -83,7 +83,7 @@ class DecodedFrames:
         total = np.sum([count * slope**2 for count, slope in zip(frames, slopes, strict=True)], axis=0)
         return total.min(-1).reshape(log_radiance.shape[:2]) / frames.sum()
 
-    def guides(self, index: int, other: int) -> tuple[UInt8[np.ndarray, "height width"], ...]:
+    def guides(self, index: int, other: int) -> tuple[Guide, ...]:
         """Two frames as they can be compared: brightness between the darkest and brightest light that both tell."""
         told = [self.response.inverse(TELLING_LDR) - LN2 * self.exposure_stops[i] for i in (index, other)]
         darkest, brightest = np.maximum(told[0][0], told[1][0]), np.minimum(told[0][1], told[1][1])
@@ -159,9 +159,7 @@ def agreement(photographed: RgbImage, developed: RgbImage, pixel_noise: float) -
     return np.exp(-0.5 * departure)
 
 
-def grey_between(
-    log_radiance: RgbImage, darkest: Float[np.ndarray, " 3"], brightest: Float[np.ndarray, " 3"]
-) -> UInt8[np.ndarray, "height width"]:
+def grey_between(log_radiance: RgbImage, darkest: Float[np.ndarray, " 3"], brightest: Float[np.ndarray, " 3"]) -> Guide:
     """Mean of the channels' places between two log radiances, as 8 bit."""
     shares = (np.clip(log_radiance, darkest, brightest) - darkest) / (brightest - darkest)
     return np.rint(255 * shares.mean(-1)).astype(np.uint8)
