@@ -123,7 +123,7 @@ def merge_exposures(
     _check_count(exposure_stops, frames)
     response = response or estimate_response(frames, exposure_stops)
     estimate = classical_estimate(frames, [0] * len(frames), exposure_stops, response=response)
-    to_scale_of_response = response.log_exposure[0] - estimate.log_exposure_knots[0]
+    to_scale_of_response = response.log_exposure[0] - estimate.response.log_exposure[0]
     return np.exp(estimate.log_radiance + to_scale_of_response)
 
 

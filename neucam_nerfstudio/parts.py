@@ -22,7 +22,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+from neucam_nerfstudio.classical.response_table import CameraEstimate
 from neucam_nerfstudio.errors import NeucamError
 
 Setting = Literal["focus_position", "aperture", "exposure_stops", "developed"]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
 
 from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
@@ -23,6 +22,7 @@ from neucam_nerfstudio.classical.focus_fusion import (
     fuse_by_focus,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 SHARPENING_STEPS = 12
@@ -44,11 +44,17 @@ class FocusStack:
     """
 
     def __init__(self, num_settings: int, merge: Callable[[int], MergedExposures], is_held: bool = True) -> None:
-        self._merge = merge
-        self._held: dict[int, MergedExposures] = {}
-        self._completed: dict[int, SettingPicture] = {}
-        self._num_settings, self._is_held = num_settings, is_held
-        self._everywhere = self._light_of_all_settings()
+        self._num_settings, self._merge = num_settings, merge
+        held: list[MergedExposures] = []
+        weighted_sum = precision_sum = np.zeros((), np.float32)
+        for setting in range(num_settings):
+            merged = merge(setting)
+            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
+            precision_sum = precision_sum + merged.precision
+            if is_held:
+                held.append(merged)
+        self._everywhere = np.divide(weighted_sum, precision_sum)
+        self._held = [self._complete(merged) for merged in held]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,29 +66,11 @@ class FocusStack:
         return self._num_settings
 
     def __iter__(self) -> Iterator[SettingPicture]:
-        return (self[setting] for setting in range(self._num_settings))
-
-    def __getitem__(self, setting: int) -> SettingPicture:
-        """One focus setting; where it shows nothing itself, what the others show."""
-        if setting in self._completed:
-            return self._completed[setting]
-        picture = self._complete(self._held.pop(setting) if setting in self._held else self._merge(setting))
-        if self._is_held:
-            self._completed[setting] = picture
-        return picture
-
-    def _light_of_all_settings(self) -> Float[np.ndarray, "height width 3"]:
-        """Mean log radiance of the settings, weighted by what each shows."""
-        weighted_sum = precision_sum = np.zeros((), np.float32)
-        for setting in range(self._num_settings):
-            merged = self._merge(setting)
-            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
-            precision_sum = precision_sum + merged.precision
-            if self._is_held:
-                self._held[setting] = merged
-        return np.divide(weighted_sum, precision_sum)
+        """The focus settings in order."""
+        return iter(self._held or (self._complete(self._merge(setting)) for setting in range(self._num_settings)))
 
     def _complete(self, merged: MergedExposures) -> SettingPicture:
+        """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
         height, width = self.shape
         for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
@@ -95,9 +83,8 @@ class FocusStack:
 
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    sharp = fuse_by_contrast(
-        (picture.log_radiance for picture in stack), pyramid_depth(*stack.shape, float(len(stack)))
-    )
+    depth = pyramid_depth(*stack.shape, float(len(stack)))
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
     return estimate_blur(luminance(sharp), luminance_stack(stack))
 
 
@@ -110,13 +97,16 @@ class FusedStack(NamedTuple):
         precision: 1 / variance of what that setting shows, least of the channels.
     """
 
-    log_radiance: Float[np.ndarray, "height width 3"]
-    sharpest_focus: Float[np.ndarray, "height width"]
-    precision: Float[np.ndarray, "height width"]
+    log_radiance: RgbImage
+    sharpest_focus: Image
+    precision: Image
 
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     """Fuses the focus settings of a stack, each where it is sharpest."""
+    if len(stack) == 1:
+        (picture,) = stack
+        return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
@@ -137,7 +127,7 @@ def luminance_stack(stack: FocusStack) -> LuminanceStack:
     return LuminanceStack(log_luminance, precision)
 
 
-def luminance(log_radiance: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+def luminance(log_radiance: RgbImage) -> Image:
     """Mean linear radiance of the channels."""
     height, width, _ = log_radiance.shape
     light = np.empty((height, width), np.float32)
@@ -153,9 +143,7 @@ def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
     return min(for_blur, for_size, LARGEST_DEPTH)
 
 
-def _precision_where_sharpest(
-    stack: LuminanceStack, sharpest_focus: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def _precision_where_sharpest(stack: LuminanceStack, sharpest_focus: Image) -> Image:
     """Precision of the setting nearest to the sharpest focus of each pixel."""
     nearest_setting = np.rint(sharpest_focus).clip(0, len(stack.precision) - 1)
     precision = np.empty_like(sharpest_focus)

@@ -7,12 +7,14 @@ photograph taken there, the pixel is `n` steps away from that setting (Pentland 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.classical.pixel_values import Image
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 FOCUS_STEP = 0.25
@@ -39,7 +41,6 @@ GUIDE_EDGE_VARIANCE = 0.01
 BLUR_CANDIDATES_PX = tuple(0.25 * 2.0 ** (half / 2) for half in range(9))
 """Standard deviations of the blur, one focus setting out of focus, that are tried."""
 
-
 OTHER_FOCUS_PRECISION = 20.0
 """Precision (1 / variance of log radiance) with which the other focus settings, blurred though they are, tell the light
 of a pixel."""
@@ -62,8 +63,8 @@ class LuminanceStack(NamedTuple):
         precision: 1 / variance of what the setting itself shows of it.
     """
 
-    log_luminance: list[Float[np.ndarray, "height width"]]
-    precision: list[Float[np.ndarray, "height width"]]
+    log_luminance: list[Image]
+    precision: list[Image]
 
 
 def reliability(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -92,16 +93,12 @@ def gaussian_blur(
 
 def _halvings(ratio: float, shape: tuple[int, ...]) -> int:
     """How often a picture is halved to become at most `ratio` times smaller, and no smaller than it may be."""
-    most = min(ratio, min(shape[:2]) / LEAST_REDUCED_SIDE)
-    return max(0, int(math.log2(most))) if most > 0 else 0
+    return max(0, int(math.log2(min(ratio, min(shape[:2]) / LEAST_REDUCED_SIDE))))
 
 
 def _halving_variance(levels: int) -> float:
-    """Variance, in squared pixels of the whole picture, of the blur by `levels` steps of `cv2.pyrDown` (or `pyrUp`).
-
-    The filter of each step, [1, 4, 6, 4, 1] / 16, has a variance of 1 in pixels of the larger picture.
-    """
-    return (4**levels - 1) / 3
+    """Variance, in squared pixels of the whole picture, of the blur by `levels` steps of `cv2.pyrDown` (or `pyrUp`)."""
+    return (4**levels - 1) / 3  # each step's filter, [1, 4, 6, 4, 1] / 16, has 1 in pixels of the larger picture
 
 
 def _reduced(
@@ -123,14 +120,9 @@ def _enlarged(
     return image
 
 
-def guided_filter(
-    image: Float[np.ndarray, "height width"], guide: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def guided_filter(image: Image, guide: Image) -> Image:
     """Smooths an image except where the guide has edges (He et al. 2010)."""
-
-    def mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-        return cv2.blur(values, (2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
-
+    mean = partial(cv2.blur, ksize=(2 * GUIDE_RADIUS_PX + 1, 2 * GUIDE_RADIUS_PX + 1))
     # Counted from the means of the whole pictures, so that squares of small numbers are subtracted from one another.
     image_offset, guide_offset = image.mean(), guide.mean()
     image, guide = image - image_offset, guide - guide_offset
@@ -147,11 +139,8 @@ def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " p
 
 
 def estimate_sharpest_focus(
-    sharp_luminance: Float[np.ndarray, "height width"],
-    stack: LuminanceStack,
-    sigma_per_setting_px: float,
-    focus_step: float = FOCUS_STEP,
-) -> tuple[Float[np.ndarray, "height width"], float]:
+    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float = FOCUS_STEP
+) -> tuple[Image, float]:
     """Focus setting, fractional, at which each pixel is sharpest.
 
     Args:
@@ -166,6 +155,7 @@ def estimate_sharpest_focus(
     settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
     levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
+    window_variances = [(scale * window_px) ** 2 - _halving_variance(levels) for scale, _ in WINDOW_SHARES]
     blurred: dict[float, np.ndarray] = {}
     least = sharpest = np.array(np.inf, np.float32)
     for focus in focus_grid(settings, focus_step):
@@ -175,19 +165,17 @@ def estimate_sharpest_focus(
             if distance not in blurred:
                 blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
             _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
-        mismatch = _gathered(mismatch, window_px, levels)
-        sharpest = np.where(mismatch < least, np.float32(focus), sharpest)
-        least = np.minimum(mismatch, least)
+        mismatch = _reduced(mismatch, levels)
+        gathered = np.zeros_like(mismatch)
+        for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
+            gathered += share * gaussian_blur(mismatch, math.sqrt(variance) / 2**levels)
+        sharpest = np.where(gathered < least, np.float32(focus), sharpest)
+        least = np.minimum(gathered, least)
     sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
     return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
 
 
-def _add_mismatch(
-    mismatch: Float[np.ndarray, "height width"],
-    log_predicted: Float[np.ndarray, "height width"],
-    log_photographed: Float[np.ndarray, "height width"],
-    precision: Float[np.ndarray, "height width"],
-) -> None:
+def _add_mismatch(mismatch: Image, log_predicted: Image, log_photographed: Image, precision: Image) -> None:
     """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
     height, width = mismatch.shape
     for rows in row_blocks(height, width):
@@ -196,10 +184,7 @@ def _add_mismatch(
         mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
 
 
-def estimate_blur(
-    sharp_luminance: Float[np.ndarray, "height width"],
-    stack: LuminanceStack,
-) -> float:
+def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     """The blur, one focus setting out of focus, that explains the photographs best: its standard deviation in pixels.
 
     Arguments as of `estimate_sharpest_focus`.
@@ -211,15 +196,3 @@ def estimate_blur(
     before, least, after = mismatches[best - 1 : best + 2]
     vertex = 0.5 * (before - after) / max(before - 2 * least + after, 1e-12)
     return BLUR_CANDIDATES_PX[best] * 2.0 ** (float(np.clip(vertex, -1, 1)) / 2)
-
-
-def _gathered(
-    mismatch: Float[np.ndarray, "height width"], window_px: float, levels: int
-) -> Float[np.ndarray, "small_height small_width"]:
-    """Mismatch averaged over the windows around each pixel, on a picture halved `levels` times."""
-    mismatch = _reduced(mismatch, levels)
-    gathered = np.zeros_like(mismatch)
-    for scale, share in WINDOW_SHARES:
-        remaining = (scale * window_px) ** 2 - _halving_variance(levels)
-        gathered += share * gaussian_blur(mismatch, math.sqrt(remaining) / 2**levels)
-    return gathered

@@ -8,16 +8,17 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from neucam_nerfstudio.classical.response_estimation import TIE_BREAK, solve_response
-from neucam_nerfstudio.classical.response_samples import FrameSamples, reduce_frames, sample_frames
-from neucam_nerfstudio.classical.response_table import ResponseTable
-from neucam_nerfstudio.classical.sample_squares import (
+from neucam_nerfstudio.classical.response_estimation import (
     REWEIGHTINGS,
+    TIE_BREAK,
     normal_equations,
+    solve_response,
     trust_of,
     usable,
     weighted_mean,
 )
+from neucam_nerfstudio.classical.response_samples import FrameSamples, reduce_frames, sample_frames
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
 SAME_EXPOSURE_STOPS = 0.1
@@ -56,7 +57,8 @@ def estimate_exposure_stops(
     else:
         told = _stops_by_response(samples, settings[samples.frames], response)
     stops[samples.frames] = told
-    log_radiance = _mean_log_radiance(samples, told, response)
+    log_exposure, certainty = _light_and_certainty(samples.ldr, response)
+    log_radiance = weighted_mean(log_exposure - LN2 * told[:, None], certainty)[:, 0]
     for index in np.setdiff1d(np.arange(len(stops)), samples.frames):
         ldr = small_ldr[index].reshape(-1, 3)[samples.places]
         stops[index] = _stops_beside(ldr, log_radiance, response)
@@ -87,8 +89,7 @@ def _stops_by_response(
 ) -> Float[np.ndarray, " chosen"]:
     """Least-squares exposure of each frame, with the samples' radiances eliminated, the response being known."""
     settings = np.unique(exposure_index, return_inverse=True)[1]
-    log_exposure = response.decode(samples.ldr)
-    precision = _certainty(samples.ldr, log_exposure, response)
+    log_exposure, precision = _light_and_certainty(samples.ldr, response)
     num_settings = settings.max() + 1
     rows = np.broadcast_to(-LN2 * np.eye(num_settings)[settings], (*samples.ldr.shape[:2], num_settings))
     trust, stops = np.ones_like(log_exposure), np.zeros(len(settings))
@@ -101,32 +102,23 @@ def _stops_by_response(
     return stops
 
 
-def _mean_log_radiance(
-    samples: FrameSamples, stops: Float[np.ndarray, " chosen"], response: ResponseTable
-) -> Float[np.ndarray, "samples 3"]:
-    """Natural log radiance of the samples' places, by all frames together."""
-    log_exposure = response.decode(samples.ldr)
-    weights = _certainty(samples.ldr, log_exposure, response)
-    return weighted_mean(log_exposure - LN2 * stops[:, None], weights)[:, 0]
-
-
 def _stops_beside(
     ldr: Float[np.ndarray, "*places 3"], log_radiance: Float[np.ndarray, "*places 3"], response: ResponseTable
 ) -> float:
     """Exposure in stops that makes pixel values of known light: the median, weighted by how surely they tell light."""
-    log_exposure = response.decode(ldr)
-    weights = _certainty(ldr, log_exposure, response).ravel()
+    log_exposure, certainty = _light_and_certainty(ldr, response)
     stops = ((log_exposure - log_radiance) / LN2).ravel()
     order = np.argsort(stops)
-    summed = np.cumsum(weights[order])
+    summed = np.cumsum(certainty.ravel()[order])
     return float(stops[order][np.searchsorted(summed, summed[-1] / 2)])
 
 
-def _certainty(
-    ldr: Float[np.ndarray, "*shape 3"], log_exposure: Float[np.ndarray, "*shape 3"], response: ResponseTable
-) -> Float[np.ndarray, "*shape 3"]:
-    """How surely pixel values tell light: squared slope of the response, next to nothing where they are clipped."""
-    return usable(ldr) * response.slope(log_exposure) ** 2 + CLIPPED_WEIGHT
+def _light_and_certainty(
+    ldr: Float[np.ndarray, "*shape 3"], response: ResponseTable
+) -> tuple[Float[np.ndarray, "*shape 3"], Float[np.ndarray, "*shape 3"]]:
+    """Log exposures of pixel values, and how surely these tell them: squared slope of the response, if not clipped."""
+    log_exposure = response.decode(ldr)
+    return log_exposure, usable(ldr) * response.slope(log_exposure) ** 2 + CLIPPED_WEIGHT
 
 
 def equal_exposures(exposure_stops: Float[np.ndarray, " frames"]) -> Int[np.ndarray, " frames"]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt
 
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, code_values, to_codes
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, RgbImage, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.tiles import row_blocks
 from neucam_nerfstudio.photometry import LN2
@@ -38,8 +38,8 @@ class MergedExposures(NamedTuple):
         blown: Where the darkest frame is saturated: radiance is known from below alone.
     """
 
-    log_radiance: Float[np.ndarray, "height width 3"]
-    precision: Float[np.ndarray, "height width 3"]
+    log_radiance: RgbImage
+    precision: RgbImage
     blown: Bool[np.ndarray, "height width 3"]
 
 
@@ -99,7 +99,7 @@ def merge_bracket(
     """
     height, width, _ = shape = frames[0].shape
     merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
-    darkest_first = sorted(zip(tables, frames, strict=True), key=_exposure_stops)
+    darkest_first = sorted(zip(tables, frames, strict=True), key=lambda of_frame: of_frame[0].exposure_stops)
     for rows in row_blocks(height, width):
         block = _merged_block([(table, frame[rows]) for table, frame in darkest_first])
         for whole, part in zip(merged, block, strict=True):
@@ -113,13 +113,14 @@ def _merged_block(
     """The fields of `MergedExposures` for some rows; frames come with their tables, the least exposure first."""
     shape = darkest_first[0][1].shape
     weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
-    unsaturated, blown = np.ones(shape, bool), None
-    for _, equally_exposed in groupby(darkest_first, key=_exposure_stops):
-        has_say = None if blown is None else unsaturated.astype(np.float32)
+    unsaturated, blown = np.ones(shape, bool), np.zeros(shape, bool)
+    groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
+    for number, (_, equally_exposed) in enumerate(groups):
+        has_say = unsaturated.astype(np.float32) if number > 0 else None
         for table, frame in equally_exposed:
             codes = to_codes(frame)
-            trust, precision = _look_up(table.trust, brightest_channel(codes)), _look_up(table.precision, codes)
-            trust = in_channels(trust)
+            trust = in_channels(_look_up(table.trust, brightest_channel(codes)))
+            precision = _look_up(table.precision, codes)
             if has_say is not None:
                 trust *= has_say
                 precision *= has_say
@@ -127,24 +128,18 @@ def _merged_block(
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
             unsaturated &= codes < table.saturated_code
-        blown = ~unsaturated if blown is None else blown
-    blown = np.zeros(shape, bool) if blown is None else blown
+        if number == 0:
+            blown = ~unsaturated
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
     weighted_sum /= weight_sum
     return weighted_sum, precision_sum, blown
 
 
-def look_up_radiance(
-    frame: np.ndarray, table: DecodingTable
-) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width 3"]]:
+def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage, RgbImage]:
     """Natural log radiance that one frame [height, width, 3] shows, and its weight beside other frames'."""
     codes = to_codes(frame)
     log_radiance = _look_up(table.weighted_log_radiance / table.weight, codes)
     return log_radiance, _look_up(table.weight, codes) * in_channels(_look_up(table.trust, brightest_channel(codes)))
-
-
-def _exposure_stops(table_and_frame: tuple[DecodingTable, np.ndarray]) -> float:
-    return table_and_frame[0].exposure_stops
 
 
 def brightest_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:
@@ -159,7 +154,7 @@ def least_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.nd
     return np.minimum(np.minimum(red, green), blue)
 
 
-def in_channels(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
+def in_channels(values: Image) -> RgbImage:
     """Values three times over; to multiply with them is far faster than with `values[..., None]`."""
     return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
 

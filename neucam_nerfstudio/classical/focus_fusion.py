@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.defocus_estimation import (
-    LuminanceStack,
-    gaussian_blur,
-    noise_variance,
-    reliability,
-)
+from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, gaussian_blur, noise_variance, reliability
 from neucam_nerfstudio.classical.exposure_merge import in_channels
+from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 SELECTIVITY = 4.0
@@ -53,36 +50,30 @@ class SettingPicture(NamedTuple):
         precision: 1 / variance of what the setting itself shows.
     """
 
-    log_radiance: Float[np.ndarray, "height width 3"]
-    precision: Float[np.ndarray, "height width 3"]
+    log_radiance: RgbImage
+    precision: RgbImage
 
 
-def fuse_by_contrast(
-    stack: Iterable[Float[np.ndarray, "height width 3"]], depth: int
-) -> Float[np.ndarray, "height width 3"]:
+def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
     """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most.
 
     Args:
         stack: Natural log radiance at each focus setting; gone through once.
         depth: Number of bands.
     """
-    fused, weights = _empty_sums(depth)
-    for image in stack:
-        for level, band in enumerate(laplacian_pyramid(image, depth)):
-            if level == depth:
-                weight = np.ones(band.shape[:2], np.float32)
-            else:
-                weight = (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
-            _add_weighted(fused, weights, level, band, weight)
-    return _collapse_means(fused, weights)
+
+    def weighted_bands(image: RgbImage) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        *bands, rest = laplacian_pyramid(image, depth)
+        for band in bands:
+            yield band, (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
+        yield rest, np.ones(rest.shape[:2], np.float32)
+
+    return _fuse_bands(map(weighted_bands, stack), depth)
 
 
 def fuse_by_focus(
-    stack: Iterable[SettingPicture],
-    sharpest_focus: Float[np.ndarray, "height width"],
-    sigma_per_setting_px: float,
-    depth: int,
-) -> Float[np.ndarray, "height width 3"]:
+    stack: Iterable[SettingPicture], sharpest_focus: Image, sigma_per_setting_px: float, depth: int
+) -> RgbImage:
     """Fuses log radiances of several focus settings where it is known how blurred each is.
 
     Each band of the pyramid is averaged with the inverse of its error variance: noise, and the contrast that defocus
@@ -100,24 +91,21 @@ def fuse_by_focus(
         bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
         for level in range(depth):
             contrasts[level] = np.maximum(contrasts[level], _contrast(bands[level], noise[level]))
-    fused, weights = _empty_sums(depth)
-    for index, picture in enumerate(stack):
+
+    def weighted_bands(index: int, picture: SettingPicture) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
         blur_variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
         for level, band in enumerate(bands):
             lost = (1 - cv2.exp(-0.5 * (BAND_FREQUENCY / 2**level) ** 2 * blur_variance)) ** 2 * contrasts[level]
-            _add_weighted(fused, weights, level, band, 1 / (noise[level] + lost + LEAST_VARIANCE))
+            yield band, 1 / (noise[level] + lost + LEAST_VARIANCE)
             blur_variance = cv2.pyrDown(blur_variance)
-    return _collapse_means(fused, weights)
+
+    return _fuse_bands(starmap(weighted_bands, enumerate(stack)), depth)
 
 
 def sharpen_by_reblurring(
-    log_luminance: Float[np.ndarray, "height width"],
-    stack: LuminanceStack,
-    sharpest_focus: Float[np.ndarray, "height width"],
-    sigma_per_setting_px: float,
-    num_steps: int = 1,
-) -> Float[np.ndarray, "height width"]:
+    log_luminance: Image, stack: LuminanceStack, sharpest_focus: Image, sigma_per_setting_px: float, num_steps: int = 1
+) -> Image:
     """Steps of damped Richardson-Lucy deconvolution (Richardson 1972; White 1994) against all focus settings.
 
     Light is blurred as at each focus setting; the ratio of what was photographed to that, as far as it is no noise,
@@ -130,9 +118,6 @@ def sharpen_by_reblurring(
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         num_steps: Steps to take.
-
-    Returns:
-        A better estimate.
     """
     lost_detail = _lost_detail(stack, sharpest_focus, sigma_per_setting_px)
     sigmas_px = [sigma_per_setting_px * DISTANCE_STEP * grade for grade in range(BLUR_GRADES)]
@@ -161,10 +146,7 @@ def sharpen_by_reblurring(
 
 
 def _grade_shares(distance: Float[np.ndarray, "rows width"]) -> Iterator[Float[np.ndarray, "rows width"]]:
-    """Share of each grade of blur in that of pixels so many settings out of focus; it lies between two grades.
-
-    Each share is in the memory of the one before.
-    """
+    """Share of each grade of blur in that of pixels so many settings out of focus, in the memory of the one before."""
     in_grades, share, nothing = distance / DISTANCE_STEP, np.empty_like(distance), np.zeros_like(distance)
     for grade in range(BLUR_GRADES):
         np.subtract(in_grades, grade, out=share)
@@ -173,11 +155,7 @@ def _grade_shares(distance: Float[np.ndarray, "rows width"]) -> Iterator[Float[n
         yield np.maximum(share, nothing, out=share)  # with an array, as numpy takes four times as long with a number
 
 
-def _add_by_grade(
-    planes: Float[np.ndarray, "grades height width"],
-    distance: Float[np.ndarray, "height width"],
-    values: Float[np.ndarray, "height width"],
-) -> None:
+def _add_by_grade(planes: Float[np.ndarray, "grades height width"], distance: Image, values: Image) -> None:
     """Deals values out, in place, to the planes of the grades of blur that pixels have."""
     height, width = distance.shape
     for rows in row_blocks(height, width):
@@ -186,9 +164,7 @@ def _add_by_grade(
             plane[rows] += share
 
 
-def _blur_back(
-    planes: Float[np.ndarray, "grades height width"], sigmas_px: Sequence[float]
-) -> Float[np.ndarray, "height width"]:
+def _blur_back(planes: Float[np.ndarray, "grades height width"], sigmas_px: Sequence[float]) -> Image:
     """What is on the planes of all grades of blur, brought back to where it came from."""
     returned = np.zeros_like(planes[0])
     for plane, sigma in zip(planes, sigmas_px, strict=True):
@@ -196,11 +172,7 @@ def _blur_back(
     return returned
 
 
-def _log_ratio(
-    log_photographed: Float[np.ndarray, "height width"],
-    blurred: Sequence[Float[np.ndarray, "height width"]],
-    distance: Float[np.ndarray, "height width"],
-) -> Float[np.ndarray, "height width"]:
+def _log_ratio(log_photographed: Image, blurred: Sequence[Image], distance: Image) -> Image:
     """Log of what was photographed over what light, blurred in each grade, gives at these distances; bounded."""
     ratio = np.empty_like(log_photographed)
     height, width = ratio.shape
@@ -216,9 +188,7 @@ def _log_ratio(
     return np.maximum(ratio, -bound, out=ratio)
 
 
-def _without_noise(
-    log_ratio: Float[np.ndarray, "height width"], noise: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def _without_noise(log_ratio: Image, noise: Image) -> Image:
     """Log ratios, less where they vary no more than noise does."""
     variance = _local_mean(log_ratio**2)
     variance += LEAST_VARIANCE
@@ -228,9 +198,7 @@ def _without_noise(
     return kept
 
 
-def _lost_detail(
-    stack: LuminanceStack, sharpest_focus: Float[np.ndarray, "height width"], sigma_per_setting_px: float
-) -> Float[np.ndarray, "height width"]:
+def _lost_detail(stack: LuminanceStack, sharpest_focus: Image, sigma_per_setting_px: float) -> Image:
     """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
     shown = np.zeros_like(sharpest_focus)
     for index, precision in enumerate(stack.precision):
@@ -239,7 +207,7 @@ def _lost_detail(
     return 1 - shown
 
 
-def channel_mean(image: Float[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+def channel_mean(image: RgbImage) -> Image:
     """Mean of the channels."""
     return cv2.transform(image, np.full((1, 3), 1 / 3, np.float32))
 
@@ -263,9 +231,7 @@ def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     return image
 
 
-def _noise_pyramid(
-    precision: Float[np.ndarray, "height width 3"], depth: int
-) -> list[Float[np.ndarray, "_height _width"]]:
+def _noise_pyramid(precision: RgbImage, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
     """Variance of the noise in each band of a Laplacian pyramid, and in what is left below them."""
     levels = [channel_mean(noise_variance(precision))]
     for _ in range(depth):
@@ -273,34 +239,22 @@ def _noise_pyramid(
     return levels
 
 
-def _contrast(
-    band: Float[np.ndarray, "height width 3"], noise: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width"]:
+def _contrast(band: RgbImage, noise: Image) -> Image:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
     variance = _local_mean(channel_mean(band**2))
     return np.maximum(variance - noise, 0) * np.minimum(1, BASE_CONTRAST / (noise + LEAST_VARIANCE)) + 1e-5
 
 
-def _local_mean(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+def _local_mean(values: Image) -> Image:
     return cv2.GaussianBlur(values, (0, 0), CONTRAST_WINDOW_PX)
 
 
-def _empty_sums(depth: int) -> tuple[list[Any], list[Any]]:
-    """Of weighted bands and of weights: nothing yet, for each level."""
-    return [np.float32(0)] * (depth + 1), [np.float32(0)] * (depth + 1)
-
-
-def _add_weighted(
-    sums: list[Any],
-    weights: list[Any],
-    level: int,
-    band: Float[np.ndarray, "height width 3"],
-    weight: Float[np.ndarray, "height width"],
-) -> None:
-    sums[level] = sums[level] + band * in_channels(weight)
-    weights[level] = weights[level] + weight
-
-
-def _collapse_means(sums: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> np.ndarray:
-    """The image of the pyramid of weighted means."""
+def _fuse_bands(pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int) -> RgbImage:
+    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands with their weights."""
+    sums: list[Any] = [np.float32(0)] * (depth + 1)
+    weights = list(sums)
+    for pyramid in pyramids:
+        for level, (band, weight) in enumerate(pyramid):
+            sums[level] = sums[level] + band * in_channels(weight)
+            weights[level] = weights[level] + weight
     return collapse([total / in_channels(weight) for total, weight in zip(sums, weights, strict=True)])

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.classical.exposure_merge import in_channels
+from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import overlapping_tiles
 
 SHARP_RADIUS_PX = 2.0
@@ -26,9 +27,7 @@ TILE_PIXELS = 2_000_000
 LEAST_COVER = 1e-6
 
 
-def blur_by_lens(
-    radiance: Float[np.ndarray, "height width 3"], radius_px: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width 3"]:
+def blur_by_lens(radiance: RgbImage, radius_px: Image) -> RgbImage:
     """What a lens makes of a sharp picture.
 
     Where discs overlap, light is averaged: what is near hides what is behind it no more than in part, as one picture
@@ -42,14 +41,11 @@ def blur_by_lens(
     margin_px = math.ceil(float(radius_px.max(initial=0))) + 1
     height, width = radius_px.shape
     for tile in overlapping_tiles(height, width, TILE_PIXELS, margin_px):
-        part = tile.rows_with_margin, tile.columns_with_margin
-        blurred[tile.rows, tile.columns] = _blurred_tile(radiance[part], radius_px[part])[tile.inner]
+        blurred[tile.part] = _blurred_tile(radiance[tile.with_margin], radius_px[tile.with_margin])[tile.inner]
     return blurred
 
 
-def _blurred_tile(
-    radiance: Float[np.ndarray, "height width 3"], radius_px: Float[np.ndarray, "height width"]
-) -> Float[np.ndarray, "height width 3"]:
+def _blurred_tile(radiance: RgbImage, radius_px: Image) -> RgbImage:
     """The light that reaches each pixel, divided by how much reaches it of light that is 1 everywhere."""
     grade = np.log1p(radius_px / SHARP_RADIUS_PX) / RELATIVE_STEP
     light, cover = np.zeros_like(radiance), np.zeros_like(radius_px)

@@ -30,18 +30,19 @@ class Photograph(Protocol):
     """
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and 3."""
-        ...
+    def shape(self) -> tuple[int, ...]: ...
 
     @property
-    def dtype(self) -> Any:
-        """Number type of the pixels."""
-        ...
+    def dtype(self) -> Any: ...
 
-    def __getitem__(self, place: Any, /) -> Any:
-        """Pixels of some rows, and columns."""
-        ...
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
+RgbImage = Float[np.ndarray, "height width 3"]
+"""Three numbers a pixel."""
+
+Image = Float[np.ndarray, "height width"]
+"""One number a pixel."""
 
 
 def to_codes(frame: Shaped[np.ndarray, "*shape"]) -> UInt[np.ndarray, "*shape"]:
@@ -64,8 +65,7 @@ def half_step(dtype: np.dtype) -> float:
 
 def estimate_pixel_noise(frames: Sequence[Photograph]) -> float:
     """Standard deviation of a pixel value in [0, 1]: the median over frames, from flat blocks (Immerkaer 1996)."""
-    found = [_noise_of_flat_blocks(frame) for frame in frames]
-    return max(LEAST_NOISE, float(np.median(found)))
+    return max(LEAST_NOISE, float(np.median([_noise_of_flat_blocks(frame) for frame in frames])))
 
 
 def _noise_of_flat_blocks(frame: Photograph) -> float:
@@ -75,8 +75,7 @@ def _noise_of_flat_blocks(frame: Photograph) -> float:
     green = codes[..., 1].astype(np.float32) / np.iinfo(codes.dtype).max
     kernel = np.array([1, -2, 1], np.float32)
     second_difference = cv2.sepFilter2D(green, -1, kernel, kernel) / 6
-    middle, step = NOISE_BLOCK // 2, NOISE_BLOCK
-    blocks = (slice(middle, None, step), slice(middle, None, step))
+    blocks = (slice(NOISE_BLOCK // 2, None, NOISE_BLOCK),) * 2
     variance = cv2.blur(second_difference**2, (NOISE_BLOCK, NOISE_BLOCK))[blocks]
     exposed = np.abs(cv2.blur(green, (NOISE_BLOCK, NOISE_BLOCK))[blocks] - 0.5) < 0.45
     return float(np.sqrt(np.percentile(variance[exposed], 25))) if exposed.any() else 0.0

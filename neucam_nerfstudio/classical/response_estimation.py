@@ -1,14 +1,25 @@
-"""Camera response from photographs at several exposures (Debevec & Malik 1997), robust to defocus and motion."""
+"""Camera response from photographs at several exposures (Debevec & Malik 1997), robust to defocus and motion.
+
+Weighted least squares over samples that several frames show, each of one radiance, which is eliminated.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT
+from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT, LEAST_NOISE, WHITE_LDR
 from neucam_nerfstudio.classical.response_table import LDR_KNOTS, ResponseTable, tabulate_response
-from neucam_nerfstudio.classical.sample_squares import REWEIGHTINGS, normal_equations, trust_of, usable
 from neucam_nerfstudio.photometry import LN2, SRGB_OFFSET
+
+REWEIGHTINGS = 8
+"""How often samples are weighed anew by how well they agree."""
+
+ROBUST_DEVIATIONS = 5.0
+"""Samples farther off than this many typical deviations are let go."""
+
+USABLE_LDR = (1.5 / 255, WHITE_LDR)
+"""Pixel values outside are taken for black or saturated: they tell nothing of response and exposure."""
 
 MID_TONES = (0.3, 0.7)
 """Pixel values between which the contrast of a response is called normal or not."""
@@ -51,9 +62,12 @@ FINE_LDR_KNOTS = 0.5 - 0.5 * np.cos(np.pi * np.arange(257) / 256)
 TOE_KNOTS_PER_STOP = 4
 """Pixel values at which a response is tabulated: above and below the end of its toe."""
 
+Samples = Float[np.ndarray, "samples frames 3"]
+"""Three numbers for each sample and frame that shows it."""
+
 
 def solve_response(
-    ldr: Float[np.ndarray, "samples frames 3"],
+    ldr: Samples,
     comparable: Bool[np.ndarray, "samples frames"],
     exposure_stops: Float[np.ndarray, " frames"] | None,
     exposure_index: Int[np.ndarray, " frames"] | None = None,
@@ -87,11 +101,7 @@ def solve_response(
     for _ in range(REWEIGHTINGS):
         slope = np.maximum(np.gradient(_terms(LDR_KNOTS) @ curves, LDR_KNOTS, axis=0), least_slope)
         precision = told * np.einsum("mnck,kc->mnc", terms[..., :NUM_CORRECTIONS], 1 / slope**2)
-        if exposure_stops is None:
-            curves, stops = _solve_both(terms, precision * trust, settings)
-        else:
-            stops = np.asarray(exposure_stops, np.float64)
-            curves = _solve_curves(terms, precision * trust, stops)
+        curves, stops = _solve(terms, precision * trust, settings, exposure_stops)
         trust = trust_of(np.einsum("mnck,kc->mnc", terms, curves) - LN2 * stops[:, None], precision, trust)
     return _tabulated(curves, half_step), stops
 
@@ -117,29 +127,17 @@ def _knot_shares(ldr: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 
     return shares
 
 
-def _solve_curves(
+def _solve(
     terms: Float[np.ndarray, "samples frames 3 terms"],
-    weights: Float[np.ndarray, "samples frames 3"],
-    stops: Float[np.ndarray, " frames"],
-) -> Float[np.ndarray, "terms 3"]:
-    """Shares of the terms, [terms, 3], for known exposures and fixed weights."""
-    target = np.broadcast_to(LN2 * stops, weights.shape[:2])
-    normal, right_side = _preferences(), np.zeros(3 * NUM_TERMS)
-    for c in range(3):
-        curve = slice(c * NUM_TERMS, (c + 1) * NUM_TERMS)
-        of_channel, right_side[curve] = normal_equations(terms[:, :, c], target, weights[..., c])
-        normal[curve, curve] += of_channel
-    return np.linalg.solve(normal, right_side).reshape(3, NUM_TERMS).T
-
-
-def _solve_both(
-    terms: Float[np.ndarray, "samples frames 3 terms"],
-    weights: Float[np.ndarray, "samples frames 3"],
+    weights: Samples,
     settings: Int[np.ndarray, " frames"],
+    known_stops: Float[np.ndarray, " frames"] | None,
 ) -> tuple[Float[np.ndarray, "terms 3"], Float[np.ndarray, " frames"]]:
-    """Shares of the terms, [terms, 3], and the frames' stops, for fixed weights."""
-    stops_rows = np.broadcast_to(-LN2 * np.eye(settings.max() + 1)[settings], (*weights.shape[:2], settings.max() + 1))
-    unknowns = 3 * NUM_TERMS + stops_rows.shape[-1]
+    """Shares of the terms, and the frames' stops where they are not known, for fixed weights."""
+    target = np.broadcast_to(0.0 if known_stops is None else LN2 * known_stops, weights.shape[:2])
+    num_stops = settings.max() + 1 if known_stops is None else 0
+    stops_rows = np.broadcast_to(-LN2 * np.eye(len(settings), num_stops)[settings], (*weights.shape[:2], num_stops))
+    unknowns = 3 * NUM_TERMS + num_stops
     normal, right_side = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
     normal[: 3 * NUM_TERMS, : 3 * NUM_TERMS] = _preferences()
     contrast = np.diff(_terms(np.array(MID_TONES)), axis=0)[0]
@@ -148,13 +146,17 @@ def _solve_both(
         curve = np.arange(c * NUM_TERMS, (c + 1) * NUM_TERMS)
         columns = np.r_[curve, 3 * NUM_TERMS : unknowns]
         rows = np.concatenate([terms[:, :, c], stops_rows], axis=-1)
-        normal[np.ix_(columns, columns)] += normal_equations(rows, np.zeros(rows.shape[:2]), weights[..., c])[0]
-        normal[np.ix_(curve, curve)] += CONTRAST_WEIGHT * np.outer(contrast, contrast)
-        normal[curve[others], curve[others]] += FIRST_SHARES_WEIGHT
-        right_side[curve] = CONTRAST_WEIGHT * contrast * TYPICAL_GAMMA * np.log(MID_TONES[1] / MID_TONES[0])
-    normal[3 * NUM_TERMS :, 3 * NUM_TERMS :] += TIE_BREAK * np.eye(stops_rows.shape[-1])
+        of_unknowns, of_target = normal_equations(rows, target, weights[..., c])
+        normal[np.ix_(columns, columns)] += of_unknowns
+        right_side[columns] += of_target
+        if known_stops is None:
+            normal[np.ix_(curve, curve)] += CONTRAST_WEIGHT * np.outer(contrast, contrast)
+            normal[curve[others], curve[others]] += FIRST_SHARES_WEIGHT
+            right_side[curve] += CONTRAST_WEIGHT * contrast * TYPICAL_GAMMA * np.log(MID_TONES[1] / MID_TONES[0])
+    normal[3 * NUM_TERMS :, 3 * NUM_TERMS :] += TIE_BREAK * np.eye(num_stops)
     solution = np.linalg.solve(normal, right_side)
-    return solution[: 3 * NUM_TERMS].reshape(3, NUM_TERMS).T, solution[3 * NUM_TERMS :][settings]
+    stops = solution[3 * NUM_TERMS :][settings] if known_stops is None else known_stops
+    return solution[: 3 * NUM_TERMS].reshape(3, NUM_TERMS).T, stops
 
 
 def _preferences() -> Float[np.ndarray, "all_terms all_terms"]:
@@ -180,3 +182,48 @@ def _tabulated(curves: Float[np.ndarray, "terms 3"], half_step: float) -> Respon
     log_exposure[:num_toe_knots] = log_exposure[num_toe_knots - 1] + np.log(toe / TOE_LDR)[:, None]
     ldr[0] = 0  # black stands for half a step
     return tabulate_response(log_exposure, ldr)
+
+
+def usable(ldr: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+    """Which pixel values are neither black nor saturated."""
+    return (ldr > USABLE_LDR[0]) & (ldr < USABLE_LDR[1])
+
+
+def normal_equations(
+    rows: Float[np.ndarray, "samples frames unknowns"],
+    target: Float[np.ndarray, "samples frames"],
+    weights: Float[np.ndarray, "samples frames"],
+) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, " unknowns"]]:
+    """Normal matrix and right side of `rows @ unknowns = target + one free number a sample`, per unit of weight.
+
+    The samples' numbers are eliminated by counting rows and targets from the mean of their sample.
+    """
+    weighted = rows * weights[..., None]
+    sample_sums = weighted.sum(axis=1)
+    sample_weights = np.maximum(weights.sum(axis=1), 1e-12)[:, None]
+    mean_target = (weights * target).sum(axis=1, keepdims=True) / sample_weights
+    unknowns = rows.shape[-1]
+    flat = weighted.reshape(-1, unknowns)
+    normal = flat.T @ rows.reshape(-1, unknowns) - (sample_sums / sample_weights).T @ sample_sums
+    total = max(weights.sum(), 1e-12)
+    return normal / total, flat.T @ (target - mean_target).ravel() / total
+
+
+def weighted_mean(log_radiance: Samples, weights: Samples) -> Float[np.ndarray, "samples 1 3"]:
+    """What all frames together show of each sample."""
+    return (weights * log_radiance).sum(1, keepdims=True) / np.maximum(weights.sum(1, keepdims=True), 1e-12)
+
+
+def trust_of(log_radiance: Samples, precision: Samples, trust: Samples) -> Samples:
+    """Geman-McClure weights: a sample that disagrees with the others by several deviations counts little.
+
+    Args:
+        log_radiance: What each frame shows of a sample, natural log.
+        precision: 1 / variance of that by noise alone, 0 where a frame tells nothing.
+        trust: As found before. It says whom the others are compared with; judged is each by its precision, or what was
+            let go would look good the next time.
+    """
+    error = np.sqrt(precision) * (log_radiance - weighted_mean(log_radiance, precision * trust))
+    used = np.abs(error[precision > 0])
+    deviation = max(1.4826 * np.median(used), LEAST_NOISE) if used.size else 1.0
+    return 1 / (1 + (error / (ROBUST_DEVIATIONS * deviation)) ** 2) ** 2

@@ -120,13 +120,11 @@ def _reduced(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3
 
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:
     """Indices of the flattest place in each of `count` classes of brightness."""
-    gray = small_ldr.mean(axis=-1, dtype=np.float64)
-    contrast = np.sum([_local_variance(g) for g in gray], axis=0).ravel()
-    by_brightness = np.array_split(np.argsort(gray.mean(axis=0).ravel(), kind="stable"), min(count, gray[0].size))
-    return np.array([places[np.argmin(contrast[places])] for places in by_brightness])
-
-
-def _local_variance(grey: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    """Variance of float64 pixel values around each pixel: a small difference of squares, which float32 would lose."""
+    grey_frames = small_ldr.mean(axis=-1, dtype=np.float64)
     window = (VARIANCE_WINDOW_PX, VARIANCE_WINDOW_PX)
-    return np.maximum(cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2, 0)
+    # A small difference of squares, which float32 would lose.
+    variances = [np.maximum(cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2, 0) for grey in grey_frames]
+    contrast = np.sum(variances, axis=0).ravel()
+    order = np.argsort(grey_frames.mean(axis=0).ravel(), kind="stable")
+    by_brightness = np.array_split(order, min(count, order.size))
+    return np.array([places[np.argmin(contrast[places])] for places in by_brightness])

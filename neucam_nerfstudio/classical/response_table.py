@@ -1,4 +1,4 @@
-"""Camera responses as tables: light -> pixel value and back, those of standards among them."""
+"""Camera responses as tables: light -> pixel value and back, as estimated and as standards have them."""
 
 from __future__ import annotations
 
@@ -49,17 +49,28 @@ class ResponseTable:
     def slope(self, log_exposure: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:
         """Change of pixel value per unit of log exposure."""
         slopes = np.gradient(self.ldr, self.log_exposure, axis=0)
-        channels = [np.interp(log_exposure[..., c], self.log_exposure, slopes[:, c]) for c in range(3)]
-        return np.stack(channels, axis=-1)
+        return np.stack([np.interp(log_exposure[..., c], self.log_exposure, slopes[:, c]) for c in range(3)], axis=-1)
 
     def shifted(self, log_exposure: float) -> ResponseTable:
         """The same response with `log_exposure` added to all log exposures."""
         return ResponseTable((self.log_exposure + log_exposure).astype(np.float32), self.ldr)
 
 
+@dataclass(frozen=True)
+class CameraEstimate:
+    """What photographs tell of their camera before any training: response and exposures, on one zero of log exposure.
+
+    Attributes:
+        response: Of the camera.
+        exposure_stops: Exposure of each frame: as given, or estimated with the middle one 0.
+    """
+
+    response: ResponseTable
+    exposure_stops: Float[np.ndarray, " frames"]
+
+
 def tabulate_response(
-    log_exposure_at_knots: Float[np.ndarray, "ldr_knots 3"],
-    ldr_knots: Float[np.ndarray, " ldr_knots"] = LDR_KNOTS,
+    log_exposure_at_knots: Float[np.ndarray, "ldr_knots 3"], ldr_knots: Float[np.ndarray, " ldr_knots"] = LDR_KNOTS
 ) -> ResponseTable:
     """Turns log exposures at pixel values into a table over log exposure, made rising where they are not.
 
@@ -84,15 +95,11 @@ def linear_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
 
 
 def srgb_response(half_step: float = HALF_STEP_OF_8_BIT) -> ResponseTable:
-    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell their own; white is at 0.
+    """The response of the sRGB standard (IEC 61966-2-1), for captures that cannot tell their own.
 
-    Args:
-        half_step: Pixel value that stands for black, see `pixel_values.half_step`.
+    White and `half_step` are as of `linear_response`.
     """
-    return _tabulate_curve(
-        half_step / SRGB_TOE_SLOPE,
-        encode_srgb,
-    )
+    return _tabulate_curve(half_step / SRGB_TOE_SLOPE, encode_srgb)
 
 
 def _tabulate_curve(darkest: float, encode: Callable[[np.ndarray], np.ndarray]) -> ResponseTable:

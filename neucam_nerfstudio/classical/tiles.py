@@ -14,30 +14,23 @@ class Tile(NamedTuple):
     """A part of a picture, and the same part with the margin that is needed to compute it.
 
     Attributes:
-        rows: Of the part.
-        columns: Of the part.
-        rows_with_margin: Of the part and its margin.
-        columns_with_margin: Of the part and its margin.
+        part: Rows and columns of the part.
+        with_margin: Rows and columns of the part and its margin.
     """
 
-    rows: slice
-    columns: slice
-    rows_with_margin: slice
-    columns_with_margin: slice
+    part: tuple[slice, slice]
+    with_margin: tuple[slice, slice]
 
     @property
-    def inner(self) -> tuple[slice, slice]:
+    def inner(self) -> tuple[slice, ...]:
         """The part, counted from the corner of what has the margin."""
-        top, left = self.rows_with_margin.start, self.columns_with_margin.start
-        return (
-            slice(self.rows.start - top, self.rows.stop - top),
-            slice(self.columns.start - left, self.columns.stop - left),
-        )
+        sides = zip(self.part, self.with_margin, strict=True)
+        return tuple(slice(own.start - whole.start, own.stop - whole.start) for own, whole in sides)
 
     def share_done(self, height: int, width: int) -> float:
         """How much of the picture is done after this tile, (0, 1]."""
-        rows_above, rows = self.rows.start, self.rows.stop - self.rows.start
-        return (rows_above + rows * self.columns.stop / width) / height
+        rows, columns = self.part
+        return (rows.start + (rows.stop - rows.start) * columns.stop / width) / height
 
 
 def overlapping_tiles(
@@ -53,7 +46,6 @@ def overlapping_tiles(
         alignment_px: Tiles and margins begin at multiples of this.
     """
     if height * width <= most_pixels:
-        most_pixels = height * width
         inner_rows, inner_columns = height, width
     else:
         side = math.isqrt(most_pixels)
@@ -63,7 +55,7 @@ def overlapping_tiles(
     margin_px = math.ceil(margin_px / alignment_px) * alignment_px
     for rows, rows_with_margin in _cuts(height, inner_rows, margin_px):
         for columns, columns_with_margin in _cuts(width, inner_columns, margin_px):
-            yield Tile(rows, columns, rows_with_margin, columns_with_margin)
+            yield Tile((rows, columns), (rows_with_margin, columns_with_margin))
 
 
 def _even_share(length: int, longest: int, margin_px: int, alignment_px: int) -> int:

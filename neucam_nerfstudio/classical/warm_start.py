@@ -11,19 +11,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, fuse_stack, pyramid_depth, stack_blur
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
-from neucam_nerfstudio.classical.exposure_merge import (
-    DecodingTable,
-    MergedExposures,
-    decoding_table,
-    least_channel,
-    merge_bracket,
-)
+from neucam_nerfstudio.classical.exposure_merge import DecodingTable, MergedExposures, decoding_table, merge_bracket
 from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, half_step, to_codes
 from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
-from neucam_nerfstudio.classical.response_table import ResponseTable, srgb_response
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable, srgb_response
 from neucam_nerfstudio.classical.tiles import overlapping_tiles
 
 LEAST_STOPS_FOR_RESPONSE = 0.3
@@ -90,30 +83,41 @@ def classical_estimate(
         report: Called with the share that is done, (0, 1], from time to time.
     """
     focus_number = np.asarray(focus_index)
-    small_ldr = reduce_frames(frames)
-    if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_number, exposure_index, response)
-    else:
-        stops = np.asarray(exposure_stops, np.float64)
-    if response is None:
-        response = response_of_frames(small_ldr, focus_number, stops, frames[0].dtype)
+    response, stops = estimate_camera(frames, focus_number, exposure_stops, exposure_index, response)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
-    merger = _StackMerger(frames, settings, tables)
-    (log_radiance, sharpest_focus, precision), blur = _fuse(merger, report)
+    (log_radiance, sharpest_focus, precision), blur = _fuse(_StackMerger(frames, settings, tables), report)
     median = float(np.median(log_radiance))
     log_radiance -= median
-    response = response.shifted(-median)
     return WarmStart(
         log_radiance=log_radiance,
-        log_exposure_knots=response.log_exposure,
-        response_values=response.ldr,
+        response=response.shifted(-median),
         exposure_stops=stops.astype(np.float32),
         sharpest_focus=sharpest_focus,
         squared_slope=noise**2 * precision * len(settings) / len(frames),
         blur_per_setting_px=blur,
     )
+
+
+def estimate_camera(
+    frames: Sequence[Photograph],
+    focus_index: Int[np.ndarray, " frames"],
+    exposure_stops: Sequence[float] | Float[np.ndarray, " frames"] | None,
+    exposure_index: Sequence[int] | None,
+    response: ResponseTable | None,
+    near: int | None = None,
+) -> tuple[ResponseTable, Float[np.ndarray, " frames"]]:
+    """Response and exposures of aligned photographs: as given, or estimated where they are None.
+
+    Arguments as of `classical_estimate` and `response_of_frames`.
+    """
+    small_ldr = reduce_frames(frames)
+    if exposure_stops is None:
+        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
+    else:
+        stops = np.asarray(exposure_stops, np.float64)
+    return response or response_of_frames(small_ldr, focus_index, stops, frames[0].dtype, near), stops
 
 
 def response_of_frames(
@@ -141,68 +145,45 @@ def response_of_frames(
 
 @dataclass(frozen=True)
 class _StackMerger:
-    """Frames and how to decode them.
-
-    Attributes:
-        frames: Photographs, array-like: their rows and columns are read when they are needed.
-        settings: The frames of each focus setting, in ascending order of the settings.
-        tables: How each frame is decoded.
-    """
+    """Photographs, the frames of each focus setting in ascending order, and how each frame is decoded."""
 
     frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " members"]]
     tables: Sequence[DecodingTable]
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.frames[0].shape[0], self.frames[0].shape[1]
+    def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0) -> FocusStack:
+        """The focus stack within some rows and columns, of photographs that are made so many times smaller."""
 
-    def stack(self, rows: slice, columns: slice, is_held: bool = True) -> FocusStack:
-        """The focus stack within some rows and columns."""
-        return self._stack(lambda frame: np.asarray(frame[rows, columns]), is_held)
+        def pixels(frame: Photograph) -> np.ndarray:
+            if factor == 1:
+                return np.asarray(frame[part])
+            codes = to_codes(np.asarray(frame[part]))
+            size = [max(1, round(side / factor)) for side in codes.shape[1::-1]]
+            return cv2.resize(codes, size, interpolation=cv2.INTER_AREA)
 
-    def reduced(self, factor: float, rows: slice = slice(None), columns: slice = slice(None)) -> FocusStack:
-        """The focus stack, within some rows and columns, from photographs that were made so many times smaller."""
+        def merge(setting: int) -> MergedExposures:
+            members = self.settings[setting]
+            return merge_bracket([pixels(self.frames[i]) for i in members], [self.tables[i] for i in members])
 
-        def small(frame: Photograph) -> np.ndarray:
-            part = to_codes(np.asarray(frame[rows, columns]))
-            size = [max(1, round(side / factor)) for side in part.shape[1::-1]]
-            return cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-
-        return self._stack(small, tile_plan(len(self.settings))[1])
-
-    def merged(self, setting: int, part: Callable[[Photograph], np.ndarray]) -> MergedExposures:
-        """What the frames of a focus setting tell of a part of the picture."""
-        members = self.settings[setting]
-        return merge_bracket([part(self.frames[index]) for index in members], [self.tables[i] for i in members])
-
-    def _stack(self, part: Callable[[Photograph], np.ndarray], is_held: bool) -> FocusStack:
-        return FocusStack(len(self.settings), lambda setting: self.merged(setting, part), is_held)
+        return FocusStack(len(self.settings), merge, is_held)
 
 
 def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
-    height, width = merger.size
+    height, width, _ = merger.frames[0].shape
     focus, precision = np.zeros((2, height, width), np.float32)
     whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision)
     num_settings = len(merger.settings)
-    if num_settings == 1:
-        for tile in overlapping_tiles(height, width, MOST_TILE_PIXELS, margin_px=0):
-            part = tile.rows, tile.columns
-            merged = merger.merged(0, lambda frame, part=part: np.asarray(frame[part]))
-            filled = FocusStack(1, lambda _, merged=merged: merged)[0]
-            whole.log_radiance[part], precision[part] = filled.log_radiance, least_channel(filled.precision)
-            report(tile.share_done(height, width))
-        return whole, 0.0
-    blur = _stack_blur_px(merger)
     most_pixels, is_held = tile_plan(num_settings)
-    depth = pyramid_depth(height, width, num_settings * blur)
-    margin_px = min(LARGEST_MARGIN_PX, MARGIN_OF_COARSEST * 2**depth)
+    blur, depth, margin_px = 0.0, 0, 0
+    if num_settings > 1:
+        blur = _stack_blur_px(merger)
+        depth = pyramid_depth(height, width, num_settings * blur)
+        margin_px = min(LARGEST_MARGIN_PX, MARGIN_OF_COARSEST * 2**depth)
     for tile in overlapping_tiles(height, width, most_pixels, margin_px, 2**depth):
-        stack = merger.stack(tile.rows_with_margin, tile.columns_with_margin, is_held)
-        for part, fused in zip(whole, fuse_stack(stack, blur), strict=True):
-            part[tile.rows, tile.columns] = fused[tile.inner]
+        fused = fuse_stack(merger.stack(tile.with_margin, is_held), blur)
+        for of_whole, of_tile in zip(whole, fused, strict=True):
+            of_whole[tile.part] = of_tile[tile.inner]
         report(tile.share_done(height, width))
     return whole, blur
 
@@ -225,16 +206,16 @@ def _stack_blur_px(merger: _StackMerger) -> float:
     It is looked for on the whole picture made small; if it is too small to be told there, again on the part with the
     most detail, made less small.
     """
-    height, width = merger.size
-    most_pixels, _ = tile_plan(len(merger.settings))
+    height, width, _ = merger.frames[0].shape
+    most_pixels, is_held = tile_plan(len(merger.settings))
     factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
-    whole, whole_factor = merger.reduced(factor), factor
+    whole, whole_factor = merger.stack((slice(None), slice(None)), is_held, factor), factor
     blur_px = stack_blur(whole)
     while blur_px < LEAST_BLUR_PX and factor > 2:
         factor = max(2.0, factor / 2)
-        part = _part_with_detail(whole, factor / whole_factor)
-        rows, columns = (slice(round(side.start * whole_factor), round(side.stop * whole_factor)) for side in part)
-        blur_px = stack_blur(merger.reduced(factor, rows, columns))
+        sides = _part_with_detail(whole, factor / whole_factor)
+        rows, columns = (slice(round(side.start * whole_factor), round(side.stop * whole_factor)) for side in sides)
+        blur_px = stack_blur(merger.stack((rows, columns), is_held, factor))
     return blur_px * factor
 
 

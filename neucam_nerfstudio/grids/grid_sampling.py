@@ -1,4 +1,4 @@
-"""Looks up values between the cells of a grid, on all processor cores, with a single gradient of the grid."""
+"""Looks up values between knots of curves and cells of grids: a gather, where a network would cost many times more."""
 
 from __future__ import annotations
 
@@ -36,6 +36,21 @@ def sample_grid(
     return _SampleOnCpu.apply(values, places)
 
 
+def sample_curves(
+    curves: Float[Tensor, "channels knots"], positions: Float[Tensor, "*batch channels"]
+) -> Float[Tensor, "*batch channels"]:
+    """Values of each channel's curve, linear between knots; the end knots' beyond the ends.
+
+    Args:
+        curves: Values at evenly spaced knots.
+        positions: Where to look, 0 at the first knot and 1 at the last, each channel in its own curve.
+    """
+    places = positions.reshape(-1, len(curves)).t()
+    grid = torch.stack([2 * places - 1, torch.zeros_like(places)], -1)[:, None]
+    values = F.grid_sample(curves[:, None, None], grid, padding_mode="border", align_corners=True)
+    return values[:, 0, 0].t().reshape(positions.shape)
+
+
 class _SampleOnCpu(torch.autograd.Function):
     """Forward, all threads share the grid. Backward, they share one gradient of it, as far as they can.
 
@@ -69,7 +84,14 @@ class _SampleOnCpu(torch.autograd.Function):
             value_gradient = gradients[0].view_as(values)
             place_gradient = gradients[1].view_as(places) if of_both else None
         if of_places and not of_both:
-            place_gradient = _gradient_of_places(values, places, gradient)
+            num_lanes = _num_lanes(len(places))
+            by_lane = gradient.view(num_lanes, -1, len(values)).transpose(1, 2)
+            place_gradient = _backward(
+                values.expand(num_lanes, *values.shape),
+                _as_items(places, num_lanes),
+                by_lane.reshape(*by_lane.shape, *[1] * (places.shape[1] - 1)),
+                [False, True],
+            )[1].view_as(places)
         return value_gradient, place_gradient
 
 
@@ -79,21 +101,6 @@ def _look_up(
     batch = values.expand(num_lanes, *values.shape)
     sampled = F.grid_sample(batch, _as_items(places, num_lanes), "bilinear", "border", _ALIGN_CORNERS)
     return sampled.flatten(2).transpose(1, 2).reshape(-1, len(values))
-
-
-def _gradient_of_places(
-    values: Float[Tensor, "channels ..."],
-    places: Float[Tensor, "places dims"],
-    gradient: Float[Tensor, "places channels"],
-) -> Float[Tensor, "places dims"]:
-    num_lanes = _num_lanes(len(places))
-    by_lane = gradient.view(num_lanes, -1, len(values)).transpose(1, 2)
-    return _backward(
-        values.expand(num_lanes, *values.shape),
-        _as_items(places, num_lanes),
-        by_lane.reshape(*by_lane.shape, *[1] * (places.shape[1] - 1)),
-        [False, True],
-    )[1].view_as(places)
 
 
 def _backward(

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.grids.frame_pyramid import FramePyramid, frame_numbers, sample_frames
+from neucam_nerfstudio.grids.plane_pyramid import FramePyramid, frame_numbers, sample_frames
 from neucam_nerfstudio.scene.plane_field import Deformation, Opacity, PlaneField
 
 CELL_PX = 4
@@ -42,7 +42,7 @@ class FrameMotion(Deformation):
     def forward(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 2"]:
         """Canonical (u, v) of (u, v) at a time: [0, 1], and up to a frame's interval before and after."""
         moment = frame_numbers(times, self.moment_times)
-        return uv + sample_frames(self.offset_px.images(), uv, moment) / self.picture_size_px
+        return uv + sample_frames(self.offset_px.learned(), uv, moment) / self.picture_size_px
 
     def start_from(self, offset_px: Float[Tensor, "frames height width 2"]) -> None:
         """Starts at known offsets (right, down), standing still before the first and after the last frame."""
@@ -51,7 +51,7 @@ class FrameMotion(Deformation):
     def largest_step_px(self) -> Float[Tensor, ""]:
         """The farthest that anything moves within the shortest time from one frame to the next."""
         share_of_step = self.frame_interval / self.moment_times.diff()
-        return (self.offset_px.images().diff(dim=0).norm(dim=1) * share_of_step[:, None, None]).amax()
+        return (self.offset_px.learned().diff(dim=0).norm(dim=1) * share_of_step[:, None, None]).amax()
 
 
 class FrameOpacity(Opacity):
@@ -72,7 +72,7 @@ class FrameOpacity(Opacity):
 
     def forward(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         """Opacity at (u, v) in [0, 1] and a time in [0, 1]."""
-        return torch.sigmoid(sample_frames(self.logits.images(), uv, frame_numbers(times, self.frame_times)))
+        return torch.sigmoid(sample_frames(self.logits.learned(), uv, frame_numbers(times, self.frame_times)))
 
     def start_from(self, opacity: Float[Tensor, "frames height width"]) -> None:
         """Starts at known opacities, [0, 1]."""

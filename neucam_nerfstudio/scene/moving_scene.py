@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moving_estimate
-from neucam_nerfstudio.classical.motion.shutter import moments_from_means
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moments_from_means, moving_estimate
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import margin_px

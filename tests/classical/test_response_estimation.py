@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.pixel_values import half_step
-from neucam_nerfstudio.classical.response_estimation import solve_response
+from neucam_nerfstudio.classical.response_estimation import solve_response, trust_of
 from neucam_nerfstudio.photometry import LN2
 
 STOPS = np.array([-2.0, 0.0, 2.0])
@@ -96,3 +96,22 @@ def test_frames_of_one_exposure_setting_come_out_equal():
     _, stops = solve_response(*samples_of(srgb, true_stops, noise=0.01), None, np.array([7, 3, 3, 5]))
     assert stops[1] == stops[2]
     assert np.allclose(stops - stops[1], true_stops, atol=0.2)
+
+
+def test_a_sample_that_was_let_go_does_not_come_back():
+    """Four frames agree on each of 50 samples but for noise; of the first sample, one is a stop off."""
+    log_radiance = np.random.default_rng(0).normal(0, 0.002, (50, 4, 3))
+    log_radiance[0, 3] += np.log(2)
+    precision, trust = np.ones_like(log_radiance), np.ones_like(log_radiance)
+    for _ in range(6):
+        trust = trust_of(log_radiance, precision, trust)
+    assert trust[0, 3].max() < 1e-3
+    assert trust[0, :3].min() > 0.5 and np.median(trust[1:]) > 0.8
+
+
+def test_a_sample_that_tells_nothing_has_no_part_in_the_usual_deviation():
+    log_radiance = np.random.default_rng(0).normal(0, 0.002, (50, 4, 3))
+    log_radiance[:, 3] = 5.0
+    precision = np.ones_like(log_radiance)
+    precision[:, 3] = 0
+    assert trust_of(log_radiance, precision, np.ones_like(log_radiance))[:, :3].min() > 0.4

@@ -9,20 +9,19 @@ from neucam_nerfstudio.classical.tiles import overlapping_tiles, row_blocks
 def test_tiles_cover_a_picture_once_and_overlap_by_their_margin(size, most_pixels):
     covered = np.zeros(size, np.uint8)
     for tile in overlapping_tiles(*size, most_pixels, margin_px=100, alignment_px=32):
-        covered[tile.rows, tile.columns] += 1
-        for part, whole, side in zip(tile[:2], tile[2:], size, strict=True):
+        covered[tile.part] += 1
+        for part, whole, side in zip(tile.part, tile.with_margin, size, strict=True):
             assert part.start % 32 == 0 and whole.start == max(0, part.start - 128)
             assert whole.stop == min(side, part.stop + 128)
-        with_margin = covered[tile.rows_with_margin, tile.columns_with_margin]
+        with_margin = covered[tile.with_margin]
         assert with_margin.size <= max(1.3 * most_pixels, 420 * 420)
-        assert with_margin[tile.inner].shape == covered[tile.rows, tile.columns].shape
+        assert with_margin[tile.inner].shape == covered[tile.part].shape
     assert (covered == 1).all()
 
 
 def test_a_small_picture_is_one_tile():
     (tile,) = overlapping_tiles(300, 450, 300 * 450, margin_px=64, alignment_px=64)
-    assert tile == (slice(0, 300), slice(0, 450), slice(0, 300), slice(0, 450))
-    assert tile.inner == (slice(0, 300), slice(0, 450))
+    assert tile.part == tile.with_margin == tile.inner == (slice(0, 300), slice(0, 450))
 
 
 def test_blocks_of_rows_cover_a_picture_in_order():

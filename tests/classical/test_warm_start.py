@@ -22,20 +22,16 @@ def seen(view):
     return view.seen(1.5)
 
 
-def develop(estimate, log_exposure):
-    knots, values = estimate.log_exposure_knots, estimate.response_values
-    return np.stack([np.interp(log_exposure[..., c], knots, values[:, c]) for c in range(3)], axis=-1)
-
-
 def check_form(estimate, frames):
     height, width, _ = frames[0].shape
     assert estimate.log_radiance.shape == (height, width, 3)
     assert estimate.sharpest_focus.shape == (height, width)
     assert estimate.exposure_stops.shape == (len(frames),)
-    arrays = (value for value in vars(estimate).values() if isinstance(value, np.ndarray))
+    values = [*vars(estimate).values(), *vars(estimate.response).values()]
+    arrays = (value for value in values if isinstance(value, np.ndarray))
     assert all(a.dtype == np.float32 and np.isfinite(a).all() for a in arrays)
     assert np.median(estimate.log_radiance) == pytest.approx(0, abs=1e-4)
-    assert (np.diff(estimate.log_exposure_knots) > 0).all() and (np.diff(estimate.response_values, axis=0) >= 0).all()
+    assert (np.diff(estimate.response.log_exposure) > 0).all() and (np.diff(estimate.response.ldr, axis=0) >= 0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -48,7 +44,7 @@ def test_bracket_at_one_focus(view, dtype):
     assert estimate.squared_slope.shape == estimate.sharpest_focus.shape and estimate.squared_slope.max() < 1
     for frame, stops in zip(frames, STOPS, strict=True):
         scale = 1 if dtype == np.float32 else np.iinfo(dtype).max
-        predicted = develop(estimate, estimate.log_radiance + LN2 * stops)
+        predicted = estimate.response.develop(estimate.log_radiance + LN2 * stops)
         assert np.abs(predicted - frame / scale).mean() < 0.01
 
 
@@ -64,7 +60,7 @@ def test_focus_stack_at_one_exposure_keeps_the_srgb_response(view, seen):
     frames = [view.photograph(seen[f], 0.0, seed=f) for f in range(3)]
     estimate = classical_estimate(frames, [0, 1, 2], [0.0, 0.0, 0.0])
     check_form(estimate, frames)
-    developed = develop(estimate, estimate.log_radiance)
+    developed = estimate.response.develop(estimate.log_radiance)
     truth = view.photograph(view.radiance, 0.0, noise=0) / 255
     assert np.abs(developed - truth).mean() < 0.5 * np.abs(frames[1] / 255 - truth).mean()
 
@@ -81,7 +77,7 @@ def test_a_focus_stack_of_known_linear_light_at_one_exposure(dtype):
     frames = [linear_photograph(radiance, 0.0, dtype)] * 2
     estimate = classical_estimate(frames, [0, 1], [0.0, 0.0], response=linear_response(half_step(np.dtype(dtype))))
     check_form(estimate, frames)
-    shares = np.exp(estimate.log_radiance - estimate.log_exposure_knots[-1])
+    shares = np.exp(estimate.log_radiance - estimate.response.log_exposure[-1])
     np.testing.assert_allclose(np.median(shares[:, [10, 48, 86]], axis=0)[:, 1], [0.05, 0.2, 0.8], rtol=0.02)
 
 

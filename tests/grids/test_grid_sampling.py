@@ -1,4 +1,4 @@
-"""A grid is read by all threads, and its gradient is that of `F.grid_sample`, held once."""
+"""Grids are read by all threads, with the gradient of `F.grid_sample`, held once; curves are linear between knots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neucam_nerfstudio.grids.grid_sampling import sample_grid
+from neucam_nerfstudio.grids.grid_sampling import sample_curves, sample_grid
 
 THREADS = (1, 2, 4)
 CELLS = {"plane": (5, 7), "volume": (3, 5, 7)}
@@ -82,3 +82,23 @@ def test_gradient_is_the_same_to_the_bit_for_any_number_of_threads():
         torch.set_num_threads(before)
     for of_values, of_places in seen[1:]:
         assert torch.equal(of_values, seen[0][0]) and torch.equal(of_places, seen[0][1])
+
+
+CURVES = torch.tensor([[0.0, 1.0, 4.0], [10.0, 20.0, 30.0]])
+
+
+def test_each_channel_is_read_in_its_own_curve():
+    values = sample_curves(CURVES, torch.tensor([[0.0, 0.5], [0.25, 1.0], [0.75, 0.125]]))
+    torch.testing.assert_close(values, torch.tensor([[0.0, 20.0], [0.5, 30.0], [2.5, 12.5]]))
+
+
+def test_beyond_the_ends_of_curves_the_end_values_stay():
+    torch.testing.assert_close(sample_curves(CURVES, torch.tensor([-3.0, 7.0])), torch.tensor([0.0, 30.0]))
+
+
+def test_curves_take_any_batch_shape_and_give_gradients_to_both():
+    curves = CURVES.clone().requires_grad_()
+    positions = torch.full((4, 5, 2), 0.25, requires_grad=True)
+    sample_curves(curves, positions).sum().backward()
+    torch.testing.assert_close(curves.grad, torch.tensor([[10.0, 10.0, 0.0], [10.0, 10.0, 0.0]]))
+    torch.testing.assert_close(positions.grad[0, 0], torch.tensor([2.0, 20.0]))  # rise from knot to knot over 1/2

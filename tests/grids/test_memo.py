@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from neucam_nerfstudio.grids.frame_pyramid import FramePyramid
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
+from neucam_nerfstudio.grids.plane_pyramid import FramePyramid, PlanePyramid
 from neucam_nerfstudio.training.optimizers import FusedAdam
 
 
@@ -142,7 +141,7 @@ def test_what_would_stay_with_the_original_is_not_copied():
 
 @pytest.mark.parametrize(
     ("pyramid", "read"),
-    [(PlanePyramid(2, 4, 6), PlanePyramid.image), (FramePyramid(2, 3, 8, 8), FramePyramid.images)],
+    [(PlanePyramid(2, 4, 6), PlanePyramid.image), (FramePyramid(2, 3, 8, 8), FramePyramid.learned)],
     ids=["plane", "frames"],
 )
 def test_grids_are_copied_with_their_memos(pyramid, read):

@@ -1,4 +1,4 @@
-"""The pyramid adds up to one image, which is looked up bilinearly between its cells."""
+"""Pyramids add up to one picture, or one a frame, which is looked up linearly between its cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, sample_plane, total_variation
+from neucam_nerfstudio.grids.plane_pyramid import (
+    FramePyramid,
+    PlanePyramid,
+    frame_numbers,
+    sample_frames,
+    sample_plane,
+)
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
@@ -191,9 +197,79 @@ def test_a_change_leaves_the_rest_as_it_is(most_learned_cells):
     torch.testing.assert_close(pyramid.finest(), expected)
 
 
-def test_the_gradient_of_the_variation_is_that_of_differences():
-    image = torch.randn(1, 2, 5, 7, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(total_variation, image)
-    assert float(total_variation(image)) == pytest.approx(
-        float(image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean())
-    )
+def test_the_variation_and_its_gradient_are_those_of_differences():
+    pyramid = PlanePyramid(2, 5, 7, num_levels=1).double()
+    with torch.no_grad():
+        image = pyramid.grids[0].normal_()
+    variation = pyramid.total_variation()
+    expected = image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean()
+    torch.testing.assert_close(variation, expected)
+    found, wanted = (torch.autograd.grad(3 * value, image)[0] for value in (variation, expected))
+    torch.testing.assert_close(found, wanted)
+
+
+TWO_FRAMES = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]], [[[10.0, 11.0], [12.0, 13.0]]]])
+"""Two frames of one channel, 2 x 2 cells."""
+
+
+def sample_two_frames(u: float, v: float, frame: float) -> float:
+    return sample_frames(TWO_FRAMES, torch.tensor([[u, v]]), torch.tensor([[frame]])).item()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((0.25, 0.25, 0.0), 0.0),
+        ((0.75, 0.25, 1.0), 11.0),
+        ((0.5, 0.5, 0.0), 1.5),
+        ((0.25, 0.75, 0.5), 7.0),
+        ((-1.0, 0.25, -3.0), 0.0),
+        ((2.0, 2.0, 9.0), 13.0),
+    ],
+)
+def test_values_of_frames_by_hand(place, value):
+    assert sample_two_frames(*place) == pytest.approx(value, abs=1e-5)
+
+
+def test_any_shape_of_places_in_frames_keeps_its_order():
+    uv, frame = torch.rand(3, 5, 2), torch.rand(3, 5, 1)
+    values = sample_frames(TWO_FRAMES, uv, frame)
+    assert values.shape == (3, 5, 1)
+    torch.testing.assert_close(values[1, 2], sample_frames(TWO_FRAMES, uv[1, 2][None], frame[1, 2][None])[0])
+
+
+@given(times=st.lists(st.floats(0, 1), min_size=2, max_size=6, unique=True))
+def test_frame_numbers_at_the_frames(times):
+    frame_times = torch.tensor(sorted(times), dtype=torch.float64)
+    if frame_times.diff().min() < 1e-6:
+        return
+    numbers = frame_numbers(frame_times[:, None], frame_times)
+    torch.testing.assert_close(numbers[:, 0], torch.arange(len(times), dtype=torch.float64))
+
+
+def test_frame_numbers_between_and_beyond_uneven_frames():
+    frame_times = torch.tensor([0.0, 0.2, 1.0])
+    numbers = frame_numbers(torch.tensor([[0.1], [0.6], [-0.2], [1.4]]), frame_times)
+    torch.testing.assert_close(numbers[:, 0], torch.tensor([0.5, 1.5, -1.0, 2.5]))
+
+
+def test_frames_start_as_the_mean_of_each_cell():
+    pyramid = FramePyramid(1, 2, height=4, width=8, cell_px=4, num_levels=2)
+    pictures = torch.arange(64.0).reshape(2, 4, 8, 1)
+    pyramid.start_from(pictures)
+    expected = pictures.reshape(2, 4, 2, 4).mean((1, 3))
+    torch.testing.assert_close(pyramid.learned()[:, 0, 0], expected)
+
+
+def test_a_coarse_cell_moves_its_neighbourhood_in_its_own_frame():
+    pyramid = FramePyramid(1, 2, height=16, width=16, cell_px=4, num_levels=3)
+    pyramid.learned()[0, 0, 1, 1].backward()
+    gradients = [grid.grad for grid in pyramid.grids]
+    assert [int((gradient[0] != 0).sum()) for gradient in gradients] == [1, 4, 1]
+    assert not any(gradient[1].any() for gradient in gradients)
+
+
+def test_total_variation_of_frames_by_hand():
+    pyramid = FramePyramid(1, 1, height=2, width=2, cell_px=1, num_levels=1)
+    pyramid.start_from(torch.tensor([[[[0.0], [1.0]], [[2.0], [5.0]]]]))
+    assert pyramid.total_variation().item() == pytest.approx((2 + 4) / 2 + (1 + 3) / 2)

@@ -16,6 +16,7 @@ from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Start
@@ -40,8 +41,7 @@ def estimate(**parts: object) -> WarmStart:
     curve = 1 / (1 + np.exp(-knots))
     found = WarmStart(
         log_radiance=np.random.default_rng(0).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32),
-        log_exposure_knots=knots,
-        response_values=np.stack([curve] * 3, -1),
+        response=ResponseTable(knots, np.stack([curve] * 3, -1)),
         exposure_stops=np.tile(np.float32([-2.0, 0.0, 2.5]), 3),
         sharpest_focus=np.tile(np.linspace(0, 2, WIDTH, dtype=np.float32), (HEIGHT, 1)),
         squared_slope=np.full((HEIGHT, WIDTH), 0.25, np.float32),
@@ -162,8 +162,8 @@ def test_a_known_response_decodes_the_photographs(desk):
     learned = learn(desk, response=ResponseConfig())
     known = Start(desk, photographs_of(desk))
     found = learned.scene.estimate(known, learned.camera.response.known_table(desk)).estimate
-    light = np.exp(found.log_exposure_knots - found.log_exposure_knots[-1])
-    np.testing.assert_allclose(found.response_values[:, 0], light, atol=5e-3)
+    light = np.exp(found.response.log_exposure - found.response.log_exposure[-1])
+    np.testing.assert_allclose(found.response.ldr[:, 0], light, atol=5e-3)
 
 
 def test_a_shutter_tells_the_scene_that_motion_blurs(desk_with_frames):

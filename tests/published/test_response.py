@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.response.response import CameraResponse
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.published.response import (
     NeuralCurveConfig,
@@ -177,7 +177,8 @@ def test_starts_as_published_without_an_estimate_and_else_as_estimated():
     assert (response(EVEN_EXPOSURES) - starting_response(EVEN_EXPOSURES)).abs().max() < 0.01
     knots = np.linspace(-6, 6, 200, dtype=np.float32)
     ldr = np.stack([1 / (1 + np.exp(-2 * knots))] * 3, -1)
-    response.start(Start(capture, photographs_of(capture), CameraEstimate(knots, ldr, np.zeros(1, np.float32))))
+    estimate = CameraEstimate(ResponseTable(knots, ldr), np.zeros(1, np.float32))
+    response.start(Start(capture, photographs_of(capture), estimate))
     greys = torch.tensor([[0.0] * 3, [1.0] * 3])
     torch.testing.assert_close(response(greys), torch.sigmoid(2 * greys), atol=0.03, rtol=0)
 

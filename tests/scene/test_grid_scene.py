@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays
@@ -23,8 +24,7 @@ def estimate(height: int, width: int) -> WarmStart:
     knots = np.linspace(-6, 4, 60, dtype=np.float32)
     return WarmStart(
         log_radiance=np.random.default_rng(0).normal(size=(height, width, 3)).astype(np.float32),
-        log_exposure_knots=knots,
-        response_values=np.stack([1 / (1 + np.exp(-knots))] * 3, -1),
+        response=ResponseTable(knots, np.stack([1 / (1 + np.exp(-knots))] * 3, -1)),
         exposure_stops=np.zeros(1, np.float32),
         sharpest_focus=np.zeros((height, width), np.float32),
         squared_slope=np.full((height, width), 0.25, np.float32),

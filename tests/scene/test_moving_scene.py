@@ -12,6 +12,7 @@ from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.response.response import SrgbResponseConfig
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart
+from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.scene.moving_scene import MovingGridScene, MovingGridSceneConfig
@@ -35,8 +36,7 @@ def estimate(frames: int = 3) -> MovingStart:
     levels = np.arange(frames, dtype=np.float32)[:, None, None, None]
     knots = np.linspace(-8, 4, 256).astype(np.float32)
     return MovingStart(
-        log_exposure_knots=knots,
-        response_values=np.repeat((1 / (1 + np.exp(-knots)))[:, None], 3, 1),
+        response=ResponseTable(knots, np.repeat((1 / (1 + np.exp(-knots)))[:, None], 3, 1)),
         exposure_stops=np.array([-2.0, 0.5, 2.5], np.float32)[:frames],
         anchor=1,
         canvas=np.ones((74, 112, 3), np.float32),

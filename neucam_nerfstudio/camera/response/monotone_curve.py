@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.camera.response.response import CameraResponse, ResponseConfig, srgb_or_linear
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.grids.curve_table import sample_curves
+from neucam_nerfstudio.grids.grid_sampling import sample_curves
 from neucam_nerfstudio.parts import Kind, Start, as_tensor
 
 NUM_UNITS = 24

@@ -81,7 +81,7 @@ class FixedResponse(CameraResponse):
     def start(self, start: Start) -> str | None:
         """Moves white to where the estimate has it, or above all light that a scene starts with: its scale is free."""
         if start.estimate is not None:
-            self.log_white.fill_(float(start.estimate.log_exposure_knots[-1]))
+            self.log_white.fill_(float(start.estimate.response.log_exposure[-1]))
         else:
             self.log_white.fill_(LN2 * (start.longest_stops + STOPS_BELOW_WHITE))
         return None

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, flow_pair, follow, leads_inside, round_trip_px
+from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
+from neucam_nerfstudio.classical.motion.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
+from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.photometry import LN2
+
+TELLING_LDR = np.array([4 / 255, 250 / 255])
+"""Pixel values between which a photograph tells light well enough to be compared with another."""
+
+LEVEL_DECIMALS = 1
+"""Exposures that differ by less than this tell light alike."""
+
+LEAST_COMMON_LOG_RADIANCE = 0.1
+"""Photographs that tell no light in common are compared within this much."""
 
 OTHER_EXPOSURE_STOPS = 0.3
 """Only frames whose exposures differ by this much show what the other does not."""
@@ -21,6 +35,77 @@ LEAST_TOLERANCE = 0.01
 """Light agrees with a frame if it develops to the frame's pixel value within its noise (so many deviations), what a
 misplacement by so many pixels changes, and this much."""
 ROUND_TRIP_PX = 1.0
+
+
+@dataclass(frozen=True)
+class DecodedFrames:
+    """Frames [height, width, 3], their exposures, and the response they were taken with. Decodes what is asked for.
+
+    Attributes:
+        frames: RGB, 8 or 16 bit, or floating point in [0, 1].
+        exposure_stops: Of each frame.
+        response: Of the camera.
+    """
+
+    frames: Sequence[Photograph]
+    exposure_stops: Float[np.ndarray, " frames"]
+    response: ResponseTable
+
+    @cached_property
+    def pixel_noise(self) -> float:
+        """Standard deviation of a pixel value in [0, 1]."""
+        return estimate_pixel_noise(self.frames)
+
+    @cached_property
+    def _tables(self) -> list[DecodingTable]:
+        table = cache(lambda stops: decoding_table(self.frames[0].dtype, stops, self.response, self.pixel_noise))
+        return [table(stops) for stops in self.exposure_stops.tolist()]
+
+    def ldr(self, index: int) -> RgbImage:
+        """Pixel values in [0, 1]."""
+        codes = to_codes(np.asarray(self.frames[index]))
+        return codes.astype(np.float32) / np.iinfo(codes.dtype).max
+
+    def radiance(self, index: int) -> tuple[RgbImage, RgbImage]:
+        """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
+        return look_up_radiance(np.asarray(self.frames[index]), self._tables[index])
+
+    def develop(self, log_radiance: RgbImage, index: int) -> RgbImage:
+        """Pixel values in [0, 1] that a frame's exposure makes of light."""
+        return self.response.develop(log_radiance + np.float32(LN2 * self.exposure_stops[index]))
+
+    def squared_slope(self, log_radiance: RgbImage) -> Image:
+        """How strongly pixel values change with this light, on average over the frames: squared change a unit of log
+        radiance, the least of the channels."""
+        light = log_radiance.reshape(-1, 3)
+        levels, frames = np.unique(self.exposure_stops.round(LEVEL_DECIMALS), return_counts=True)
+        slopes = (self.response.slope(light + LN2 * stops) for stops in levels)
+        total = np.sum([count * slope**2 for count, slope in zip(frames, slopes, strict=True)], axis=0)
+        return total.min(-1).reshape(log_radiance.shape[:2]) / frames.sum()
+
+    def guides(self, index: int, other: int) -> tuple[Guide, ...]:
+        """Two frames as they can be compared: brightness between the darkest and brightest light that both tell."""
+        told = [self.response.inverse(TELLING_LDR) - LN2 * self.exposure_stops[i] for i in (index, other)]
+        darkest, brightest = np.maximum(told[0][0], told[1][0]), np.minimum(told[0][1], told[1][1])
+        brightest = np.maximum(brightest, darkest + LEAST_COMMON_LOG_RADIANCE)
+        return tuple(grey_between(self.radiance(i)[0], darkest, brightest) for i in (index, other))
+
+
+def moment_pictures(decoded: DecodedFrames) -> Iterator[RgbImage]:
+    """HDR picture of each frame's moment, natural log radiance, in order.
+
+    Flows between two frames are found once, and forgotten when no later frame can need them.
+    """
+    found: dict[tuple[int, int], tuple[Flow, Flow]] = {}
+    for index in range(len(decoded.frames)):
+        flows = {}
+        for other in lenders(decoded.exposure_stops, index):
+            pair = min(index, other), max(index, other)
+            if pair not in found:
+                found[pair] = flow_pair(*decoded.guides(*pair))
+            flows[other] = found[pair] if index < other else found[pair][::-1]
+        yield merge_lent(decoded, index, flows)
+        found = {pair: both for pair, both in found.items() if pair[1] > index}
 
 
 def lenders(exposure_stops: Float[np.ndarray, " frames"], index: int) -> list[int]:
@@ -35,11 +120,28 @@ def lenders(exposure_stops: Float[np.ndarray, " frames"], index: int) -> list[in
     return sorted(sorted(chosen, key=lambda other: abs(other - index))[:MOST_LENDERS])
 
 
-def agreement(
-    photographed: Float[np.ndarray, "height width 3"],
-    developed: Float[np.ndarray, "height width 3"],
-    pixel_noise: float,
-) -> Float[np.ndarray, "height width"]:
+def merge_lent(decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flow, Flow]]) -> RgbImage:
+    """Natural log radiance at one frame's moment: its own, and that of others wherever theirs explains the frame.
+
+    Args:
+        decoded: The frames.
+        index: Which frame it is.
+        flows: Of each other frame, the flow from the one frame to it, and back.
+    """
+    own, own_weight = decoded.radiance(index)
+    weighted_sum, weight_sum = own_weight * own, own_weight.copy()
+    photographed = decoded.ldr(index)
+    for other, (there, back) in flows.items():
+        log_radiance, weight = (follow(part, there) for part in decoded.radiance(other))
+        agreed = agreement(photographed, decoded.develop(log_radiance, index), decoded.pixel_noise)
+        agreed *= leads_inside(there) * np.exp(-0.5 * (round_trip_px(there, back) / ROUND_TRIP_PX) ** 2)
+        weight = weight * agreed[..., None]
+        weighted_sum += weight * log_radiance
+        weight_sum += weight
+    return weighted_sum / weight_sum
+
+
+def agreement(photographed: RgbImage, developed: RgbImage, pixel_noise: float) -> Image:
     """How well light brought from elsewhere explains a frame: 1 fully, 0 not at all.
 
     A clipped pixel agrees with all light that is bright or dark enough.
@@ -57,51 +159,7 @@ def agreement(
     return np.exp(-0.5 * departure)
 
 
-class FlowPairs:
-    """Flows between frames in both directions, each pair found once and forgotten when no later frame can need it.
-
-    Args:
-        decoded: The frames.
-    """
-
-    def __init__(self, decoded: DecodedFrames) -> None:
-        self.decoded = decoded
-        self._found: dict[tuple[int, int], tuple[Flow, Flow]] = {}
-
-    def between(self, index: int, other: int) -> tuple[Flow, Flow]:
-        """Flow from one frame to another, and back."""
-        first, last = sorted((index, other))
-        if (first, last) not in self._found:
-            self._found[first, last] = flow_pair(*self.decoded.guides(first, last))
-        there, back = self._found[first, last]
-        return (there, back) if index == first else (back, there)
-
-    def forget_before(self, index: int) -> None:
-        """Drops pairs whose later frame comes before a frame."""
-        self._found = {pair: flows for pair, flows in self._found.items() if pair[1] >= index}
-
-
-def merge_lent(
-    decoded: DecodedFrames, index: int, others: Sequence[int], flows: FlowPairs
-) -> Float[np.ndarray, "height width 3"]:
-    """Natural log radiance at one frame's moment: its own, and that of others wherever theirs explains the frame."""
-    own, own_weight = decoded.radiance(index)
-    weighted_sum, weight_sum = own_weight * own, own_weight.copy()
-    photographed = decoded.ldr(index)
-    for other in others:
-        there, back = flows.between(index, other)
-        log_radiance, weight = (follow(part, there) for part in decoded.radiance(other))
-        agreed = agreement(photographed, decoded.develop(log_radiance, index), decoded.pixel_noise)
-        agreed *= leads_inside(there) * np.exp(-0.5 * (round_trip_px(there, back) / ROUND_TRIP_PX) ** 2)
-        weight = weight * agreed[..., None]
-        weighted_sum += weight * log_radiance
-        weight_sum += weight
-    return weighted_sum / weight_sum
-
-
-def moment_pictures(decoded: DecodedFrames) -> Iterator[Float[np.ndarray, "height width 3"]]:
-    """HDR picture of each frame's moment, natural log radiance, in order."""
-    flows = FlowPairs(decoded)
-    for index in range(len(decoded.frames)):
-        yield merge_lent(decoded, index, lenders(decoded.exposure_stops, index), flows)
-        flows.forget_before(index + 1)
+def grey_between(log_radiance: RgbImage, darkest: Float[np.ndarray, " 3"], brightest: Float[np.ndarray, " 3"]) -> Guide:
+    """Mean of the channels' places between two log radiances, as 8 bit."""
+    shares = (np.clip(log_radiance, darkest, brightest) - darkest) / (brightest - darkest)
+    return np.rint(255 * shares.mean(-1)).astype(np.uint8)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
-from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
-from neucam_nerfstudio.classical.motion.canvas import shared_canvas
-from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames, grey_between
-from neucam_nerfstudio.classical.motion.lending import agreement, moment_pictures
+from neucam_nerfstudio.classical.motion.lending import DecodedFrames, agreement, grey_between, moment_pictures
 from neucam_nerfstudio.classical.motion.optical_flow import (
     ROUGH_SCALE,
     Flow,
@@ -22,11 +18,12 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     dense_flow,
     follow,
     leads_inside,
+    pixel_places,
 )
 from neucam_nerfstudio.classical.pixel_values import Photograph
 from neucam_nerfstudio.classical.response_samples import reduce_frames
-from neucam_nerfstudio.classical.response_table import ResponseTable
-from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, response_of_frames
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
+from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, estimate_camera, response_of_frames
 
 FRAMES_FOR_RESPONSE = 7
 """The response is learned from this many frames around the anchor, brought to its moment."""
@@ -85,9 +82,11 @@ def moving_estimate(
     median = float(np.median(moments[anchor]))
     offset_px = np.stack(flows_to_anchor(moments, anchor))
     canvas = shared_canvas(moments, offset_px, anchor, margin_px)
-    explained = [_explained(decoded, i, moments[anchor], flow) for i, flow in enumerate(offset_px)]
+    explained = []
+    for index, flow in enumerate(offset_px):
+        developed = decoded.develop(follow(moments[anchor], flow), index)
+        explained.append(agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow))
     moments -= median
-    shifted = decoded.response.shifted(-median)
     return MovingStart(
         anchor=anchor,
         canvas=canvas - median,
@@ -95,8 +94,7 @@ def moving_estimate(
         moments=moments,
         offset_px=offset_px,
         agreement=np.stack(explained),
-        log_exposure_knots=shifted.log_exposure,
-        response_values=shifted.ldr,
+        response=decoded.response.shifted(-median),
         exposure_stops=decoded.exposure_stops.astype(np.float32),
     )
 
@@ -119,26 +117,15 @@ def _decode(
     response: ResponseTable | None,
 ) -> DecodedFrames:
     """Response and exposures: first as if nothing moved, then from frames brought to the anchor's moment."""
-    still, dtype = np.zeros(len(frames), int), frames[0].dtype
-    small_ldr = reduce_frames(frames)
-    if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, still, exposure_index, response)
-    else:
-        stops = np.asarray(exposure_stops, np.float64)
-    if response is not None:
-        return DecodedFrames(frames, stops, response)
-    decoded = DecodedFrames(frames, stops, response_of_frames(small_ldr, still, stops, dtype, anchor))
-    near = _around(anchor, len(frames))
-    if np.ptp(stops[near]) < LEAST_STOPS_FOR_RESPONSE:
+    one_focus = np.zeros(len(frames), int)
+    first_response, stops = estimate_camera(frames, one_focus, exposure_stops, exposure_index, response, anchor)
+    decoded = DecodedFrames(frames, stops, first_response)
+    first = int(np.clip(anchor - FRAMES_FOR_RESPONSE // 2, 0, max(0, len(frames) - FRAMES_FOR_RESPONSE)))
+    near = slice(first, first + FRAMES_FOR_RESPONSE)
+    if response is not None or np.ptp(stops[near]) < LEAST_STOPS_FOR_RESPONSE:
         return decoded
-    brought = reduce_frames([_bring(decoded, index, anchor) for index in near.tolist()])
-    return DecodedFrames(frames, stops, response_of_frames(brought, still[near], stops[near], dtype))
-
-
-def _around(anchor: int, count: int) -> Int[np.ndarray, " frames"]:
-    """Indices of frames around the anchor, all of which exist."""
-    first = int(np.clip(anchor - FRAMES_FOR_RESPONSE // 2, 0, max(0, count - FRAMES_FOR_RESPONSE)))
-    return np.arange(first, min(count, first + FRAMES_FOR_RESPONSE))
+    brought = reduce_frames([_bring(decoded, index, anchor) for index in range(len(frames))[near]])
+    return replace(decoded, response=response_of_frames(brought, one_focus[near], stops[near], frames[0].dtype))
 
 
 def _bring(decoded: DecodedFrames, index: int, anchor: int) -> Shaped[np.ndarray, "height width 3"]:
@@ -150,33 +137,72 @@ def _bring(decoded: DecodedFrames, index: int, anchor: int) -> Shaped[np.ndarray
     return follow(frame, dense_flow(guide, other))
 
 
-def _explained(
-    decoded: DecodedFrames, index: int, anchor_moment: Float[np.ndarray, "height width 3"], flow: Flow
-) -> Float[np.ndarray, "height width"]:
-    """How well the anchor's picture explains a frame: 1 fully, 0 not at all."""
-    developed = decoded.develop(follow(anchor_moment, flow), index)
-    return agreement(decoded.ldr(index), developed, decoded.pixel_noise) * leads_inside(flow)
-
-
 def flows_to_anchor(moments: Float[np.ndarray, "frames height width 3"], anchor: int) -> list[Flow]:
     """Flow from each moment to the anchor's: roughly from frame to frame, then searched once more directly.
 
     Where it leads beyond the anchor's border, it goes on as the camera moves.
     """
-    guides = [_guide(moment, moments[anchor]) for moment in moments]
+    # Compared is the brightness between the anchor's darkest and brightest light.
+    darkest, brightest = np.percentile(moments[anchor], SEEN_PERCENTILES, axis=(0, 1))
+    guides = [grey_between(moment, darkest, np.maximum(brightest, darkest + 1e-3)) for moment in moments]
     flows: dict[int, Flow] = {anchor: np.zeros((*moments.shape[1:3], 2), np.float32)}
     for step in (-1, 1):
         for index in range(anchor + step, -1 if step < 0 else len(moments), step):
-            start = chain(
-                dense_flow(guides[index], guides[index - step], finest_scale=ROUGH_SCALE), flows[index - step]
-            )
-            flows[index] = continue_beyond(dense_flow(guides[index], guides[anchor], start))
+            rough = dense_flow(guides[index], guides[index - step], finest_scale=ROUGH_SCALE)
+            direct = dense_flow(guides[index], guides[anchor], chain(rough, flows[index - step]))
+            flows[index] = continue_beyond(direct)
     return [flows[index] for index in range(len(moments))]
 
 
-def _guide(
-    moment: Float[np.ndarray, "height width 3"], anchor_moment: Float[np.ndarray, "height width 3"]
-) -> UInt8[np.ndarray, "height width"]:
-    """A moment as it is compared with the anchor's: brightness between the anchor's darkest and brightest light."""
-    darkest, brightest = np.percentile(anchor_moment, SEEN_PERCENTILES, axis=(0, 1))
-    return grey_between(moment, darkest, np.maximum(brightest, darkest + 1e-3))
+def shared_canvas(
+    moments: Float[np.ndarray, "frames height width 3"],
+    offset_px: Float[np.ndarray, "frames height width 2"],
+    anchor: int,
+    margin_px: tuple[int, int],
+) -> Float[np.ndarray, "canvas_height canvas_width 3"]:
+    """The anchor's picture, and around it the mean of what other frames show there; else the anchor's border goes on.
+
+    Args:
+        moments: Picture of each frame.
+        offset_px: Steps (right, down) from each frame's pixels to their places in the anchor.
+        anchor: Which frame it is.
+        margin_px: Rows above and below, and columns left and right, around the anchor.
+    """
+    down, right = margin_px
+    canvas = cv2.copyMakeBorder(moments[anchor], down, down, right, right, cv2.BORDER_REPLICATE)
+    height, width = moments.shape[1:3]
+    light_sum, count = np.zeros_like(canvas), np.zeros((*canvas.shape[:2], 1), np.float32)
+    for moment, offset in zip(moments, offset_px, strict=True):
+        column, row = np.moveaxis(np.rint(pixel_places(height, width) + offset).astype(int) + (right, down), -1, 0)
+        in_frame = (row >= down) & (row < down + height) & (column >= right) & (column < right + width)
+        on_canvas = (row >= 0) & (row < canvas.shape[0]) & (column >= 0) & (column < canvas.shape[1])
+        shown = on_canvas & ~in_frame
+        np.add.at(light_sum, (row[shown], column[shown]), moment[shown])
+        np.add.at(count, (row[shown], column[shown]), 1)
+    # Places between pixels that moved apart are filled from their neighbours.
+    light_sum, count = (cv2.blur(part, (3, 3)).reshape(*canvas.shape[:2], -1) for part in (light_sum, count))
+    seen = count[..., 0] > 0
+    seen[down : down + height, right : right + width] = False
+    canvas[seen] = light_sum[seen] / count[seen]
+    return canvas
+
+
+def moments_from_means(
+    mean_px: Float[np.ndarray, "frames ..."], times: Sequence[float] | Float[np.ndarray, " frames"], open_share: float
+) -> Float[np.ndarray, "frames ..."]:
+    """Positions at the frames' moments, of which blurred frames only show the means over their open time.
+
+    Motion is even from moment to moment, and none before the first and after the last. Half of the open time lies on
+    each side of the frame's moment, so its mean has a share s of each neighbour's position and the rest of its own. At
+    the shortest time between frames s = open_share / 8; at k times that, it is a k-th.
+
+    Args:
+        mean_px: Mean positions, any number of them a frame.
+        times: Of the frames, rising.
+        open_share: Share of the shortest time between frames that the shutter is open, [0, 2].
+    """
+    steps = np.diff(times)
+    neighbour_shares = open_share / 8 * steps.min(initial=np.inf) / steps
+    mixing = np.diag(neighbour_shares, k=1) + np.diag(neighbour_shares, k=-1)
+    mixing += np.diag(1 - mixing.sum(axis=1))
+    return np.linalg.solve(mixing, mean_px.reshape(len(mean_px), -1)).reshape(mean_px.shape).astype(mean_px.dtype)

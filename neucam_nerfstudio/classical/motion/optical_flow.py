@@ -27,6 +27,9 @@ LEAST_INLIERS = 16
 """Fewer matches that agree on a homography tell no camera motion: it is taken as none."""
 INLIER_PX = 3.0
 
+Guide = UInt8[np.ndarray, "height width"]
+"""Brightness of a picture, as it is compared with another's to find flow."""
+
 Flow = Float[np.ndarray, "height width 2"]
 """Steps (right, down) in pixels from a place in one picture to the same thing's place in another."""
 
@@ -59,9 +62,7 @@ def round_trip_px(there: Flow, back: Flow) -> Float[np.ndarray, "height width"]:
     return np.linalg.norm(chain(there, back), axis=-1)
 
 
-def camera_motion(
-    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]
-) -> Float[np.ndarray, "3 3"]:
+def camera_motion(guide: Guide, other: Guide) -> Float[np.ndarray, "3 3"]:
     """Homography from pixels of one picture to pixels of another, from features that most agree on.
 
     The identity where the pictures have too few features in common.
@@ -94,12 +95,7 @@ def homography_flow(homography: Float[np.ndarray, "3 3"], places: Flow) -> Flow:
     return (ends.reshape(places.shape) - places).astype(np.float32)
 
 
-def dense_flow(
-    guide: UInt8[np.ndarray, "height width"],
-    other: UInt8[np.ndarray, "height width"],
-    start: Flow | None = None,
-    finest_scale: int = FINEST_SCALE,
-) -> Flow:
+def dense_flow(guide: Guide, other: Guide, start: Flow | None = None, finest_scale: int = FINEST_SCALE) -> Flow:
     """Where the pixels of one picture are in another: dense inverse search (Kroeger et al. 2016) from a start.
 
     Args:
@@ -126,10 +122,14 @@ def dense_flow(
         return cv2.resize(found, (width, height)) * np.float32(factor)
     if start is None:
         start = homography_flow(camera_motion(guide, other), pixel_places(height, width))
-    return chain(_search(guide, follow(other, start), finest_scale), start)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
+    search.setFinestScale(finest_scale if min(height, width) >= PATCH_SIDE * 2**finest_scale else 0)
+    found = search.calc(guide, follow(other, start), None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return chain(found, start)
 
 
-def flow_pair(guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"]) -> tuple[Flow, Flow]:
+def flow_pair(guide: Guide, other: Guide) -> tuple[Flow, Flow]:
     """Dense flow from one picture to another, and back."""
     places = pixel_places(*guide.shape)
     homography = camera_motion(guide, other)
@@ -152,14 +152,3 @@ def continue_beyond(flow: Flow) -> Flow:
     camera = homography_flow(homography, places)
     beyond = ~inside | (leads_inside(camera) == 0)
     return np.where(beyond[..., None], camera, flow)
-
-
-def _search(
-    guide: UInt8[np.ndarray, "height width"], other: UInt8[np.ndarray, "height width"], finest_scale: int
-) -> Flow:
-    """Dense inverse search from no motion."""
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # OpenCV 4.10 crashes where halved pictures no longer hold a patch.
-    holds_a_patch = min(guide.shape) >= PATCH_SIDE * 2**finest_scale
-    search.setFinestScale(finest_scale if holds_a_patch else 0)
-    return search.calc(guide, other, None)  # pyright: ignore[reportCallIssue, reportArgumentType]

@@ -14,7 +14,7 @@ from neucam_nerfstudio.camera.response.monotone_curve import (
     MonotoneCurveResponse,
     fit_response,
 )
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
 from neucam_nerfstudio.parts import Start
 
 from ...learned import capture_of, photographs_of
@@ -114,7 +114,8 @@ def test_starts_on_a_curve_with_a_toe_and_a_shoulder_to_a_thousandth():
     knots = np.linspace(-5.8, 6.2, 512, dtype=np.float32)
     curve = (1 / (1 + np.exp(-knots)))[:, None].repeat(3, 1) ** (1 / 1.4)
     response = untrained()
-    response.start(Start(BRACKET, photographs_of(BRACKET), CameraEstimate(knots, curve, np.zeros(2, np.float32))))
+    estimate = CameraEstimate(ResponseTable(knots, curve), np.zeros(2, np.float32))
+    response.start(Start(BRACKET, photographs_of(BRACKET), estimate))
     inner = slice(20, -20)
     ldr = response(torch.from_numpy(knots)[:, None].expand(-1, 3)).detach().numpy()
     assert np.abs(ldr - curve)[inner].max() < 2e-3

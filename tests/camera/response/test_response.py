@@ -18,7 +18,7 @@ from neucam_nerfstudio.camera.response.response import (
     SrgbResponse,
     SrgbResponseConfig,
 )
-from neucam_nerfstudio.classical.camera_estimate import CameraEstimate
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 
@@ -79,7 +79,8 @@ def test_an_estimate_s_last_knot_is_white():
     knots = np.linspace(-6, 1.5, 20, dtype=np.float32)
     ldr = np.linspace(0, 1, 20, dtype=np.float32)[:, None].repeat(3, 1)
     response = fixed(LinearResponse)
-    response.start(Start(BRACKET, photographs_of(BRACKET), CameraEstimate(knots, ldr, np.zeros(3, np.float32))))
+    estimate = CameraEstimate(ResponseTable(knots, ldr), np.zeros(3, np.float32))
+    response.start(Start(BRACKET, photographs_of(BRACKET), estimate))
     assert response.log_white.item() == 1.5
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.motion.decoded_frames import DecodedFrames
-from neucam_nerfstudio.classical.motion.lending import FlowPairs, agreement, lenders, merge_lent, moment_pictures
-from neucam_nerfstudio.classical.response_table import LDR_KNOTS, tabulate_response
+from neucam_nerfstudio.classical.motion import lending
+from neucam_nerfstudio.classical.motion.lending import (
+    DecodedFrames,
+    agreement,
+    grey_between,
+    lenders,
+    merge_lent,
+    moment_pictures,
+)
+from neucam_nerfstudio.classical.motion.optical_flow import flow_pair
+from neucam_nerfstudio.classical.response_table import LDR_KNOTS, ResponseTable, srgb_response, tabulate_response
 
 RESPONSE = tabulate_response(np.log((LDR_KNOTS[:, None] + 1e-3) / (1 - LDR_KNOTS[:, None] + 1e-3)) * np.ones(3))
 """Of the synthetic view's camera: exposure / (exposure + 1)."""
@@ -62,7 +72,8 @@ def test_a_moved_bracket_becomes_one_picture(view):
     decoded = frames_of(view, [shifted(view.radiance, 3), view.radiance, shifted(view.radiance, -2)], [-3, 0, 3])
     inner = slice(12, -12)
     alone = view.log_error(decoded.radiance(1)[0], inner)
-    together = view.log_error(merge_lent(decoded, 1, [0, 2], FlowPairs(decoded)), inner)
+    flows = {other: flow_pair(*decoded.guides(1, other)) for other in (0, 2)}
+    together = view.log_error(merge_lent(decoded, 1, flows), inner)
     assert together < 0.75 * alone
 
 
@@ -71,7 +82,7 @@ def test_what_moved_is_not_lent(view):
     with_square = view.radiance.copy()
     with_square[30:60, 80:110] = 4.0
     decoded = frames_of(view, [view.radiance, with_square], [0, 2])
-    merged = merge_lent(decoded, 0, [1], FlowPairs(decoded))
+    merged = merge_lent(decoded, 0, {1: flow_pair(*decoded.guides(0, 1))})
     inside = (slice(35, 55), slice(85, 105))
     error = merged[inside] - np.log(view.radiance[inside])
     error -= np.median(merged[:, :60] - np.log(view.radiance[:, :60]))
@@ -87,14 +98,80 @@ def test_every_moment_gets_its_picture(view):
         assert view.log_error(shifted(picture, -right), slice(12, -12)) < 0.1
 
 
-def test_flows_of_a_pair_are_found_once_and_serve_both_ways(view, monkeypatch):
-    decoded = frames_of(view, [view.radiance, shifted(view.radiance, 3)], [0, 0.5])
-    flows = FlowPairs(decoded)
-    there, back = flows.between(0, 1)
-    assert np.median(there[..., 0]) == pytest.approx(3, abs=0.1)
-    monkeypatch.setattr("neucam_nerfstudio.classical.motion.lending.flow_pair", None)
-    assert flows.between(1, 0)[0] is back
-    assert flows.between(0, 1)[0] is there
-    flows.forget_before(2)
-    with pytest.raises(TypeError):
-        flows.between(0, 1)
+def test_flows_of_a_pair_are_found_once_serve_both_ways_and_are_forgotten(view, monkeypatch):
+    """Three frames lend to those beside them; what moves 3 px to the right from frame to frame, comes back so."""
+    decoded = frames_of(view, [shifted(view.radiance, right) for right in (0, 3, 6)], [0, 1, 0])
+    found, lent = [], []
+
+    def found_flow_pair(guide, other):
+        pair = flow_pair(guide, other)
+        found.append(weakref.ref(pair[0]))
+        return pair
+
+    def lent_by(decoded, index, flows):
+        lent.append({other: np.median(there[..., 0]) for other, (there, _) in flows.items()})
+        return merge_lent(decoded, index, flows)
+
+    monkeypatch.setattr(lending, "flow_pair", found_flow_pair)
+    monkeypatch.setattr(lending, "merge_lent", lent_by)
+    pictures = moment_pictures(decoded)
+    kept = [[ref() is not None for ref in found] for _ in pictures]
+    assert [sorted(of_frame) for of_frame in lent] == [[1], [0, 2], [1]]
+    for of_frame, expected in zip(lent, ({1: 3}, {0: -3, 2: 3}, {1: -3}), strict=True):
+        assert of_frame == pytest.approx(expected, abs=0.1)
+    assert kept == [[True], [True, True], [False, True]]
+
+
+def ramp(dtype: type) -> np.ndarray:
+    values = np.linspace(0, np.iinfo(dtype).max, 64).astype(dtype)
+    return np.tile(values[None, :, None], (8, 1, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_light_develops_back_to_the_photograph(dtype):
+    decoded = DecodedFrames([ramp(dtype), ramp(dtype)], np.array([-1.0, 1.5]), srgb_response())
+    for index in (0, 1):
+        log_radiance, weight = decoded.radiance(index)
+        np.testing.assert_allclose(decoded.develop(log_radiance, index), decoded.ldr(index), atol=0.01)
+        assert (weight > 0).all()
+
+
+def test_more_exposure_means_less_light_for_the_same_value():
+    decoded = DecodedFrames([ramp(np.uint8)] * 2, np.array([0.0, 3.0]), srgb_response())
+    difference = decoded.radiance(0)[0] - decoded.radiance(1)[0]
+    np.testing.assert_allclose(difference[:, 8:-8], 3 * np.log(2), atol=1e-3)
+
+
+def test_clipped_light_weighs_next_to_nothing():
+    decoded = DecodedFrames([ramp(np.uint8)] * 2, np.zeros(2), srgb_response())
+    weight = decoded.radiance(0)[1][0, :, 1]
+    assert weight[-1] < 1e-3 * weight[32]
+    assert weight[0] < 1e-2 * weight[32]
+
+
+def test_light_is_told_by_the_exposures_that_see_it_change():
+    """A response that rises by a quarter a unit between black and white; two of three frames see twice the light."""
+    knots = np.linspace(-4, 4, 65)
+    response = ResponseTable(knots, np.repeat(np.clip(knots / 4 + 0.5, 0, 1)[:, None], 3, 1))
+    decoded = DecodedFrames([ramp(np.uint8)] * 3, np.array([0.0, 1.0, 1.001]), response)
+    light = np.array([-3.8, -2.3, 0.0, 1.7, 3.0])[None, :, None].repeat(3, -1)
+    np.testing.assert_allclose(decoded.squared_slope(light), np.array([[0, 2, 3, 1, 0]]) / 3 / 16, atol=1e-9)
+    light[0, 2, 1] = 3.0  # one channel is white
+    assert decoded.squared_slope(light)[0, 2] == 0
+
+
+def test_guides_show_the_same_light_alike():
+    light = np.exp(np.linspace(-3, 0, 64))[None, :, None] * np.ones((8, 1, 3))
+    response = srgb_response()
+    frames = [
+        np.rint(255 * np.interp(np.log(light * 2.0**s), response.log_exposure, response.ldr[:, 0])).astype(np.uint8)
+        for s in (-1.0, 1.0)
+    ]
+    guide, other = DecodedFrames(frames, np.array([-1.0, 1.0]), response).guides(0, 1)
+    assert np.abs(guide.astype(int) - other).max() <= 6
+    assert np.ptp(guide) > 100
+
+
+def test_grey_between_by_hand():
+    log_radiance = np.array([[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [9.0, 9.0, 9.0]]], np.float32)
+    assert grey_between(log_radiance, np.zeros(3), np.full(3, 4.0)).tolist() == [[0, 128, 255]]

@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.motion.moving_start import flows_to_anchor, moving_estimate, sharpest_frame
+from neucam_nerfstudio.classical.motion.moving_start import (
+    flows_to_anchor,
+    moments_from_means,
+    moving_estimate,
+    shared_canvas,
+    sharpest_frame,
+)
 from neucam_nerfstudio.errors import NeucamError
 
 
@@ -30,7 +36,7 @@ def test_known_exposures(view, moving_bracket):
         assert np.median(start.offset_px[index][..., 0]) == pytest.approx(2 * (2 - index), abs=0.15)
     assert start.agreement[:, :, inner].mean() > 0.8
     middle = start.moments[2] - np.log(np.roll(view.radiance, 4, axis=1))
-    grey = np.interp(np.median(middle), start.log_exposure_knots, start.response_values[:, 1])
+    grey = np.interp(np.median(middle), start.response.log_exposure, start.response.ldr[:, 1])
     assert grey == pytest.approx(0.5, abs=0.15)
 
 
@@ -49,7 +55,7 @@ def test_one_exposure_lends_nothing(view):
     frames = [view.photograph(np.roll(view.radiance, i, axis=1), 0, seed=i) for i in range(3)]
     start = moving_estimate(frames, [0.0, 0.0, 0.0])
     for frame, picture in zip(frames, start.moments, strict=True):
-        developed = np.interp(picture[..., 1], start.log_exposure_knots, start.response_values[:, 1])
+        developed = np.interp(picture[..., 1], start.response.log_exposure, start.response.ldr[:, 1])
         np.testing.assert_allclose(developed, frame[..., 1] / 255, atol=0.01)
 
 
@@ -74,3 +80,44 @@ def test_frames_too_small_to_find_motion_in_are_refused(stops):
     frames = list(np.random.default_rng(0).integers(0, 255, (3, 11, 30, 3), np.uint8))
     with pytest.raises(NeucamError, match="Frames of 30x11 pixels: too small to find motion in"):
         moving_estimate(frames, stops)
+
+
+def test_the_canvas_s_margin_shows_what_another_frame_sees_there():
+    """The other frame looks 2 px farther right; up, left and down nobody sees beyond the anchor."""
+    moments = np.zeros((2, 4, 6, 3), np.float32)
+    moments[0] += np.arange(6, dtype=np.float32)[None, :, None]
+    moments[1] += np.arange(2, 8, dtype=np.float32)[None, :, None]
+    offset_px = np.zeros((2, 4, 6, 2), np.float32)
+    offset_px[1, ..., 0] = 2
+    canvas = shared_canvas(moments, offset_px, anchor=0, margin_px=(1, 3))
+    assert canvas.shape == (6, 12, 3)
+    np.testing.assert_array_equal(canvas[1:5, 3:9], moments[0])
+    assert canvas[2, 9:11, 0].tolist() == [6.5, 6.5]  # the mean of both: filled from their neighbours
+    assert canvas[2, :3, 0].tolist() == [0, 0, 0]
+
+
+def test_a_canvas_without_margin_is_the_anchor_itself():
+    moments = np.random.default_rng(0).normal(size=(3, 5, 7, 3)).astype(np.float32)
+    offset_px = np.full((3, 5, 7, 2), 100, np.float32)
+    np.testing.assert_array_equal(shared_canvas(moments, offset_px, 1, (0, 0)), moments[1])
+
+
+def seen_means(positions: np.ndarray, times: np.ndarray, open_share: float) -> np.ndarray:
+    """Mean position while the shutter is open, by integrating even motion between moments, the nearest 1 apart."""
+    shares = (np.arange(2000) + 0.5) / 2000 - 0.5
+    return np.array([np.interp(t + open_share * shares, times, positions).mean() for t in times])
+
+
+@pytest.mark.parametrize("times", [[0, 1, 2, 3, 4, 5], [0, 1, 2, 7, 8, 10]], ids=["even", "with gaps"])
+@pytest.mark.parametrize("open_share", [0.3, 1.0])
+def test_positions_come_back_from_their_means(times, open_share):
+    positions = np.array([0.0, 3.0, -2.0, 5.0, 5.0, 1.0])
+    found = moments_from_means(seen_means(positions, times, open_share), np.divide(times, times[-1]), open_share)
+    np.testing.assert_allclose(found, positions, atol=1e-3)
+
+
+def test_a_closed_shutter_changes_nothing():
+    offsets = np.random.default_rng(0).normal(size=(4, 2, 3, 2)).astype(np.float32)
+    found = moments_from_means(offsets, [0.0, 0.2, 0.4, 1.0], 0.0)
+    np.testing.assert_allclose(found, offsets, rtol=1e-6)
+    assert found.dtype == np.float32
