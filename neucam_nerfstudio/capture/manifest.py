@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
+from pydantic import ConfigDict
 
 from neucam_nerfstudio.capture.pixels.source import SourceKind
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
@@ -19,6 +20,8 @@ MANIFEST_NAME = "capture.json"
 Value_co = TypeVar("Value_co", covariant=True)
 MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A map of pixels [3, 3], by rows."""
+AS_WRITTEN = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""How the file is read: keys that are not known, and text for numbers, are refused."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Told(Generic[Value_co]):
         evidence: What told it, in words.
     """
 
+    __pydantic_config__: ClassVar = AS_WRITTEN
     value: Value_co
     found: Value_co
     evidence: str
@@ -41,7 +45,12 @@ class Told(Generic[Value_co]):
         return self.value != self.found
 
 
-NOTHING: Told[None] = Told(None, None, "")
+def found(value: Value_co, evidence: str) -> Told[Value_co]:
+    """What a scan has found, and what told it."""
+    return Told(value, value, evidence)
+
+
+NOTHING = found(None, "")
 
 
 @dataclass(frozen=True)

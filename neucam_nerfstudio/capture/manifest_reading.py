@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 from pydantic import ValidationError
 
-from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
+from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame
 from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, one_line
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, FocusSource, spread_evenly
@@ -21,15 +21,7 @@ from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 
 def read_manifest(path: Path, data: Path | None = None) -> Capture:
-    """Reads a manifest. Looks at no photograph.
-
-    Args:
-        path: The file.
-        data: Where the photographs are now, if not where it says.
-
-    Raises:
-        NeucamError: The file is not there, is no manifest of this version, or says what cannot be.
-    """
+    """Reads a manifest, see `Capture.load`."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         version = json.loads(text).get("version")
@@ -48,13 +40,7 @@ def read_manifest(path: Path, data: Path | None = None) -> Capture:
 
 
 class _Reader:
-    """Makes a capture of a file whose parts are each of the right kind.
-
-    Args:
-        path: The file.
-        document: What it says.
-        data: Where the photographs are now, if not where it says.
-    """
+    """Makes a capture of a file whose parts are each of the right kind."""
 
     def __init__(self, path: Path, document: Document, data: Path | None) -> None:
         self.path, self.document, self.frames = path, document, document.frames
@@ -64,11 +50,7 @@ class _Reader:
         self.names = [Path(frame.file).stem for frame in self.frames]
 
     def capture(self) -> Capture:
-        """The capture, with settings as the values say.
-
-        Raises:
-            NeucamError: Values contradict one another.
-        """
+        """The capture, with settings as the values say; refuses values that contradict one another."""
         document, frames = self.document, self.frames
         if len(set(self.names)) < len(self.names):
             self.refuse("frames", self.names, "frames of different names")
@@ -87,6 +69,7 @@ class _Reader:
         largest = WHITE_LEVEL[number_type]
         if document.white_level != largest and (document.number_type != "uint16" or document.white_level > largest):
             self.refuse("white_level", document.white_level, f"{largest}, or less of 16-bit files")
+        self.check_alignments()
         return Capture(
             **{name: getattr(document, name) for name in PLAIN},
             data=self.data,
@@ -97,10 +80,10 @@ class _Reader:
                     path=self.folder / frame.file,
                     focus_index=focus_indices[index],
                     exposure_index=exposure_indices[index],
-                    exposure=frame.exposure_stops.told(),
-                    focus=frame.focus_setting.told(),
-                    time=NOTHING if frame.time is None else frame.time.told(),
-                    alignment=self.alignment(index),
+                    exposure=frame.exposure_stops,
+                    focus=frame.focus_setting,
+                    time=frame.time or NOTHING,
+                    alignment=frame.alignment,
                     border_from=borders[index],
                 )
                 for index, frame in enumerate(frames)
@@ -111,7 +94,7 @@ class _Reader:
             focuses=focuses,
             number_type=number_type,
             reference_index=reference,
-            reference=document.reference.told(),
+            reference=document.reference,
             times=times,
             radiance_truth=self.files("radiance_truth"),
             sharp_truth=self.files("sharp_truth"),
@@ -166,13 +149,12 @@ class _Reader:
             self.refuse("frames: time", times, "a time for each frame of a scene that moves, rising")
         return tuple(times)
 
-    def alignment(self, index: int) -> Told[MapRows | None]:
-        """The map of a frame."""
-        told = self.frames[index].alignment.told()
-        if told.value is not None and (told.value[2] != (0, 0, 1) or not np.linalg.det(np.array(told.value)) > 0):
-            expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
-            self.refuse(f"frames[{index}].alignment.value", told.value, expected)
-        return told
+    def check_alignments(self) -> None:
+        for index, frame in enumerate(self.frames):
+            rows = frame.alignment.value
+            if rows is not None and (rows[2] != (0, 0, 1) or not np.linalg.det(np.array(rows)) > 0):
+                expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
+                self.refuse(f"frames[{index}].alignment.value", rows, expected)
 
     def borders(self) -> list[int | None]:
         """The frame that each shows beyond its border."""
@@ -225,7 +207,7 @@ def _said_of(path: Path, error: ValidationError) -> str:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     if first["type"] == "missing":
         return f"{path}: {key}: is missing. {ADVICE}"
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{path}: {key}: no such key is known. {ADVICE}"
     said = first["msg"].replace("Input should be ", "expected ").replace("List should have", "expected")
     return f"{path}: {key}: found {one_line(first['input'])}, {said}. {ADVICE}"

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.settings.selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.array_files import ArrayFile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
@@ -230,7 +230,7 @@ def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | N
                 f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
                 " TIFF or JPEG, or take it out of the folder."
             )
-    return f"Not read as photographs: {listed_files(unread)}." if unread else None
+    return f"Not read as photographs: {listed(path.name for path in unread)}." if unread else None
 
 
 def _without_numbers(path: Path) -> str:

@@ -6,26 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from neucam_nerfstudio.capture.manifest import Frame, found
 from neucam_nerfstudio.capture.settings.evidence import SettingsEvidence
 from neucam_nerfstudio.capture.settings.exposures import (
-    ExposureLevels,
     ExposureSettings,
     LearnChoice,
     assign_exposures,
     exposure_levels,
     resolve_exposure_mode,
-    separate_exposures,
 )
 from neucam_nerfstudio.capture.settings.focus import (
     FocusAssignment,
     FocusSettings,
     assign_focus,
+    focus_in_order,
     metres,
-    resolve_focus_mode,
-    separate_focus,
 )
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
-from neucam_nerfstudio.capture.settings.selection import listed_names
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 
 FrameKind = Literal["settings", "focus-stack", "moments"]
@@ -47,12 +45,9 @@ class FrameSettings(NamedTuple):
     """Settings of all frames.
 
     Attributes:
-        focus_indices: Focus setting of each frame.
-        exposure_indices: Exposure setting of each frame.
+        frames: The frames with their settings, and what told these.
         exposures: Exposure settings, by exposure index.
         focuses: Focus settings, by focus index.
-        focus_evidence: What told each frame's focus setting, in words.
-        exposure_evidence: What told each frame's exposure, in words.
         reference_index: Of the reference frame.
         reference_evidence: Why that one, in words.
         notes: What was chosen for the user, a sentence each.
@@ -60,12 +55,9 @@ class FrameSettings(NamedTuple):
         known_exposure: Which frames are exposed alike: a number for each frame, rising with the light.
     """
 
-    focus_indices: list[int]
-    exposure_indices: list[int]
+    frames: list[Frame]
     exposures: ExposureSettings
     focuses: FocusSettings
-    focus_evidence: list[str]
-    exposure_evidence: list[str]
     reference_index: int
     reference_evidence: str
     notes: tuple[str | None, ...]
@@ -105,7 +97,11 @@ def assign_settings(
         raise NeucamError(
             f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
         )
-    exposure_indices, exposures = _exposures_of_frames(evidence, levels, num_frames, choice)
+    source = evidence.stops_source
+    mode = resolve_exposure_mode(choice.exposures, source, levels, evidence.notes)
+    exposure_indices, stops = assign_exposures(
+        evidence.exposure_numbers, evidence.stops, num_frames, choice.settings_per_frame
+    )
     notes: tuple[str | None, ...]
     if moves:
         known = focus = FocusAssignment(list(range(num_frames)), (0.0,) * num_frames, "moments", None)
@@ -116,7 +112,7 @@ def assign_settings(
         told = (evidence.focus_numbers, evidence.dioptres, levels)
         known = focus = assign_focus(*told, pictures, is_focus_stack=choice.frames == "focus-stack")
         if choice.settings_per_frame:
-            focus = separate_focus(num_frames)
+            focus = focus_in_order(list(range(num_frames)))
         check_settings_differ(
             [focus.indices[index] for index in train],
             [levels.numbers[index] for index in train],
@@ -127,30 +123,20 @@ def assign_settings(
         notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
     if choice.reference is not None:
         reference, why = named_reference(choice.reference, paths, train), "--reference"
+    known_stops = [None if source == "unknown" else stops[index] for index in exposure_indices]
+    exposures_told = map(found, known_stops, _exposure_evidence(evidence, num_frames))
+    focuses_told = map(found, focus.indices, _focus_evidence(focus, evidence, num_frames))
+    focus_mode = "learn" if choice.focus == "auto" else choice.focus  # positions are only start values
     return FrameSettings(
-        focus_indices=focus.indices,
-        exposure_indices=exposure_indices,
-        exposures=exposures,
-        focuses=FocusSettings(focus.positions, focus.source, resolve_focus_mode(choice.focus), focus.positions),
-        focus_evidence=_focus_evidence(focus, evidence, num_frames),
-        exposure_evidence=_exposure_evidence(evidence, num_frames),
+        frames=list(map(Frame, paths, focus.indices, exposure_indices, exposures_told, focuses_told)),
+        exposures=ExposureSettings(stops, source, mode, evidence.dealt),
+        focuses=FocusSettings(focus.positions, focus.source, focus_mode, focus.positions),
         reference_index=reference,
         reference_evidence=why,
         notes=(*evidence.notes, *notes),
         known_focus=known.indices,
         known_exposure=levels.numbers,
     )
-
-
-def _exposures_of_frames(
-    evidence: SettingsEvidence, levels: ExposureLevels, num_frames: int, choice: SettingsChoice
-) -> tuple[list[int], ExposureSettings]:
-    """Exposure index of each frame, and the exposure settings."""
-    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels, evidence.notes)
-    indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
-    if choice.settings_per_frame:
-        indices, stops = separate_exposures(evidence.stops, num_frames)
-    return indices, ExposureSettings(stops, evidence.stops_source, mode, evidence.dealt)
 
 
 def _exposure_evidence(evidence: SettingsEvidence, num_frames: int) -> list[str]:
@@ -227,5 +213,5 @@ def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> i
             return index
     raise NeucamError(
         f"--reference {name}: no training frame has this name. Training frames:"
-        f" {listed_names([paths[index] for index in train])}."
+        f" {listed(paths[index].stem for index in train)}."
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from neucam_nerfstudio.capture.pixels.source import FrameSource
 from neucam_nerfstudio.capture.settings.exposure_file import EXPOSURE_FILE_NAME, deal_out, read_exposure_values
@@ -42,8 +42,6 @@ lenses lose light where they focus near. Errors are of whole stops."""
 LEAST_CHECKED_STOPS = 1.0
 """Frames that are exposed this differently cannot be equally bright; of smaller steps tone mapping may leave little."""
 
-Value = TypeVar("Value")
-
 
 class SettingsEvidence(NamedTuple):
     """One value a frame, in name order; None where nothing tells.
@@ -70,24 +68,13 @@ class SettingsEvidence(NamedTuple):
 
     def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
         """The evidence for some of the frames."""
-
-        def pick(values: list[Value] | None) -> list[Value] | None:
-            return None if values is None else [values[index] for index in indices]
-
-        return self._replace(
-            focus_numbers=pick(self.focus_numbers),
-            exposure_numbers=pick(self.exposure_numbers),
-            stops=pick(self.stops),
-            dioptres=pick(self.dioptres),
-            stops_told=pick(self.stops_told),
-        )
+        of_all = {name: values for name, values in self._asdict().items() if isinstance(values, list)}
+        return self._replace(**{name: [values[index] for index in indices] for name, values in of_all.items()})
 
     def with_checked_exif(self, names: Sequence[str], pictures: StillPictures | None) -> SettingsEvidence:
         """Without EXIF exposures that cannot be true.
 
-        Args:
-            names: Of the frames.
-            pictures: Of the frames of a still scene; None for one that moves, where brightness changes with the view.
+        There are no `pictures` of a scene that moves: its brightness changes with the view.
         """
         if self.stops is None or self.stops_source != "EXIF":
             return self
@@ -127,11 +114,11 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
     dealt = told = exif_note = None
     source: ExposureSource
     if exposure_file.exists():
-        values, source = read_exposure_values(exposure_file), "exposure.txt"
+        (values, lines), source = read_exposure_values(exposure_file), "exposure.txt"
         break_off = moves or frames.data != frames.folder
-        places, dealt = deal_out(values.stops, exposure_numbers, len(frames.paths), exposure_file, break_off)
-        stops = [values.stops[place] for place in places]
-        told = [f"{EXPOSURE_FILE_NAME}, line {values.lines[place]}" for place in places]
+        places, dealt = deal_out(values, exposure_numbers, len(frames.paths), exposure_file, break_off)
+        stops = [values[place] for place in places]
+        told = [f"{EXPOSURE_FILE_NAME}, line {lines[place]}" for place in places]
         exif = frames.exif() if focus_numbers is None else []
     else:
         exif = frames.exif()
@@ -158,35 +145,17 @@ def said_by_exif(settings: ExifSettings) -> str:
     return " ".join(words)
 
 
-class NamedSettings(NamedTuple):
-    """Setting numbers that a file name carries; None where it carries none."""
-
-    focus: int | None
-    exposure: int | None
-
-
-def parse_settings(stem: str) -> NamedSettings:
-    """Reads `F<i>` and `E<j>` from a file name without suffix: `F0E1`, `F0_a`, `IMG_F2_E1`, `desk-e1`."""
-    focus = exposure = None
-    for token in _TOKEN.finditer(stem):
-        if focus is None and token["focus"]:
-            focus = int(token["focus"])
-        exposure_digits = token["exposure"] or token["lone_exposure"]
-        if exposure is None and exposure_digits:
-            exposure = int(exposure_digits)
-    return NamedSettings(focus, exposure)
+def parse_settings(stem: str) -> tuple[int | None, int | None]:
+    """The first `F<i>` and `E<j>` in a file name without suffix: `F0E1`, `F0_a`, `IMG_F2_E1`, `desk-e1`."""
+    tokens = list(_TOKEN.finditer(stem))
+    focuses = (token["focus"] for token in tokens)
+    exposures = (token["exposure"] or token["lone_exposure"] for token in tokens)
+    focus, exposure = (next((int(digits) for digits in found if digits), None) for found in (focuses, exposures))
+    return focus, exposure
 
 
-class NamedFrames(NamedTuple):
-    """Setting numbers of all files, None for a kind that the names do not tell; and what was found and not used."""
-
-    focuses: list[int] | None
-    exposures: list[int] | None
-    note: str | None = None
-
-
-def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
-    """Focus and exposure numbers of all files.
+def settings_from_names(paths: Sequence[Path]) -> tuple[list[int] | None, list[int] | None, str | None]:
+    """Focus and exposure numbers of all files, None where names tell none; and what was found and not used.
 
     One number that all files share, alone in their names, tells no frame from another: it is taken for no setting, as
     the aperture in `macro_f8_001`.
@@ -195,12 +164,12 @@ def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
         NeucamError: Some names carry a number and others don't.
     """
     named = [parse_settings(path.stem) for path in paths]
-    focuses = _all_or_none([settings.focus for settings in named], paths, "F")
-    exposures = _all_or_none([settings.exposure for settings in named], paths, "E")
+    focuses = _all_or_none([focus for focus, _ in named], paths, "F")
+    exposures = _all_or_none([exposure for _, exposure in named], paths, "E")
     for letter, numbers, others in (("F", focuses, exposures), ("E", exposures, focuses)):
         if numbers is not None and others is None and len(set(numbers)) == 1:
-            return NamedFrames(None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting.")
-    return NamedFrames(focuses, exposures)
+            return None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting."
+    return focuses, exposures, None
 
 
 def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: str) -> list[int] | None:
@@ -216,13 +185,7 @@ def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: s
 
 
 def contradiction_by_names(stops: Sequence[float], exposure_numbers: Sequence[int], names: Sequence[str]) -> str | None:
-    """What is wrong if EXIF tells one exposure for two `E<j>`; None if it does not.
-
-    Args:
-        stops: EXIF exposure of each frame.
-        exposure_numbers: `E<j>` of each frame.
-        names: Of the frames.
-    """
+    """What is wrong if EXIF tells one exposure, in stops, for two `E<j>`; None if it does not."""
     first: dict[int, int] = {}
     for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
         other = first.setdefault(level, frame)
@@ -232,19 +195,11 @@ def contradiction_by_names(stops: Sequence[float], exposure_numbers: Sequence[in
 
 
 def contradiction_by_pictures(stops: Sequence[float], pictures: StillPictures, names: Sequence[str]) -> str | None:
-    """What is wrong if frames of one EXIF exposure are not equally bright, or such of different ones are.
-
-    Args:
-        stops: EXIF exposure of each frame.
-        pictures: Of the frames.
-        names: Of the frames.
-    """
-    frames_of_level: dict[int, list[int]] = {}
-    for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
-        frames_of_level.setdefault(level, []).append(frame)
-    by_brightness = [
-        sorted(frames, key=lambda frame: pictures.brightness[frame]) for _, frames in sorted(frames_of_level.items())
-    ]
+    """What is wrong if frames of one EXIF exposure are not equally bright, or such of different ones are."""
+    levels = gap_ranks(stops, SMALLEST_BRACKET_STOPS)
+    by_brightness: list[list[int]] = [[] for _ in range(max(levels) + 1)]
+    for frame in sorted(range(len(stops)), key=lambda frame: pictures.brightness[frame]):
+        by_brightness[levels[frame]].append(frame)
     for darkest, *_, brightest in (frames for frames in by_brightness if len(frames) > 1):
         change = pictures.brightness_change(darkest, brightest)
         if change is not None and change > MAX_CHANGE_AT_ONE_EXPOSURE:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from neucam_nerfstudio.capture.settings.exposures import ranks
 from neucam_nerfstudio.errors import NeucamError
@@ -15,15 +14,11 @@ MAX_STOPS = 30.0
 """Beyond this a value cannot be in stops (a factor of a billion): seconds or ISO values were meant."""
 
 
-class ExposureValues(NamedTuple):
-    """Values of an `exposure.txt` in stops, +1 is twice the light, and the line that each stands in, from 1."""
-
-    stops: list[float]
-    lines: list[int]
-
-
-def read_exposure_values(path: Path) -> ExposureValues:
+def read_exposure_values(path: Path) -> tuple[list[float], list[int]]:
     """Reads the values of an `exposure.txt`; what follows a `#` is a comment.
+
+    Returns:
+        The values in stops, +1 is twice the light; and the line that each stands in, from 1.
 
     Raises:
         NeucamError: The file is empty, or a line is not one finite number of stops.
@@ -36,7 +31,7 @@ def read_exposure_values(path: Path) -> ExposureValues:
     values = [_parse_stops(word, path, number) for number, word in words]
     if not values:
         raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
-    return ExposureValues(values, [number for number, _ in words])
+    return values, [number for number, _ in words]
 
 
 def _parse_stops(word: str, path: Path, line_number: int) -> float:
@@ -52,20 +47,13 @@ def _parse_stops(word: str, path: Path, line_number: int) -> float:
     return stops
 
 
-class DealtValues(NamedTuple):
-    """Which value of the file every frame takes, counted from 0, and the same in words."""
-
-    places: list[int]
-    dealt: str
-
-
 def deal_out(
     values: Sequence[float],
     exposure_numbers: Sequence[int] | None,
     num_frames: int,
     path: Path,
     may_break_off: bool = False,
-) -> DealtValues:
+) -> tuple[list[int], str]:
     """Deals the values of an `exposure.txt` out to the frames.
 
     Args:
@@ -77,25 +65,27 @@ def deal_out(
         path: The file, for messages.
         may_break_off: Whether the last cycle may be cut short, as where a video ends.
 
+    Returns:
+        Which value every frame takes, counted from 0; and how they were dealt out, in words.
+
     Raises:
         NeucamError: The number of values fits neither, or values of one `E<j>` differ.
     """
     if exposure_numbers is None:
         return _counted_off(values, num_frames, path, may_break_off)
     numbers = sorted(set(exposure_numbers))
-    by_rank = ranks(exposure_numbers)
     if len(values) == numbers[-1] + 1:
         places = list(exposure_numbers)
     elif len(values) == len(numbers):
-        places = by_rank
+        places = ranks(exposure_numbers)
     elif len(values) == num_frames:
         _check_agree(values, exposure_numbers, path)
         places = list(range(num_frames))
     else:
         raise NeucamError(_misfit_message(len(values), numbers, num_frames, path))
-    place_of_rank = dict(zip(by_rank, places, strict=True))
-    dealt = ", ".join(f"E{number} {values[place_of_rank[rank]]:+g}" for rank, number in enumerate(numbers))
-    return DealtValues(places, dealt)
+    place_of = dict(zip(exposure_numbers, places, strict=True))
+    dealt = ", ".join(f"E{number} {values[place_of[number]]:+g}" for number in numbers)
+    return places, dealt
 
 
 def _check_agree(values: Sequence[float], exposure_numbers: Sequence[int], path: Path) -> None:
@@ -124,7 +114,7 @@ def _misfit_message(num_values: int, numbers: Sequence[int], num_frames: int, pa
     )
 
 
-def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> DealtValues:
+def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> tuple[list[int], str]:
     if len(values) > num_frames:
         raise NeucamError(
             f"{path}: {len(values)} values for {num_frames} frames. Remove the values that belong to no frame, or add"
@@ -138,4 +128,4 @@ def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break
     dealt = "one value a frame"
     if len(values) < num_frames:
         dealt = f"{len(values)} value{'s' * (len(values) > 1)}, again from the first when they are used up"
-    return DealtValues([index % len(values) for index in range(num_frames)], dealt)
+    return [index % len(values) for index in range(num_frames)], dealt

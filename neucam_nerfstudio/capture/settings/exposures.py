@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
+
+import numpy as np
 
 from neucam_nerfstudio.errors import NeucamError
 
@@ -21,8 +22,6 @@ SAME_EXPOSURE_STOPS = 0.1
 or as the camera measured them, and times with apertures that should cancel each other differ by 0.03 stops."""
 BRIGHTNESS_STEP = 0.1
 """Frames whose pixel values differ by more than this factor of two (log2) were exposed differently."""
-
-Key = TypeVar("Key", int, float)
 
 
 @dataclass(frozen=True)
@@ -49,38 +48,38 @@ class ExposureLevels(NamedTuple):
     told_by: Literal["stops", "names", "brightness"]
 
 
-def ranks(keys: Sequence[Key]) -> list[int]:
+def ranks(keys: Sequence[float]) -> list[int]:
     """Numbers keys by their order: equal keys share a number, the smallest has 0."""
-    order = {key: rank for rank, key in enumerate(sorted(set(keys)))}
-    return [order[key] for key in keys]
+    return np.unique(keys, return_inverse=True)[1].tolist()
 
 
 def gap_ranks(values: Sequence[float], least_gap: float) -> list[int]:
     """Numbers values by their order: those with smaller gaps between them share a number, the smallest has 0."""
-    order = sorted(range(len(values)), key=lambda index: values[index])
-    numbers, number = [0] * len(values), 0
-    for smaller, larger in pairwise(order):
-        number += values[larger] - values[smaller] >= least_gap
-        numbers[larger] = number
+    rising, place = np.unique(values, return_inverse=True)
+    return np.cumsum(np.diff(rising, prepend=rising[0]) >= least_gap)[place].tolist()
+
+
+def span_ranks(values: Sequence[float], least_span: float) -> list[int]:
+    """Numbers values by their order, the smallest has 0; those that share a number span less than `least_span`."""
+    numbers, number, first = [0] * len(values), 0, min(values)
+    for index in np.argsort(values):
+        if values[index] - first >= least_span:
+            number, first = number + 1, values[index]
+        numbers[index] = number
     return numbers
 
 
 def merge_nearly_equal(stops: Sequence[float]) -> list[float]:
     """Exposures with those within `SAME_EXPOSURE_STOPS` of each other made one, the middle one of them."""
-    groups: list[list[float]] = []
-    for value in sorted(stops):
-        if groups and value - groups[-1][0] < SAME_EXPOSURE_STOPS:
-            groups[-1].append(value)
-        else:
-            groups.append([value])
-    middle = {value: group[(len(group) - 1) // 2] for group in groups for value in group}
-    return [middle[value] for value in stops]
+    groups: dict[int, list[float]] = {}
+    numbers = span_ranks(stops, SAME_EXPOSURE_STOPS)
+    for number, value in sorted(zip(numbers, stops, strict=True)):
+        groups.setdefault(number, []).append(value)
+    return [groups[number][(len(groups[number]) - 1) // 2] for number in numbers]
 
 
 def exposure_levels(
-    exposure_numbers: Sequence[int] | None,
-    stops: Sequence[float] | None,
-    brightness: Sequence[float],
+    exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, brightness: Sequence[float]
 ) -> ExposureLevels:
     """Numbers the frames' exposures from the darkest: by known stops, else by name, else by the pictures' brightness.
 
@@ -98,31 +97,24 @@ def exposure_levels(
 
 
 def assign_exposures(
-    exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, num_frames: int
+    exposure_numbers: Sequence[int] | None,
+    stops: Sequence[float] | None,
+    num_frames: int,
+    settings_per_frame: bool = False,
 ) -> tuple[list[int], tuple[float, ...]]:
     """Exposure index of each frame, and the stops of each exposure setting (0 where unknown).
 
-    Frames share a setting if their `E<j>` are equal, or without such names if their known exposures are; else each
-    frame has its own. Names give way to EXIF exposures that differ between frames of one `E<j>`.
+    Frames share a setting if their `E<j>` are equal, or without such names if their known exposures are; else, or with
+    `settings_per_frame`, each frame has its own. Names give way to EXIF exposures that differ between frames of one
+    `E<j>`.
     """
-    keys: Sequence[float] = range(num_frames)
-    if exposure_numbers is not None and _determines(exposure_numbers, stops):
-        keys = exposure_numbers
-    elif stops is not None:
-        keys = stops
+    keys: Sequence[float] = range(num_frames) if stops is None or settings_per_frame else stops
+    if exposure_numbers is not None and not settings_per_frame:
+        names_tell = stops is None or len(set(zip(exposure_numbers, stops, strict=True))) == len(set(exposure_numbers))
+        keys = exposure_numbers if names_tell else keys
     indices = ranks(keys)
     stops_of_setting = dict(zip(indices, stops or [0.0] * num_frames, strict=True))
     return indices, tuple(stops_of_setting[index] for index in range(len(stops_of_setting)))
-
-
-def _determines(numbers: Sequence[int], stops: Sequence[float] | None) -> bool:
-    """Whether frames of the same number have the same exposure, as far as known."""
-    return stops is None or len(set(zip(numbers, stops, strict=True))) == len(set(numbers))
-
-
-def separate_exposures(stops: Sequence[float] | None, num_frames: int) -> tuple[list[int], tuple[float, ...]]:
-    """Each frame with an exposure setting of its own, in name order: indices, and stops (0 where unknown)."""
-    return list(range(num_frames)), tuple(stops or [0.0] * num_frames)
 
 
 def resolve_exposure_mode(
@@ -130,14 +122,9 @@ def resolve_exposure_mode(
 ) -> LearnMode:
     """What `auto` means for exposures: fix known ones, learn unknown ones.
 
-    Args:
-        choice: What the user says.
-        source: What told the exposures.
-        levels: Which frames are exposed alike.
-        notes: What was found and not used, for the message.
-
     Raises:
-        NeucamError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
+        NeucamError: Unknown exposures are to be fixed or refined, although frames differ in exposure. The message has
+            the `notes` on what was found and not used.
     """
     known = source != "unknown"
     if choice == "auto":
