@@ -115,7 +115,7 @@ def open_capture(
     balance, balance_note = choose_white_balance(source.paths, paths)
     decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, is_measured=not moves)
     assert decoded.likeness is not None, "at least one frame was decoded"
-    height, width, _ = decoded.likeness.shape
+    (height, width, _), number_type = decoded.likeness
     settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     if not moves:
         _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
@@ -144,7 +144,7 @@ def open_capture(
         height=height,
         width=width,
         downscale_factor=factor,
-        number_type=decoded.likeness.number_type,
+        number_type=number_type,
         white_level=decoded.white_level,
         white_balance=balance,
         linear_light=linear_light,

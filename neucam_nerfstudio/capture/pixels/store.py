@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -33,7 +33,7 @@ class FrameCache:
         budget_bytes: The most bytes of pixels to keep.
     """
 
-    def __init__(self, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+    def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self._frames: OrderedDict[Hashable, Pixels] = OrderedDict()
         self._lock = Lock()
@@ -66,46 +66,8 @@ class FrameCache:
                 self._frames[key] = frozen(table[pixels])
 
 
-class Likeness(NamedTuple):
-    """What all frames of a capture must be alike in.
-
-    Attributes:
-        shape: Height, width and 3, after downscaling.
-        number_type: Of pixels.
-        first: The frame that set this; None if a scan did, some time ago.
-    """
-
-    shape: tuple[int, ...]
-    number_type: np.dtype
-    first: Path | None = None
-
-    def check(self, pixels: Pixels, path: Path) -> None:
-        """Checks a frame.
-
-        Raises:
-            NeucamError: It is not like the others, or no longer.
-        """
-        if pixels.shape == self.shape and pixels.dtype == self.number_type:
-            return
-        size, expected = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, self.shape))
-        if self.first is None:
-            raise NeucamError(
-                f"{path}: has changed since the capture was scanned: {size} pixels, {pixels.dtype}; it had"
-                f" {expected}, {self.number_type}. Put the file back as it was, or start anew from the photographs."
-            )
-        if pixels.shape != self.shape:
-            raise NeucamError(
-                f"{path}: the frame is {size} pixels, others are {expected}. All frames of a capture must have one"
-                " size: crop or export them alike, or take this one out." + orientation_hint(path, self.first)
-            )
-        raise NeucamError(
-            f"{path}: pixels are {pixels.dtype}, those of others are {self.number_type}. Frames that were developed"
-            " differently do not share one camera response: export all in one format."
-        )
-
-
 class FileFrames:
-    """Frames as their files have them, downscaled, white at the number type's full scale.
+    """Frames as their files have them, downscaled, white at the number type's full scale. All must be alike.
 
     Args:
         paths: Of the frames.
@@ -113,8 +75,14 @@ class FileFrames:
         downscale_factor: Size divisor, by area averaging.
         cache: Where they are kept.
         white_level: The value of 16-bit files that is white.
-        likeness: What they must be like; None: like the first that is decoded.
+
+    Attributes:
+        likeness: Shape and number type of every frame; None until the first is decoded.
+        model: The frame that set this; None if a scan did, some time ago.
     """
+
+    likeness: tuple[tuple[int, ...], np.dtype] | None = None
+    model: Path | None = None
 
     def __init__(
         self,
@@ -123,15 +91,11 @@ class FileFrames:
         downscale_factor: int,
         cache: FrameCache,
         white_level: int = FULL_SCALE,
-        likeness: Likeness | None = None,
     ) -> None:
-        self.paths, self.cache, self.white_level, self.likeness = paths, cache, white_level, likeness
+        self.paths, self.cache, self.white_level = paths, cache, white_level
         self._open_files, self._factor = open_files, downscale_factor
         self._read: FrameReader | None = None
         self._lock = Lock()
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
     def __getitem__(self, index: int) -> Pixels:
         """A frame, kept at hand."""
@@ -156,15 +120,37 @@ class FileFrames:
         """Downscales, checks and scales a decoded frame.
 
         Raises:
-            NeucamError: It is not like the others.
+            NeucamError: It is not like the others, or no longer.
         """
         path = self.paths[index]
         pixels = downscale(full_size, self._factor, path)
-        self.likeness = self.likeness or Likeness(pixels.shape, pixels.dtype, path)
-        self.likeness.check(pixels, path)
+        if self.likeness is None:
+            self.likeness, self.model = (pixels.shape, pixels.dtype), path
+        if (pixels.shape, pixels.dtype) != self.likeness:
+            raise NeucamError(_unlike_message(path, pixels, *self.likeness, self.model))
         if pixels.dtype == np.uint16 and self.white_level != FULL_SCALE:
             pixels = full_scale_table(self.white_level)[pixels]
         return frozen(pixels)
+
+
+def _unlike_message(
+    path: Path, pixels: Pixels, shape: tuple[int, ...], number_type: np.dtype, model: Path | None
+) -> str:
+    size, expected = (f"{width}x{height}" for height, width, _ in (pixels.shape, shape))
+    if model is None:
+        return (
+            f"{path}: has changed since the capture was scanned: {size} pixels, {pixels.dtype}; it had {expected},"
+            f" {number_type}. Put the file back as it was, or start anew from the photographs."
+        )
+    if pixels.shape != shape:
+        return (
+            f"{path}: the frame is {size} pixels, others are {expected}. All frames of a capture must have one size:"
+            " crop or export them alike, or take this one out." + orientation_hint(path, model)
+        )
+    return (
+        f"{path}: pixels are {pixels.dtype}, those of others are {number_type}. Frames that were developed differently"
+        " do not share one camera response: export all in one format."
+    )
 
 
 class StoredFrame:
@@ -209,9 +195,8 @@ class PixelStore:
         self.capture = capture
         if decoded is None:
             paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
-            white = capture.white_level
-            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, white)
-        decoded.likeness = Likeness((capture.height, capture.width, 3), capture.number_type)
+            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, capture.white_level)
+        decoded.likeness, decoded.model = ((capture.height, capture.width, 3), capture.number_type), None
         self._decoded, self._cache = decoded, decoded.cache
         self._locks = tuple(Lock() for _ in capture.frames)
         self._stacks: WeakValueDictionary[tuple[int, ...], np.ndarray] = WeakValueDictionary()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -40,7 +40,7 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
     cell = np.ones((2, 2), np.uint8)
     least = cv2.erode(pixels, cell, anchor=(0, 0))
     most = cv2.dilate(pixels, cell, anchor=(0, 0))
-    curve = _light_of_values(pixels.dtype, is_linear)
+    curve, white = _light_of_values(pixels.dtype, is_linear), WHITE_LEVEL[pixels.dtype]
     seen = np.empty_like(pixels)
     for rows in strips_of_rows(height, width):
         x, y = _places(pixel_map, rows, width)
@@ -50,10 +50,10 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
         strip = _from_light(_sample(light, x, y - top, cv2.INTER_LANCZOS4), pixels.dtype, is_linear)
         corner = (np.floor(x), np.floor(y))
         strip = np.clip(strip, _sample(least, *corner), _sample(most, *corner))
-        white = WHITE_LEVEL[pixels.dtype]
-        strip[_sample(pixels, np.rint(x), np.rint(y)) == white] = white
+        column, row = np.rint(x), np.rint(y)
+        strip[_sample(pixels, column, row) == white] = white
         if beyond is not None:
-            outside = _outside(x, y, height, width)
+            outside = (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
             strip[outside] = beyond[rows][outside]
         seen[rows] = strip
     return seen
@@ -72,14 +72,6 @@ def _sample(
     """Pixels at places; the border is repeated."""
     maps = (x.astype(np.float32), y.astype(np.float32))
     return cv2.remap(pixels, *maps, interpolation, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _outside(
-    x: Float[np.ndarray, "r w"], y: Float[np.ndarray, "r w"], height: int, width: int
-) -> Bool[np.ndarray, "r w"]:
-    """Places whose nearest pixel lies beyond the border."""
-    column, row = np.rint(x), np.rint(y)
-    return (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
 
 
 def _light_of_values(number_type: np.dtype, is_linear: bool) -> Callable[[Pixels], Float[np.ndarray, "h w 3"]]:
