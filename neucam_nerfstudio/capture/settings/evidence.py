@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neucam_nerfstudio.capture.pixels.source import FrameSource
-from neucam_nerfstudio.capture.settings.exposure_file import EXPOSURE_FILE_NAME, deal_out, read_exposure_values
 from neucam_nerfstudio.capture.settings.exposures import (
     BRIGHTNESS_STEP,
+    EXPOSURE_FILE_NAME,
     SMALLEST_BRACKET_STOPS,
     ExposureLevels,
     ExposureSource,
     LearnChoice,
+    deal_out,
     gap_ranks,
     merge_nearly_equal,
+    read_exposure_values,
 )
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 from neucam_nerfstudio.errors import NeucamError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposure_file import deal_out, read_exposure_values
+from neucam_nerfstudio.capture.settings.exposures import deal_out, read_exposure_values
 from neucam_nerfstudio.errors import NeucamError
 
 FILE = Path("exposure.txt")
