@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -146,15 +146,15 @@ def one_line(value: object) -> str:
 def _laid_out(value: object, indent: int = 0, key: str = "") -> str:
     """JSON in which what fits into a line stands in one, but for the whole."""
     line = one_line(value)
-    if indent + len(key) + len(line) < LINE_LENGTH and not (
-        isinstance(value, Mapping) and indent < 6 and "file" in value
-    ):
+    is_frame = isinstance(value, Mapping) and indent < 6 and "file" in value
+    if isinstance(value, str) or (indent + len(key) + len(line) < LINE_LENGTH and not is_frame):
         return line
-    inner = " " * (indent + 2)
     if isinstance(value, Mapping):
-        parts: Iterable[str] = (f"{one_line(k)}: {_laid_out(v, indent + 2, one_line(k))}" for k, v in value.items())
-        return "{\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        parts = (_laid_out(item, indent + 2) for item in value)
-        return "[\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + "]"
-    return line
+        parts = [f"{one_line(k)}: {_laid_out(v, indent + 2, one_line(k))}" for k, v in value.items()]
+    elif isinstance(value, Sequence):
+        parts = [_laid_out(item, indent + 2) for item in value]
+    else:
+        return line
+    margin = " " * indent
+    inner = ",\n".join(f"{margin}  {part}" for part in parts)
+    return f"{line[0]}\n{inner}\n{margin}{line[-1]}"

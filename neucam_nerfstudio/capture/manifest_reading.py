@@ -105,16 +105,14 @@ class _Reader:
 
     def exposures(self) -> tuple[list[int], ExposureSettings]:
         """Exposure setting of each frame: as found; or where a value is edited, one for each value."""
-        told, stated = [frame.exposure_stops for frame in self.frames], self.document.exposures
-        stops = [frame.value for frame in told]
+        stated, stops = self.document.exposures, [frame.exposure_stops.value for frame in self.frames]
         settings, source, mode = [frame.exposure_setting for frame in self.frames], stated.source, stated.mode
         known = [value for value in stops if value is not None]
         if len(known) not in (0, len(stops)):
             missing = stops.index(None)
-            self.refuse(
-                f"frames[{missing}].exposure_stops.value", None, "a number, as other frames have: give all or none"
-            )
-        if any(frame.value != frame.found for frame in told):
+            expected = "a number, as other frames have: give all or none"
+            self.refuse(f"frames[{missing}].exposure_stops.value", None, expected)
+        if any(frame.exposure_stops.is_edited for frame in self.frames):
             settings = ranks(known) if known else list(range(len(stops)))
             mode = ("fix" if known else "learn") if source != "edited" else mode
             source = "edited" if known else "unknown"
@@ -129,19 +127,18 @@ class _Reader:
 
     def focuses(self) -> tuple[list[int], FocusSettings]:
         """Focus setting of each frame: one for each number; positions are spread evenly if it is a new count."""
-        stated, told = self.document.focuses, [frame.focus_setting for frame in self.frames]
-        indices = ranks([frame.value for frame in told])
+        stated = self.document.focuses
+        indices = ranks([frame.focus_setting.value for frame in self.frames])
         num_settings, positions = max(indices) + 1, stated.positions.value
         if len(positions) != num_settings:
-            if positions != stated.positions.found:
+            if stated.positions.is_edited:
                 self.refuse("focuses.positions.value", list(positions), f"{num_settings} numbers, one a focus setting")
             positions = spread_evenly(num_settings)
-        edited = positions != stated.positions.found or any(frame.value != frame.found for frame in told)
+        edited = positions != stated.positions.found or any(frame.focus_setting.is_edited for frame in self.frames)
         source: FocusSource = "edited" if edited else stated.source
         return indices, FocusSettings(positions, source, stated.mode, stated.positions.found)
 
     def times(self) -> tuple[float, ...]:
-        """Time of each frame."""
         if not self.document.moves:
             return (0.0,) * len(self.frames)
         times = [frame.time.value for frame in self.frames if frame.time is not None]
@@ -172,19 +169,18 @@ class _Reader:
         return borders
 
     def side_maps(self, train: Sequence[int]) -> SideMaps:
-        """Files of masks, depth and flow."""
-        of_train = {}
+        of_train = []
         for name in ("mask", "depth"):
-            paths = [path for path in (self.files(name)[index] for index in train) if path is not None]
+            files = self.files(name)
+            paths = tuple(path for path in (files[index] for index in train) if path is not None)
             if len(paths) not in (0, len(train)):
-                self.refuse(
-                    f"frames: {name}", f"{len(paths)} files", f"one for each of the {len(train)} training frames"
-                )
-            of_train[name] = tuple(paths)
+                expected = f"one for each of the {len(train)} training frames"
+                self.refuse(f"frames: {name}", f"{len(paths)} files", expected)
+            of_train.append(paths)
         flow = tuple((self.folder / forward, self.folder / backward) for forward, backward in self.document.flow)
         if len(flow) not in (0, len(self.frames) - 1):
             self.refuse("flow", f"{len(flow)} pairs of files", f"{len(self.frames) - 1}, one for each two frames")
-        return SideMaps(of_train["mask"], of_train["depth"], flow, self.document.downscale_factor)
+        return SideMaps(*of_train, flow, self.document.downscale_factor)
 
     def files(self, key: str) -> tuple[Path | None, ...]:
         """A file of each frame."""
@@ -192,7 +188,6 @@ class _Reader:
         return tuple(None if file is None else self.folder / file for file in files)
 
     def index_of(self, key: str, name: str) -> int:
-        """The frame of a name."""
         if name not in self.names:
             self.refuse(key, name, f"the name of a frame, such as {self.names[0]}")
         return self.names.index(name)

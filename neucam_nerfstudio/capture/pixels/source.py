@@ -43,9 +43,6 @@ MAX_DECODERS = 8
 class PhotographFolder:
     """Photographs of a folder in name order.
 
-    Args:
-        folder: The folder, which holds photographs.
-
     Attributes:
         kind: What the frames are.
         data: The folder; of other sources the file that holds the frames.
@@ -103,14 +100,13 @@ def choose_white_balance(paths: Sequence[Path], used: Sequence[Path]) -> tuple[W
     used_raw = list(filter(is_raw, used))
     if not used_raw:
         return None, None
-    told = ((path, read_raw_header(path).white_balance) for path in filter(is_raw, paths))
-    first, chosen = next(((path, gains) for path, gains in told if gains is not None), (None, None))
-    if first is None or chosen is None:
-        return None, "The RAW files tell no white balance: developed for daylight."
-    others = (header.white_balance for header in in_order(read_raw_header, used_raw))
-    if any(other is not None and differ(other, chosen) for other in others):
-        return chosen, f"The camera changed its white balance: all RAW files are developed with {first.stem}'s."
-    return chosen, None
+    for first in filter(is_raw, paths):
+        if (chosen := read_raw_header(first).white_balance) is not None:
+            others = (header.white_balance for header in in_order(read_raw_header, used_raw))
+            changes = any(other is not None and differ(other, chosen) for other in others)
+            note = f"The camera changed its white balance: all RAW files are developed with {first.stem}'s."
+            return chosen, note if changes else None
+    return None, "The RAW files tell no white balance: developed for daylight."
 
 
 def open_reader(
@@ -217,14 +213,16 @@ def _open_file(path: Path) -> FrameSource:
 def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | None:
     """Names the pictures beside photographs that are not read, in a sentence.
 
-    Raises:
-        NeucamError: One is named like the photographs but for its numbers: without it, exposures would be counted off
-            wrongly.
+    Refuses one that is named like the photographs but for its numbers: exposures would be counted off wrongly.
     """
+
+    def without_numbers(path: Path) -> str:
+        return re.sub(r"\d+", "#", path.stem.lower())
+
     names = {path.stem.lower() for path in photographs}
-    patterns = {_without_numbers(path): path for path in photographs}
+    patterns = {without_numbers(path): path for path in photographs}
     for path in unread:
-        alike = patterns.get(_without_numbers(path))
+        alike = patterns.get(without_numbers(path))
         if alike is not None and path.stem.lower() not in names:
             raise NeucamError(
                 f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
@@ -233,19 +231,11 @@ def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | N
     return f"Not read as photographs: {listed(path.name for path in unread)}." if unread else None
 
 
-def _without_numbers(path: Path) -> str:
-    return re.sub(r"\d+", "#", path.stem.lower())
-
-
 def _no_frames_message(folder: Path) -> str:
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     others = sorted({path.suffix.lower() or path.name for path in visible if path.is_file()})
     folders = sorted(path.name for path in visible if path.is_dir())
-    found = f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
-    nested = (
-        f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
-    )
-    return (
-        f"{folder}: no photographs in this folder.{found}{nested}"
-        " Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."
-    )
+    said = f"{folder}: no photographs in this folder."
+    said += f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
+    said += f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
+    return f"{said} Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."
