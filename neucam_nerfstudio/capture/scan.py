@@ -149,7 +149,7 @@ def open_capture(
         white_balance=balance,
         linear_light=linear_light,
         reference_index=settings.reference_index,
-        reference=found(paths[settings.reference_index].stem, settings.reference_evidence),
+        reference=settings.reference,
         moves=moves,
         times=times,
         frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
@@ -174,9 +174,6 @@ def _scan_pixels(
     Returns:
         The frames, kept as far as the budget goes; what they show; and which value was taken for white, in a sentence,
         where the number type does not tell.
-
-    Raises:
-        NeucamError: A frame cannot be decoded, or frames differ in size or number type.
     """
     read = open_reader(source.kind, source.data, white_balance, source)
     decoded = FileFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
@@ -247,11 +244,7 @@ def _placed(
 
 
 def _check_fits(capture: Capture, path: Path, frames: FrameKind, has_options: bool) -> None:
-    """Checks that a manifest can be what a method is trained on.
-
-    Raises:
-        NeucamError: It is of the other kind of scene, or options would say otherwise than it does.
-    """
+    """Refuses a manifest of the other kind of scene, and options that would say otherwise than it does."""
     if capture.moves != (frames == "moments"):
         of, wanted = ("moments", "settings of a still scene") if capture.moves else ("a still scene", "moments")
         raise NeucamError(f"{path}: the capture of {of}, but this method takes {wanted}. Give --data the photographs.")

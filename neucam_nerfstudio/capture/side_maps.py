@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,17 +119,15 @@ def find_side_maps(
         folder: Where they lie.
         paths: The used frames in order.
         train: Indices of those trained on.
-        downscale_factor: Size divisor of the frames.
-        height: Of the frames after downscaling.
-        width: Of the frames after downscaling.
+        downscale_factor: Size divisor of the frames; `height` and `width` are theirs after it, in pixels.
 
     Raises:
         NeucamError: A file is missing, unreadable, or of another size.
     """
     trained = [paths[index] for index in train]
     maps = SideMaps(
-        mask_paths=_of_frames(folder / MASK_FOLDER, trained, (".png",)),
-        depth_paths=_of_frames(folder / DEPTH_FOLDER, trained, (".png", ".exr", ".npy")),
+        mask_paths=_of_frames(folder / MASK_FOLDER, trained, ".png"),
+        depth_paths=_of_frames(folder / DEPTH_FOLDER, trained, ".png", ".exr", ".npy"),
         flow_paths=_of_pairs(folder / FLOW_FOLDER, paths),
         downscale_factor=downscale_factor,
     )
@@ -145,32 +144,29 @@ def find_side_maps(
     return maps
 
 
-def _of_frames(folder: Path, paths: Sequence[Path], suffixes: Sequence[str]) -> tuple[Path, ...]:
+def _of_frames(folder: Path, paths: Sequence[Path], *suffixes: str) -> tuple[Path, ...]:
     """The file of each frame's name in a sub-folder; none if there is no such folder."""
     if not folder.is_dir():
         return ()
-    return tuple(_first_there([folder / f"{path.stem}{suffix}" for suffix in suffixes]) for path in paths)
+    return tuple(_first_there(folder, [f"{path.stem}{suffix}" for suffix in suffixes]) for path in paths)
 
 
 def _of_pairs(folder: Path, paths: Sequence[Path]) -> tuple[tuple[Path, Path], ...]:
     """Files `a_b.npy` and `b_a.npy` of consecutive frames, named without or with their suffix."""
-    if not folder.is_dir():
-        return ()
 
     def file(a: Path, b: Path) -> Path:
-        return _first_there([folder / f"{a.stem}_{b.stem}.npy", folder / f"{a.name}_{b.name}.npy"])
+        return _first_there(folder, [f"{a.stem}_{b.stem}.npy", f"{a.name}_{b.name}.npy"])
 
-    return tuple((file(a, b), file(b, a)) for a, b in zip(paths, paths[1:], strict=False))
+    return tuple((file(a, b), file(b, a)) for a, b in pairwise(paths)) if folder.is_dir() else ()
 
 
-def _first_there(candidates: Sequence[Path]) -> Path:
-    for path in candidates:
-        if path.is_file():
-            return path
-    others = "".join(f" or {path.name}" for path in candidates[1:])
+def _first_there(folder: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
     raise NeucamError(
-        f"{candidates[0]}{others}: there is no such file, but a used frame needs it. Add it, or remove the folder"
-        f" {candidates[0].parent.name}/ to go without."
+        f"{folder / ' or '.join(names)}: there is no such file, but a used frame needs it. Add it, or remove the folder"
+        f" {folder.name}/ to go without."
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import Literal, NamedTuple
 
-from neucam_nerfstudio.capture.manifest import Frame, found
+from neucam_nerfstudio.capture.manifest import Frame, Told, found
 from neucam_nerfstudio.capture.settings.evidence import SettingsEvidence
 from neucam_nerfstudio.capture.settings.exposures import (
     ExposureSettings,
@@ -49,7 +50,7 @@ class FrameSettings(NamedTuple):
         exposures: Exposure settings, by exposure index.
         focuses: Focus settings, by focus index.
         reference_index: Of the reference frame.
-        reference_evidence: Why that one, in words.
+        reference: Its name, and why that one.
         notes: What was chosen for the user, a sentence each.
         known_focus: Focus setting of each frame by all that is known, also where each frame is given its own.
         known_exposure: Which frames are exposed alike: a number for each frame, rising with the light.
@@ -59,7 +60,7 @@ class FrameSettings(NamedTuple):
     exposures: ExposureSettings
     focuses: FocusSettings
     reference_index: int
-    reference_evidence: str
+    reference: Told[str]
     notes: tuple[str | None, ...]
     known_focus: list[int]
     known_exposure: list[int]
@@ -76,14 +77,7 @@ def assign_settings(
 
     Frames of a still scene share focus and exposure as names, files or order tell; the reference is in the middle of
     both. Each frame of a scene that moves has a focus of its own that starts at 0, as published for videos; the
-    reference is the middle one.
-
-    Args:
-        paths: All frames.
-        train: Indices of those trained on.
-        evidence: What is known of each frame.
-        pictures: Of the frames.
-        choice: What the user says.
+    reference is the middle one. `train` are the indices of the frames to train on.
 
     Raises:
         NeucamError: The training frames do not tell enough, or a choice contradicts what is known.
@@ -105,7 +99,7 @@ def assign_settings(
     notes: tuple[str | None, ...]
     if moves:
         known = focus = FocusAssignment(list(range(num_frames)), (0.0,) * num_frames, "moments", None)
-        reference, why = train[(len(train) - 1) // 2], "the middle frame"
+        reference, why = median_low(train), "the middle frame"
         notes = (f"Reference frame: {paths[reference].stem}, the middle one; --reference names another.",)
         notes = notes if choice.reference is None else ()
     else:
@@ -132,7 +126,7 @@ def assign_settings(
         exposures=ExposureSettings(stops, source, mode, evidence.dealt),
         focuses=FocusSettings(focus.positions, focus.source, focus_mode, focus.positions),
         reference_index=reference,
-        reference_evidence=why,
+        reference=found(paths[reference].stem, why),
         notes=(*evidence.notes, *notes),
         known_focus=known.indices,
         known_exposure=levels.numbers,
@@ -191,13 +185,9 @@ def untrained_focus_note(
 def middle_frame(candidates: Sequence[int], focus_indices: Sequence[int], brightness_order: Sequence[float]) -> int:
     """The candidate frame with the middle exposure of the middle focus setting (the lower one of an even number).
 
-    Args:
-        candidates: Frame indices to choose from.
-        focus_indices: Focus setting of every frame.
-        brightness_order: Any measure of every frame's exposure that rises with the light.
+    `brightness_order` is any measure of every frame's exposure that rises with the light.
     """
-    focuses = sorted({focus_indices[index] for index in candidates})
-    middle_focus = focuses[(len(focuses) - 1) // 2]
+    middle_focus = median_low({focus_indices[index] for index in candidates})
     in_focus = sorted((i for i in candidates if focus_indices[i] == middle_focus), key=lambda i: brightness_order[i])
     return in_focus[(len(in_focus) - 1) // 2]
 

@@ -80,9 +80,8 @@ class SettingsEvidence(NamedTuple):
         """
         if self.stops is None or self.stops_source != "EXIF":
             return self
-        wrong = None
-        if self.exposure_numbers is not None:
-            wrong = contradiction_by_names(self.stops, self.exposure_numbers, names)
+        numbers = self.exposure_numbers
+        wrong = None if numbers is None else contradiction_by_names(self.stops, numbers, names)
         if wrong is None and pictures is not None:
             wrong = contradiction_by_pictures(self.stops, pictures, names)
         if wrong is None:
@@ -139,9 +138,8 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
 
 def said_by_exif(settings: ExifSettings) -> str:
     """Exposure settings as photographers write them: `1/8 s f/8 ISO 100`."""
-    words = []
-    if (time_s := settings.exposure_time_s) is not None:
-        words.append(f"1/{1 / time_s:.4g} s" if time_s < 0.3 else f"{time_s:.3g} s")
+    time_s = settings.exposure_time_s
+    words = [] if time_s is None else [f"1/{1 / time_s:.4g} s" if time_s < 0.3 else f"{time_s:.3g} s"]
     words += [] if settings.f_number is None else [f"f/{settings.f_number:g}"]
     words += [] if settings.iso is None else [f"ISO {settings.iso:g}"]
     return " ".join(words)

@@ -86,13 +86,7 @@ def merge_nearly_equal(stops: Sequence[float]) -> list[float]:
 def exposure_levels(
     exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, brightness: Sequence[float]
 ) -> ExposureLevels:
-    """Numbers the frames' exposures from the darkest: by known stops, else by name, else by the pictures' brightness.
-
-    Args:
-        exposure_numbers: `E<j>` of each frame, if names carry it.
-        stops: Exposure of each frame, if known.
-        brightness: Of each frame's pixel values.
-    """
+    """Numbers the frames' exposures from the darkest: by known stops, else by `E<j>`, else by pixel values."""
     if stops is not None:
         return ExposureLevels(gap_ranks(stops, SMALLEST_BRACKET_STOPS), "stops")
     if exposure_numbers is not None:

@@ -69,12 +69,7 @@ def assign_focus(
 ) -> FocusAssignment:
     """Focus setting of each frame: by `F<i>` names, by EXIF focus distances if they tell settings apart, or by order.
 
-    Args:
-        focus_numbers: `F<i>` of each frame, if names carry it.
-        dioptres: Focus distance of each frame in 1/m, if known.
-        levels: Which frames are exposed alike.
-        pictures: Of the frames.
-        is_focus_stack: Whether each frame has a focus of its own where neither names nor distances tell otherwise.
+    In a focus stack each frame has a focus of its own where neither names nor distances (1/m) tell otherwise.
     """
     if focus_numbers is not None:
         indices = ranks(focus_numbers)
@@ -101,8 +96,7 @@ def focus_by_distance(
 ) -> tuple[FocusAssignment | None, str | None]:
     """Focus settings from EXIF focus distances, numbered from near to far; or None, and why they tell none apart.
 
-    Args:
-        tolerances: Within which distances (1/m) count as one; the first with which pictures agree is taken.
+    Distances within a tolerance (1/m) count as one; the first tolerance with which pictures agree is taken.
     """
     for tolerance in tolerances:
         indices = span_ranks([-dioptre for dioptre in dioptres], tolerance)

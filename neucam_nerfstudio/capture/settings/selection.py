@@ -80,12 +80,7 @@ def split_frames(
     """Splits frames by counting, or by name patterns (`F0*`, `IMG_0012.jpg`), with and without suffix.
 
     One kind of pattern alone leaves all other frames to the other side; both kinds select exactly what they match.
-
-    Args:
-        paths: The frames in order.
-        train_patterns: Of frames to train on.
-        eval_patterns: Of frames to hold out.
-        eval_every: Hold out frames k, 2k, ... counted from 0, so never the first.
+    Counting holds out frames k, 2k, ... from 0, so never the first.
 
     Raises:
         NeucamError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
