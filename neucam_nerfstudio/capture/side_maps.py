@@ -58,14 +58,12 @@ class SideMaps:
     @cached_property
     def mask(self) -> Float[np.ndarray, "train height width"] | None:
         """Masks of the training frames in [0, 1]; None if the capture has none."""
-        mask = self._stack(self.mask_paths)
-        return None if mask is None else frozen(mask)
+        return self._stack(self.mask_paths)
 
     @cached_property
     def depth(self) -> Float[np.ndarray, "train height width"] | None:
         """Depth of the training frames, from 0 where it is least in the capture to 1; None if the capture has none."""
-        depth = self._stack(self.depth_paths)
-        if depth is None:
+        if (depth := self._stack(self.depth_paths)) is None:
             return None
         least, most = float(depth.min()), float(depth.max())
         if not least < most < np.inf:
@@ -85,7 +83,7 @@ class SideMaps:
 
     def _stack(self, paths: Sequence[Path]) -> np.ndarray | None:
         planes = [downscale(_read_plane(path), self.downscale_factor, path) for path in paths]
-        return np.stack(planes) if planes else None
+        return frozen(np.stack(planes)) if planes else None
 
     def _flows(self, paths: Sequence[Path]) -> np.ndarray:
         factor = self.downscale_factor

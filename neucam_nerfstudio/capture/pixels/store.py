@@ -14,13 +14,11 @@ from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.source import FrameReader, frozen, in_order, num_readers, open_reader
-from neucam_nerfstudio.capture.pixels.warp import aligned
+from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned
 from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
-
-Pixels = Shaped[np.ndarray, "height width 3"]
 
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""

@@ -142,18 +142,17 @@ def focus_by_order(levels: ExposureLevels, pictures: StillPictures) -> tuple[lis
     often, some pass lacks some, and pictures tell which frames belong together; unless none of those exposed alike
     differ: a bracket with repeated frames.
     """
-    occurs = Counter(levels.numbers)
-    if len(set(occurs.values())) == 1:
+    occurs, indices = Counter(levels.numbers), [0] * len(levels.numbers)
+    equally_often = len(set(occurs.values())) == 1
+    if equally_often:
         indices = [levels.numbers[:frame].count(number) for frame, number in enumerate(levels.numbers)]
-    elif _mixes_focuses([0] * len(levels.numbers), levels, pictures):
+    elif _mixes_focuses(indices, levels, pictures):
         indices = focus_by_shared_detail(levels.numbers, pictures)
-    else:
-        indices = [0] * len(levels.numbers)
     if len(occurs) == 1:
         finding = "Equal exposures: taken as a focus stack in name order."
     elif max(indices) == 0:
         finding = "Different exposures: taken as a bracket with one focus setting."
-    elif len(set(occurs.values())) == 1:
+    elif equally_often:
         finding = f"Each exposure occurs {max(indices) + 1} times: each time is taken as a focus setting."
     else:
         finding = f"Some exposures are missing: frames that share most detail make {max(indices) + 1} focus settings."

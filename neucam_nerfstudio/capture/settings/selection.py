@@ -85,11 +85,22 @@ def split_frames(
     Raises:
         NeucamError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
     """
+    everything = range(len(paths))
     if eval_every is not None:
-        return _split_by_counting(len(paths), eval_every, bool(train_patterns or eval_patterns))
+        if train_patterns or eval_patterns:
+            raise NeucamError(
+                f"--eval-every {eval_every}: --train-frames or --eval-frames already choose the frames. Give one or the"
+                " other."
+            )
+        if not 2 <= eval_every < len(paths):
+            raise NeucamError(
+                f"--eval-every {eval_every}: expected a whole number from 2 to {len(paths) - 1}, for {len(paths)}"
+                " frames: every how many frames one is held out."
+            )
+        held_out = everything[eval_every::eval_every]
+        return FrameSplit(tuple(index for index in everything if index not in held_out), tuple(held_out))
     train = _matching(paths, train_patterns, "--train-frames")
     held_out = _matching(paths, eval_patterns, "--eval-frames")
-    everything = range(len(paths))
     if not eval_patterns:
         held_out = [index for index in everything if train_patterns and index not in train]
     if not train_patterns:
@@ -113,20 +124,6 @@ def listed(names: Iterable[str]) -> str:
     names = list(names)
     num_more = len(names) - MAX_LISTED_NAMES
     return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {num_more} more" if num_more > 0 else "")
-
-
-def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> FrameSplit:
-    if patterns_given:
-        raise NeucamError(
-            f"--eval-every {every}: --train-frames or --eval-frames already choose the frames. Give one or the other."
-        )
-    if not 2 <= every < num_frames:
-        raise NeucamError(
-            f"--eval-every {every}: expected a whole number from 2 to {num_frames - 1}, for {num_frames} frames: every"
-            " how many frames one is held out."
-        )
-    held_out = tuple(range(every, num_frames, every))
-    return FrameSplit(tuple(index for index in range(num_frames) if index not in held_out), held_out)
 
 
 def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> list[int]:
