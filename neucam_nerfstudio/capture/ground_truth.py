@@ -62,15 +62,10 @@ def find_radiance(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], tupl
     return taken, tuple(notes)
 
 
-def find_sharp(folder: Path) -> list[Path]:
-    """Photographs without blur of a capture, `gt/sharp_*.png` or TIFF."""
-    return _with_prefix(_files_of_truth(folder, LOSSLESS_SUFFIXES), SHARP_PREFIX)
-
-
 def find_ground_truth(
     folder: Path, paths: Sequence[Path], kept: Sequence[int], reference: int | None = None
 ) -> GroundTruth:
-    """Finds the ground truth of each frame.
+    """Finds the ground truth of each frame: radiance, and photographs without blur, `gt/sharp_*.png` or TIFF.
 
     Args:
         folder: Where `gt/` lies.
@@ -80,8 +75,9 @@ def find_ground_truth(
             None for a still scene: there a single file is the truth of every frame.
     """
     radiance, beside_notes = find_radiance(folder, paths)
+    sharp = _with_prefix(_files_of_truth(folder, LOSSLESS_SUFFIXES), SHARP_PREFIX)
     notes, kept_truth = [], []
-    for kind, files in {"radiance": radiance, "sharp": find_sharp(folder)}.items():
+    for kind, files in {"radiance": radiance, "sharp": sharp}.items():
         of_frames = match_to_frames(files, paths, reference)
         kept_truth.append(tuple(of_frames[index] for index in kept))
         notes += _coverage_notes(kind, files, of_frames, kept_truth[-1])
@@ -108,11 +104,7 @@ def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int
 
 
 def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> None:
-    """Checks by the files' headers that they have the frames' size after downscaling.
-
-    Raises:
-        NeucamError: A file is unreadable or of another size.
-    """
+    """Raises `NeucamError` if a file, by its header, is unreadable or not of the frames' size after downscaling."""
     for path in sorted(path for path in {*truth.radiance, *truth.sharp} if path is not None):
         truth_height, truth_width = (size // factor for size in picture_size(path))
         if (truth_height, truth_width) != (height, width):
@@ -123,11 +115,7 @@ def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> Non
 
 
 def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequence[int], reference: int) -> None:
-    """Checks that frames which were aligned to the reference frame have no ground truth but its own.
-
-    Raises:
-        NeucamError: One has.
-    """
+    """Raises `NeucamError` if a frame that was aligned to the reference frame has another ground truth than that."""
     for files in (truth.radiance, truth.sharp):
         for frame in moved:
             if files[frame] not in (None, files[reference]):

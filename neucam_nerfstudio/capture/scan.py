@@ -15,9 +15,9 @@ from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, found
 from neucam_nerfstudio.capture.pixels.source import (
     FrameSource,
     choose_white_balance,
+    frame_reader,
     in_order,
     num_readers,
-    open_reader,
     open_source,
 )
 from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, PixelStore
@@ -175,8 +175,8 @@ def _scan_pixels(
         The frames, kept as far as the budget goes; what they show; and which value was taken for white, in a sentence,
         where the number type does not tell.
     """
-    read = open_reader(source.kind, source.data, white_balance, source)
-    decoded = FileFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
+    read = frame_reader(source.kind, source.data, white_balance, source)
+    decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes))
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
     pictures = StillPictures(decoded, brightness)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):

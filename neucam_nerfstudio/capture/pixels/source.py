@@ -7,7 +7,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -36,6 +38,7 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
 UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
 """Of pictures that are not read as photographs."""
+FILES = {"video": VideoFile, "array": ArrayFile}
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
@@ -109,26 +112,23 @@ def choose_white_balance(paths: Sequence[Path], used: Sequence[Path]) -> tuple[W
     return None, "The RAW files tell no white balance: developed for daylight."
 
 
-def open_reader(
+def frame_reader(
     kind: SourceKind,
     data: Path,
     white_balance: WhiteBalance | None = None,
     source: FrameSource | None = None,
     manifest_file: Path | None = None,
 ) -> FrameReader:
-    """What decodes the frames of a source; it raises `NeucamError` for one that is not there.
+    """What decodes the frames of a source. It raises `NeucamError` for a file that is not there or cannot be read.
 
     Args:
         kind: Of the source.
         data: The folder or file.
         white_balance: That RAW files are developed with; None for each one's own.
-        source: The open video or array, if it is open already.
+        source: The video or array if it is open; else it is opened for the first frame.
         manifest_file: Which file says that the frames lie there, for messages.
-
-    Raises:
-        NeucamError: The video or array is not there, or cannot be opened.
     """
-    place = f"`data` in {manifest_file} or " if manifest_file else ""
+    place, lock = f"`data` in {manifest_file} or " if manifest_file else "", Lock()
 
     def check_there(file: Path) -> None:
         if not file.is_file():
@@ -136,15 +136,20 @@ def open_reader(
                 f"{file}: is not there. If the photographs have moved, let {place}--data say where they are."
             )
 
-    def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
-        check_there(path)
-        return read_photograph(path, white_balance=white_balance)
+    @cache
+    def open_file() -> VideoFile | ArrayFile:
+        check_there(data)
+        return source if isinstance(source, VideoFile | ArrayFile) else FILES[kind](data)
 
-    if kind == "photographs":
-        return read
-    check_there(data)
-    file = source if isinstance(source, VideoFile | ArrayFile) else {"video": VideoFile, "array": ArrayFile}[kind](data)
-    return lambda path: file.frame(int(path.stem))
+    def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
+        if kind == "photographs":
+            check_there(path)
+            return read_photograph(path, white_balance=white_balance)
+        with lock:
+            file = open_file()
+        return file.frame(int(path.stem))
+
+    return read
 
 
 def num_readers(kind: SourceKind) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.pixels.source import FrameReader, frozen, in_order, num_readers, open_reader
+from neucam_nerfstudio.capture.pixels.source import FrameReader, frame_reader, frozen, in_order, num_readers
 from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned
 from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
 from neucam_nerfstudio.errors import NeucamError
@@ -25,11 +25,7 @@ DEFAULT_BUDGET_BYTES = 1 << 31
 
 
 class FrameCache:
-    """Decoded frames; beyond a budget, those that were not used for longest are let go. Threads may share one.
-
-    Args:
-        budget_bytes: The most bytes of pixels to keep.
-    """
+    """Decoded frames; beyond a budget, those that were not used for longest are let go. Threads may share one."""
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
@@ -69,7 +65,7 @@ class FileFrames:
 
     Args:
         paths: Of the frames.
-        open_files: Opens what decodes them, when the first is asked for.
+        read: Decodes one, told by its path.
         downscale_factor: Size divisor, by area averaging.
         cache: Where they are kept.
         white_level: The value of 16-bit files that is white.
@@ -85,15 +81,13 @@ class FileFrames:
     def __init__(
         self,
         paths: Sequence[Path],
-        open_files: Callable[[], FrameReader],
+        read: FrameReader,
         downscale_factor: int,
         cache: FrameCache,
         white_level: int = FULL_SCALE,
     ) -> None:
         self.paths, self.cache, self.white_level = paths, cache, white_level
-        self._open_files, self._factor = open_files, downscale_factor
-        self._read: FrameReader | None = None
-        self._lock = Lock()
+        self._read, self._factor = read, downscale_factor
 
     def __getitem__(self, index: int) -> Pixels:
         """A frame, kept at hand."""
@@ -110,8 +104,6 @@ class FileFrames:
 
     def full_size(self, index: int) -> Pixels:
         """Decodes a frame; nothing else is done."""
-        with self._lock:
-            self._read = self._read or self._open_files()
         return self._read(self.paths[index])
 
     def taken_in(self, full_size: Pixels, index: int) -> Shaped[np.ndarray, "small_height small_width 3"]:
@@ -152,12 +144,7 @@ def _unlike_message(
 
 
 class StoredFrame:
-    """One frame of a store: a picture that is decoded when its pixels are asked for.
-
-    Attributes:
-        shape: Height, width and 3.
-        dtype: Number type.
-    """
+    """One frame of a store: a picture that is decoded when its pixels are asked for."""
 
     def __init__(self, store: PixelStore, index: int) -> None:
         capture = store.capture
@@ -192,8 +179,9 @@ class PixelStore:
     ) -> None:
         self.capture = capture
         if decoded is None:
+            read = frame_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)
             paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
-            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, capture.white_level)
+            decoded = FileFrames(paths, read, capture.downscale_factor, cache, capture.white_level)
         decoded.likeness, decoded.model = ((capture.height, capture.width, 3), capture.number_type), None
         self._decoded, self._cache = decoded, decoded.cache
         self._locks = tuple(Lock() for _ in capture.frames)
@@ -251,7 +239,3 @@ class PixelStore:
         """A frame for a stack: out of the cache, unless others are to be aligned with its help."""
         is_aligned = self.capture.frames[index].alignment.value is not None
         return self.whole(index) if is_aligned or index in self._bordering else self._decoded.take(index)
-
-    def _open_files(self) -> FrameReader:
-        capture = self.capture
-        return open_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)

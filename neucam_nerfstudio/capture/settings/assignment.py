@@ -156,11 +156,7 @@ def _focus_evidence(focus: FocusAssignment, evidence: SettingsEvidence, num_fram
 
 
 def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
-    """Checks that the training frames differ in focus or exposure.
-
-    Raises:
-        NeucamError: They don't, or there is only one.
-    """
+    """Raises `NeucamError` if the training frames differ in neither focus nor exposure, or there is only one."""
     if len(paths) < 2:
         raise NeucamError(
             f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."

@@ -101,11 +101,7 @@ class SettingsEvidence(NamedTuple):
 
 
 def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
-    """Reads names, `exposure.txt` and, for what these leave open, EXIF.
-
-    Args:
-        frames: All of them, in order; the values of `exposure.txt` are counted off over them.
-        moves: Whether they are moments of a scene that moves.
+    """Reads names, `exposure.txt` and, for what these leave open, EXIF of all frames, used or not.
 
     Raises:
         NeucamError: Names are inconsistent, or `exposure.txt` is unusable.
