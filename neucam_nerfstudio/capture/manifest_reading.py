@@ -159,28 +159,27 @@ class _Reader:
             None if frame.border_from is None else self.index_of(f"frames[{index}].border_from", frame.border_from)
             for index, frame in enumerate(self.frames)
         ]
-        for index in range(len(borders)):
-            step, seen = borders[index], {index}
-            while step is not None:
-                if step in seen:
-                    self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
-                seen.add(step)
-                step = borders[step]
+        for index, step in enumerate(borders):
+            for _ in borders:
+                step = None if step is None else borders[step]
+            if step is not None:
+                self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
         return borders
 
     def side_maps(self, train: Sequence[int]) -> SideMaps:
-        of_train = []
-        for name in ("mask", "depth"):
+        def of_train(name: str) -> tuple[Path, ...]:
             files = self.files(name)
             paths = tuple(path for path in (files[index] for index in train) if path is not None)
             if len(paths) not in (0, len(train)):
                 expected = f"one for each of the {len(train)} training frames"
                 self.refuse(f"frames: {name}", f"{len(paths)} files", expected)
-            of_train.append(paths)
+            return paths
+
+        masks, depths = of_train("mask"), of_train("depth")
         flow = tuple((self.folder / forward, self.folder / backward) for forward, backward in self.document.flow)
         if len(flow) not in (0, len(self.frames) - 1):
             self.refuse("flow", f"{len(flow)} pairs of files", f"{len(self.frames) - 1}, one for each two frames")
-        return SideMaps(*of_train, flow, self.document.downscale_factor)
+        return SideMaps(masks, depths, flow, self.document.downscale_factor)
 
     def files(self, key: str) -> tuple[Path | None, ...]:
         """A file of each frame."""

@@ -26,13 +26,7 @@ from neucam_nerfstudio.capture.settings.assignment import FrameKind, SettingsCho
 from neucam_nerfstudio.capture.settings.evidence import gather_evidence
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.capture.settings.pictures import StillPictures, mean_brightness, thumbnail
-from neucam_nerfstudio.capture.settings.selection import (
-    FrameChoice,
-    mean_rate,
-    select_frames,
-    spread_times,
-    uneven_note,
-)
+from neucam_nerfstudio.capture.settings.selection import FrameChoice, frame_times, select_frames
 from neucam_nerfstudio.capture.side_maps import find_side_maps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
@@ -127,9 +121,9 @@ def open_capture(
         known = (settings.known_focus, settings.known_exposure)
         still = StillFrames(pictures, *known, settings.reference_index, height, width, order)
         alignment, align_note = _find_alignment(paths, still, truth)
-    moments = [float(source.moments[index]) for index in kept]
-    times = spread_times(moments) if moves else (0.0,) * len(paths)
-    time_note = uneven_note(moments) if moves else None
+    times, frame_rate, time_note = (0.0,) * len(paths), source.frame_rate, None
+    if moves:
+        times, frame_rate, time_note = frame_times([float(source.moments[index]) for index in kept], frame_rate)
     notes = (*source.notes, balance_note, selection_note, white_note, *settings.notes)
     capture = Capture(
         kind=source.kind,
@@ -152,7 +146,7 @@ def open_capture(
         reference=settings.reference,
         moves=moves,
         times=times,
-        frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
+        frame_rate=frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),

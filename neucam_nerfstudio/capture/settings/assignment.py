@@ -91,27 +91,20 @@ def assign_settings(
         raise NeucamError(
             f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
         )
-    source = evidence.stops_source
+    source, numbers = evidence.stops_source, evidence.exposure_numbers
     mode = resolve_exposure_mode(choice.exposures, source, levels, evidence.notes)
-    exposure_indices, stops = assign_exposures(
-        evidence.exposure_numbers, evidence.stops, num_frames, choice.settings_per_frame
-    )
-    notes: tuple[str | None, ...]
+    exposure_indices, stops = assign_exposures(numbers, evidence.stops, num_frames, choice.settings_per_frame)
     if moves:
         known = focus = FocusAssignment(list(range(num_frames)), (0.0,) * num_frames, "moments", None)
         reference, why = median_low(train), "the middle frame"
-        notes = (f"Reference frame: {paths[reference].stem}, the middle one; --reference names another.",)
-        notes = notes if choice.reference is None else ()
+        middle_note = f"Reference frame: {paths[reference].stem}, the middle one; --reference names another."
+        notes = (middle_note if choice.reference is None else None,)
     else:
         told = (evidence.focus_numbers, evidence.dioptres, levels)
         known = focus = assign_focus(*told, pictures, is_focus_stack=choice.frames == "focus-stack")
         if choice.settings_per_frame:
             focus = focus_in_order(list(range(num_frames)))
-        check_settings_differ(
-            [focus.indices[index] for index in train],
-            [levels.numbers[index] for index in train],
-            [paths[index] for index in train],
-        )
+        check_settings_differ(focus.indices, levels.numbers, train, paths)
         reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
         why = "middle exposure of the middle focus setting"
         notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
@@ -155,16 +148,19 @@ def _focus_evidence(focus: FocusAssignment, evidence: SettingsEvidence, num_fram
     return [words.get(focus.source, "order of files")] * num_frames
 
 
-def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
+def check_settings_differ(
+    focus_indices: Sequence[int], level_numbers: Sequence[int], train: Sequence[int], paths: Sequence[Path]
+) -> None:
     """Raises `NeucamError` if the training frames differ in neither focus nor exposure, or there is only one."""
-    if len(paths) < 2:
+    first, last = paths[train[0]], paths[train[-1]]
+    if len(train) < 2:
         raise NeucamError(
-            f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
+            f"{first}: the only training frame. At least two that differ in focus or exposure are needed."
         )
-    if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
+    if all(len({numbers[index] for index in train}) < 2 for numbers in (focus_indices, level_numbers)):
         raise NeucamError(
-            f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
-            f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
+            f"{first.parent}: neither focus nor exposure differs between the {len(train)} training frames {first.name}"
+            f" .. {last.name}. Give photographs taken at different settings; if these are, say so"
             " in their names (F<i>E<j>) or in exposure.txt."
         )
 

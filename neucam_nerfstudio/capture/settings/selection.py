@@ -139,23 +139,29 @@ def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> li
     return sorted(indices)
 
 
-def spread_times(moments: Sequence[float]) -> tuple[float, ...]:
-    """Times from 0, the first of at least two frames, to 1, the last: i / (N - 1) where they are evenly spaced."""
-    first, last = moments[0], moments[-1]
-    return tuple((moment - first) / (last - first) for moment in moments)
+def frame_times(
+    moments: Sequence[float], source_rate: float | None
+) -> tuple[tuple[float, ...], float | None, str | None]:
+    """When the frames of a scene that moves were taken.
 
+    Args:
+        moments: Of at least two frames, counted in frames of the source, rising.
+        source_rate: Frames a second of the source; None if not known.
 
-def mean_rate(moments: Sequence[float], source_rate: float | None) -> float | None:
-    """Frames a second of at least two frames, whose moments count the frames of a source with this rate, if known."""
-    return None if source_rate is None else source_rate / ((moments[-1] - moments[0]) / (len(moments) - 1))
-
-
-def uneven_note(moments: Sequence[float]) -> str | None:
-    """A sentence for at least two frames that are not evenly spaced."""
-    steps = np.diff(moments)
+    Returns:
+        Times from 0, the first frame's, to 1, the last one's: i / (N - 1) where they are evenly spaced; frames a second
+        on average; and a sentence if they are not evenly spaced.
+    """
+    span, steps = moments[-1] - moments[0], np.diff(moments)
+    times = tuple((moment - moments[0]) / span for moment in moments)
+    rate = None if source_rate is None else source_rate / (span / (len(moments) - 1))
     if steps.max() < EVEN_STEPS * steps.min():
-        return None
+        return times, rate, None
     return (
-        "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
-        " the other at their mean rate."
+        times,
+        rate,
+        (
+            "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
+            " the other at their mean rate."
+        ),
     )

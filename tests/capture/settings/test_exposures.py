@@ -108,20 +108,20 @@ def test_focus_mode(tiny_desk, choice, mode):
 
 
 def test_difference_in_focus_or_exposure_is_enough():
-    check_settings_differ([0, 1, 1], [0, 0, 0], PATHS)
-    check_settings_differ([0, 0, 0], [0, 0, 1], PATHS)
+    check_settings_differ([0, 1, 1], [0, 0, 0], range(3), PATHS)
+    check_settings_differ([0, 0, 0], [0, 0, 1], range(3), PATHS)
 
 
 def test_no_difference_is_refused():
     with pytest.raises(
         NeucamError, match=r"desk: neither focus nor exposure differs .* 3 training frames a\.png \.\. c"
     ):
-        check_settings_differ([0, 0, 0], [1, 1, 1], PATHS)
+        check_settings_differ([0, 0, 0], [1, 1, 1], range(3), PATHS)
 
 
 def test_single_training_frame_is_refused():
     with pytest.raises(NeucamError, match=r"a\.png: the only training frame"):
-        check_settings_differ([0], [0], PATHS[:1])
+        check_settings_differ([0, 1, 1], [0, 0, 1], [0], PATHS)
 
 
 def test_focus_that_is_never_trained_is_noted():
