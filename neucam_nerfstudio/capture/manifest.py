@@ -201,10 +201,10 @@ class Capture:
     def _edits(self) -> Iterator[str]:
         edited = f"as edited in {(self.manifest_file or Path(MANIFEST_NAME)).name}"
 
-        def had(told: Told, unit: str = "") -> str:
+        def had(told: Told) -> str:
             if told.found is None:
                 return f"({told.evidence})"
-            return f"({told.evidence} had {told.found:g}{unit})" if told.evidence else f"(found: {told.found:g}{unit})"
+            return f"({told.evidence} had {told.found:g})" if told.evidence else f"(found: {told.found:g})"
 
         if self.data != self.data_found:
             yield f"Photographs are read from {self.data}, {edited} or given; they were scanned in {self.data_found}."
@@ -220,10 +220,6 @@ class Capture:
                 yield f"{frame.name}: time {frame.time.value:g} {edited} {had(frame.time)}."
             if frame.alignment.is_edited:
                 yield f"{frame.name}: alignment {edited}."
-        now, before = self.focuses.positions, self.focuses.found
-        if before is not None and now != before:
-            yield f"Focus positions: {_listed(now)}, {edited} ({_listed(before)} before)."
-
-
-def _listed(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+        if self.focuses.found not in (None, self.focuses.positions):
+            now, before = (", ".join(f"{x:g}" for x in of) for of in (self.focuses.positions, self.focuses.found))
+            yield f"Focus positions: {now}, {edited} ({before} before)."

@@ -11,7 +11,7 @@ import numpy as np
 
 from neucam_nerfstudio.capture.breathing import AlignChoice, Alignment, StillFrames, alignment_note, find_alignment
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
-from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, found
+from neucam_nerfstudio.capture.manifest import Capture, Frame, found
 from neucam_nerfstudio.capture.pixels.source import (
     FrameSource,
     choose_white_balance,
@@ -229,12 +229,12 @@ def _placed(
     maps, borders = ({}, {}) if alignment is None else (alignment.maps, alignment.border_from)
     unmoved = "--align off" if align == "off" else "no move found" if times is None else "a moment"
     for index, frame in enumerate(frames):
-        told = found(None, unmoved)
+        moved = found(None, unmoved)
         if index in maps:
-            rows = tuple((float(x), float(y), float(shift)) for x, y, shift in maps[index])
-            told = found(rows, "detail that neighbouring focus settings share")
-        time = NOTHING if times is None else found(times[index], "place among the frames")
-        yield replace(frame, time=time, alignment=told, border_from=borders.get(index))
+            rows = tuple(map(tuple, maps[index].tolist()))
+            moved = found(rows, "detail that neighbouring focus settings share")
+        time = frame.time if times is None else found(times[index], "place among the frames")
+        yield replace(frame, time=time, alignment=moved, border_from=borders.get(index))
 
 
 def _check_fits(capture: Capture, path: Path, frames: FrameKind, has_options: bool) -> None:

@@ -155,13 +155,9 @@ def frame_times(
     span, steps = moments[-1] - moments[0], np.diff(moments)
     times = tuple((moment - moments[0]) / span for moment in moments)
     rate = None if source_rate is None else source_rate / (span / (len(moments) - 1))
-    if steps.max() < EVEN_STEPS * steps.min():
-        return times, rate, None
-    return (
-        times,
-        rate,
-        (
-            "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
-            " the other at their mean rate."
-        ),
+    is_even = steps.max() < EVEN_STEPS * steps.min()
+    note = (
+        "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
+        " the other at their mean rate."
     )
+    return times, rate, None if is_even else note
