@@ -82,11 +82,7 @@ class Alignment(NamedTuple):
 
 
 def find_alignment(frames: StillFrames) -> Alignment | None:
-    """How photographs are aligned to the reference if focusing has moved the picture.
-
-    Returns:
-        None if nothing is to be done, and all tell that nothing has to be.
-    """
+    """How photographs are aligned to the reference; None if no picture has moved with the focus, and all tell so."""
     maps, untold = find_breathing(frames)
     shifts_px = {focus: corner_shift_px(pixel_map, frames.height, frames.width) for focus, pixel_map in maps.items()}
     moved = {focus: pixel_map for focus, pixel_map in maps.items() if shifts_px[focus] >= LEAST_SHIFT_PX}

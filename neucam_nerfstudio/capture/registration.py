@@ -34,11 +34,7 @@ MAX_MOVED_SHARE = 0.1
 def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
     """Fine detail of a photograph relative to its surroundings' contrast, hardly changed by exposure and blur.
 
-    Args:
-        pixels: RGB, white at the number type's full scale.
-
-    Returns:
-        The photograph reduced to a longer side of at most `LONGER_SIDE_PX`.
+    The photograph, RGB and white at its number type's full scale, is reduced to at most `LONGER_SIDE_PX` a side.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     share = LONGER_SIDE_PX / max(grey.shape)

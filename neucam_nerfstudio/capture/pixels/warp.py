@@ -22,7 +22,7 @@ Pixels = Shaped[np.ndarray, "height width 3"]
 
 
 def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linear: bool) -> Pixels:
-    """A photograph seen through a map.
+    """A photograph seen through a map: a picture of the same size and number type.
 
     Light is interpolated (Lanczos, 8 x 8 pixels) and kept within the range of the four pixels around each place, so no
     edge rings. Where the nearest pixel is white, it stays white: clipped light tells only that it is no less.
@@ -32,9 +32,6 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
         pixel_map: Where it shows what is wanted at each pixel.
         beyond: What to show beyond its border; None repeats the border.
         is_linear: Whether pixel values are linear light; else they are taken to be encoded about as sRGB.
-
-    Returns:
-        A picture of the same size and number type.
     """
     height, width, _ = pixels.shape
     cell = np.ones((2, 2), np.uint8)

@@ -43,9 +43,6 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
-
-    Attributes:
-        detail: The `detail_picture` of a frame.
     """
 
     def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
