@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
-from pydantic import ConfigDict
 
 from neucam_nerfstudio.capture.pixels.source import SourceKind
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
@@ -20,8 +19,8 @@ MANIFEST_NAME = "capture.json"
 Value_co = TypeVar("Value_co", covariant=True)
 MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A map of pixels [3, 3], by rows."""
-AS_WRITTEN = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-"""How the file is read: keys that are not known, and text for numbers, are refused."""
+AS_WRITTEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+"""How pydantic reads the file: keys that are not known, and text for numbers, are refused."""
 
 
 @dataclass(frozen=True)

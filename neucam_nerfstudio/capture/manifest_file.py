@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from neucam_nerfstudio.capture.manifest import AS_WRITTEN, Capture, MapRows, Told
 from neucam_nerfstudio.capture.pixels.source import SourceKind
@@ -28,7 +28,7 @@ Use = Literal["training", "evaluation", "training and evaluation"]
 
 
 class _Entry(BaseModel):
-    model_config = AS_WRITTEN
+    model_config = ConfigDict(**AS_WRITTEN)
 
 
 class FrameEntry(_Entry):
