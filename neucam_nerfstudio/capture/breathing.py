@@ -63,19 +63,6 @@ class StillFrames(NamedTuple):
         return [frame for frame in self.order if self.focus[frame] == focus]
 
 
-class Breathing(NamedTuple):
-    """How the picture moves with the focus.
-
-    Attributes:
-        maps: For each focus setting but the reference's, where it shows what the reference shows.
-        untold: Focus settings that show detail, but share too little of it with their neighbour towards the reference
-            to tell: their map, and of those behind them, takes them for unmoved against it.
-    """
-
-    maps: dict[int, PixelMap]
-    untold: tuple[int, ...]
-
-
 class Alignment(NamedTuple):
     """How photographs are to be aligned.
 
@@ -95,17 +82,12 @@ class Alignment(NamedTuple):
 
 
 def find_alignment(frames: StillFrames) -> Alignment | None:
-    """How photographs are aligned to the reference if focusing has moved the picture.
-
-    Returns:
-        None if nothing is to be done, and all tell that nothing has to be.
-    """
+    """How photographs are aligned to the reference; None if no picture has moved with the focus, and all tell so."""
     maps, untold = find_breathing(frames)
     shifts_px = {focus: corner_shift_px(pixel_map, frames.height, frames.width) for focus, pixel_map in maps.items()}
     moved = {focus: pixel_map for focus, pixel_map in maps.items() if shifts_px[focus] >= LEAST_SHIFT_PX}
     if not moved and not untold:
         return None
-    compared = representatives(frames)
     border_from = {
         frame: _nearest_of_its_exposure(frames, frame, outward[:place][::-1])
         for outward in _chains(frames)
@@ -119,50 +101,50 @@ def find_alignment(frames: StillFrames) -> Alignment | None:
         border_from,
         float(max((abs(scale - 1) for scale in scales), default=0)),
         max((shifts_px[focus] for focus in moved), default=0.0),
-        tuple(compared[focus] for focus in untold),
+        untold,
     )
 
 
-def find_breathing(frames: StillFrames) -> Breathing:
+def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int, ...]]:
     """How the picture moves: maps from neighbour to neighbour, which are blurred alike, joined.
 
     Returns:
-        No maps if none makes photographs clearly agree better.
+        For each focus setting but the reference's, where it shows what the reference shows; no maps if none makes
+        photographs clearly agree better. And photographs that show detail, but share too little of it with the next
+        focus setting towards the reference to tell: maps take their focus setting for unmoved against that.
     """
-    details = {focus: frames.pictures.detail(frame) for focus, frame in representatives(frames).items()}
+    compared = representatives(frames)
+    details = {focus: frames.pictures.detail(frame) for focus, frame in compared.items()}
     maps, gains, untold = {}, [], []
     for chain in _chains(frames):
         pixel_map = np.eye(3)
         for nearer, focus in zip(chain, chain[1:], strict=False):
             link = estimate_similarity(details[nearer], details[focus])
             if link is None:
-                untold += [focus] if shows_detail(details[focus]) else []
+                untold += [compared[focus]] if shows_detail(details[focus]) else []
             elif (gain := _gain(details[nearer], details[focus], link)) > 0:
                 pixel_map = link @ pixel_map
                 gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
             rows, columns = details[focus].shape
             maps[focus] = at_full_size(pixel_map, (rows, columns), frames.height, frames.width)
-    return Breathing(maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold))
+    return maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold)
 
 
 def representatives(frames: StillFrames) -> dict[int, int]:
     """The best exposed photograph of each focus setting, at an exposure that all of them have if there is one."""
     brightness = frames.pictures.mean_brightness
-    exposures = [{frames.exposure[frame] for frame in frames.of_focus(focus)} for focus in sorted(set(frames.focus))]
-    shared = set.intersection(*exposures)
+    of_focus = {focus: frames.of_focus(focus) for focus in sorted(set(frames.focus))}
+    shared = set.intersection(*({frames.exposure[frame] for frame in members} for members in of_focus.values()))
 
-    def rank(exposure: int) -> float:
+    def rank_of_exposure(exposure: int) -> float:
         values = [brightness[frame] for frame, number in enumerate(frames.exposure) if number == exposure]
         return abs(float(np.mean(values)) - BEST_BRIGHTNESS)
 
-    best = min(shared, key=rank, default=None)
-    return {
-        focus: min(
-            frames.of_focus(focus),
-            key=lambda frame: (frames.exposure[frame] != best, abs(brightness[frame] - BEST_BRIGHTNESS)),
-        )
-        for focus in sorted(set(frames.focus))
-    }
+    def rank(frame: int) -> tuple[bool, float]:
+        return frames.exposure[frame] != best, abs(brightness[frame] - BEST_BRIGHTNESS)
+
+    best = min(shared, key=rank_of_exposure, default=None)
+    return {focus: min(members, key=rank) for focus, members in of_focus.items()}
 
 
 def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: str) -> str:

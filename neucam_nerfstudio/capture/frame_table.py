@@ -17,13 +17,13 @@ def frame_table(capture: Capture) -> Table:
     for heading in ("frame", "focus setting", "exposure in stops", "used for"):
         table.add_column(heading)
     num_frames = len(capture.frames)
-    num_left_out = num_frames - FIRST_ROWS - LAST_ROWS if num_frames > MAX_ROWS else 0
+    left_out = range(FIRST_ROWS, num_frames - LAST_ROWS) if num_frames > MAX_ROWS else range(0)
     for index, frame in enumerate(capture.frames):
-        if num_left_out and index == FIRST_ROWS:
-            table.add_row("...", f"{num_left_out} more frames", "...", "...")
-        if not num_left_out or not FIRST_ROWS <= index < num_frames - LAST_ROWS:
+        if index not in left_out:
             cells = (cell(capture, index) for cell in (_focus_cell, _exposure_cell, _use_cell))
             table.add_row(escape(frame.name), *cells)
+        elif index == FIRST_ROWS:
+            table.add_row("...", f"{len(left_out)} more frames", "...", "...")
     return table
 
 
@@ -60,9 +60,5 @@ def _evidence(told: Told) -> str:
 
 
 def _use_cell(capture: Capture, index: int) -> str:
-    uses = {
-        "train": index in capture.train_indices,
-        "eval": index in capture.eval_indices,
-        "reference": index == capture.reference_index,
-    }
-    return ", ".join(use for use, applies in uses.items() if applies)
+    uses = {"train": capture.train_indices, "eval": capture.eval_indices, "reference": (capture.reference_index,)}
+    return ", ".join(use for use, indices in uses.items() if index in indices)

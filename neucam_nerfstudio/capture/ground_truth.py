@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.settings.selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, natural_order, read_photograph
+from neucam_nerfstudio.imaging.photographs import LOSSLESS_SUFFIXES, files_with_suffix, read_photograph
 from neucam_nerfstudio.imaging.radiance_files import picture_size
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
@@ -45,35 +45,27 @@ def find_radiance(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], tupl
     Beside them only those whose names say so: `hdr_*`, `gt` as a word, `truth` anywhere, `HDRImg`, or a frame's own.
     Where some are named `hdr_*`, the others are something else.
 
-    Args:
-        folder: Where `gt/` lies.
-        paths: All frames of the capture.
-
     Returns:
         The files in name order, and what to say of those beside the photographs, a sentence each.
     """
-    if found := _visible_files(folder / GROUND_TRUTH_FOLDER, RADIANCE_SUFFIXES):
+    if found := _files_of_truth(folder, RADIANCE_SUFFIXES):
         return _with_prefix(found, RADIANCE_PREFIX) or found, ()
-    beside, frame_names = _visible_files(folder, RADIANCE_SUFFIXES), {path.stem for path in paths}
+    beside, frame_names = files_with_suffix(folder, RADIANCE_SUFFIXES), {path.stem for path in paths}
     telling = [path for path in beside if TELLING_NAME.search(path.stem) or path.stem in frame_names]
     taken = _with_prefix(telling, RADIANCE_PREFIX) or telling
     notes = []
     if taken:
-        notes.append(f"Ground truth, by name: {listed_files(taken)} beside the frames.")
+        notes.append(f"Ground truth, by name: {listed(path.name for path in taken)} beside the frames.")
     if left := [path for path in beside if path not in taken]:
-        notes.append(f"Not ground truth, by name: {listed_files(left)}. Put it into {GROUND_TRUTH_FOLDER}/ if it is.")
+        names = listed(path.name for path in left)
+        notes.append(f"Not ground truth, by name: {names}. Put it into {GROUND_TRUTH_FOLDER}/ if it is.")
     return taken, tuple(notes)
-
-
-def find_sharp(folder: Path) -> list[Path]:
-    """Photographs without blur of a capture, `gt/sharp_*.png` or TIFF."""
-    return _with_prefix(_visible_files(folder / GROUND_TRUTH_FOLDER, LOSSLESS_SUFFIXES), SHARP_PREFIX)
 
 
 def find_ground_truth(
     folder: Path, paths: Sequence[Path], kept: Sequence[int], reference: int | None = None
 ) -> GroundTruth:
-    """Finds the ground truth of each frame.
+    """Finds the ground truth of each frame: radiance, and photographs without blur, `gt/sharp_*.png` or TIFF.
 
     Args:
         folder: Where `gt/` lies.
@@ -83,25 +75,21 @@ def find_ground_truth(
             None for a still scene: there a single file is the truth of every frame.
     """
     radiance, beside_notes = find_radiance(folder, paths)
-    found = {"radiance": radiance, "sharp": find_sharp(folder)}
-    of_frames = {kind: match_to_frames(files, paths, reference) for kind, files in found.items()}
-    kept_truth = {kind: tuple(truth[index] for index in kept) for kind, truth in of_frames.items()}
-    notes = tuple(
-        _coverage_note(kind, files, of_frames[kind], kept_truth[kind]) for kind, files in found.items() if files
-    )
-    return GroundTruth(**kept_truth, notes=(*filter(None, notes), *beside_notes))
+    sharp = _with_prefix(_files_of_truth(folder, LOSSLESS_SUFFIXES), SHARP_PREFIX)
+    notes, kept_truth = [], []
+    for kind, files in {"radiance": radiance, "sharp": sharp}.items():
+        of_frames = match_to_frames(files, paths, reference)
+        kept_truth.append(tuple(of_frames[index] for index in kept))
+        notes += _coverage_notes(kind, files, of_frames, kept_truth[-1])
+    return GroundTruth(*kept_truth, notes=(*notes, *beside_notes))
 
 
 def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int | None = None) -> list[Path | None]:
     """The file that belongs to each frame.
 
     One file for all frames of a still scene; in order if there are as many files as frames; else by the last number in
-    the names, of which a frame's must be its own; else a single file for the reference frame.
-
-    Args:
-        files: Ground truth in name order.
-        paths: All frames in order.
-        reference: See `find_ground_truth`.
+    the names, of which a frame's must be its own; else a single file for the reference frame. Files and frames are in
+    name order; for `reference` see `find_ground_truth`.
     """
     if len(files) == 1 and reference is None:
         return [files[0]] * len(paths)
@@ -116,11 +104,7 @@ def match_to_frames(files: Sequence[Path], paths: Sequence[Path], reference: int
 
 
 def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> None:
-    """Checks by the files' headers that they have the frames' size after downscaling.
-
-    Raises:
-        NeucamError: A file is unreadable or of another size.
-    """
+    """Raises `NeucamError` if a file, by its header, is unreadable or not of the frames' size after downscaling."""
     for path in sorted(path for path in {*truth.radiance, *truth.sharp} if path is not None):
         truth_height, truth_width = (size // factor for size in picture_size(path))
         if (truth_height, truth_width) != (height, width):
@@ -131,11 +115,7 @@ def check_sizes(truth: GroundTruth, factor: int, height: int, width: int) -> Non
 
 
 def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequence[int], reference: int) -> None:
-    """Checks that frames which were aligned to the reference frame have no ground truth but its own.
-
-    Raises:
-        NeucamError: One has.
-    """
+    """Raises `NeucamError` if a frame that was aligned to the reference frame has another ground truth than that."""
     for files in (truth.radiance, truth.sharp):
         for frame in moved:
             if files[frame] not in (None, files[reference]):
@@ -145,10 +125,9 @@ def check_of_reference(truth: GroundTruth, paths: Sequence[Path], moved: Sequenc
                 )
 
 
-def _visible_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    files = folder.iterdir() if folder.is_dir() else ()
-    found = [path for path in files if path.suffix.lower() in suffixes and not path.name.startswith(".")]
-    return sorted(found, key=natural_order)
+def _files_of_truth(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    folder = folder / GROUND_TRUTH_FOLDER
+    return files_with_suffix(folder, suffixes) if folder.is_dir() else []
 
 
 def _with_prefix(paths: Sequence[Path], prefix: str) -> list[Path]:
@@ -163,32 +142,27 @@ def _by_last_number(paths: Sequence[Path]) -> dict[int, Path]:
     return {number: path for number, path in zip(last, paths, strict=True) if number is not None and count[number] == 1}
 
 
-def _coverage_note(
+def _coverage_notes(
     kind: str, files: Sequence[Path], truth: Sequence[Path | None], kept_truth: Sequence[Path | None]
-) -> str | None:
-    if not any(truth):
-        return (
+) -> Iterator[str]:
+    num_missing = kept_truth.count(None)
+    if files and not any(truth):
+        yield (
             f"Not scored: {files[0].parent} holds {len(files)} {kind} files, which fit the {len(truth)} frames neither"
             " in count nor by the numbers in their names."
         )
-    num_missing = kept_truth.count(None)
-    if num_missing == 0:
-        return None
-    return (
-        f"{len(kept_truth) - num_missing} of {len(kept_truth)} frames have {kind} ground truth: evaluation scores"
-        " against it only if all frames that it is given have."
-    )
+    elif files and num_missing:
+        yield (
+            f"{len(kept_truth) - num_missing} of {len(kept_truth)} frames have {kind} ground truth: evaluation scores"
+            " against it only if all frames that it is given have."
+        )
 
 
 def read_sharp(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
     """Reads a photograph without blur.
 
-    Args:
-        path: A PNG or TIFF file.
-        downscale_factor: Size divisor, by area averaging.
-
     Returns:
-        RGB pixel values in [0, 1], float32.
+        RGB pixel values in [0, 1], float32, averaged over squares of `downscale_factor` pixels.
 
     Raises:
         NeucamError: The file cannot be read.

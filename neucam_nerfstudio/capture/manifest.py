@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ MANIFEST_NAME = "capture.json"
 Value_co = TypeVar("Value_co", covariant=True)
 MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A map of pixels [3, 3], by rows."""
+AS_WRITTEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+"""How pydantic reads the file: keys that are not known, and text for numbers, are refused."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Told(Generic[Value_co]):
         evidence: What told it, in words.
     """
 
+    __pydantic_config__: ClassVar = AS_WRITTEN
     value: Value_co
     found: Value_co
     evidence: str
@@ -41,7 +44,12 @@ class Told(Generic[Value_co]):
         return self.value != self.found
 
 
-NOTHING: Told[None] = Told(None, None, "")
+def found(value: Value_co, evidence: str) -> Told[Value_co]:
+    """What a scan has found, and what told it."""
+    return Told(value, value, evidence)
+
+
+NOTHING = found(None, "")
 
 
 @dataclass(frozen=True)
@@ -192,10 +200,10 @@ class Capture:
     def _edits(self) -> Iterator[str]:
         edited = f"as edited in {(self.manifest_file or Path(MANIFEST_NAME)).name}"
 
-        def had(told: Told, unit: str = "") -> str:
+        def had(told: Told) -> str:
             if told.found is None:
                 return f"({told.evidence})"
-            return f"({told.evidence} had {told.found:g}{unit})" if told.evidence else f"(found: {told.found:g}{unit})"
+            return f"({told.evidence} had {told.found:g})" if told.evidence else f"(found: {told.found:g})"
 
         if self.data != self.data_found:
             yield f"Photographs are read from {self.data}, {edited} or given; they were scanned in {self.data_found}."
@@ -211,10 +219,6 @@ class Capture:
                 yield f"{frame.name}: time {frame.time.value:g} {edited} {had(frame.time)}."
             if frame.alignment.is_edited:
                 yield f"{frame.name}: alignment {edited}."
-        now, before = self.focuses.positions, self.focuses.found
-        if before is not None and now != before:
-            yield f"Focus positions: {_listed(now)}, {edited} ({_listed(before)} before)."
-
-
-def _listed(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+        if self.focuses.found not in (None, self.focuses.positions):
+            now, before = (", ".join(f"{x:g}" for x in of) for of in (self.focuses.positions, self.focuses.found))
+            yield f"Focus positions: {now}, {edited} ({before} before)."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from neucam_nerfstudio.capture.manifest import Capture, MapRows, Told
+from neucam_nerfstudio.capture.manifest import AS_WRITTEN, Capture, MapRows, Told
 from neucam_nerfstudio.capture.pixels.source import SourceKind
 from neucam_nerfstudio.capture.settings.exposures import ExposureSource, LearnMode
 from neucam_nerfstudio.capture.settings.focus import FocusSource
@@ -22,27 +23,12 @@ PLAIN = tuple("kind width height downscale_factor white_level white_balance line
 """What the file says as the manifest does."""
 ADVICE = "Correct it, or take the file away to scan the photographs anew."
 
-Value = TypeVar("Value")
 AtLeastOne = Annotated[int, Field(ge=1)]
 Use = Literal["training", "evaluation", "training and evaluation"]
 
 
 class _Entry(BaseModel):
-    """Part of the file: keys that are not known, and text for numbers, are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class ToldEntry(_Entry, Generic[Value]):
-    """What counts, what the scan found, and what told it."""
-
-    value: Value
-    found: Value
-    evidence: str
-
-    def told(self) -> Told[Value]:
-        """The same in the manifest."""
-        return Told(self.value, self.found, self.evidence)
+    model_config = ConfigDict(**AS_WRITTEN)
 
 
 class FrameEntry(_Entry):
@@ -50,11 +36,11 @@ class FrameEntry(_Entry):
 
     file: str
     used_for: Use
-    exposure_stops: ToldEntry[float | None]
+    exposure_stops: Told[float | None]
     exposure_setting: int
-    focus_setting: ToldEntry[int]
-    time: ToldEntry[Annotated[float, Field(ge=0, le=1)]] | None = None
-    alignment: ToldEntry[MapRows | None]
+    focus_setting: Told[int]
+    time: Told[Annotated[float, Field(ge=0, le=1)]] | None = None
+    alignment: Told[MapRows | None]
     border_from: str | None = None
     radiance_truth: str | None = None
     sharp_truth: str | None = None
@@ -75,7 +61,7 @@ class FocusesEntry(_Entry):
 
     source: FocusSource
     mode: LearnMode
-    positions: ToldEntry[tuple[float, ...]]
+    positions: Told[tuple[float, ...]]
 
 
 class Document(_Entry):
@@ -94,7 +80,7 @@ class Document(_Entry):
     linear_light: bool
     moves: bool
     frame_rate: float | None
-    reference: ToldEntry[str]
+    reference: Told[str]
     exposures: ExposuresEntry
     focuses: FocusesEntry
     frames: Annotated[list[FrameEntry], Field(min_length=2)]
@@ -113,33 +99,26 @@ def write_manifest(capture: Capture, path: Path) -> None:
         whole = Path(os.path.abspath(file))
         return (whole.relative_to(root) if whole.is_relative_to(root) else whole).as_posix()
 
-    def told(value: Told) -> dict[str, Any]:
-        return {"value": value.value, "found": value.found, "evidence": value.evidence}
-
-    maps = capture.side_maps
-    of_train = {name: dict(zip(capture.train_indices, paths, strict=False)) for name, paths in maps.by_frame().items()}
+    maps, train = capture.side_maps, capture.train_indices
+    mask, depth = (dict(zip(train, paths, strict=False)) for paths in (maps.mask_paths, maps.depth_paths))
+    uses = {"training": capture.train_indices, "evaluation": capture.eval_indices}
     frames = []
     for index, frame in enumerate(capture.frames):
-        uses = {"training": capture.train_indices, "evaluation": capture.eval_indices}
-        files = {
-            "radiance_truth": capture.radiance_truth[index],
-            "sharp_truth": capture.sharp_truth[index],
-            **{name: paths.get(index) for name, paths in of_train.items()},
+        entry = {
+            "file": inside(frame.path, folder),
+            "used_for": " and ".join(use for use, indices in uses.items() if index in indices),
+            "exposure_stops": asdict(frame.exposure),
+            "exposure_setting": frame.exposure_index,
+            "focus_setting": asdict(frame.focus),
+            "time": asdict(frame.time) if capture.moves else None,
+            "alignment": asdict(frame.alignment),
+            "border_from": None if frame.border_from is None else capture.frames[frame.border_from].name,
+            "radiance_truth": inside(capture.radiance_truth[index], folder),
+            "sharp_truth": inside(capture.sharp_truth[index], folder),
+            "mask": inside(mask.get(index), folder),
+            "depth": inside(depth.get(index), folder),
         }
-        border = None if frame.border_from is None else capture.frames[frame.border_from].name
-        optional = {"border_from": border, **{name: inside(file, folder) for name, file in files.items()}}
-        frames.append(
-            {
-                "file": inside(frame.path, folder),
-                "used_for": " and ".join(use for use, indices in uses.items() if index in indices),
-                "exposure_stops": told(frame.exposure),
-                "exposure_setting": frame.exposure_index,
-                "focus_setting": told(frame.focus),
-                **({"time": told(frame.time)} if capture.moves else {}),
-                "alignment": told(frame.alignment),
-                **{key: value for key, value in optional.items() if value is not None},
-            }
-        )
+        frames.append({key: value for key, value in entry.items() if value is not None})
     exposures, focuses = capture.exposures, capture.focuses
     positions = Told(focuses.positions, focuses.found or focuses.positions, f"focus settings by {focuses.source}")
     document = {
@@ -148,9 +127,9 @@ def write_manifest(capture: Capture, path: Path) -> None:
         "data_found": inside(capture.data_found, home),
         "number_type": capture.number_type.name,
         **{name: getattr(capture, name) for name in PLAIN},
-        "reference": told(capture.reference),
+        "reference": asdict(capture.reference),
         "exposures": {"source": exposures.source, "mode": exposures.mode, "dealt": exposures.dealt},
-        "focuses": {"source": focuses.source, "mode": focuses.mode, "positions": told(positions)},
+        "focuses": {"source": focuses.source, "mode": focuses.mode, "positions": asdict(positions)},
         "frames": frames,
         "flow": [[inside(file, folder) for file in pair] for pair in maps.flow_paths],
         "notes": capture.scan_notes,
@@ -167,15 +146,15 @@ def one_line(value: object) -> str:
 def _laid_out(value: object, indent: int = 0, key: str = "") -> str:
     """JSON in which what fits into a line stands in one, but for the whole."""
     line = one_line(value)
-    if indent + len(key) + len(line) < LINE_LENGTH and not (
-        isinstance(value, Mapping) and indent < 6 and "file" in value
-    ):
+    is_frame = isinstance(value, Mapping) and indent < 6 and "file" in value
+    if isinstance(value, str) or (indent + len(key) + len(line) < LINE_LENGTH and not is_frame):
         return line
-    inner = " " * (indent + 2)
     if isinstance(value, Mapping):
-        parts: Iterable[str] = (f"{one_line(k)}: {_laid_out(v, indent + 2, one_line(k))}" for k, v in value.items())
-        return "{\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        parts = (_laid_out(item, indent + 2) for item in value)
-        return "[\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + "]"
-    return line
+        parts = [f"{one_line(k)}: {_laid_out(v, indent + 2, one_line(k))}" for k, v in value.items()]
+    elif isinstance(value, Sequence):
+        parts = [_laid_out(item, indent + 2) for item in value]
+    else:
+        return line
+    margin = " " * indent
+    inner = ",\n".join(f"{margin}  {part}" for part in parts)
+    return f"{line[0]}\n{inner}\n{margin}{line[-1]}"

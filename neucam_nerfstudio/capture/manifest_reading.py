@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 from pydantic import ValidationError
 
-from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
+from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame
 from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, one_line
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, FocusSource, spread_evenly
@@ -21,15 +21,7 @@ from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 
 def read_manifest(path: Path, data: Path | None = None) -> Capture:
-    """Reads a manifest. Looks at no photograph.
-
-    Args:
-        path: The file.
-        data: Where the photographs are now, if not where it says.
-
-    Raises:
-        NeucamError: The file is not there, is no manifest of this version, or says what cannot be.
-    """
+    """Reads a manifest, see `Capture.load`."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         version = json.loads(text).get("version")
@@ -48,13 +40,7 @@ def read_manifest(path: Path, data: Path | None = None) -> Capture:
 
 
 class _Reader:
-    """Makes a capture of a file whose parts are each of the right kind.
-
-    Args:
-        path: The file.
-        document: What it says.
-        data: Where the photographs are now, if not where it says.
-    """
+    """Makes a capture of a file whose parts are each of the right kind."""
 
     def __init__(self, path: Path, document: Document, data: Path | None) -> None:
         self.path, self.document, self.frames = path, document, document.frames
@@ -64,11 +50,7 @@ class _Reader:
         self.names = [Path(frame.file).stem for frame in self.frames]
 
     def capture(self) -> Capture:
-        """The capture, with settings as the values say.
-
-        Raises:
-            NeucamError: Values contradict one another.
-        """
+        """The capture, with settings as the values say; refuses values that contradict one another."""
         document, frames = self.document, self.frames
         if len(set(self.names)) < len(self.names):
             self.refuse("frames", self.names, "frames of different names")
@@ -87,6 +69,7 @@ class _Reader:
         largest = WHITE_LEVEL[number_type]
         if document.white_level != largest and (document.number_type != "uint16" or document.white_level > largest):
             self.refuse("white_level", document.white_level, f"{largest}, or less of 16-bit files")
+        self.check_alignments()
         return Capture(
             **{name: getattr(document, name) for name in PLAIN},
             data=self.data,
@@ -97,10 +80,10 @@ class _Reader:
                     path=self.folder / frame.file,
                     focus_index=focus_indices[index],
                     exposure_index=exposure_indices[index],
-                    exposure=frame.exposure_stops.told(),
-                    focus=frame.focus_setting.told(),
-                    time=NOTHING if frame.time is None else frame.time.told(),
-                    alignment=self.alignment(index),
+                    exposure=frame.exposure_stops,
+                    focus=frame.focus_setting,
+                    time=frame.time or NOTHING,
+                    alignment=frame.alignment,
                     border_from=borders[index],
                 )
                 for index, frame in enumerate(frames)
@@ -111,7 +94,7 @@ class _Reader:
             focuses=focuses,
             number_type=number_type,
             reference_index=reference,
-            reference=document.reference.told(),
+            reference=document.reference,
             times=times,
             radiance_truth=self.files("radiance_truth"),
             sharp_truth=self.files("sharp_truth"),
@@ -122,16 +105,14 @@ class _Reader:
 
     def exposures(self) -> tuple[list[int], ExposureSettings]:
         """Exposure setting of each frame: as found; or where a value is edited, one for each value."""
-        told, stated = [frame.exposure_stops for frame in self.frames], self.document.exposures
-        stops = [frame.value for frame in told]
+        stated, stops = self.document.exposures, [frame.exposure_stops.value for frame in self.frames]
         settings, source, mode = [frame.exposure_setting for frame in self.frames], stated.source, stated.mode
         known = [value for value in stops if value is not None]
         if len(known) not in (0, len(stops)):
             missing = stops.index(None)
-            self.refuse(
-                f"frames[{missing}].exposure_stops.value", None, "a number, as other frames have: give all or none"
-            )
-        if any(frame.value != frame.found for frame in told):
+            expected = "a number, as other frames have: give all or none"
+            self.refuse(f"frames[{missing}].exposure_stops.value", None, expected)
+        if any(frame.exposure_stops.is_edited for frame in self.frames):
             settings = ranks(known) if known else list(range(len(stops)))
             mode = ("fix" if known else "learn") if source != "edited" else mode
             source = "edited" if known else "unknown"
@@ -146,19 +127,18 @@ class _Reader:
 
     def focuses(self) -> tuple[list[int], FocusSettings]:
         """Focus setting of each frame: one for each number; positions are spread evenly if it is a new count."""
-        stated, told = self.document.focuses, [frame.focus_setting for frame in self.frames]
-        indices = ranks([frame.value for frame in told])
+        stated = self.document.focuses
+        indices = ranks([frame.focus_setting.value for frame in self.frames])
         num_settings, positions = max(indices) + 1, stated.positions.value
         if len(positions) != num_settings:
-            if positions != stated.positions.found:
+            if stated.positions.is_edited:
                 self.refuse("focuses.positions.value", list(positions), f"{num_settings} numbers, one a focus setting")
             positions = spread_evenly(num_settings)
-        edited = positions != stated.positions.found or any(frame.value != frame.found for frame in told)
+        edited = positions != stated.positions.found or any(frame.focus_setting.is_edited for frame in self.frames)
         source: FocusSource = "edited" if edited else stated.source
         return indices, FocusSettings(positions, source, stated.mode, stated.positions.found)
 
     def times(self) -> tuple[float, ...]:
-        """Time of each frame."""
         if not self.document.moves:
             return (0.0,) * len(self.frames)
         times = [frame.time.value for frame in self.frames if frame.time is not None]
@@ -166,13 +146,12 @@ class _Reader:
             self.refuse("frames: time", times, "a time for each frame of a scene that moves, rising")
         return tuple(times)
 
-    def alignment(self, index: int) -> Told[MapRows | None]:
-        """The map of a frame."""
-        told = self.frames[index].alignment.told()
-        if told.value is not None and (told.value[2] != (0, 0, 1) or not np.linalg.det(np.array(told.value)) > 0):
-            expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
-            self.refuse(f"frames[{index}].alignment.value", told.value, expected)
-        return told
+    def check_alignments(self) -> None:
+        for index, frame in enumerate(self.frames):
+            rows = frame.alignment.value
+            if rows is not None and (rows[2] != (0, 0, 1) or not np.linalg.det(np.array(rows)) > 0):
+                expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
+                self.refuse(f"frames[{index}].alignment.value", rows, expected)
 
     def borders(self) -> list[int | None]:
         """The frame that each shows beyond its border."""
@@ -180,29 +159,27 @@ class _Reader:
             None if frame.border_from is None else self.index_of(f"frames[{index}].border_from", frame.border_from)
             for index, frame in enumerate(self.frames)
         ]
-        for index in range(len(borders)):
-            step, seen = borders[index], {index}
-            while step is not None:
-                if step in seen:
-                    self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
-                seen.add(step)
-                step = borders[step]
+        for index, step in enumerate(borders):
+            for _ in borders:
+                step = None if step is None else borders[step]
+            if step is not None:
+                self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
         return borders
 
     def side_maps(self, train: Sequence[int]) -> SideMaps:
-        """Files of masks, depth and flow."""
-        of_train = {}
-        for name in ("mask", "depth"):
-            paths = [path for path in (self.files(name)[index] for index in train) if path is not None]
+        def of_train(name: str) -> tuple[Path, ...]:
+            files = self.files(name)
+            paths = tuple(path for path in (files[index] for index in train) if path is not None)
             if len(paths) not in (0, len(train)):
-                self.refuse(
-                    f"frames: {name}", f"{len(paths)} files", f"one for each of the {len(train)} training frames"
-                )
-            of_train[name] = tuple(paths)
+                expected = f"one for each of the {len(train)} training frames"
+                self.refuse(f"frames: {name}", f"{len(paths)} files", expected)
+            return paths
+
+        masks, depths = of_train("mask"), of_train("depth")
         flow = tuple((self.folder / forward, self.folder / backward) for forward, backward in self.document.flow)
         if len(flow) not in (0, len(self.frames) - 1):
             self.refuse("flow", f"{len(flow)} pairs of files", f"{len(self.frames) - 1}, one for each two frames")
-        return SideMaps(of_train["mask"], of_train["depth"], flow, self.document.downscale_factor)
+        return SideMaps(masks, depths, flow, self.document.downscale_factor)
 
     def files(self, key: str) -> tuple[Path | None, ...]:
         """A file of each frame."""
@@ -210,7 +187,6 @@ class _Reader:
         return tuple(None if file is None else self.folder / file for file in files)
 
     def index_of(self, key: str, name: str) -> int:
-        """The frame of a name."""
         if name not in self.names:
             self.refuse(key, name, f"the name of a frame, such as {self.names[0]}")
         return self.names.index(name)
@@ -225,7 +201,7 @@ def _said_of(path: Path, error: ValidationError) -> str:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     if first["type"] == "missing":
         return f"{path}: {key}: is missing. {ADVICE}"
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{path}: {key}: no such key is known. {ADVICE}"
     said = first["msg"].replace("Input should be ", "expected ").replace("List should have", "expected")
     return f"{path}: {key}: found {one_line(first['input'])}, {said}. {ADVICE}"

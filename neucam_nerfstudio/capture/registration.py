@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
 from neucam_nerfstudio.capture.pixels.warp import PixelMap
 from neucam_nerfstudio.photometry import WHITE_LEVEL
@@ -34,18 +34,23 @@ MAX_MOVED_SHARE = 0.1
 def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
     """Fine detail of a photograph relative to its surroundings' contrast, hardly changed by exposure and blur.
 
-    Args:
-        pixels: RGB, white at the number type's full scale.
-
-    Returns:
-        The photograph reduced to a longer side of at most `LONGER_SIDE_PX`.
+    The photograph, RGB and white at its number type's full scale, is reduced to at most `LONGER_SIDE_PX` a side.
     """
-    grey = _reduced(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
-    log_grey = np.log(grey + DARKEST)
-    fine, coarse = (cv2.GaussianBlur(log_grey, (0, 0), sigma) for sigma in DETAIL_SIGMAS_PX)
-    detail = fine - coarse
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    share = LONGER_SIDE_PX / max(grey.shape)
+    if share < 1:
+        size = [max(1, round(length * share)) for length in grey.shape[::-1]]
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    detail = fine_detail(grey.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
     contrast = np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), CONTRAST_SIGMA_PX)) + LEAST_CONTRAST
     return np.clip(np.rint(NO_DETAIL + GREY_LEVELS_PER_CONTRAST * detail / contrast), 0, 255).astype(np.uint8)
+
+
+def fine_detail(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """What the logarithm of pixel values in [0, 1] has between two Gaussian blurs."""
+    log_grey = np.log(grey + np.float32(DARKEST))
+    fine, coarse = (cv2.GaussianBlur(log_grey, (0, 0), sigma) for sigma in DETAIL_SIGMAS_PX)
+    return fine - coarse
 
 
 def shows_detail(detail: UInt8[np.ndarray, "height width"]) -> bool:
@@ -80,10 +85,7 @@ def _corners(detail: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "co
 def _track_similarity(
     fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"]
 ) -> PixelMap | None:
-    """One estimate from corners tracked there and back: Lucas-Kanade in pyramids (Bouguet 2001) and RANSAC.
-
-    Both are OpenCV's and deterministic.
-    """
+    """One estimate from corners tracked there and back: OpenCV's Lucas-Kanade (Bouguet 2001) and RANSAC, repeatable."""
     corners = _corners(fixed)
     if corners is None:
         return None
@@ -136,11 +138,3 @@ def at_full_size(pixel_map: PixelMap, detail_shape: tuple[int, int], height: int
     for axis, share in enumerate((detail_shape[1] / width, detail_shape[0] / height)):
         reduction[axis, axis], reduction[axis, 2] = share, (share - 1) / 2
     return np.linalg.inv(reduction) @ pixel_map @ reduction
-
-
-def _reduced(grey: Shaped[np.ndarray, "height width"]) -> Shaped[np.ndarray, "small_height small_width"]:
-    share = LONGER_SIDE_PX / max(grey.shape)
-    if share >= 1:
-        return grey
-    size = tuple(max(1, round(length * share)) for length in grey.shape[::-1])
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from neucam_nerfstudio.capture.breathing import AlignChoice, Alignment, StillFrames, alignment_note, find_alignment
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
-from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame, MapRows, Told
+from neucam_nerfstudio.capture.manifest import Capture, Frame, found
 from neucam_nerfstudio.capture.pixels.source import (
-    FrameReader,
     FrameSource,
     choose_white_balance,
+    frame_reader,
     in_order,
     num_readers,
-    open_reader,
     open_source,
 )
-from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, Likeness, PixelStore
+from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, PixelStore
 from neucam_nerfstudio.capture.pixels.white_level import ValueCount
-from neucam_nerfstudio.capture.settings.assignment import FrameKind, FrameSettings, SettingsChoice, assign_settings
+from neucam_nerfstudio.capture.settings.assignment import FrameKind, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.settings.evidence import gather_evidence
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.capture.settings.pictures import StillPictures, mean_brightness, thumbnail
-from neucam_nerfstudio.capture.settings.selection import (
-    FrameChoice,
-    FrameSplit,
-    mean_rate,
-    select_frames,
-    spread_times,
-    uneven_note,
-)
+from neucam_nerfstudio.capture.settings.selection import FrameChoice, frame_times, select_frames
 from neucam_nerfstudio.capture.side_maps import find_side_maps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import full_scale_table, hold_linear_light
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 from neucam_nerfstudio.photometry import WHITE_LEVEL
-
-Value = TypeVar("Value")
 
 
 def open_capture(
@@ -116,26 +106,31 @@ def open_capture(
     paths = [source.paths[index] for index in kept]
     linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
-    scanned = _scan_pixels(source, paths, factor, budget_bytes, is_measured=not moves)
-    height, width, _ = scanned.likeness.shape
-    settings = assign_settings(paths, split.train, evidence.of_frames(kept), scanned.pictures, choice)
+    balance, balance_note = choose_white_balance(source.paths, paths)
+    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, is_measured=not moves)
+    assert decoded.likeness is not None, "at least one frame was decoded"
+    (height, width, _), number_type = decoded.likeness
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     if not moves:
-        _check_not_identical(scanned, split.train, data)
+        _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
     alignment, align_note = None, None
     if not moves and align == "auto":
-        alignment, align_note = _find_alignment(paths, scanned, split, settings, truth)
-    moments = [float(source.moments[index]) for index in kept]
-    times = spread_times(moments) if moves else (0.0,) * len(paths)
-    time_note = uneven_note(moments) if moves else None
-    notes = (*source.notes, scanned.balance_note, selection_note, scanned.white_note, *settings.notes)
+        order = list(dict.fromkeys((*split.train, *split.held_out)))
+        known = (settings.known_focus, settings.known_exposure)
+        still = StillFrames(pictures, *known, settings.reference_index, height, width, order)
+        alignment, align_note = _find_alignment(paths, still, truth)
+    times, frame_rate, time_note = (0.0,) * len(paths), source.frame_rate, None
+    if moves:
+        times, frame_rate, time_note = frame_times([float(source.moments[index]) for index in kept], frame_rate)
+    notes = (*source.notes, balance_note, selection_note, white_note, *settings.notes)
     capture = Capture(
         kind=source.kind,
         data=source.data,
         data_found=source.data,
         folder=source.folder,
-        frames=_told_frames(paths, settings, times if moves else None, alignment, align),
+        frames=tuple(_placed(settings.frames, times if moves else None, alignment, align)),
         train_indices=split.train,
         eval_indices=split.held_out or split.train,
         exposures=settings.exposures,
@@ -143,54 +138,39 @@ def open_capture(
         height=height,
         width=width,
         downscale_factor=factor,
-        number_type=scanned.likeness.number_type,
-        white_level=scanned.decoded.white_level,
-        white_balance=scanned.white_balance,
+        number_type=number_type,
+        white_level=decoded.white_level,
+        white_balance=balance,
         linear_light=linear_light,
         reference_index=settings.reference_index,
-        reference=_found(paths[settings.reference_index].stem, settings.reference_evidence),
+        reference=settings.reference,
         moves=moves,
         times=times,
-        frame_rate=mean_rate(moments, source.frame_rate) if moves else source.frame_rate,
+        frame_rate=frame_rate,
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         scan_notes=tuple(filter(None, (*notes, time_note, align_note, *truth.notes))),
     )
-    return capture, PixelStore(capture, decoded=scanned.decoded)
-
-
-class _Scanned(NamedTuple):
-    """What decoding each frame once has told.
-
-    Attributes:
-        decoded: The frames, kept as far as the budget goes.
-        likeness: Their size and number type.
-        pictures: What they show.
-        white_balance: That RAW files are developed with.
-        balance_note: What was chosen there, in a sentence.
-        white_note: Which value was taken for white, in a sentence, where the number type does not tell.
-    """
-
-    decoded: FileFrames
-    likeness: Likeness
-    pictures: StillPictures
-    white_balance: WhiteBalance | None
-    balance_note: str | None
-    white_note: str | None
+    return capture, PixelStore(capture, decoded=decoded)
 
 
 def _scan_pixels(
-    source: FrameSource, paths: Sequence[Path], factor: int, budget_bytes: int, is_measured: bool
-) -> _Scanned:
+    source: FrameSource,
+    paths: Sequence[Path],
+    white_balance: WhiteBalance | None,
+    factor: int,
+    budget_bytes: int,
+    is_measured: bool,
+) -> tuple[FileFrames, StillPictures, str | None]:
     """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
 
-    Raises:
-        NeucamError: A frame cannot be decoded, or frames differ in size or number type.
+    Returns:
+        The frames, kept as far as the budget goes; what they show; and which value was taken for white, in a sentence,
+        where the number type does not tell.
     """
-    balance, balance_note = choose_white_balance(source.paths, paths)
-    read = open_reader(source.kind, source.data, balance, source)
-    decoded = FileFrames(paths, lambda: read, factor, FrameCache(budget_bytes))
+    read = frame_reader(source.kind, source.data, white_balance, source)
+    decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes))
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
     pictures = StillPictures(decoded, brightness)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
@@ -201,35 +181,28 @@ def _scan_pixels(
         knows_white = pixels.dtype != np.uint16 or not count.is_open
         if is_measured and knows_white and pixels.nbytes * len(paths) > budget_bytes:
             pictures.measure(index)
-    likeness = decoded.likeness
-    assert likeness is not None, "at least one frame was decoded"
-    white_note = None
-    decoded.white_level = WHITE_LEVEL[likeness.number_type]
-    if likeness.number_type == np.uint16:
+    number_type, white_note = thumbnails[0].dtype, None
+    decoded.white_level = WHITE_LEVEL[number_type]
+    if number_type == np.uint16:
         for path in source.paths:
             if count.is_open and path not in paths:
-                _count_unused(count, read, path)
+                with suppress(NeucamError):  # a frame that is not used and cannot be read tells nothing
+                    count.add(read(path))
         decoded.white_level, white_note = count.white()
-        if decoded.white_level != WHITE_LEVEL[likeness.number_type]:
+        if decoded.white_level != WHITE_LEVEL[number_type]:
             table = full_scale_table(decoded.white_level)
             decoded.cache.scale(table)
             thumbnails = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
-    return _Scanned(decoded, likeness, pictures, balance, balance_note, white_note)
+    return decoded, pictures, white_note
 
 
-def _count_unused(count: ValueCount, read: FrameReader, path: Path) -> None:
-    """Counts the values of a frame that is not used; one that cannot be read tells nothing."""
-    with suppress(NeucamError):
-        count.add(read(path))
-
-
-def _check_not_identical(scanned: _Scanned, train: Sequence[int], data: Path) -> None:
+def _check_not_identical(decoded: FileFrames, brightness: Sequence[float], train: Sequence[int], data: Path) -> None:
     """Raises `NeucamError` if all training frames show the very same picture."""
-    brightness, (first, *others) = scanned.pictures.mean_brightness, train
+    first, *others = train
     if any(brightness[other] != brightness[first] for other in others):
         return
-    if all(np.array_equal(scanned.decoded[first], scanned.decoded[other]) for other in others):
+    if all(np.array_equal(decoded[first], decoded[other]) for other in others):
         raise NeucamError(
             f"{data}: all {len(train)} training frames are the same picture, so neither focus nor exposure differs."
             " Give photographs taken at different focus or exposure settings."
@@ -237,13 +210,10 @@ def _check_not_identical(scanned: _Scanned, train: Sequence[int], data: Path) ->
 
 
 def _find_alignment(
-    paths: Sequence[Path], scanned: _Scanned, split: FrameSplit, settings: FrameSettings, truth: GroundTruth
+    paths: Sequence[Path], still: StillFrames, truth: GroundTruth
 ) -> tuple[Alignment | None, str | None]:
     """How photographs are to be aligned where focusing has moved the picture, and what to say of it."""
-    height, width, _ = scanned.likeness.shape
-    order, reference = list(dict.fromkeys((*split.train, *split.held_out))), settings.reference_index
-    known = (settings.known_focus, settings.known_exposure)
-    alignment = find_alignment(StillFrames(scanned.pictures, *known, reference, height, width, order))
+    alignment, reference = find_alignment(still), still.reference
     if alignment is None:
         return None, None
     check_of_reference(truth, paths, list(alignment.maps), reference)
@@ -252,51 +222,23 @@ def _find_alignment(
     return alignment, note + "".join(turned)
 
 
-def _told_frames(
-    paths: Sequence[Path],
-    settings: FrameSettings,
-    times: Sequence[float] | None,
-    alignment: Alignment | None,
-    align: AlignChoice,
-) -> tuple[Frame, ...]:
-    """The frames, with what was found of each and what told it."""
-    maps = {} if alignment is None else alignment.maps
-    borders = {} if alignment is None else alignment.border_from
-    stops = settings.exposures.stops if settings.exposures.source != "unknown" else None
-
-    def map_of(index: int) -> Told[MapRows | None]:
+def _placed(
+    frames: Sequence[Frame], times: Sequence[float] | None, alignment: Alignment | None, align: AlignChoice
+) -> Iterator[Frame]:
+    """The frames with their times, and how each is aligned."""
+    maps, borders = ({}, {}) if alignment is None else (alignment.maps, alignment.border_from)
+    unmoved = "--align off" if align == "off" else "no move found" if times is None else "a moment"
+    for index, frame in enumerate(frames):
+        moved = found(None, unmoved)
         if index in maps:
-            first, second, third = ((float(x), float(y), float(shift)) for x, y, shift in maps[index])
-            return _found((first, second, third), "detail that neighbouring focus settings share")
-        return _found(None, "--align off" if align == "off" else "no move found" if times is None else "a moment")
-
-    return tuple(
-        Frame(
-            path=path,
-            focus_index=focus_index,
-            exposure_index=exposure_index,
-            exposure=_found(None if stops is None else stops[exposure_index], settings.exposure_evidence[index]),
-            focus=_found(focus_index, settings.focus_evidence[index]),
-            time=NOTHING if times is None else _found(times[index], "place among the frames"),
-            alignment=map_of(index),
-            border_from=borders.get(index),
-        )
-        for index, (path, focus_index, exposure_index) in enumerate(
-            zip(paths, settings.focus_indices, settings.exposure_indices, strict=True)
-        )
-    )
-
-
-def _found(value: Value, evidence: str) -> Told[Value]:
-    return Told(value, value, evidence)
+            rows = tuple(map(tuple, maps[index].tolist()))
+            moved = found(rows, "detail that neighbouring focus settings share")
+        time = frame.time if times is None else found(times[index], "place among the frames")
+        yield replace(frame, time=time, alignment=moved, border_from=borders.get(index))
 
 
 def _check_fits(capture: Capture, path: Path, frames: FrameKind, has_options: bool) -> None:
-    """Checks that a manifest can be what a method is trained on.
-
-    Raises:
-        NeucamError: It is of the other kind of scene, or options would say otherwise than it does.
-    """
+    """Refuses a manifest of the other kind of scene, and options that would say otherwise than it does."""
     if capture.moves != (frames == "moments"):
         of, wanted = ("moments", "settings of a still scene") if capture.moves else ("a still scene", "moments")
         raise NeucamError(f"{path}: the capture of {of}, but this method takes {wanted}. Give --data the photographs.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,21 +55,15 @@ class SideMaps:
     flow_paths: tuple[tuple[Path, Path], ...]
     downscale_factor: int
 
-    def by_frame(self) -> dict[str, tuple[Path, ...]]:
-        """Files that belong to a training frame, by kind."""
-        return {"mask": self.mask_paths, "depth": self.depth_paths}
-
     @cached_property
     def mask(self) -> Float[np.ndarray, "train height width"] | None:
         """Masks of the training frames in [0, 1]; None if the capture has none."""
-        mask = self._stack(self.mask_paths)
-        return None if mask is None else frozen(mask)
+        return self._stack(self.mask_paths)
 
     @cached_property
     def depth(self) -> Float[np.ndarray, "train height width"] | None:
         """Depth of the training frames, from 0 where it is least in the capture to 1; None if the capture has none."""
-        depth = self._stack(self.depth_paths)
-        if depth is None:
+        if (depth := self._stack(self.depth_paths)) is None:
             return None
         least, most = float(depth.min()), float(depth.max())
         if not least < most < np.inf:
@@ -87,16 +82,13 @@ class SideMaps:
         return FrameFlow(*map(frozen, (forward, backward, returns(forward, backward), returns(backward, forward))))
 
     def _stack(self, paths: Sequence[Path]) -> np.ndarray | None:
-        return (
-            np.stack([downscale(_read_plane(path), self.downscale_factor, path) for path in paths]) if paths else None
-        )
+        planes = [downscale(_read_plane(path), self.downscale_factor, path) for path in paths]
+        return frozen(np.stack(planes)) if planes else None
 
     def _flows(self, paths: Sequence[Path]) -> np.ndarray:
-        factor = np.float32(self.downscale_factor)
-        flows = (np.load(path).astype(np.float32) for path in paths)
-        return np.stack(
-            [downscale(flow, self.downscale_factor, path) / factor for flow, path in zip(flows, paths, strict=True)]
-        )
+        factor = self.downscale_factor
+        flows = [downscale(np.load(path).astype(np.float32), factor, path) / np.float32(factor) for path in paths]
+        return np.stack(flows)
 
 
 def returns(
@@ -125,79 +117,61 @@ def find_side_maps(
         folder: Where they lie.
         paths: The used frames in order.
         train: Indices of those trained on.
-        downscale_factor: Size divisor of the frames.
-        height: Of the frames after downscaling.
-        width: Of the frames after downscaling.
+        downscale_factor: Size divisor of the frames; `height` and `width` are theirs after it, in pixels.
 
     Raises:
         NeucamError: A file is missing, unreadable, or of another size.
     """
     trained = [paths[index] for index in train]
     maps = SideMaps(
-        mask_paths=_of_frames(folder / MASK_FOLDER, trained, (".png",)),
-        depth_paths=_of_frames(folder / DEPTH_FOLDER, trained, (".png", ".exr", ".npy")),
+        mask_paths=_of_frames(folder / MASK_FOLDER, trained, ".png"),
+        depth_paths=_of_frames(folder / DEPTH_FOLDER, trained, ".png", ".exr", ".npy"),
         flow_paths=_of_pairs(folder / FLOW_FOLDER, paths),
         downscale_factor=downscale_factor,
     )
-    for path in (*maps.mask_paths, *maps.depth_paths):
-        _check_size(path, _plane_size(path), downscale_factor, height, width)
-    for path in (path for pair in maps.flow_paths for path in pair):
-        _check_size(path, _flow_size(path), downscale_factor, height, width)
+    files = [(path, 2) for path in (*maps.mask_paths, *maps.depth_paths)]
+    files += [(path, 3) for pair in maps.flow_paths for path in pair]
+    for path, num_axes in files:
+        found_height, found_width = (side // downscale_factor for side in _size(path, num_axes))
+        if (found_height, found_width) != (height, width):
+            raise NeucamError(
+                f"{path}: it is {found_width}x{found_height} pixels, the frames are {width}x{height} (both after"
+                f" downscaling by {downscale_factor}). Replace it, or remove the folder {path.parent.name}/ to go"
+                " without."
+            )
     return maps
 
 
-def _of_frames(folder: Path, paths: Sequence[Path], suffixes: Sequence[str]) -> tuple[Path, ...]:
+def _of_frames(folder: Path, paths: Sequence[Path], *suffixes: str) -> tuple[Path, ...]:
     """The file of each frame's name in a sub-folder; none if there is no such folder."""
     if not folder.is_dir():
         return ()
-    return tuple(_first_there([folder / f"{path.stem}{suffix}" for suffix in suffixes]) for path in paths)
+    return tuple(_first_there(folder, [f"{path.stem}{suffix}" for suffix in suffixes]) for path in paths)
 
 
 def _of_pairs(folder: Path, paths: Sequence[Path]) -> tuple[tuple[Path, Path], ...]:
     """Files `a_b.npy` and `b_a.npy` of consecutive frames, named without or with their suffix."""
-    if not folder.is_dir():
-        return ()
 
     def file(a: Path, b: Path) -> Path:
-        return _first_there([folder / f"{a.stem}_{b.stem}.npy", folder / f"{a.name}_{b.name}.npy"])
+        return _first_there(folder, [f"{a.stem}_{b.stem}.npy", f"{a.name}_{b.name}.npy"])
 
-    return tuple((file(a, b), file(b, a)) for a, b in zip(paths, paths[1:], strict=False))
+    return tuple((file(a, b), file(b, a)) for a, b in pairwise(paths)) if folder.is_dir() else ()
 
 
-def _first_there(candidates: Sequence[Path]) -> Path:
-    for path in candidates:
-        if path.is_file():
-            return path
-    others = "".join(f" or {path.name}" for path in candidates[1:])
+def _first_there(folder: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
     raise NeucamError(
-        f"{candidates[0]}{others}: there is no such file, but a used frame needs it. Add it, or remove the folder"
-        f" {candidates[0].parent.name}/ to go without."
+        f"{folder / ' or '.join(names)}: there is no such file, but a used frame needs it. Add it, or remove the folder"
+        f" {folder.name}/ to go without."
     )
 
 
-def _check_size(path: Path, size: tuple[int, int], factor: int, height: int, width: int) -> None:
-    found_height, found_width = (side // factor for side in size)
-    if (found_height, found_width) != (height, width):
-        raise NeucamError(
-            f"{path}: it is {found_width}x{found_height} pixels, the frames are {width}x{height} (both after"
-            f" downscaling by {factor}). Replace it, or remove the folder {path.parent.name}/ to go without."
-        )
-
-
-def _plane_size(path: Path) -> tuple[int, int]:
+def _size(path: Path, num_axes: int) -> tuple[int, int]:
+    """Height and width of a file, which has one number a pixel, or with three axes x and y."""
     if path.suffix != ".npy":
         return picture_size(path)
-    height, width = _array_shape(path, 2)
-    return height, width
-
-
-def _flow_size(path: Path) -> tuple[int, int]:
-    height, width, _ = _array_shape(path, 3)
-    return height, width
-
-
-def _array_shape(path: Path, num_axes: int) -> tuple[int, ...]:
-    """Shape of a `.npy` file with one number a pixel, or with two on a third axis."""
     try:
         array = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
@@ -205,7 +179,7 @@ def _array_shape(path: Path, num_axes: int) -> tuple[int, ...]:
     expected = "[height, width]" if num_axes == 2 else "[height, width, 2] (x, then y, in pixels)"
     if array.ndim != num_axes or array.shape[2:] not in ((), (2,)) or array.dtype.kind not in "fiu":
         raise NeucamError(f"{path}: {array.dtype} of shape {list(array.shape)}. Expected numbers of shape {expected}.")
-    return array.shape
+    return array.shape[0], array.shape[1]
 
 
 def _read_plane(path: Path) -> Float[np.ndarray, "height width"]:

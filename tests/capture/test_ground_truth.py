@@ -14,7 +14,6 @@ from neucam_nerfstudio.capture.ground_truth import (
     check_sizes,
     find_ground_truth,
     find_radiance,
-    find_sharp,
     match_to_frames,
     read_sharp,
 )
@@ -113,7 +112,10 @@ def test_sharp_photographs_are_those_with_the_prefix(tmp_path, write_grey):
     (tmp_path / "gt").mkdir()
     for name in ("gt/sharp_1.png", "gt/sharp_0.png", "gt/preview.png", "sharp_2.png"):
         write_grey(name)
-    assert [path.name for path in find_sharp(tmp_path)] == ["sharp_0.png", "sharp_1.png"]
+    assert [path.name for path in find_ground_truth(tmp_path, FRAMES[:2], [0, 1]).sharp] == [
+        "sharp_0.png",
+        "sharp_1.png",
+    ]
 
 
 def test_sharp_photographs_are_read_as_shares_of_white(tmp_path):

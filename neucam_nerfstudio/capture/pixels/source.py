@@ -7,13 +7,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.settings.selection import listed_files
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.array_files import ArrayFile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
@@ -36,15 +38,13 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
 UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
 """Of pictures that are not read as photographs."""
+FILES = {"video": VideoFile, "array": ArrayFile}
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
 
 
 class PhotographFolder:
     """Photographs of a folder in name order.
-
-    Args:
-        folder: The folder, which holds photographs.
 
     Attributes:
         kind: What the frames are.
@@ -103,36 +103,32 @@ def choose_white_balance(paths: Sequence[Path], used: Sequence[Path]) -> tuple[W
     used_raw = list(filter(is_raw, used))
     if not used_raw:
         return None, None
-    told = ((path, read_raw_header(path).white_balance) for path in filter(is_raw, paths))
-    first, chosen = next(((path, gains) for path, gains in told if gains is not None), (None, None))
-    if first is None or chosen is None:
-        return None, "The RAW files tell no white balance: developed for daylight."
-    others = (header.white_balance for header in in_order(read_raw_header, used_raw))
-    if any(other is not None and differ(other, chosen) for other in others):
-        return chosen, f"The camera changed its white balance: all RAW files are developed with {first.stem}'s."
-    return chosen, None
+    for first in filter(is_raw, paths):
+        if (chosen := read_raw_header(first).white_balance) is not None:
+            others = (header.white_balance for header in in_order(read_raw_header, used_raw))
+            changes = any(other is not None and differ(other, chosen) for other in others)
+            note = f"The camera changed its white balance: all RAW files are developed with {first.stem}'s."
+            return chosen, note if changes else None
+    return None, "The RAW files tell no white balance: developed for daylight."
 
 
-def open_reader(
+def frame_reader(
     kind: SourceKind,
     data: Path,
     white_balance: WhiteBalance | None = None,
     source: FrameSource | None = None,
     manifest_file: Path | None = None,
 ) -> FrameReader:
-    """What decodes the frames of a source; it raises `NeucamError` for one that is not there.
+    """What decodes the frames of a source. It raises `NeucamError` for a file that is not there or cannot be read.
 
     Args:
         kind: Of the source.
         data: The folder or file.
         white_balance: That RAW files are developed with; None for each one's own.
-        source: The open video or array, if it is open already.
+        source: The video or array if it is open; else it is opened for the first frame.
         manifest_file: Which file says that the frames lie there, for messages.
-
-    Raises:
-        NeucamError: The video or array is not there, or cannot be opened.
     """
-    place = f"`data` in {manifest_file} or " if manifest_file else ""
+    place, lock = f"`data` in {manifest_file} or " if manifest_file else "", Lock()
 
     def check_there(file: Path) -> None:
         if not file.is_file():
@@ -140,15 +136,20 @@ def open_reader(
                 f"{file}: is not there. If the photographs have moved, let {place}--data say where they are."
             )
 
-    def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
-        check_there(path)
-        return read_photograph(path, white_balance=white_balance)
+    @cache
+    def open_file() -> VideoFile | ArrayFile:
+        check_there(data)
+        return source if isinstance(source, VideoFile | ArrayFile) else FILES[kind](data)
 
-    if kind == "photographs":
-        return read
-    check_there(data)
-    file = source if isinstance(source, VideoFile | ArrayFile) else {"video": VideoFile, "array": ArrayFile}[kind](data)
-    return lambda path: file.frame(int(path.stem))
+    def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
+        if kind == "photographs":
+            check_there(path)
+            return read_photograph(path, white_balance=white_balance)
+        with lock:
+            file = open_file()
+        return file.frame(int(path.stem))
+
+    return read
 
 
 def num_readers(kind: SourceKind) -> int:
@@ -217,35 +218,29 @@ def _open_file(path: Path) -> FrameSource:
 def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | None:
     """Names the pictures beside photographs that are not read, in a sentence.
 
-    Raises:
-        NeucamError: One is named like the photographs but for its numbers: without it, exposures would be counted off
-            wrongly.
+    Refuses one that is named like the photographs but for its numbers: exposures would be counted off wrongly.
     """
+
+    def without_numbers(path: Path) -> str:
+        return re.sub(r"\d+", "#", path.stem.lower())
+
     names = {path.stem.lower() for path in photographs}
-    patterns = {_without_numbers(path): path for path in photographs}
+    patterns = {without_numbers(path): path for path in photographs}
     for path in unread:
-        alike = patterns.get(_without_numbers(path))
+        alike = patterns.get(without_numbers(path))
         if alike is not None and path.stem.lower() not in names:
             raise NeucamError(
                 f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
                 " TIFF or JPEG, or take it out of the folder."
             )
-    return f"Not read as photographs: {listed_files(unread)}." if unread else None
-
-
-def _without_numbers(path: Path) -> str:
-    return re.sub(r"\d+", "#", path.stem.lower())
+    return f"Not read as photographs: {listed(path.name for path in unread)}." if unread else None
 
 
 def _no_frames_message(folder: Path) -> str:
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     others = sorted({path.suffix.lower() or path.name for path in visible if path.is_file()})
     folders = sorted(path.name for path in visible if path.is_dir())
-    found = f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
-    nested = (
-        f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
-    )
-    return (
-        f"{folder}: no photographs in this folder.{found}{nested}"
-        " Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."
-    )
+    said = f"{folder}: no photographs in this folder."
+    said += f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
+    said += f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
+    return f"{said} Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.pixels.source import FrameReader, frozen, in_order, num_readers, open_reader
-from neucam_nerfstudio.capture.pixels.warp import aligned
+from neucam_nerfstudio.capture.pixels.source import FrameReader, frame_reader, frozen, in_order, num_readers
+from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned
 from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
-
-Pixels = Shaped[np.ndarray, "height width 3"]
 
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""
 
 
 class FrameCache:
-    """Decoded frames; beyond a budget, those that were not used for longest are let go. Threads may share one.
+    """Decoded frames; beyond a budget, those that were not used for longest are let go. Threads may share one."""
 
-    Args:
-        budget_bytes: The most bytes of pixels to keep.
-    """
-
-    def __init__(self, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+    def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self._frames: OrderedDict[Hashable, Pixels] = OrderedDict()
         self._lock = Lock()
@@ -66,72 +60,34 @@ class FrameCache:
                 self._frames[key] = frozen(table[pixels])
 
 
-class Likeness(NamedTuple):
-    """What all frames of a capture must be alike in.
-
-    Attributes:
-        shape: Height, width and 3, after downscaling.
-        number_type: Of pixels.
-        first: The frame that set this; None if a scan did, some time ago.
-    """
-
-    shape: tuple[int, ...]
-    number_type: np.dtype
-    first: Path | None = None
-
-    def check(self, pixels: Pixels, path: Path) -> None:
-        """Checks a frame.
-
-        Raises:
-            NeucamError: It is not like the others, or no longer.
-        """
-        if pixels.shape == self.shape and pixels.dtype == self.number_type:
-            return
-        size, expected = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, self.shape))
-        if self.first is None:
-            raise NeucamError(
-                f"{path}: has changed since the capture was scanned: {size} pixels, {pixels.dtype}; it had"
-                f" {expected}, {self.number_type}. Put the file back as it was, or start anew from the photographs."
-            )
-        if pixels.shape != self.shape:
-            raise NeucamError(
-                f"{path}: the frame is {size} pixels, others are {expected}. All frames of a capture must have one"
-                " size: crop or export them alike, or take this one out." + orientation_hint(path, self.first)
-            )
-        raise NeucamError(
-            f"{path}: pixels are {pixels.dtype}, those of others are {self.number_type}. Frames that were developed"
-            " differently do not share one camera response: export all in one format."
-        )
-
-
 class FileFrames:
-    """Frames as their files have them, downscaled, white at the number type's full scale.
+    """Frames as their files have them, downscaled, white at the number type's full scale. All must be alike.
 
     Args:
         paths: Of the frames.
-        open_files: Opens what decodes them, when the first is asked for.
+        read: Decodes one, told by its path.
         downscale_factor: Size divisor, by area averaging.
         cache: Where they are kept.
         white_level: The value of 16-bit files that is white.
-        likeness: What they must be like; None: like the first that is decoded.
+
+    Attributes:
+        likeness: Shape and number type of every frame; None until the first is decoded.
+        model: The frame that set this; None if a scan did, some time ago.
     """
+
+    likeness: tuple[tuple[int, ...], np.dtype] | None = None
+    model: Path | None = None
 
     def __init__(
         self,
         paths: Sequence[Path],
-        open_files: Callable[[], FrameReader],
+        read: FrameReader,
         downscale_factor: int,
         cache: FrameCache,
         white_level: int = FULL_SCALE,
-        likeness: Likeness | None = None,
     ) -> None:
-        self.paths, self.cache, self.white_level, self.likeness = paths, cache, white_level, likeness
-        self._open_files, self._factor = open_files, downscale_factor
-        self._read: FrameReader | None = None
-        self._lock = Lock()
-
-    def __len__(self) -> int:
-        return len(self.paths)
+        self.paths, self.cache, self.white_level = paths, cache, white_level
+        self._read, self._factor = read, downscale_factor
 
     def __getitem__(self, index: int) -> Pixels:
         """A frame, kept at hand."""
@@ -148,32 +104,47 @@ class FileFrames:
 
     def full_size(self, index: int) -> Pixels:
         """Decodes a frame; nothing else is done."""
-        with self._lock:
-            self._read = self._read or self._open_files()
         return self._read(self.paths[index])
 
     def taken_in(self, full_size: Pixels, index: int) -> Shaped[np.ndarray, "small_height small_width 3"]:
         """Downscales, checks and scales a decoded frame.
 
         Raises:
-            NeucamError: It is not like the others.
+            NeucamError: It is not like the others, or no longer.
         """
         path = self.paths[index]
         pixels = downscale(full_size, self._factor, path)
-        self.likeness = self.likeness or Likeness(pixels.shape, pixels.dtype, path)
-        self.likeness.check(pixels, path)
+        if self.likeness is None:
+            self.likeness, self.model = (pixels.shape, pixels.dtype), path
+        if (pixels.shape, pixels.dtype) != self.likeness:
+            raise NeucamError(_unlike_message(path, pixels, *self.likeness, self.model))
         if pixels.dtype == np.uint16 and self.white_level != FULL_SCALE:
             pixels = full_scale_table(self.white_level)[pixels]
         return frozen(pixels)
 
 
-class StoredFrame:
-    """One frame of a store: a picture that is decoded when its pixels are asked for.
+def _unlike_message(
+    path: Path, pixels: Pixels, shape: tuple[int, ...], number_type: np.dtype, model: Path | None
+) -> str:
+    size, expected = (f"{width}x{height}" for height, width, _ in (pixels.shape, shape))
+    if model is None:
+        return (
+            f"{path}: has changed since the capture was scanned: {size} pixels, {pixels.dtype}; it had {expected},"
+            f" {number_type}. Put the file back as it was, or start anew from the photographs."
+        )
+    if pixels.shape != shape:
+        return (
+            f"{path}: the frame is {size} pixels, others are {expected}. All frames of a capture must have one size:"
+            " crop or export them alike, or take this one out." + orientation_hint(path, model)
+        )
+    return (
+        f"{path}: pixels are {pixels.dtype}, those of others are {number_type}. Frames that were developed differently"
+        " do not share one camera response: export all in one format."
+    )
 
-    Attributes:
-        shape: Height, width and 3.
-        dtype: Number type.
-    """
+
+class StoredFrame:
+    """One frame of a store: a picture that is decoded when its pixels are asked for."""
 
     def __init__(self, store: PixelStore, index: int) -> None:
         capture = store.capture
@@ -208,10 +179,10 @@ class PixelStore:
     ) -> None:
         self.capture = capture
         if decoded is None:
+            read = frame_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)
             paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
-            white = capture.white_level
-            decoded = FileFrames(paths, self._open_files, capture.downscale_factor, cache, white)
-        decoded.likeness = Likeness((capture.height, capture.width, 3), capture.number_type)
+            decoded = FileFrames(paths, read, capture.downscale_factor, cache, capture.white_level)
+        decoded.likeness, decoded.model = ((capture.height, capture.width, 3), capture.number_type), None
         self._decoded, self._cache = decoded, decoded.cache
         self._locks = tuple(Lock() for _ in capture.frames)
         self._stacks: WeakValueDictionary[tuple[int, ...], np.ndarray] = WeakValueDictionary()
@@ -268,7 +239,3 @@ class PixelStore:
         """A frame for a stack: out of the cache, unless others are to be aligned with its help."""
         is_aligned = self.capture.frames[index].alignment.value is not None
         return self.whole(index) if is_aligned or index in self._bordering else self._decoded.take(index)
-
-    def _open_files(self) -> FrameReader:
-        capture = self.capture
-        return open_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)

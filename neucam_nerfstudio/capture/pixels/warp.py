@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -22,7 +22,7 @@ Pixels = Shaped[np.ndarray, "height width 3"]
 
 
 def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linear: bool) -> Pixels:
-    """A photograph seen through a map.
+    """A photograph seen through a map: a picture of the same size and number type.
 
     Light is interpolated (Lanczos, 8 x 8 pixels) and kept within the range of the four pixels around each place, so no
     edge rings. Where the nearest pixel is white, it stays white: clipped light tells only that it is no less.
@@ -32,15 +32,12 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
         pixel_map: Where it shows what is wanted at each pixel.
         beyond: What to show beyond its border; None repeats the border.
         is_linear: Whether pixel values are linear light; else they are taken to be encoded about as sRGB.
-
-    Returns:
-        A picture of the same size and number type.
     """
     height, width, _ = pixels.shape
     cell = np.ones((2, 2), np.uint8)
     least = cv2.erode(pixels, cell, anchor=(0, 0))
     most = cv2.dilate(pixels, cell, anchor=(0, 0))
-    curve = _light_of_values(pixels.dtype, is_linear)
+    curve, white = _light_of_values(pixels.dtype, is_linear), WHITE_LEVEL[pixels.dtype]
     seen = np.empty_like(pixels)
     for rows in strips_of_rows(height, width):
         x, y = _places(pixel_map, rows, width)
@@ -50,10 +47,10 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
         strip = _from_light(_sample(light, x, y - top, cv2.INTER_LANCZOS4), pixels.dtype, is_linear)
         corner = (np.floor(x), np.floor(y))
         strip = np.clip(strip, _sample(least, *corner), _sample(most, *corner))
-        white = WHITE_LEVEL[pixels.dtype]
-        strip[_sample(pixels, np.rint(x), np.rint(y)) == white] = white
+        column, row = np.rint(x), np.rint(y)
+        strip[_sample(pixels, column, row) == white] = white
         if beyond is not None:
-            outside = _outside(x, y, height, width)
+            outside = (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
             strip[outside] = beyond[rows][outside]
         seen[rows] = strip
     return seen
@@ -72,14 +69,6 @@ def _sample(
     """Pixels at places; the border is repeated."""
     maps = (x.astype(np.float32), y.astype(np.float32))
     return cv2.remap(pixels, *maps, interpolation, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _outside(
-    x: Float[np.ndarray, "r w"], y: Float[np.ndarray, "r w"], height: int, width: int
-) -> Bool[np.ndarray, "r w"]:
-    """Places whose nearest pixel lies beyond the border."""
-    column, row = np.rint(x), np.rint(y)
-    return (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
 
 
 def _light_of_values(number_type: np.dtype, is_linear: bool) -> Callable[[Pixels], Float[np.ndarray, "h w 3"]]:

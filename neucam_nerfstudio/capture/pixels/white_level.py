@@ -19,10 +19,7 @@ class ValueCount:
     """Counts values of 16-bit frames, until one is found that no sensor with fewer bits gives.
 
     To be shown all frames of a source, so that white does not depend on which are used; and at full size, as averages
-    are no sensor's values.
-
-    Args:
-        holds_sensor_values: Whether the source may hold a sensor's values.
+    are no sensor's values. It counts nothing of a source that holds no sensor's values.
     """
 
     def __init__(self, holds_sensor_values: bool) -> None:
@@ -42,16 +39,13 @@ class ValueCount:
         if not self.is_open or not self._counts.any():
             return FULL_SCALE, None
         white = sensor_white(self._counts)
-        if white is None:
-            whites = ", ".join(map(str, SENSOR_WHITES))
-            most = np.flatnonzero(self._counts)[-1]
-            return FULL_SCALE, (
-                f"The 16-bit files hold values up to {most} and no pile of them at a sensor's white ({whites}): white"
-                " is taken to be 65535."
-            )
-        return (
-            white,
-            f"The 16-bit files hold values of {white.bit_length()} bits: white is taken to be {white}, not 65535.",
+        if white is not None:
+            bits = white.bit_length()
+            return white, f"The 16-bit files hold values of {bits} bits: white is taken to be {white}, not 65535."
+        most, whites = np.flatnonzero(self._counts)[-1], ", ".join(map(str, SENSOR_WHITES))
+        return FULL_SCALE, (
+            f"The 16-bit files hold values up to {most} and no pile of them at a sensor's white ({whites}): white is"
+            " taken to be 65535."
         )
 
 
@@ -64,11 +58,7 @@ def count_values(pixels: UInt16[np.ndarray, "height width 3"]) -> Int64[np.ndarr
 
 
 def sensor_white(counts: Int64[np.ndarray, " values"]) -> int | None:
-    """The white of a sensor with fewer bits at which values pile up, and beyond which there are none.
-
-    Args:
-        counts: How often each value occurs.
-    """
+    """The white of a sensor with fewer bits at which values pile up, and beyond which there are none."""
     largest = int(np.flatnonzero(counts)[-1])
     near = counts[int(NEAR_WHITE * largest) : largest].sum()
     is_pile = counts[largest] >= LEAST_AT_WHITE and counts[largest] > near

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import Literal, NamedTuple
 
+from neucam_nerfstudio.capture.manifest import Frame, Told, found
 from neucam_nerfstudio.capture.settings.evidence import SettingsEvidence
 from neucam_nerfstudio.capture.settings.exposures import (
-    ExposureLevels,
     ExposureSettings,
     LearnChoice,
     assign_exposures,
     exposure_levels,
     resolve_exposure_mode,
-    separate_exposures,
 )
 from neucam_nerfstudio.capture.settings.focus import (
     FocusAssignment,
     FocusSettings,
     assign_focus,
+    focus_in_order,
     metres,
-    resolve_focus_mode,
-    separate_focus,
 )
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
-from neucam_nerfstudio.capture.settings.selection import listed_names
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 
 FrameKind = Literal["settings", "focus-stack", "moments"]
@@ -47,27 +46,21 @@ class FrameSettings(NamedTuple):
     """Settings of all frames.
 
     Attributes:
-        focus_indices: Focus setting of each frame.
-        exposure_indices: Exposure setting of each frame.
+        frames: The frames with their settings, and what told these.
         exposures: Exposure settings, by exposure index.
         focuses: Focus settings, by focus index.
-        focus_evidence: What told each frame's focus setting, in words.
-        exposure_evidence: What told each frame's exposure, in words.
         reference_index: Of the reference frame.
-        reference_evidence: Why that one, in words.
+        reference: Its name, and why that one.
         notes: What was chosen for the user, a sentence each.
         known_focus: Focus setting of each frame by all that is known, also where each frame is given its own.
         known_exposure: Which frames are exposed alike: a number for each frame, rising with the light.
     """
 
-    focus_indices: list[int]
-    exposure_indices: list[int]
+    frames: list[Frame]
     exposures: ExposureSettings
     focuses: FocusSettings
-    focus_evidence: list[str]
-    exposure_evidence: list[str]
     reference_index: int
-    reference_evidence: str
+    reference: Told[str]
     notes: tuple[str | None, ...]
     known_focus: list[int]
     known_exposure: list[int]
@@ -84,14 +77,7 @@ def assign_settings(
 
     Frames of a still scene share focus and exposure as names, files or order tell; the reference is in the middle of
     both. Each frame of a scene that moves has a focus of its own that starts at 0, as published for videos; the
-    reference is the middle one.
-
-    Args:
-        paths: All frames.
-        train: Indices of those trained on.
-        evidence: What is known of each frame.
-        pictures: Of the frames.
-        choice: What the user says.
+    reference is the middle one. `train` are the indices of the frames to train on.
 
     Raises:
         NeucamError: The training frames do not tell enough, or a choice contradicts what is known.
@@ -105,52 +91,39 @@ def assign_settings(
         raise NeucamError(
             f"{paths[train[0]]}: the only training frame. A scene that moves needs at least two frames to train on."
         )
-    exposure_indices, exposures = _exposures_of_frames(evidence, levels, num_frames, choice)
-    notes: tuple[str | None, ...]
+    source, numbers = evidence.stops_source, evidence.exposure_numbers
+    mode = resolve_exposure_mode(choice.exposures, source, levels, evidence.notes)
+    exposure_indices, stops = assign_exposures(numbers, evidence.stops, num_frames, choice.settings_per_frame)
     if moves:
         known = focus = FocusAssignment(list(range(num_frames)), (0.0,) * num_frames, "moments", None)
-        reference, why = train[(len(train) - 1) // 2], "the middle frame"
-        notes = (f"Reference frame: {paths[reference].stem}, the middle one; --reference names another.",)
-        notes = notes if choice.reference is None else ()
+        reference, why = median_low(train), "the middle frame"
+        middle_note = f"Reference frame: {paths[reference].stem}, the middle one; --reference names another."
+        notes = (middle_note if choice.reference is None else None,)
     else:
         told = (evidence.focus_numbers, evidence.dioptres, levels)
         known = focus = assign_focus(*told, pictures, is_focus_stack=choice.frames == "focus-stack")
         if choice.settings_per_frame:
-            focus = separate_focus(num_frames)
-        check_settings_differ(
-            [focus.indices[index] for index in train],
-            [levels.numbers[index] for index in train],
-            [paths[index] for index in train],
-        )
+            focus = focus_in_order(list(range(num_frames)))
+        check_settings_differ(focus.indices, levels.numbers, train, paths)
         reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
         why = "middle exposure of the middle focus setting"
         notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
     if choice.reference is not None:
         reference, why = named_reference(choice.reference, paths, train), "--reference"
+    known_stops = [None if source == "unknown" else stops[index] for index in exposure_indices]
+    exposures_told = map(found, known_stops, _exposure_evidence(evidence, num_frames))
+    focuses_told = map(found, focus.indices, _focus_evidence(focus, evidence, num_frames))
+    focus_mode = "learn" if choice.focus == "auto" else choice.focus  # positions are only start values
     return FrameSettings(
-        focus_indices=focus.indices,
-        exposure_indices=exposure_indices,
-        exposures=exposures,
-        focuses=FocusSettings(focus.positions, focus.source, resolve_focus_mode(choice.focus), focus.positions),
-        focus_evidence=_focus_evidence(focus, evidence, num_frames),
-        exposure_evidence=_exposure_evidence(evidence, num_frames),
+        frames=list(map(Frame, paths, focus.indices, exposure_indices, exposures_told, focuses_told)),
+        exposures=ExposureSettings(stops, source, mode, evidence.dealt),
+        focuses=FocusSettings(focus.positions, focus.source, focus_mode, focus.positions),
         reference_index=reference,
-        reference_evidence=why,
+        reference=found(paths[reference].stem, why),
         notes=(*evidence.notes, *notes),
         known_focus=known.indices,
         known_exposure=levels.numbers,
     )
-
-
-def _exposures_of_frames(
-    evidence: SettingsEvidence, levels: ExposureLevels, num_frames: int, choice: SettingsChoice
-) -> tuple[list[int], ExposureSettings]:
-    """Exposure index of each frame, and the exposure settings."""
-    mode = resolve_exposure_mode(choice.exposures, evidence.stops_source, levels, evidence.notes)
-    indices, stops = assign_exposures(evidence.exposure_numbers, evidence.stops, num_frames)
-    if choice.settings_per_frame:
-        indices, stops = separate_exposures(evidence.stops, num_frames)
-    return indices, ExposureSettings(stops, evidence.stops_source, mode, evidence.dealt)
 
 
 def _exposure_evidence(evidence: SettingsEvidence, num_frames: int) -> list[str]:
@@ -175,20 +148,19 @@ def _focus_evidence(focus: FocusAssignment, evidence: SettingsEvidence, num_fram
     return [words.get(focus.source, "order of files")] * num_frames
 
 
-def check_settings_differ(focus_indices: Sequence[int], level_numbers: Sequence[int], paths: Sequence[Path]) -> None:
-    """Checks that the training frames differ in focus or exposure.
-
-    Raises:
-        NeucamError: They don't, or there is only one.
-    """
-    if len(paths) < 2:
+def check_settings_differ(
+    focus_indices: Sequence[int], level_numbers: Sequence[int], train: Sequence[int], paths: Sequence[Path]
+) -> None:
+    """Raises `NeucamError` if the training frames differ in neither focus nor exposure, or there is only one."""
+    first, last = paths[train[0]], paths[train[-1]]
+    if len(train) < 2:
         raise NeucamError(
-            f"{paths[0]}: the only training frame. At least two that differ in focus or exposure are needed."
+            f"{first}: the only training frame. At least two that differ in focus or exposure are needed."
         )
-    if len(set(focus_indices)) < 2 and len(set(level_numbers)) < 2:
+    if all(len({numbers[index] for index in train}) < 2 for numbers in (focus_indices, level_numbers)):
         raise NeucamError(
-            f"{paths[0].parent}: neither focus nor exposure differs between the {len(paths)} training frames"
-            f" {paths[0].name} .. {paths[-1].name}. Give photographs taken at different settings; if these are, say so"
+            f"{first.parent}: neither focus nor exposure differs between the {len(train)} training frames {first.name}"
+            f" .. {last.name}. Give photographs taken at different settings; if these are, say so"
             " in their names (F<i>E<j>) or in exposure.txt."
         )
 
@@ -205,13 +177,9 @@ def untrained_focus_note(
 def middle_frame(candidates: Sequence[int], focus_indices: Sequence[int], brightness_order: Sequence[float]) -> int:
     """The candidate frame with the middle exposure of the middle focus setting (the lower one of an even number).
 
-    Args:
-        candidates: Frame indices to choose from.
-        focus_indices: Focus setting of every frame.
-        brightness_order: Any measure of every frame's exposure that rises with the light.
+    `brightness_order` is any measure of every frame's exposure that rises with the light.
     """
-    focuses = sorted({focus_indices[index] for index in candidates})
-    middle_focus = focuses[(len(focuses) - 1) // 2]
+    middle_focus = median_low({focus_indices[index] for index in candidates})
     in_focus = sorted((i for i in candidates if focus_indices[i] == middle_focus), key=lambda i: brightness_order[i])
     return in_focus[(len(in_focus) - 1) // 2]
 
@@ -227,5 +195,5 @@ def named_reference(name: str, paths: Sequence[Path], train: Sequence[int]) -> i
             return index
     raise NeucamError(
         f"--reference {name}: no training frame has this name. Training frames:"
-        f" {listed_names([paths[index] for index in train])}."
+        f" {listed(paths[index].stem for index in train)}."
     )

@@ -10,18 +10,20 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from neucam_nerfstudio.capture.pixels.source import FrameSource
-from neucam_nerfstudio.capture.settings.exposure_file import EXPOSURE_FILE_NAME, deal_out, read_exposure_values
 from neucam_nerfstudio.capture.settings.exposures import (
     BRIGHTNESS_STEP,
+    EXPOSURE_FILE_NAME,
     SMALLEST_BRACKET_STOPS,
     ExposureLevels,
     ExposureSource,
     LearnChoice,
+    deal_out,
     gap_ranks,
     merge_nearly_equal,
+    read_exposure_values,
 )
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 from neucam_nerfstudio.errors import NeucamError
@@ -41,8 +43,6 @@ MAX_CHANGE_AT_ONE_EXPOSURE = 0.25
 lenses lose light where they focus near. Errors are of whole stops."""
 LEAST_CHECKED_STOPS = 1.0
 """Frames that are exposed this differently cannot be equally bright; of smaller steps tone mapping may leave little."""
-
-Value = TypeVar("Value")
 
 
 class SettingsEvidence(NamedTuple):
@@ -70,30 +70,18 @@ class SettingsEvidence(NamedTuple):
 
     def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
         """The evidence for some of the frames."""
-
-        def pick(values: list[Value] | None) -> list[Value] | None:
-            return None if values is None else [values[index] for index in indices]
-
-        return self._replace(
-            focus_numbers=pick(self.focus_numbers),
-            exposure_numbers=pick(self.exposure_numbers),
-            stops=pick(self.stops),
-            dioptres=pick(self.dioptres),
-            stops_told=pick(self.stops_told),
-        )
+        of_all = {name: values for name, values in self._asdict().items() if isinstance(values, list)}
+        return self._replace(**{name: [values[index] for index in indices] for name, values in of_all.items()})
 
     def with_checked_exif(self, names: Sequence[str], pictures: StillPictures | None) -> SettingsEvidence:
         """Without EXIF exposures that cannot be true.
 
-        Args:
-            names: Of the frames.
-            pictures: Of the frames of a still scene; None for one that moves, where brightness changes with the view.
+        There are no `pictures` of a scene that moves: its brightness changes with the view.
         """
         if self.stops is None or self.stops_source != "EXIF":
             return self
-        wrong = None
-        if self.exposure_numbers is not None:
-            wrong = contradiction_by_names(self.stops, self.exposure_numbers, names)
+        numbers = self.exposure_numbers
+        wrong = None if numbers is None else contradiction_by_names(self.stops, numbers, names)
         if wrong is None and pictures is not None:
             wrong = contradiction_by_pictures(self.stops, pictures, names)
         if wrong is None:
@@ -113,11 +101,7 @@ class SettingsEvidence(NamedTuple):
 
 
 def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
-    """Reads names, `exposure.txt` and, for what these leave open, EXIF.
-
-    Args:
-        frames: All of them, in order; the values of `exposure.txt` are counted off over them.
-        moves: Whether they are moments of a scene that moves.
+    """Reads names, `exposure.txt` and, for what these leave open, EXIF of all frames, used or not.
 
     Raises:
         NeucamError: Names are inconsistent, or `exposure.txt` is unusable.
@@ -127,11 +111,11 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
     dealt = told = exif_note = None
     source: ExposureSource
     if exposure_file.exists():
-        values, source = read_exposure_values(exposure_file), "exposure.txt"
+        (values, lines), source = read_exposure_values(exposure_file), "exposure.txt"
         break_off = moves or frames.data != frames.folder
-        places, dealt = deal_out(values.stops, exposure_numbers, len(frames.paths), exposure_file, break_off)
-        stops = [values.stops[place] for place in places]
-        told = [f"{EXPOSURE_FILE_NAME}, line {values.lines[place]}" for place in places]
+        places, dealt = deal_out(values, exposure_numbers, len(frames.paths), exposure_file, break_off)
+        stops = [values[place] for place in places]
+        told = [f"{EXPOSURE_FILE_NAME}, line {lines[place]}" for place in places]
         exif = frames.exif() if focus_numbers is None else []
     else:
         exif = frames.exif()
@@ -150,43 +134,24 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
 
 def said_by_exif(settings: ExifSettings) -> str:
     """Exposure settings as photographers write them: `1/8 s f/8 ISO 100`."""
-    words = []
-    if (time_s := settings.exposure_time_s) is not None:
-        words.append(f"1/{1 / time_s:.4g} s" if time_s < 0.3 else f"{time_s:.3g} s")
+    time_s = settings.exposure_time_s
+    words = [] if time_s is None else [f"1/{1 / time_s:.4g} s" if time_s < 0.3 else f"{time_s:.3g} s"]
     words += [] if settings.f_number is None else [f"f/{settings.f_number:g}"]
     words += [] if settings.iso is None else [f"ISO {settings.iso:g}"]
     return " ".join(words)
 
 
-class NamedSettings(NamedTuple):
-    """Setting numbers that a file name carries; None where it carries none."""
-
-    focus: int | None
-    exposure: int | None
-
-
-def parse_settings(stem: str) -> NamedSettings:
-    """Reads `F<i>` and `E<j>` from a file name without suffix: `F0E1`, `F0_a`, `IMG_F2_E1`, `desk-e1`."""
-    focus = exposure = None
-    for token in _TOKEN.finditer(stem):
-        if focus is None and token["focus"]:
-            focus = int(token["focus"])
-        exposure_digits = token["exposure"] or token["lone_exposure"]
-        if exposure is None and exposure_digits:
-            exposure = int(exposure_digits)
-    return NamedSettings(focus, exposure)
+def parse_settings(stem: str) -> tuple[int | None, int | None]:
+    """The first `F<i>` and `E<j>` in a file name without suffix: `F0E1`, `F0_a`, `IMG_F2_E1`, `desk-e1`."""
+    tokens = list(_TOKEN.finditer(stem))
+    focuses = (token["focus"] for token in tokens)
+    exposures = (token["exposure"] or token["lone_exposure"] for token in tokens)
+    focus, exposure = (next((int(digits) for digits in found if digits), None) for found in (focuses, exposures))
+    return focus, exposure
 
 
-class NamedFrames(NamedTuple):
-    """Setting numbers of all files, None for a kind that the names do not tell; and what was found and not used."""
-
-    focuses: list[int] | None
-    exposures: list[int] | None
-    note: str | None = None
-
-
-def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
-    """Focus and exposure numbers of all files.
+def settings_from_names(paths: Sequence[Path]) -> tuple[list[int] | None, list[int] | None, str | None]:
+    """Focus and exposure numbers of all files, None where names tell none; and what was found and not used.
 
     One number that all files share, alone in their names, tells no frame from another: it is taken for no setting, as
     the aperture in `macro_f8_001`.
@@ -195,12 +160,12 @@ def settings_from_names(paths: Sequence[Path]) -> NamedFrames:
         NeucamError: Some names carry a number and others don't.
     """
     named = [parse_settings(path.stem) for path in paths]
-    focuses = _all_or_none([settings.focus for settings in named], paths, "F")
-    exposures = _all_or_none([settings.exposure for settings in named], paths, "E")
+    focuses = _all_or_none([focus for focus, _ in named], paths, "F")
+    exposures = _all_or_none([exposure for _, exposure in named], paths, "E")
     for letter, numbers, others in (("F", focuses, exposures), ("E", exposures, focuses)):
         if numbers is not None and others is None and len(set(numbers)) == 1:
-            return NamedFrames(None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting.")
-    return NamedFrames(focuses, exposures)
+            return None, None, f"All names say {letter}{numbers[0]}, which is taken for no setting."
+    return focuses, exposures, None
 
 
 def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: str) -> list[int] | None:
@@ -216,13 +181,7 @@ def _all_or_none(numbers: Sequence[int | None], paths: Sequence[Path], letter: s
 
 
 def contradiction_by_names(stops: Sequence[float], exposure_numbers: Sequence[int], names: Sequence[str]) -> str | None:
-    """What is wrong if EXIF tells one exposure for two `E<j>`; None if it does not.
-
-    Args:
-        stops: EXIF exposure of each frame.
-        exposure_numbers: `E<j>` of each frame.
-        names: Of the frames.
-    """
+    """What is wrong if EXIF tells one exposure, in stops, for two `E<j>`; None if it does not."""
     first: dict[int, int] = {}
     for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
         other = first.setdefault(level, frame)
@@ -232,19 +191,11 @@ def contradiction_by_names(stops: Sequence[float], exposure_numbers: Sequence[in
 
 
 def contradiction_by_pictures(stops: Sequence[float], pictures: StillPictures, names: Sequence[str]) -> str | None:
-    """What is wrong if frames of one EXIF exposure are not equally bright, or such of different ones are.
-
-    Args:
-        stops: EXIF exposure of each frame.
-        pictures: Of the frames.
-        names: Of the frames.
-    """
-    frames_of_level: dict[int, list[int]] = {}
-    for frame, level in enumerate(gap_ranks(stops, SMALLEST_BRACKET_STOPS)):
-        frames_of_level.setdefault(level, []).append(frame)
-    by_brightness = [
-        sorted(frames, key=lambda frame: pictures.brightness[frame]) for _, frames in sorted(frames_of_level.items())
-    ]
+    """What is wrong if frames of one EXIF exposure are not equally bright, or such of different ones are."""
+    levels = gap_ranks(stops, SMALLEST_BRACKET_STOPS)
+    by_brightness: list[list[int]] = [[] for _ in range(max(levels) + 1)]
+    for frame in sorted(range(len(stops)), key=lambda frame: pictures.brightness[frame]):
+        by_brightness[levels[frame]].append(frame)
     for darkest, *_, brightest in (frames for frames in by_brightness if len(frames) > 1):
         change = pictures.brightness_change(darkest, brightest)
         if change is not None and change > MAX_CHANGE_AT_ONE_EXPOSURE:

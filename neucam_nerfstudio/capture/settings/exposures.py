@@ -1,12 +1,15 @@
-"""Which frames share an exposure setting, and what it is in stops."""
+"""Which frames share an exposure setting, and what it is in stops: by `exposure.txt`, EXIF, names or brightness."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Literal, NamedTuple, TypeVar
+from pathlib import Path
+from statistics import median_low
+from typing import Literal, NamedTuple
+
+import numpy as np
 
 from neucam_nerfstudio.errors import NeucamError
 
@@ -14,6 +17,9 @@ LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
 ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "argument", "unknown", "edited"]
 
+EXPOSURE_FILE_NAME = "exposure.txt"
+MAX_STOPS = 30.0
+"""Beyond this a value cannot be in stops (a factor of a billion): seconds or ISO values were meant."""
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""
 SAME_EXPOSURE_STOPS = 0.1
@@ -21,8 +27,6 @@ SAME_EXPOSURE_STOPS = 0.1
 or as the camera measured them, and times with apertures that should cancel each other differ by 0.03 stops."""
 BRIGHTNESS_STEP = 0.1
 """Frames whose pixel values differ by more than this factor of two (log2) were exposed differently."""
-
-Key = TypeVar("Key", int, float)
 
 
 @dataclass(frozen=True)
@@ -49,46 +53,40 @@ class ExposureLevels(NamedTuple):
     told_by: Literal["stops", "names", "brightness"]
 
 
-def ranks(keys: Sequence[Key]) -> list[int]:
+def ranks(keys: Sequence[float]) -> list[int]:
     """Numbers keys by their order: equal keys share a number, the smallest has 0."""
-    order = {key: rank for rank, key in enumerate(sorted(set(keys)))}
-    return [order[key] for key in keys]
+    return np.unique(keys, return_inverse=True)[1].tolist()
 
 
 def gap_ranks(values: Sequence[float], least_gap: float) -> list[int]:
     """Numbers values by their order: those with smaller gaps between them share a number, the smallest has 0."""
-    order = sorted(range(len(values)), key=lambda index: values[index])
-    numbers, number = [0] * len(values), 0
-    for smaller, larger in pairwise(order):
-        number += values[larger] - values[smaller] >= least_gap
-        numbers[larger] = number
+    rising, place = np.unique(values, return_inverse=True)
+    return np.cumsum(np.diff(rising, prepend=rising[0]) >= least_gap)[place].tolist()
+
+
+def span_ranks(values: Sequence[float], least_span: float) -> list[int]:
+    """Numbers values by their order, the smallest has 0; those that share a number span less than `least_span`."""
+    numbers, number, first = [0] * len(values), 0, min(values)
+    for index in np.argsort(values):
+        if values[index] - first >= least_span:
+            number, first = number + 1, values[index]
+        numbers[index] = number
     return numbers
 
 
 def merge_nearly_equal(stops: Sequence[float]) -> list[float]:
     """Exposures with those within `SAME_EXPOSURE_STOPS` of each other made one, the middle one of them."""
-    groups: list[list[float]] = []
-    for value in sorted(stops):
-        if groups and value - groups[-1][0] < SAME_EXPOSURE_STOPS:
-            groups[-1].append(value)
-        else:
-            groups.append([value])
-    middle = {value: group[(len(group) - 1) // 2] for group in groups for value in group}
-    return [middle[value] for value in stops]
+    groups: dict[int, list[float]] = {}
+    numbers = span_ranks(stops, SAME_EXPOSURE_STOPS)
+    for number, value in zip(numbers, stops, strict=True):
+        groups.setdefault(number, []).append(value)
+    return [median_low(groups[number]) for number in numbers]
 
 
 def exposure_levels(
-    exposure_numbers: Sequence[int] | None,
-    stops: Sequence[float] | None,
-    brightness: Sequence[float],
+    exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, brightness: Sequence[float]
 ) -> ExposureLevels:
-    """Numbers the frames' exposures from the darkest: by known stops, else by name, else by the pictures' brightness.
-
-    Args:
-        exposure_numbers: `E<j>` of each frame, if names carry it.
-        stops: Exposure of each frame, if known.
-        brightness: Of each frame's pixel values.
-    """
+    """Numbers the frames' exposures from the darkest: by known stops, else by `E<j>`, else by pixel values."""
     if stops is not None:
         return ExposureLevels(gap_ranks(stops, SMALLEST_BRACKET_STOPS), "stops")
     if exposure_numbers is not None:
@@ -98,31 +96,24 @@ def exposure_levels(
 
 
 def assign_exposures(
-    exposure_numbers: Sequence[int] | None, stops: Sequence[float] | None, num_frames: int
+    exposure_numbers: Sequence[int] | None,
+    stops: Sequence[float] | None,
+    num_frames: int,
+    settings_per_frame: bool = False,
 ) -> tuple[list[int], tuple[float, ...]]:
     """Exposure index of each frame, and the stops of each exposure setting (0 where unknown).
 
-    Frames share a setting if their `E<j>` are equal, or without such names if their known exposures are; else each
-    frame has its own. Names give way to EXIF exposures that differ between frames of one `E<j>`.
+    Frames share a setting if their `E<j>` are equal, or without such names if their known exposures are; else, or with
+    `settings_per_frame`, each frame has its own. Names give way to EXIF exposures that differ between frames of one
+    `E<j>`.
     """
-    keys: Sequence[float] = range(num_frames)
-    if exposure_numbers is not None and _determines(exposure_numbers, stops):
-        keys = exposure_numbers
-    elif stops is not None:
-        keys = stops
+    keys: Sequence[float] = range(num_frames) if stops is None or settings_per_frame else stops
+    if exposure_numbers is not None and not settings_per_frame:
+        names_tell = stops is None or len(set(zip(exposure_numbers, stops, strict=True))) == len(set(exposure_numbers))
+        keys = exposure_numbers if names_tell else keys
     indices = ranks(keys)
     stops_of_setting = dict(zip(indices, stops or [0.0] * num_frames, strict=True))
     return indices, tuple(stops_of_setting[index] for index in range(len(stops_of_setting)))
-
-
-def _determines(numbers: Sequence[int], stops: Sequence[float] | None) -> bool:
-    """Whether frames of the same number have the same exposure, as far as known."""
-    return stops is None or len(set(zip(numbers, stops, strict=True))) == len(set(numbers))
-
-
-def separate_exposures(stops: Sequence[float] | None, num_frames: int) -> tuple[list[int], tuple[float, ...]]:
-    """Each frame with an exposure setting of its own, in name order: indices, and stops (0 where unknown)."""
-    return list(range(num_frames)), tuple(stops or [0.0] * num_frames)
 
 
 def resolve_exposure_mode(
@@ -130,14 +121,9 @@ def resolve_exposure_mode(
 ) -> LearnMode:
     """What `auto` means for exposures: fix known ones, learn unknown ones.
 
-    Args:
-        choice: What the user says.
-        source: What told the exposures.
-        levels: Which frames are exposed alike.
-        notes: What was found and not used, for the message.
-
     Raises:
-        NeucamError: Unknown exposures are to be fixed or refined, although frames differ in exposure.
+        NeucamError: Unknown exposures are to be fixed or refined, although frames differ in exposure. The message has
+            the `notes` on what was found and not used.
     """
     known = source != "unknown"
     if choice == "auto":
@@ -147,3 +133,120 @@ def resolve_exposure_mode(
         advice = "Write them into exposure.txt (stops, one a line), or choose learn."
         raise NeucamError(" ".join((found, *notes, advice)))
     return choice
+
+
+def read_exposure_values(path: Path) -> tuple[list[float], list[int]]:
+    """Reads the values of an `exposure.txt`; what follows a `#` is a comment.
+
+    Returns:
+        The values in stops, +1 is twice the light; and the line that each stands in, from 1.
+
+    Raises:
+        NeucamError: The file is empty, or a line is not one finite number of stops.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NeucamError(f"{path}: not a readable text file ({error}). Write one number of stops a line.") from error
+    words = [(number, word) for number, line in enumerate(lines, 1) for word in line.partition("#")[0].split()]
+    values = [_parse_stops(word, path, number) for number, word in words]
+    if not values:
+        raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
+    return values, [number for number, _ in words]
+
+
+def _parse_stops(word: str, path: Path, line_number: int) -> float:
+    try:
+        stops = float(word)
+    except ValueError:
+        stops = math.nan
+    if not abs(stops) <= MAX_STOPS:
+        raise NeucamError(
+            f"{path}, line {line_number}: '{word}' is not an exposure. Write one finite number of stops a line, such as"
+            " -3, 0 or 1.5 (+1 is twice the light; not seconds)."
+        )
+    return stops
+
+
+def deal_out(
+    values: Sequence[float],
+    exposure_numbers: Sequence[int] | None,
+    num_frames: int,
+    path: Path,
+    may_break_off: bool = False,
+) -> tuple[list[int], str]:
+    """Deals the values of an `exposure.txt` out to the frames.
+
+    Args:
+        values: The file's values, stops.
+        exposure_numbers: `E<j>` of each frame where the names carry it: the frame takes value j, counted from 0; or
+            with as many values as there are different j, the one of its j's rank; or with as many as frames, its own.
+            None: the values cycle over the frames in name order.
+        num_frames: Number of all frames in the folder.
+        path: The file, for messages.
+        may_break_off: Whether the last cycle may be cut short, as where a video ends.
+
+    Returns:
+        Which value every frame takes, counted from 0; and how they were dealt out, in words.
+
+    Raises:
+        NeucamError: The number of values fits neither, or values of one `E<j>` differ.
+    """
+    if exposure_numbers is None:
+        return _counted_off(values, num_frames, path, may_break_off)
+    numbers = sorted(set(exposure_numbers))
+    if len(values) == numbers[-1] + 1:
+        places = list(exposure_numbers)
+    elif len(values) == len(numbers):
+        places = ranks(exposure_numbers)
+    elif len(values) == num_frames:
+        _check_agree(values, exposure_numbers, path)
+        places = list(range(num_frames))
+    else:
+        raise NeucamError(_misfit_message(len(values), numbers, num_frames, path))
+    place_of = dict(zip(exposure_numbers, places, strict=True))
+    dealt = ", ".join(f"E{number} {values[place_of[number]]:+g}" for number in numbers)
+    return places, dealt
+
+
+def _check_agree(values: Sequence[float], exposure_numbers: Sequence[int], path: Path) -> None:
+    first: dict[int, int] = {}
+    for place, number in enumerate(exposure_numbers):
+        earlier = first.setdefault(number, place)
+        if values[earlier] != values[place]:
+            raise NeucamError(
+                f"{path}: one value a frame, but value {earlier + 1} ({values[earlier]:+g}) and value {place + 1}"
+                f" ({values[place]:+g}) both belong to E{number} in name order. Frames of one E<j> have one exposure:"
+                f" correct the values, or write {len(set(exposure_numbers))} instead, one for each E<j> there is."
+            )
+
+
+def _misfit_message(num_values: int, numbers: Sequence[int], num_frames: int, path: Path) -> str:
+    first, last = numbers[0], numbers[-1]
+    fitting = {
+        num_frames: "one a frame in name order",
+        len(numbers): "one for each E<j> there is",
+        last + 1: f"one each from E0 to E{last}",
+    }
+    expected = ", or ".join(f"{count} ({words})" for count, words in sorted(fitting.items()))
+    return (
+        f"{path}: {num_values} values for {num_frames} frames, whose names say E{first} to E{last}. Expected"
+        f" {expected}: add or remove values, or name the files accordingly."
+    )
+
+
+def _counted_off(values: Sequence[float], num_frames: int, path: Path, may_break_off: bool) -> tuple[list[int], str]:
+    if len(values) > num_frames:
+        raise NeucamError(
+            f"{path}: {len(values)} values for {num_frames} frames. Remove the values that belong to no frame, or add"
+            " the missing ones."
+        )
+    if num_frames % len(values) and not may_break_off:
+        raise NeucamError(
+            f"{path}: {len(values)} values for {num_frames} frames. Expected one a frame in name order, or a number"
+            f" that divides {num_frames}, as values start again when they are used up; or names with E<j>."
+        )
+    dealt = "one value a frame"
+    if len(values) < num_frames:
+        dealt = f"{len(values)} value{'s' * (len(values) > 1)}, again from the first when they are used up"
+    return [index % len(values) for index in range(num_frames)], dealt

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from neucam_nerfstudio.capture.settings.exposures import ExposureLevels, LearnChoice, LearnMode, ranks
+from neucam_nerfstudio.capture.settings.exposures import ExposureLevels, LearnMode, ranks, span_ranks
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
 FocusSource = Literal["names", "EXIF", "order", "single", "moments", "argument", "edited"]
@@ -54,15 +54,10 @@ def spread_evenly(count: int) -> tuple[float, ...]:
     return tuple(2 * index / (count - 1) - 1 for index in range(count)) if count > 1 else (0.0,)
 
 
-def separate_focus(num_frames: int) -> FocusAssignment:
-    """Each frame with a focus setting of its own, in name order."""
-    source: FocusSource = "order" if num_frames > 1 else "single"
-    return FocusAssignment(list(range(num_frames)), spread_evenly(num_frames), source, None)
-
-
-def resolve_focus_mode(choice: LearnChoice) -> LearnMode:
-    """What `auto` means for focus: learn, as positions are only start values."""
-    return "learn" if choice == "auto" else choice
+def focus_in_order(indices: list[int], note: str | None = None) -> FocusAssignment:
+    """Focus settings that nothing but the order of the frames tells."""
+    num_settings = max(indices) + 1
+    return FocusAssignment(indices, spread_evenly(num_settings), "order" if num_settings > 1 else "single", note)
 
 
 def assign_focus(
@@ -74,30 +69,23 @@ def assign_focus(
 ) -> FocusAssignment:
     """Focus setting of each frame: by `F<i>` names, by EXIF focus distances if they tell settings apart, or by order.
 
-    Args:
-        focus_numbers: `F<i>` of each frame, if names carry it.
-        dioptres: Focus distance of each frame in 1/m, if known.
-        levels: Which frames are exposed alike.
-        pictures: Of the frames.
-        is_focus_stack: Whether each frame has a focus of its own where neither names nor distances tell otherwise.
+    In a focus stack each frame has a focus of its own where neither names nor distances (1/m) tell otherwise.
     """
     if focus_numbers is not None:
         indices = ranks(focus_numbers)
         return FocusAssignment(indices, spread_evenly(max(indices) + 1), "names", None)
-    by_distance, unused = None, None
+    unused = None
     if dioptres is not None and len(set(dioptres)) > 1:
         tolerances = (EQUAL_DIOPTRES,) if is_focus_stack else (SAME_FOCUS_DIOPTRES, EQUAL_DIOPTRES)
         by_distance, unused = focus_by_distance(dioptres, levels, pictures, tolerances)
-    if by_distance is not None:
-        return by_distance
+        if by_distance is not None:
+            return by_distance
     if is_focus_stack:
-        focus = separate_focus(len(levels.numbers))
+        indices = list(range(len(levels.numbers)))
         finding = f"Each frame is taken as a focus setting, as this method is for focus stacks. {RENAME}."
     else:
         indices, finding = focus_by_order(levels, pictures)
-        source: FocusSource = "order" if max(indices) > 0 else "single"
-        focus = FocusAssignment(indices, spread_evenly(max(indices) + 1), source, None)
-    return focus._replace(note=" ".join(filter(None, (unused, finding))))
+    return focus_in_order(indices, " ".join(filter(None, (unused, finding))))
 
 
 def focus_by_distance(
@@ -108,14 +96,10 @@ def focus_by_distance(
 ) -> tuple[FocusAssignment | None, str | None]:
     """Focus settings from EXIF focus distances, numbered from near to far; or None, and why they tell none apart.
 
-    Args:
-        dioptres: Focus distance of each frame in 1/m.
-        levels: Which frames are exposed alike.
-        pictures: Of the frames.
-        tolerances: Within which distances count as one; the first with which pictures agree is taken.
+    Distances within a tolerance (1/m) count as one; the first tolerance with which pictures agree is taken.
     """
     for tolerance in tolerances:
-        indices = _near_to_far(dioptres, tolerance)
+        indices = span_ranks([-dioptre for dioptre in dioptres], tolerance)
         if not _mixes_focuses(indices, levels, pictures):
             break
     else:
@@ -127,16 +111,6 @@ def focus_by_distance(
     span = f"{metres(means[0])} to {metres(means[-1])}"
     note = f"{num_settings} focus settings by EXIF focus distance, {span}. {RENAME}."
     return FocusAssignment(indices, positions_by_dioptre(means), "EXIF", note), None
-
-
-def _near_to_far(dioptres: Sequence[float], tolerance: float) -> list[int]:
-    """Numbers distances from the nearest; a number spans less than the tolerance."""
-    indices, index, nearest = [0] * len(dioptres), 0, max(dioptres)
-    for frame in sorted(range(len(dioptres)), key=lambda frame: -dioptres[frame]):
-        if nearest - dioptres[frame] >= tolerance:
-            index, nearest = index + 1, dioptres[frame]
-        indices[frame] = index
-    return indices
 
 
 def _mixes_focuses(indices: Sequence[int], levels: ExposureLevels, pictures: StillPictures) -> bool:
@@ -168,18 +142,17 @@ def focus_by_order(levels: ExposureLevels, pictures: StillPictures) -> tuple[lis
     often, some pass lacks some, and pictures tell which frames belong together; unless none of those exposed alike
     differ: a bracket with repeated frames.
     """
-    occurs = Counter(levels.numbers)
-    if len(set(occurs.values())) == 1:
+    occurs, indices = Counter(levels.numbers), [0] * len(levels.numbers)
+    equally_often = len(set(occurs.values())) == 1
+    if equally_often:
         indices = [levels.numbers[:frame].count(number) for frame, number in enumerate(levels.numbers)]
-    elif _mixes_focuses([0] * len(levels.numbers), levels, pictures):
+    elif _mixes_focuses(indices, levels, pictures):
         indices = focus_by_shared_detail(levels.numbers, pictures)
-    else:
-        indices = [0] * len(levels.numbers)
     if len(occurs) == 1:
         finding = "Equal exposures: taken as a focus stack in name order."
     elif max(indices) == 0:
         finding = "Different exposures: taken as a bracket with one focus setting."
-    elif len(set(occurs.values())) == 1:
+    elif equally_often:
         finding = f"Each exposure occurs {max(indices) + 1} times: each time is taken as a focus setting."
     else:
         finding = f"Some exposures are missing: frames that share most detail make {max(indices) + 1} focus settings."
@@ -193,11 +166,8 @@ def focus_by_shared_detail(numbers: Sequence[int], pictures: StillPictures) -> l
     """Focus setting of each frame: one for each frame of the most frequent exposure, in name order.
 
     The frames of each other exposure go one each to those with which they share most detail (least disagreement in
-    all, Kuhn 1955): of one exposure against one other, focus alone makes the difference.
-
-    Args:
-        numbers: Exposure of each frame, rising with the light.
-        pictures: Of the frames.
+    all, Kuhn 1955): of one exposure against one other, focus alone makes the difference. `numbers` are exposures that
+    rise with the light.
     """
     from scipy.optimize import linear_sum_assignment
 

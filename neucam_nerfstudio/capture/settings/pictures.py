@@ -6,19 +6,13 @@ import math
 from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.registration import (
-    DARKEST,
-    DETAIL_SIGMAS_PX,
-    LEAST_CONTRAST,
-    detail_picture,
-    disagreement,
-)
+from neucam_nerfstudio.capture.registration import LEAST_CONTRAST, detail_picture, disagreement, fine_detail
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64
@@ -49,9 +43,6 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
-
-    Attributes:
-        detail: The `detail_picture` of a frame.
     """
 
     def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
@@ -86,13 +77,18 @@ class StillPictures:
         return median_change(self._blocks(frame), self._blocks(other))
 
     def differ(self, frame: int, other: int) -> bool:
-        """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise."""
-        return strength_change(self._strength(frame), self._strength(other)) > LEAST_STRENGTH_CHANGE
+        """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise.
+
+        What is nearly white in one of them does not count.
+        """
+        (power, brightness), (other_power, other_brightness) = self._strength(frame), self._strength(other)
+        exposed = (brightness < WHITE) & (other_brightness < WHITE)
+        changes = np.abs(np.log2(power[exposed] / other_power[exposed]))
+        return len(changes) > 0 and bool(np.quantile(changes, 1 - CHANGED_SHARE) > LEAST_STRENGTH_CHANGE)
 
     def disagreement(self, frame: int, other: int) -> float:
         """How little of their fine detail two frames share, exposed alike or not: from 0, all, to 2."""
-        unmoved, _ = disagreement(self.detail(frame), self.detail(other), np.eye(3))
-        return unmoved
+        return disagreement(self.detail(frame), self.detail(other), np.eye(3))[0]
 
 
 def thumbnail(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "rows columns 3"]:
@@ -122,31 +118,12 @@ def median_change(blocks: Float[np.ndarray, "rows columns"], others: Float[np.nd
     return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor))))
 
 
-class DetailStrength(NamedTuple):
-    """Power of fine detail in the logarithm of the pixel value, and the mean pixel value, around each cell."""
-
-    power: Float[np.ndarray, "rows columns"]
-    brightness: Float[np.ndarray, "rows columns"]
-
-
-def detail_strength(pixels: Shaped[np.ndarray, "height width 3"]) -> DetailStrength:
-    """How much fine detail there is where; light that changes a little changes nothing of it."""
+def detail_strength(
+    pixels: Shaped[np.ndarray, "height width 3"],
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
+    """Power of fine detail, which hardly changes with the light, and the mean pixel value, around each cell."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
-    log_grey = np.log(grey + np.float32(DARKEST))
-    fine, coarse = (cv2.GaussianBlur(log_grey, (0, 0), sigma) for sigma in DETAIL_SIGMAS_PX)
-    return DetailStrength(_around_cells((fine - coarse) ** 2) + LEAST_CONTRAST**2, _around_cells(grey))
-
-
-def strength_change(strength: DetailStrength, other: DetailStrength) -> float:
-    """How much stronger or weaker detail is (log2) in the `CHANGED_SHARE` of a picture where it changes most.
-
-    What is nearly white in one of them does not count; 0 if nothing else is left.
-    """
-    exposed = (strength.brightness < WHITE) & (other.brightness < WHITE)
-    if not exposed.any():
-        return 0.0
-    changes = np.abs(np.log2(strength.power[exposed] / other.power[exposed]))
-    return float(np.quantile(changes, 1 - CHANGED_SHARE))
+    return _around_cells(fine_detail(grey) ** 2) + LEAST_CONTRAST**2, _around_cells(grey)
 
 
 def _around_cells(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows columns"]:

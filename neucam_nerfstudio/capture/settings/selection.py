@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from neucam_nerfstudio.errors import NeucamError
 
@@ -31,26 +33,12 @@ class FrameSplit(NamedTuple):
     held_out: tuple[int, ...]
 
 
-class FrameSelection(NamedTuple):
-    """The frames that are used.
-
-    Attributes:
-        kept: Their indices into all frames, rising.
-        split: Which train and which are held out, as indices into the kept ones.
-        note: Those that no name pattern chose, in a sentence.
-    """
-
-    kept: tuple[int, ...]
-    split: FrameSplit
-    note: str | None
-
-
-def select_frames(paths: Sequence[Path], choice: FrameChoice) -> FrameSelection:
+def select_frames(paths: Sequence[Path], choice: FrameChoice) -> tuple[tuple[int, ...], FrameSplit, str | None]:
     """Takes the frames of the range, and splits them by name or by counting.
 
-    Args:
-        paths: All frames in order.
-        choice: What the user says.
+    Returns:
+        Indices into all frames of those that are used, rising; which of these train and which are held out, as indices
+        into the used ones; and those that no name pattern chose, in a sentence.
 
     Raises:
         NeucamError: The choice contradicts itself or the frames there are.
@@ -61,12 +49,9 @@ def select_frames(paths: Sequence[Path], choice: FrameChoice) -> FrameSelection:
     used = sorted({*split.train, *split.held_out})
     place = {index: position for position, index in enumerate(used)}
     left_out = [path for index, path in enumerate(candidates) if index not in place]
-    note = f"Neither trained on nor held out: {listed_names(left_out)}." if left_out else None
-    return FrameSelection(
-        kept=tuple(in_range[index] for index in used),
-        split=FrameSplit(*(tuple(place[index] for index in indices) for indices in split)),
-        note=note,
-    )
+    note = f"Neither trained on nor held out: {listed(path.stem for path in left_out)}." if left_out else None
+    used_split = FrameSplit(*(tuple(place[index] for index in indices) for indices in split))
+    return tuple(in_range[index] for index in used), used_split, note
 
 
 def frames_in_range(num_frames: int, frame_range: tuple[int, int] | None, stride: int) -> range:
@@ -95,21 +80,27 @@ def split_frames(
     """Splits frames by counting, or by name patterns (`F0*`, `IMG_0012.jpg`), with and without suffix.
 
     One kind of pattern alone leaves all other frames to the other side; both kinds select exactly what they match.
-
-    Args:
-        paths: The frames in order.
-        train_patterns: Of frames to train on.
-        eval_patterns: Of frames to hold out.
-        eval_every: Hold out frames k, 2k, ... counted from 0, so never the first.
+    Counting holds out frames k, 2k, ... from 0, so never the first.
 
     Raises:
         NeucamError: Patterns and counting are mixed, a pattern matches nothing, or no frame is left to train on.
     """
+    everything = range(len(paths))
     if eval_every is not None:
-        return _split_by_counting(len(paths), eval_every, bool(train_patterns or eval_patterns))
+        if train_patterns or eval_patterns:
+            raise NeucamError(
+                f"--eval-every {eval_every}: --train-frames or --eval-frames already choose the frames. Give one or the"
+                " other."
+            )
+        if not 2 <= eval_every < len(paths):
+            raise NeucamError(
+                f"--eval-every {eval_every}: expected a whole number from 2 to {len(paths) - 1}, for {len(paths)}"
+                " frames: every how many frames one is held out."
+            )
+        held_out = everything[eval_every::eval_every]
+        return FrameSplit(tuple(index for index in everything if index not in held_out), tuple(held_out))
     train = _matching(paths, train_patterns, "--train-frames")
     held_out = _matching(paths, eval_patterns, "--eval-frames")
-    everything = range(len(paths))
     if not eval_patterns:
         held_out = [index for index in everything if train_patterns and index not in train]
     if not train_patterns:
@@ -128,34 +119,11 @@ def frames_named(paths: Sequence[Path], name: str) -> set[int]:
     return exact or set(pattern)
 
 
-def listed_names(paths: Sequence[Path]) -> str:
-    """Frame names, the first dozen of them, for messages."""
-    return _listed([path.stem for path in paths])
-
-
-def listed_files(paths: Sequence[Path]) -> str:
-    """File names, the first dozen of them, for messages."""
-    return _listed([path.name for path in paths])
-
-
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names, the first dozen of them, for messages."""
+    names = list(names)
     num_more = len(names) - MAX_LISTED_NAMES
-    first = ", ".join(names[:MAX_LISTED_NAMES])
-    return f"{first} and {num_more} more" if num_more > 0 else first
-
-
-def _split_by_counting(num_frames: int, every: int, patterns_given: bool) -> FrameSplit:
-    if patterns_given:
-        raise NeucamError(
-            f"--eval-every {every}: --train-frames or --eval-frames already choose the frames. Give one or the other."
-        )
-    if not 2 <= every < num_frames:
-        raise NeucamError(
-            f"--eval-every {every}: expected a whole number from 2 to {num_frames - 1}, for {num_frames} frames: every"
-            " how many frames one is held out."
-        )
-    held_out = tuple(range(every, num_frames, every))
-    return FrameSplit(tuple(index for index in range(num_frames) if index not in held_out), held_out)
+    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {num_more} more" if num_more > 0 else "")
 
 
 def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> list[int]:
@@ -164,45 +132,32 @@ def _matching(paths: Sequence[Path], patterns: Sequence[str], option: str) -> li
         matches = frames_named(paths, pattern)
         if not matches:
             raise NeucamError(
-                f"{option} {pattern}: no frame of {paths[0].parent} has such a name. Frames: {listed_names(paths)}."
+                f"{option} {pattern}: no frame of {paths[0].parent} has such a name."
+                f" Frames: {listed(path.stem for path in paths)}."
             )
         indices |= matches
     return sorted(indices)
 
 
-def spread_times(moments: Sequence[float]) -> tuple[float, ...]:
-    """Times from 0, the first frame's, to 1, the last one's: i / (N - 1) where frames are evenly spaced.
+def frame_times(
+    moments: Sequence[float], source_rate: float | None
+) -> tuple[tuple[float, ...], float | None, str | None]:
+    """When the frames of a scene that moves were taken.
 
     Args:
-        moments: When each of at least two frames was taken, in any unit, rising.
+        moments: Of at least two frames, counted in frames of the source, rising.
+        source_rate: Frames a second of the source; None if not known.
+
+    Returns:
+        Times from 0, the first frame's, to 1, the last one's: i / (N - 1) where they are evenly spaced; frames a second
+        on average; and a sentence if they are not evenly spaced.
     """
-    first, last = moments[0], moments[-1]
-    return tuple((moment - first) / (last - first) for moment in moments)
-
-
-def mean_rate(moments: Sequence[float], source_rate: float | None) -> float | None:
-    """Frames a second of some frames of a source; None if its own rate is not known.
-
-    Args:
-        moments: When each of at least two frames was taken, counted in frames of the source.
-        source_rate: Frames a second of the source.
-    """
-    if source_rate is None:
-        return None
-    frames_a_frame = (moments[-1] - moments[0]) / (len(moments) - 1)
-    return source_rate / frames_a_frame
-
-
-def uneven_note(moments: Sequence[float]) -> str | None:
-    """A sentence for frames that are not evenly spaced.
-
-    Args:
-        moments: When each of at least two frames was taken, in any unit, rising.
-    """
-    steps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
-    if max(steps) < EVEN_STEPS * min(steps):
-        return None
-    return (
+    span, steps = moments[-1] - moments[0], np.diff(moments)
+    times = tuple((moment - moments[0]) / span for moment in moments)
+    rate = None if source_rate is None else source_rate / (span / (len(moments) - 1))
+    is_even = steps.max() < EVEN_STEPS * steps.min()
+    note = (
         "Frames are not evenly spaced in time: each keeps its own time. A camera path or video of them shows one after"
         " the other at their mean rate."
     )
+    return times, rate, None if is_even else note

@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.capture.settings.selection import frames_named, listed_names
+from neucam_nerfstudio.capture.settings.selection import frames_named, listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
@@ -138,7 +138,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
         if not matching:
             raise NeucamError(
                 f"--frames {choice}: no frame has this name or number. Frames 0 to {len(paths) - 1}: "
-                f"{listed_names(paths)}."
+                f"{listed(path.stem for path in paths)}."
             )
         numbers |= matching
     return sorted(numbers)

@@ -10,8 +10,8 @@ import pytest
 from neucam_nerfstudio.capture.pixels.source import (
     PhotographFolder,
     choose_white_balance,
+    frame_reader,
     in_order,
-    open_reader,
     open_source,
 )
 from neucam_nerfstudio.errors import NeucamError
@@ -25,7 +25,7 @@ def test_folder_of_photographs(tmp_path, write_grey):
     source = open_source(tmp_path)
     assert isinstance(source, PhotographFolder) and source.frame_rate is None
     assert [path.name for path in source.paths] == ["a.png", "b.png"] and source.folder == tmp_path
-    read = open_reader(source.kind, source.data)
+    read = frame_reader(source.kind, source.data)
     assert [read(source.paths[index])[0, 0, 0] for index in (1, 0, 1)] == [20, 10, 20]
 
 
@@ -34,7 +34,7 @@ def test_raw_files_share_the_first_one_s_white_balance_and_a_note_says_so(tmp_pa
         write_dng(f"{name}.dng", np.full((64, 96), 2000), neutral=neutral)
     paths = open_source(tmp_path).paths
     balance, note = choose_white_balance(paths, paths[1:])
-    read = open_reader("photographs", tmp_path, balance)
+    read = frame_reader("photographs", tmp_path, balance)
     np.testing.assert_array_equal(read(paths[1]), read(paths[2]))
     assert note == "The camera changed its white balance: all RAW files are developed with a's."
 
@@ -60,7 +60,7 @@ def test_broken_raw_file_that_is_not_used_does_no_harm(tmp_path, write_dng):
     write_dng("b.dng", np.full((64, 96), 2000))
     paths = open_source(tmp_path).paths
     balance, _ = choose_white_balance(paths, paths[1:])
-    assert open_reader("photographs", tmp_path, balance)(paths[1]).shape == (64, 96, 3)
+    assert frame_reader("photographs", tmp_path, balance)(paths[1]).shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("name", ["preview.webp", "IMG_2 edited.HEIC", "IMG_1.heic"])
@@ -147,6 +147,6 @@ def test_photograph_that_has_moved_is_named_with_what_to_do(tmp_path, manifest):
     place = "`data` in run/capture.json or " if manifest else ""
     said = rf"F0\.png: is not there\. If the photographs have moved, let {place}--data say where they are\."
     with pytest.raises(NeucamError, match=said):
-        open_reader("photographs", tmp_path, manifest_file=manifest)(tmp_path / "F0.png")
+        frame_reader("photographs", tmp_path, manifest_file=manifest)(tmp_path / "F0.png")
     with pytest.raises(NeucamError, match=r"clip\.mp4: is not there\."):
-        open_reader("video", tmp_path / "clip.mp4")
+        frame_reader("video", tmp_path / "clip.mp4")(tmp_path / "clip" / "0")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposure_file import deal_out, read_exposure_values
+from neucam_nerfstudio.capture.settings.exposures import deal_out, read_exposure_values
 from neucam_nerfstudio.errors import NeucamError
 
 FILE = Path("exposure.txt")
@@ -34,11 +34,11 @@ def write(folder: Path, text: str) -> Path:
     ],
 )
 def test_values_are_read(tmp_path, text):
-    assert read_exposure_values(write(tmp_path, text)).stops == [-3.0, 0.0, 1.5]
+    assert read_exposure_values(write(tmp_path, text))[0] == [-3.0, 0.0, 1.5]
 
 
 def test_lines_of_values_are_told(tmp_path):
-    assert read_exposure_values(write(tmp_path, "# stops\n-3 0\n\n1.5")).lines == [2, 2, 4]
+    assert read_exposure_values(write(tmp_path, "# stops\n-3 0\n\n1.5")) == ([-3.0, 0.0, 1.5], [2, 2, 4])
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# -3\n"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import check_settings_differ, middle_frame, untrained_focus_note
 from neucam_nerfstudio.capture.settings.exposures import (
     ExposureLevels,
@@ -14,9 +15,8 @@ from neucam_nerfstudio.capture.settings.exposures import (
     merge_nearly_equal,
     ranks,
     resolve_exposure_mode,
-    separate_exposures,
 )
-from neucam_nerfstudio.capture.settings.focus import resolve_focus_mode, separate_focus, spread_evenly
+from neucam_nerfstudio.capture.settings.focus import focus_in_order, spread_evenly
 from neucam_nerfstudio.errors import NeucamError
 
 PATHS = [Path("desk/a.png"), Path("desk/b.png"), Path("desk/c.png")]
@@ -75,8 +75,8 @@ def test_frames_share_exposure_settings(numbers, stops, indices, setting_stops):
 
 @pytest.mark.parametrize(("stops", "setting_stops"), [([2.0, -1.0, 2.0], (2.0, -1.0, 2.0)), (None, (0.0, 0.0, 0.0))])
 def test_settings_of_each_frame_s_own(stops, setting_stops):
-    assert separate_exposures(stops, 3) == ([0, 1, 2], setting_stops)
-    assert separate_focus(3) == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
+    assert assign_exposures([0, 1, 0], stops, 3, settings_per_frame=True) == ([0, 1, 2], setting_stops)
+    assert focus_in_order([0, 1, 2]) == ([0, 1, 2], (-1.0, 0.0, 1.0), "order", None)
 
 
 @pytest.mark.parametrize(
@@ -103,25 +103,25 @@ def test_equal_unknown_exposures_can_be_fixed():
 
 
 @pytest.mark.parametrize(("choice", "mode"), [("auto", "learn"), ("fix", "fix"), ("refine", "refine")])
-def test_focus_mode(choice, mode):
-    assert resolve_focus_mode(choice) == mode
+def test_focus_mode(tiny_desk, choice, mode):
+    assert open_capture(tiny_desk, focus=choice)[0].focuses.mode == mode
 
 
 def test_difference_in_focus_or_exposure_is_enough():
-    check_settings_differ([0, 1, 1], [0, 0, 0], PATHS)
-    check_settings_differ([0, 0, 0], [0, 0, 1], PATHS)
+    check_settings_differ([0, 1, 1], [0, 0, 0], range(3), PATHS)
+    check_settings_differ([0, 0, 0], [0, 0, 1], range(3), PATHS)
 
 
 def test_no_difference_is_refused():
     with pytest.raises(
         NeucamError, match=r"desk: neither focus nor exposure differs .* 3 training frames a\.png \.\. c"
     ):
-        check_settings_differ([0, 0, 0], [1, 1, 1], PATHS)
+        check_settings_differ([0, 0, 0], [1, 1, 1], range(3), PATHS)
 
 
 def test_single_training_frame_is_refused():
     with pytest.raises(NeucamError, match=r"a\.png: the only training frame"):
-        check_settings_differ([0], [0], PATHS[:1])
+        check_settings_differ([0, 1, 1], [0, 0, 1], [0], PATHS)
 
 
 def test_focus_that_is_never_trained_is_noted():

@@ -105,7 +105,7 @@ def test_patterns_choose_among_the_frames_of_the_range():
 
 def test_long_lists_of_names_are_cut():
     paths = [Path(f"{index:05d}.png") for index in range(40)]
-    note = select_frames(paths, FrameChoice(train_frames=("00000", "00001"), eval_frames=("00002",))).note
+    *_, note = select_frames(paths, FrameChoice(train_frames=("00000", "00001"), eval_frames=("00002",)))
     assert note == f"Neither trained on nor held out: {', '.join(f'{i:05d}' for i in range(3, 15))} and 25 more."
 
 
@@ -113,7 +113,7 @@ def test_long_lists_of_names_are_cut():
 @pytest.mark.parametrize("name", ["IMG[1]", "IMG[1].png"])
 def test_an_exact_name_wins_before_patterns(option, name):
     paths = [Path(f"desk/{stem}.png") for stem in ("IMG1", "IMG[1]", "IMG2")]
-    split = select_frames(paths, FrameChoice(**{option: (name,)})).split
+    _, split, _ = select_frames(paths, FrameChoice(**{option: (name,)}))
     assert split == {"train_frames": ((1,), (0, 2)), "eval_frames": ((0, 2), (1,))}[option]
 
 
