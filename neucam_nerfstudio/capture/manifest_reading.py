@@ -139,9 +139,11 @@ class _Reader:
         return indices, FocusSettings(positions, source, stated.mode, stated.positions.found)
 
     def times(self) -> tuple[float, ...]:
-        if not self.document.moves:
-            return (0.0,) * len(self.frames)
         times = [frame.time.value for frame in self.frames if frame.time is not None]
+        if not self.document.moves:
+            if times:
+                self.refuse("frames: time", times, "none, for the scene stands still (`moves` is false)")
+            return (0.0,) * len(self.frames)
         if len(times) < len(self.frames) or any(a >= b for a, b in zip(times, times[1:], strict=False)):
             self.refuse("frames: time", times, "a time for each frame of a scene that moves, rising")
         return tuple(times)

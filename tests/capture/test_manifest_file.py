@@ -261,6 +261,10 @@ def test_a_found_alignment_can_be_taken_away(tmp_path):
             r"frames\[0\]\.alignment\.value: .*expected rows of an affine map that does not mirror",
         ),
         ((("frames", 1, "file"), "F0E0.png"), "frames: .*expected frames of different names"),
+        (
+            (("frames", 1, "time"), {"value": 0.5, "found": 0.5, "evidence": ""}),
+            r"frames: time: found \[0\.5\], expected none, for the scene stands still",
+        ),
         ((("version",), 7), "version 7 of the file, this program reads 1. Use the program that wrote it, or take"),
     ],
 )
