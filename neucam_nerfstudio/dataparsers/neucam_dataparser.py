@@ -115,7 +115,9 @@ class NeucamDataParser(DataParser):
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:
         capture, pixels = self.opened
         if split == "train":
-            _print_summary(capture)
+            CONSOLE.print(frame_table(capture))
+            for note in capture.notes:
+                CONSOLE.print(note, markup=False)
         indices = capture.train_indices if split == "train" else capture.eval_indices
         return DataparserOutputs(
             image_filenames=[capture.frames[index].path for index in indices],
@@ -182,12 +184,6 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: i
             "focus_index": column([frame.focus_index for frame in frames], torch.int64),
         },
     )
-
-
-def _print_summary(capture: Capture) -> None:
-    CONSOLE.print(frame_table(capture))
-    for note in capture.notes:
-        CONSOLE.print(note, markup=False)
 
 
 NeucamDataParserSpecification = DataParserSpecification(

@@ -16,8 +16,7 @@ from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
-from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels, exposure_groups, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.runtime import prepare_process
 
