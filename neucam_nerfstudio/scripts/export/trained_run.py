@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import numpy as np
+import torch
 from jaxtyping import Float, Shaped
+from torch import Tensor
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
@@ -97,15 +99,12 @@ class TrainedRun(NamedTuple):
             as_kept: What is kept of each strip, so that pictures need no more memory than what becomes of them; all of
                 it, as float32, unless told.
         """
-        pictures: dict[str, np.ndarray] = {}
-        for rows, outputs in self.learned.renderer.render_strips(self.view, settings, names):
-            for name, values in outputs.items():
-                strip = as_kept(values.cpu().numpy())
-                if name not in pictures:
-                    pictures[name] = np.empty((self.view.height, *strip.shape[1:]), strip.dtype)
-                pictures[name][rows] = strip
-            advance()
-        return pictures
+
+        def kept(strip: Tensor) -> Tensor:
+            return torch.from_numpy(as_kept(strip.cpu().numpy()))
+
+        pictures = self.learned.renderer.render(self.view, settings, names, kept, advance)
+        return {name: picture.numpy() for name, picture in pictures.items()}
 
     def learned_frames(self) -> list[LearnedFrame]:
         """What has been learned of each frame."""
