@@ -15,6 +15,7 @@ from torch import Tensor
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
@@ -26,7 +27,7 @@ from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.image_plane import pixel_lattice
 from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, PlaneField
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips
 
 Picture = Float[Tensor, "height width 3"]
 
@@ -88,13 +89,13 @@ class EditedPixels(NamedTuple):
     changed: Bool[Tensor, "height width"]
 
 
-def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
+def shared_pictures(run: LearnedCapture) -> dict[str, DeformedField]:
     """The layers whose frames share one picture, by name; a scene without layers is all background.
 
     Raises:
         NeucamError: The scene has none.
     """
-    field = run.learned.planar_scene.field
+    field = run.planar_scene.field
     candidates: dict[str, PlaneField] = {"background": field}
     if isinstance(field, LayeredField):
         candidates = {"background": field.background, "foreground": field.foreground}
@@ -106,7 +107,7 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
     return shared
 
 
-def shared_picture(layer: DeformedField, run: TrainedRun, advance: Callable[[], None]) -> Picture:
+def shared_picture(layer: DeformedField, run: LearnedCapture, advance: Callable[[], None]) -> Picture:
     """Linear radiance of the picture that the frames share: all of a grid, or as much of a network as a frame is large.
 
     Args:
@@ -118,13 +119,13 @@ def shared_picture(layer: DeformedField, run: TrainedRun, advance: Callable[[], 
     return canonical.picture() if isinstance(canonical, GridField) else radiance_of(canonical, run, 0.0, advance)
 
 
-def strips_of_shared(layer: DeformedField, run: TrainedRun) -> int:
+def strips_of_shared(layer: DeformedField, run: LearnedCapture) -> int:
     """In how many strips of rows the picture that the frames share is rendered; that of a grid is there already."""
-    return 0 if isinstance(layer.canonical, GridField) else run.num_strips
+    return 0 if isinstance(layer.canonical, GridField) else num_strips(run)
 
 
 @torch.no_grad()
-def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callable[[], None]) -> Picture:
+def radiance_of(field: PlaneField, run: LearnedCapture, time: float, advance: Callable[[], None]) -> Picture:
     """Linear radiance of a scene field at the places of the photographs' pixels.
 
     Args:
@@ -133,16 +134,16 @@ def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callab
         time: In [0, 1].
         advance: Called after each strip of rows.
     """
-    height, width, device = run.capture.height, run.capture.width, next(run.learned.parameters()).device
+    height, width, device = run.capture.height, run.capture.width, next(run.parameters()).device
     strips = []
-    for rows in run.learned.renderer.strips(run.view):
+    for rows in run.renderer.strips(run.view):
         uv = pixel_lattice(height, width, device, rows)
         strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
         advance()
     return torch.cat(strips)
 
 
-def put_in(run: TrainedRun, layer: DeformedField, edited: EditedPixels) -> None:
+def put_in(run: LearnedCapture, layer: DeformedField, edited: EditedPixels) -> None:
     """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
     before = layer.canonical
     if isinstance(before, GridField):
@@ -153,7 +154,7 @@ def put_in(run: TrainedRun, layer: DeformedField, edited: EditedPixels) -> None:
     else:
         after = EditedPicture(before, *edited)
     layer.canonical = after
-    field = run.learned.planar_scene.field
+    field = run.planar_scene.field
     if isinstance(field, LayeredField) and not isinstance(field.foreground, DeformedField):
         field.foreground = EditedFrames(field.foreground, layer.deformation, before, after)
 

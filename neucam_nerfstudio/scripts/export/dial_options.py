@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun, typed
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, typed
 
 CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
     "focus": ("rgb", "hdr_defocused", "defocus"),
@@ -33,7 +34,7 @@ def check_possible(dial: Dial, *settings: float) -> None:
 
 
 def check_dials(
-    run: TrainedRun, outputs: Sequence[str], options: Mapping[Dial, str], apertures: Sequence[float]
+    run: LearnedCapture, outputs: Sequence[str], options: Mapping[Dial, str], apertures: Sequence[float]
 ) -> None:
     """Checks that every dial that the user turns changes one of the outputs.
 
@@ -52,7 +53,7 @@ def check_dials(
 
 
 def check_picture_dials(
-    run: TrainedRun,
+    run: LearnedCapture,
     outputs: Sequence[str],
     settings: Mapping[Dial, float | None],
     aperture: float,
@@ -83,15 +84,15 @@ def check_picture_dials(
         )
 
 
-def _why_idle(run: TrainedRun, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
+def _why_idle(run: LearnedCapture, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
     """Why a dial changes none of the outputs; None if it does change one."""
-    if dial == "aperture" and run.learned.camera.blur is None:
+    if dial == "aperture" and run.camera.blur is None:
         return "the camera of this run has no blur"
-    if dial == "focus" and not run.learned.camera.has_focus:
+    if dial == "focus" and not run.camera.has_focus:
         return "the camera of this run has no blur that depends on focus"
     if dial == "focus" and not any(apertures) and "defocus" not in outputs:
         return "all is in focus at aperture 0 (--aperture)"
     if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
-        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.output_names()]
+        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.renderer.output_names()]
         return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
     return None

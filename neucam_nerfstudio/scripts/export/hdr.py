@@ -14,12 +14,20 @@ from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
 from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, Dial, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import (
+    NOT_GIVEN,
+    Dial,
+    exposure_source,
+    learned_frames,
+    num_strips,
+    render,
+)
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -63,10 +71,10 @@ class ExportHdr(PictureCommand):
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
-        with progress("Rendering radiance", len(moments) * run.num_strips) as advance:
+        with progress("Rendering radiance", len(moments) * num_strips(run)) as advance:
             for moment in moments:
                 settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
-                pictures = run.render((self._radiance_name, *self.channels), settings, advance)
+                pictures = render(run, (self._radiance_name, *self.channels), settings, advance)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
                 self._write(run, moment, pictures, primaries)
 
@@ -74,7 +82,7 @@ class ExportHdr(PictureCommand):
     def _radiance_name(self) -> str:
         return "hdr" if self.aperture == 0 else "hdr_defocused"
 
-    def _check_format_options(self, run: TrainedRun) -> None:
+    def _check_format_options(self, run: LearnedCapture) -> None:
         """Before anything is rendered.
 
         Raises:
@@ -94,31 +102,33 @@ class ExportHdr(PictureCommand):
             raise NeucamError(
                 f"--display-exposure-stops {stops:g}: {self.image_format} holds radiance as it is. Use {formats}."
             )
-        outputs = run.output_names()
+        outputs = run.renderer.output_names()
         for name in self.channels:
             if name == self._radiance_name:
                 raise NeucamError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
             if name not in outputs:
                 raise NeucamError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
-    def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
+    def _write(
+        self, run: LearnedCapture, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries
+    ) -> None:
         suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
         radiance = pictures.pop(self._radiance_name)
         with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
             if self.image_format in FOR_BRIGHT_DISPLAYS:
                 # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
-                radiance *= MIDDLE_GREY / float(run.learned.renderer.anchors().key) * 2.0**self.display_exposure_stops
+                radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
                 write_hdr_picture(path, radiance, primaries)
             else:
                 attributes = radiance_attributes(run)
                 write_radiance(path, radiance, self.precision or "half", attributes, pictures, primaries)
 
 
-def radiance_attributes(run: TrainedRun) -> dict[str, str]:
+def radiance_attributes(run: LearnedCapture) -> dict[str, str]:
     """What a file says of where its radiance comes from; `frameSettings` is JSON."""
     frames = [
         {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
-        for frame in run.learned_frames()
+        for frame in learned_frames(run)
     ]
     return {
         "software": SOFTWARE,
@@ -127,9 +137,9 @@ def radiance_attributes(run: TrainedRun) -> dict[str, str]:
     }
 
 
-def exposure_reference(run: TrainedRun) -> str:
+def exposure_reference(run: LearnedCapture) -> str:
     """One line that says which exposure the radiance is relative to."""
-    capture, source = run.capture, run.exposure_source
+    capture, source = run.capture, exposure_source(run)
     name = capture.frames[capture.reference_index].path.name
     if source in NOT_GIVEN:
         return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."

@@ -14,6 +14,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
@@ -25,7 +26,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, num_strips, render
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -69,9 +70,11 @@ class ExportImages(PictureCommand):
         moments = chosen_moments(run, self.frames, self.time)
         metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
         as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
-        with progress("Rendering pictures", len(moments) * run.num_strips) as advance:
+        with progress("Rendering pictures", len(moments) * num_strips(run)) as advance:
             for moment, of_photograph in zip(moments, metadata, strict=True):
-                pictures = run.render(self.rendered_output_names, self._dialled(run, moment.settings), advance, as_kept)
+                pictures = render(
+                    run, self.rendered_output_names, self._dialled(run, moment.settings), advance, as_kept
+                )
                 for name, picture in pictures.items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     profile = profile_of_output(run, name, of_photograph.icc_profile)
@@ -93,12 +96,12 @@ class ExportImages(PictureCommand):
         if quality is not None and not 1 <= quality <= 100:
             raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
-    def _dialled(self, run: TrainedRun, settings: CameraSettings) -> CameraSettings:
+    def _dialled(self, run: LearnedCapture, settings: CameraSettings) -> CameraSettings:
         """The settings with the dials that the user has turned."""
         aperture = 1.0 if self.aperture is None else self.aperture
         focus, display = self.focus_position, display_of(self.tone_mapping)
         settings = replace(settings, aperture=aperture, focus_position=focus, display=display)
-        return settings if self.exposure_stops is None else run.learned.exposed_at(settings, self.exposure_stops)
+        return settings if self.exposure_stops is None else run.exposed_at(settings, self.exposure_stops)
 
     @property
     def _turned(self) -> list[TurnedDial]:

@@ -8,6 +8,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.scene.plane_field import LayeredField
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
@@ -22,7 +23,7 @@ from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
 from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 
 
 @dataclass
@@ -47,7 +48,7 @@ class ExportLayers(ExportCommand):
         """Writes the files."""
         run = self.open_run()
         shared = shared_pictures(run)
-        field = run.learned.planar_scene.field
+        field = run.planar_scene.field
         has_opacity = isinstance(field, LayeredField)
         if self.frames and not has_opacity:
             raise NeucamError(
@@ -57,23 +58,23 @@ class ExportLayers(ExportCommand):
         moments = chosen_moments(run, self.frames, None) if has_opacity else []
         pictures_a_moment = 1 if "foreground" in shared else 2
         primaries = photograph_primaries(run.capture)
-        num_strips = sum(strips_of_shared(layer, run) for layer in shared.values())
-        with progress("Rendering layers", num_strips + len(moments) * pictures_a_moment * run.num_strips) as advance:
+        of_shared = sum(strips_of_shared(layer, run) for layer in shared.values())
+        with progress("Rendering layers", of_shared + len(moments) * pictures_a_moment * num_strips(run)) as advance:
             for name, layer in shared.items():
                 self._write_layer(run, name, shared_picture(layer, run, advance), primaries)
             for moment in moments:
                 if has_opacity and "foreground" not in shared:
-                    time = run.learned.renderer.time_of(moment.settings)
+                    time = run.renderer.time_of(moment.settings)
                     radiance = radiance_of(field.foreground, run, time, advance)
                     self._write_layer(run, f"foreground{moment.suffix}", radiance, primaries)
-                opacity = run.render(("opacity",), moment.settings, advance)["opacity"]
+                opacity = render(run, ("opacity",), moment.settings, advance)["opacity"]
                 with announced(self.output_path / f"opacity{moment.suffix}.png") as path:
                     write_image(path, opacity, self.bits)
 
-    def _write_layer(self, run: TrainedRun, name: str, radiance: Picture, primaries: ColourPrimaries) -> None:
+    def _write_layer(self, run: LearnedCapture, name: str, radiance: Picture, primaries: ColourPrimaries) -> None:
         with announced(self.output_path / f"{name}.exr") as path:
             attributes = radiance_attributes(run)
             write_radiance(path, radiance.cpu().numpy(), self.precision, attributes, primaries=primaries)
-        preview = Preview(run.learned.renderer.anchors(), self.tone_mapping)
+        preview = Preview(run.renderer.anchors(), self.tone_mapping)
         with announced(self.output_path / f"{name}.png") as path:
             write_image(path, preview.show(radiance).cpu().numpy(), self.bits)

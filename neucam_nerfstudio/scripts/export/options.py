@@ -16,8 +16,9 @@ from neucam_nerfstudio.capture.settings.selection import frames_named, listed_na
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
+from neucam_nerfstudio.scripts.export.trained_run import load_run
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
@@ -32,7 +33,7 @@ class ExportCommand:
     output_path: Path
     """Folder to write to; it is made if missing, and files of the same name are replaced."""
 
-    def open_run(self) -> TrainedRun:
+    def open_run(self) -> LearnedCapture:
         """Loads the run, if what is rendered of it can be written.
 
         Raises:
@@ -78,7 +79,7 @@ class Moment(NamedTuple):
     frame_index: int
 
 
-def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -> list[Moment]:
+def chosen_moments(run: LearnedCapture, frames: Sequence[str], time: float | None) -> list[Moment]:
     """The pictures that the options `frames` and `time` ask for.
 
     Raises:
@@ -144,13 +145,13 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
     return sorted(numbers)
 
 
-def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
+def check_display_outputs(run: LearnedCapture, names: Sequence[str]) -> None:
     """Checks that the user names outputs, that the model has them, and that they can be shown as they are.
 
     Raises:
         NeucamError: There are none, or one of them is missing or without upper end.
     """
-    displayable = [name for name in run.output_names() if name not in OUTPUTS_NOT_FOR_DISPLAY]
+    displayable = [name for name in run.renderer.output_names() if name not in OUTPUTS_NOT_FOR_DISPLAY]
     if not names:
         raise NeucamError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
     for name in names:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
 from neucam_nerfstudio.scripts.export.canonical_pictures import (
     Preview,
@@ -17,7 +18,6 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.saying import progress, say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 
@@ -55,14 +55,14 @@ class ExportRerender(VideoCommand):
         shots = [CameraSettings(time=time) for time in run.capture.times]
         write_videos(self, run, shots, self.frame_rate_of(run.capture), prefix="edited_")
 
-    def _edit(self, run: TrainedRun, name: str, path: Path) -> None:
+    def _edit(self, run: LearnedCapture, name: str, path: Path) -> None:
         shared = shared_pictures(run)
         if name not in shared:
             raise NeucamError(f"--{name}: the frames of this run share no {name}, only the {', '.join(shared)}.")
         layer = shared[name]
-        preview = Preview(run.learned.renderer.anchors(), self.preview_tone_mapping)
+        preview = Preview(run.renderer.anchors(), self.preview_tone_mapping)
         with progress(f"Reading the {name}", strips_of_shared(layer, run)) as advance:
             edited = edited_pixels(path, shared_picture(layer, run, advance), preview)
         put_in(run, layer, edited)
-        run.learned.renderer.fixed_anchors = preview.anchors  # so that an edit does not change how the rest is shown
+        run.renderer.fixed_anchors = preview.anchors  # so that an edit does not change how the rest is shown
         say(f"{path}: {float(edited.changed.float().mean()):.1%} of the {name} is edited.")

@@ -19,11 +19,12 @@ from neucam_nerfstudio.camera.response.response import CameraResponse
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
 from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
 from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0
 """Between which the published code writes its curves; a captured range that goes beyond them widens the table."""
@@ -67,9 +68,9 @@ class ExportResponse(ExportCommand):
 
 
 @torch.no_grad()
-def response_table(run: TrainedRun) -> ResponseTable:
+def response_table(run: LearnedCapture) -> ResponseTable:
     """The response of a run's camera, through image formation's own development."""
-    camera, captured = run.learned.camera, captured_log_exposure(run)
+    camera, captured = run.camera, captured_log_exposure(run)
     least = math.floor(min(LEAST_LOG_EXPOSURE, float(captured.min())))
     greatest = math.ceil(max(GREATEST_LOG_EXPOSURE, float(captured.max())))
     log_exposure = torch.linspace(least, greatest, (greatest - least) * KNOTS_A_UNIT + 1, dtype=torch.float64)
@@ -84,19 +85,19 @@ def developed(response: CameraResponse | None, log_exposure: Float[torch.Tensor,
 
 
 @torch.no_grad()
-def captured_log_exposure(run: TrainedRun) -> Float[torch.Tensor, "2 3"]:
+def captured_log_exposure(run: LearnedCapture) -> Float[torch.Tensor, "2 3"]:
     """The least and the greatest log exposure that the photographs hold, channel by channel.
 
     The range of the scene's radiance, but for the darkest and brightest thousandth, at the least and at the greatest of
     the frames' exposures.
     """
-    side, scene, times = LATTICE_PLACES_PER_SIDE, run.learned.scene, run.capture.times
+    side, scene, times = LATTICE_PLACES_PER_SIDE, run.scene, run.capture.times
     places = scene.reference_places(side, side)
     every = math.ceil(len(times) / MOMENTS) if run.capture.moves else len(times)
     moments = [scene.radiance(places._replace(times=torch.full_like(places.times, t))) for t in times[::every]]
     light = torch.cat(moments).reshape(-1, 3).clamp(min=DARKNESS).log()
     ranks = [max(1, round(quantile * len(light))) for quantile in CAPTURED_QUANTILES]
-    stops = run.learned.camera.exposures.stops
+    stops = run.camera.exposures.stops
     return torch.stack(
         [light.kthvalue(rank, 0).values + LN2 * stop for rank, stop in zip(ranks, stops.aminmax(), strict=True)]
     )
@@ -112,7 +113,7 @@ def response_rows(table: ResponseTable) -> list[Row]:
     return [header, *([float(knot), *map(float, ldr), *map(int, inside)] for knot, ldr, inside in rows)]
 
 
-def settings_rows(run: TrainedRun) -> list[Row]:
+def settings_rows(run: LearnedCapture) -> list[Row]:
     """Header and a row a frame: what was learned, what training started from, and what EXIF says; empty if unknown."""
     capture = run.capture
     header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", "focus_position"]
@@ -120,11 +121,11 @@ def settings_rows(run: TrainedRun) -> list[Row]:
         [
             frame.name,
             frame.exposure_stops,
-            "" if run.exposure_source in NOT_GIVEN else capture.exposure_stops(index),
-            run.exposure_source,
+            "" if exposure_source(run) in NOT_GIVEN else capture.exposure_stops(index),
+            exposure_source(run),
             "" if frame.focus_position is None else frame.focus_position,
         ]
-        for index, frame in enumerate(run.learned_frames())
+        for index, frame in enumerate(learned_frames(run))
     ]
     exif = exif_rows(capture)
     return [[*header, *exif[0]], *([*row, *known] for row, known in zip(rows, exif[1:], strict=True))]

@@ -17,6 +17,7 @@ from neucam_nerfstudio.imaging.video_writing import (
     gif_frame_rate,
     video_file,
 )
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
@@ -26,7 +27,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
 from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
@@ -52,7 +53,7 @@ class VideoCommand(ExportCommand):
     tone_mapping: ToneMapping | None = None
     """How HDR outputs are brought to the display. Default: reinhard."""
 
-    def open_run(self) -> TrainedRun:
+    def open_run(self) -> LearnedCapture:
         """Loads the run, if videos can be made of it as they are asked for.
 
         Raises:
@@ -82,7 +83,7 @@ class VideoCommand(ExportCommand):
 
 
 def write_videos(
-    command: VideoCommand, run: TrainedRun, shots: Sequence[CameraSettings], frame_rate: float, prefix: str
+    command: VideoCommand, run: LearnedCapture, shots: Sequence[CameraSettings], frame_rate: float, prefix: str
 ) -> None:
     """Renders pictures one after the other, and adds each to the videos of its outputs.
 
@@ -99,14 +100,14 @@ def write_videos(
     profile = photograph_profile(run.capture)
     colours = {name: profile_of_output(run, name, profile) for name in names}
     with ExitStack() as files:
-        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * run.num_strips))
+        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * num_strips(run)))
         videos = {
             name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
         }
         display = display_of(command.tone_mapping)
         for shot in shots:
             brighter = replace(display, exposure_stops=shot.display.exposure_stops)
-            for name, picture in run.render(names, replace(shot, display=brighter), advance).items():
+            for name, picture in render(run, names, replace(shot, display=brighter), advance).items():
                 videos[name](reduced(picture, command.width_px))
 
 

@@ -22,7 +22,7 @@ def rows(path) -> list[dict[str, str]]:
 @pytest.fixture
 def srgb_run(still_run):
     """The still run with a response that is known."""
-    still_run.learned.camera.response = SrgbResponse(SrgbResponseConfig(), still_run.capture)
+    still_run.camera.response = SrgbResponse(SrgbResponseConfig(), still_run.capture)
     return still_run
 
 
@@ -46,7 +46,7 @@ def test_the_captured_range_is_the_scene_s_at_the_shortest_and_longest_exposure(
 
 
 def test_a_camera_without_response_is_linear(srgb_run):
-    srgb_run.learned.camera.response = LinearResponse(ResponseConfig(), srgb_run.capture)
+    srgb_run.camera.response = LinearResponse(ResponseConfig(), srgb_run.capture)
     table = response_table(srgb_run)
     np.testing.assert_allclose(table.ldr, np.exp(table.log_exposure).clip(max=1)[:, None].repeat(3, 1), rtol=1e-3)
 
@@ -59,7 +59,7 @@ def test_settings_stand_beside_those_of_exif(opened, srgb_run, tmp_path, monkeyp
         lambda path: ExifSettings(times[path.stem[-2:]], 8.0, None, 2.0 if "F0" in path.stem else None),
     )
     with torch.no_grad():
-        srgb_run.learned.camera.focus.positions[0] = -0.9
+        srgb_run.camera.focus.positions[0] = -0.9
     opened(srgb_run)
     ExportResponse(CONFIG, tmp_path, plot_format="svg").main()
     first, *_, last = rows(tmp_path / "settings.csv")
