@@ -63,32 +63,6 @@ class Preview(NamedTuple):
         return shown
 
 
-class Edit(NamedTuple):
-    """An edited picture as its file holds it, R, G, B.
-
-    Attributes:
-        picture: Display values in [0, 1], or linear radiance.
-        cover: How much of the original each pixel hides, [0, 1]: the alpha channel.
-        is_radiance: Whether the picture is linear radiance.
-    """
-
-    picture: Picture
-    cover: Float[Tensor, "height width 1"]
-    is_radiance: bool
-
-
-class EditedPixels(NamedTuple):
-    """A picture with an edit.
-
-    Attributes:
-        radiance: Linear radiance, R, G, B.
-        changed: Where it was edited.
-    """
-
-    radiance: Picture
-    changed: Bool[Tensor, "height width"]
-
-
 def shared_pictures(run: LearnedCapture) -> dict[str, DeformedField]:
     """The layers whose frames share one picture, by name; a scene without layers is all background.
 
@@ -143,52 +117,59 @@ def radiance_of(field: PlaneField, run: LearnedCapture, time: float, advance: Ca
     return torch.cat(strips)
 
 
-def put_in(run: LearnedCapture, layer: DeformedField, edited: EditedPixels) -> None:
-    """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
+def put_in(run: LearnedCapture, layer: DeformedField, radiance: Picture, changed: Bool[Tensor, "height width"]) -> None:
+    """Lets a layer show an edit, see `edited_pixels`, and frames that show the same surface by their own pictures."""
     before = layer.canonical
     if isinstance(before, GridField):
         learned_cells = math.prod(before.pyramid.grids[0].shape[-2:])
-        after = type(before)(run.capture.height, run.capture.width, learned_cells).to(edited.radiance.device)
+        after = type(before)(run.capture.height, run.capture.width, learned_cells).to(radiance.device)
         after.load_state_dict(before.state_dict())
-        after.pyramid.change_to(edited.radiance.log())
+        after.pyramid.change_to(radiance.log())
     else:
-        after = EditedPicture(before, *edited)
+        after = EditedPicture(before, radiance, changed)
     layer.canonical = after
     field = run.planar_scene.field
     if isinstance(field, LayeredField) and not isinstance(field.foreground, DeformedField):
         field.foreground = EditedFrames(field.foreground, layer.deformation, before, after)
 
 
-def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixels:
+def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> tuple[Picture, Bool[Tensor, "height width"]]:
     """A picture with an edit; what was not edited stays as it is, with all its light.
 
     Args:
-        path: The edited picture: PNG or TIFF (an edit of what `neucam-export layers` wrote as PNG) or EXR.
+        path: The edited picture: PNG or TIFF (an edit of what `neucam-export layers` wrote as PNG; where it is
+            transparent, the picture stays) or EXR.
         radiance: Of the picture before.
         preview: How `neucam-export layers` showed it.
 
+    Returns:
+        Linear radiance, and where it was edited.
+
     Raises:
-        NeucamError: The file is of another type or size.
-        NeucamError: It cannot be read.
+        NeucamError: There is no such file, it is of another type or size, or it cannot be read.
     """
-    edit = read_edit(path)
-    edit = edit._replace(picture=edit.picture.to(radiance.device), cover=edit.cover.to(radiance.device))
-    if edit.picture.shape != radiance.shape:
-        (height, width), (edited_height, edited_width) = radiance.shape[:2], edit.picture.shape[:2]
+    if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
+        found = "no such file" if not path.is_file() else "not a picture that is read"
+        raise NeucamError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
+    is_radiance = path.suffix.lower() == ".exr"
+    pixels = read_radiance(path) if is_radiance else _rgba(path)
+    (height, width), (edited_height, edited_width) = radiance.shape[:2], pixels.shape[:2]
+    if (edited_height, edited_width) != (height, width):
         raise NeucamError(
             f"{path}: the picture is {edited_width}x{edited_height} pixels; expected the {width}x{height} that "
             "`neucam-export layers` wrote. Save the edit at that size."
         )
+    edit = torch.from_numpy(pixels).to(radiance.device)
     edited = radiance.clone()
-    if edit.is_radiance:
-        changed = ((edit.picture - radiance).abs() > UNCHANGED_SHARE * radiance).any(-1)
-        edited[changed] = edit.picture[changed].clamp(min=SMALLEST_RADIANCE)
+    if is_radiance:
+        changed = ((edit - radiance).abs() > UNCHANGED_SHARE * radiance).any(-1)
+        edited[changed] = edit[changed].clamp(min=SMALLEST_RADIANCE)
     else:
         shown = preview.show(radiance)
-        wanted = torch.lerp(shown, edit.picture, edit.cover)
+        wanted = torch.lerp(shown, edit[..., :3], edit[..., 3:])
         changed = ((wanted - shown).abs() > UNCHANGED_LDR).any(-1)
         edited[changed] = radiance_shown_as(wanted[changed], radiance[changed], preview)
-    return EditedPixels(edited, changed)
+    return edited, changed
 
 
 def radiance_shown_as(
@@ -210,23 +191,6 @@ def radiance_shown_as(
         shown = decode_srgb(preview.show(radiance)).clamp(min=DARKEST_LIGHT)
         radiance = (radiance * wanted / shown).clamp(SMALLEST_RADIANCE, max(float(preview.anchors.white), 1e-6))
     return radiance
-
-
-def read_edit(path: Path) -> Edit:
-    """Reads an edited picture.
-
-    Raises:
-        NeucamError: There is no such file, or it is of another type.
-        NeucamError: It cannot be read.
-    """
-    if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
-        found = "no such file" if not path.is_file() else "not a picture that is read"
-        raise NeucamError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
-    if path.suffix.lower() == ".exr":
-        radiance = torch.from_numpy(np.ascontiguousarray(read_radiance(path), np.float32))
-        return Edit(radiance, torch.ones_like(radiance[..., :1]), is_radiance=True)
-    values = torch.from_numpy(_rgba(path))
-    return Edit(values[..., :3].contiguous(), values[..., 3:], is_radiance=False)
 
 
 def _rgba(path: Path) -> Float[np.ndarray, "height width 4"]:
