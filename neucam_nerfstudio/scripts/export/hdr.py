@@ -19,7 +19,6 @@ from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
-from neucam_nerfstudio.scripts.export.saying import announced, progress
 from neucam_nerfstudio.scripts.export.trained_run import (
     NOT_GIVEN,
     Dial,
@@ -28,6 +27,7 @@ from neucam_nerfstudio.scripts.export.trained_run import (
     num_strips,
     render,
 )
+from neucam_nerfstudio.scripts.run_command import announced, progress
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 

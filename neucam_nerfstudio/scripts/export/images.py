@@ -25,8 +25,8 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
-from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, num_strips, render
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}

@@ -26,9 +26,9 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
 from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
-from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 
 @dataclass

@@ -17,8 +17,8 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.scripts.export.saying import say
 from neucam_nerfstudio.scripts.export.trained_run import load_run
+from neucam_nerfstudio.scripts.run_command import say
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""

@@ -14,7 +14,7 @@ from neucam_nerfstudio.imaging.colour_profiles import (
 )
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.scripts.export.saying import say
+from neucam_nerfstudio.scripts.run_command import say
 
 DEVELOPED = ("rgb", "all_in_focus")
 """Outputs that are encoded as the photographs are."""

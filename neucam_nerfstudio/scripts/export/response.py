@@ -23,8 +23,8 @@ from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
-from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
 from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames
+from neucam_nerfstudio.scripts.run_command import CONSOLE, announced
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0
 """Between which the published code writes its curves; a captured range that goes beyond them widens the table."""

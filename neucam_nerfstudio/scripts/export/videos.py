@@ -26,8 +26,8 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
-from neucam_nerfstudio.scripts.export.saying import announced, progress, say
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""

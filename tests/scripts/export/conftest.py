@@ -25,7 +25,8 @@ from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenC
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
-from neucam_nerfstudio.scripts.export import options, saying
+from neucam_nerfstudio.scripts import run_command
+from neucam_nerfstudio.scripts.export import options
 
 SMALL = NetworkSizes(layer_width=8)
 
@@ -151,7 +152,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     """Of each bar that is shown: the shares of the work that it has reported."""
     bars: list[list[float]] = []
 
-    class Reporting(saying.Progress):
+    class Reporting(run_command.Progress):
         def add_task(self, description: str, total: float) -> int:
             assert total == 1
             bars.append([])
@@ -160,7 +161,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
         def update(self, task: int, *, completed: float) -> None:
             bars[-1].append(completed)
 
-    monkeypatch.setattr(saying, "Progress", Reporting)
+    monkeypatch.setattr(run_command, "Progress", Reporting)
     return bars
 
 
@@ -168,5 +169,5 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The lines that exports print."""
     lines: list[str] = []
-    monkeypatch.setattr(saying.CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
+    monkeypatch.setattr(run_command.CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
     yield lines
