@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,17 +17,16 @@ from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
-from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
-from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
-from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
-from neucam_nerfstudio.scripts.export.trained_run import (
-    NOT_GIVEN,
+from neucam_nerfstudio.scripts.export.options import (
     Dial,
-    exposure_source,
-    learned_frames,
-    num_strips,
-    render,
+    PictureCommand,
+    check_picture_dials,
+    check_size,
+    chosen_moments,
+    reduced,
 )
+from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames, num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
@@ -71,12 +71,14 @@ class ExportHdr(PictureCommand):
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
+        suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
         with progress("Rendering radiance", len(moments) * num_strips(run)) as advance:
             for moment in moments:
                 settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
                 pictures = render(run, (self._radiance_name, *self.channels), settings, advance)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
-                self._write(run, moment, pictures, primaries)
+                with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
+                    self._write(path, run, pictures, primaries)
 
     @property
     def _radiance_name(self) -> str:
@@ -109,31 +111,23 @@ class ExportHdr(PictureCommand):
             if name not in outputs:
                 raise NeucamError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
-    def _write(
-        self, run: LearnedCapture, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries
-    ) -> None:
-        suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
+    def _write(self, path: Path, run: LearnedCapture, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
         radiance = pictures.pop(self._radiance_name)
-        with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
-            if self.image_format in FOR_BRIGHT_DISPLAYS:
-                # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
-                radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
-                write_hdr_picture(path, radiance, primaries)
-            else:
-                attributes = radiance_attributes(run)
-                write_radiance(path, radiance, self.precision or "half", attributes, pictures, primaries)
+        if self.image_format in FOR_BRIGHT_DISPLAYS:
+            # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
+            radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
+            write_hdr_picture(path, radiance, primaries)
+        else:
+            precision = self.precision or "half"
+            write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries)
 
 
 def radiance_attributes(run: LearnedCapture) -> dict[str, str]:
     """What a file says of where its radiance comes from; `frameSettings` is JSON."""
-    frames = [
-        {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
-        for frame in learned_frames(run)
-    ]
     return {
         "software": SOFTWARE,
         "exposureReference": exposure_reference(run),
-        "frameSettings": json.dumps(frames),
+        "frameSettings": json.dumps([frame._asdict() for frame in learned_frames(run)]),
     }
 
 

@@ -1,16 +1,19 @@
-"""Options that several kinds of export have, and what they mean."""
+"""Options that several kinds of export have: what they mean, and which are refused.
+
+One that turns a dial is refused if physics does not know its setting, or if nothing of what is written would change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.settings.selection import frames_named, listed_names
 from neucam_nerfstudio.errors import NeucamError
@@ -22,6 +25,18 @@ from neucam_nerfstudio.scripts.run_command import say
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
+
+Dial = Literal["focus", "aperture", "exposure"]
+
+SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
+"""The field of `CameraSettings` that each dial sets, which options are named after."""
+
+CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
+    "focus": ("rgb", "hdr_defocused", "defocus"),
+    "aperture": ("rgb", "hdr_defocused"),
+    "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
+}
+"""What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
 
 
 @dataclass
@@ -163,19 +178,83 @@ def check_display_outputs(run: LearnedCapture, names: Sequence[str]) -> None:
             raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
-def display_of(tone_mapping: ToneMapping | None) -> Display:
-    """How HDR outputs are shown; None for the default."""
-    return Display() if tone_mapping is None else Display(tone_mapping=tone_mapping)
+def typed(dial: Dial, *settings: float) -> str:
+    """The option that turns a dial, as it is typed."""
+    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
-def check_width(capture: Capture, width_px: int | None) -> None:
-    """Checks that a width is one that pictures can be reduced to.
+def check_dials(
+    run: LearnedCapture,
+    outputs: Sequence[str],
+    turned: Mapping[Dial, Sequence[float]],
+    options: Mapping[Dial, str],
+    apertures: Sequence[float],
+) -> None:
+    """Checks what dials are turned to, and that every dial that the user turns changes one of the outputs.
+
+    Args:
+        run: Whose dials they are.
+        outputs: What is written.
+        turned: All that each dial is turned to.
+        options: The options that turn dials, as typed.
+        apertures: All that the pictures are taken with.
 
     Raises:
-        NeucamError: It is not.
+        NeucamError: Physics has no such setting, or one changes nothing.
     """
-    if width_px is not None and not 1 <= width_px <= capture.width:
-        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
+    for dial, settings in turned.items():
+        for setting in settings:
+            try:
+                replace(CameraSettings(), **{SETTINGS[dial]: setting})
+            except NeucamError as error:
+                expected = str(error).partition(": ")[2]
+                raise NeucamError(f"{typed(dial, setting)}: {expected}") from error
+    for dial, option in options.items():
+        if (reason := _why_idle(run, dial, outputs, apertures)) is not None:
+            raise NeucamError(f"{option}: {reason}, so it would change nothing. Leave it out.")
+
+
+def check_picture_dials(
+    run: LearnedCapture,
+    outputs: Sequence[str],
+    settings: Mapping[Dial, float | None],
+    aperture: float,
+    frames: Sequence[str],
+) -> None:
+    """The same for pictures whose dials hold, and that the choice of frames changes one, too.
+
+    Args:
+        run: Whose dials they are.
+        outputs: What is written.
+        settings: What the user turns each dial to; None is left alone.
+        aperture: What the pictures are taken with.
+        frames: The option `frames`.
+
+    Raises:
+        NeucamError: Physics has no such setting, or one changes nothing.
+    """
+    turned: dict[Dial, tuple[float]] = {dial: (setting,) for dial, setting in settings.items() if setting is not None}
+    check_dials(run, outputs, turned, {dial: typed(dial, *held) for dial, held in turned.items()}, (aperture,))
+    reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
+    if frames and not run.capture.moves and None not in reasons:
+        raise NeucamError(
+            f"--frames {' '.join(frames)}: frames of a still scene differ in focus and exposure. But {reasons[0]}, and "
+            f"{reasons[1]}, so all files would be the same. Leave it out."
+        )
+
+
+def _why_idle(run: LearnedCapture, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
+    """Why a dial changes none of the outputs; None if it does change one."""
+    if dial == "aperture" and run.camera.blur is None:
+        return "the camera of this run has no blur"
+    if dial == "focus" and not run.camera.has_focus:
+        return "the camera of this run has no blur that depends on focus"
+    if dial == "focus" and not any(apertures) and "defocus" not in outputs:
+        return "all is in focus at aperture 0 (--aperture)"
+    if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
+        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.renderer.output_names()]
+        return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
+    return None
 
 
 def check_size(capture: Capture, width_px: int | None, file_format: str) -> None:
@@ -184,7 +263,8 @@ def check_size(capture: Capture, width_px: int | None, file_format: str) -> None
     Raises:
         NeucamError: They can't, or it does not.
     """
-    check_width(capture, width_px)
+    if width_px is not None and not 1 <= width_px <= capture.width:
+        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
     if (limits := SIZE_LIMITS.get(file_format)) is None:
         return
     size = height, width = reduced_size(capture.height, capture.width, width_px)

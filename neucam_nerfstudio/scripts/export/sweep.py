@@ -10,9 +10,8 @@ import numpy as np
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.scripts.export.dial_options import check_dials, check_possible
-from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, learned_frames, typed
+from neucam_nerfstudio.scripts.export.options import SETTINGS, Dial, check_dials, checked_time, typed
+from neucam_nerfstudio.scripts.export.trained_run import learned_frames
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 SWEEP_SECONDS = 3.0
@@ -90,14 +89,13 @@ class ExportSweep(VideoCommand):
         """
         if not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
-        options: dict[Dial, str] = {
-            dial: typed(dial, *getattr(self, setting)) if getattr(self, setting) else f"--dials {dial}"
-            for dial, setting in SETTINGS.items()
-            if setting in way_points
+        turned: dict[Dial, Sequence[float]] = {
+            dial: way_points[setting] for dial, setting in SETTINGS.items() if setting in way_points
         }
-        for dial, setting in SETTINGS.items():
-            check_possible(dial, *way_points.get(setting, ()))
-        check_dials(run, self.rendered_output_names, options, way_points.get("aperture", (1.0,)))
+        options: dict[Dial, str] = {
+            dial: typed(dial, *own) if (own := getattr(self, SETTINGS[dial])) else f"--dials {dial}" for dial in turned
+        }
+        check_dials(run, self.rendered_output_names, turned, options, way_points.get("aperture", (1.0,)))
 
     def _num_pictures(self, run: LearnedCapture, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:

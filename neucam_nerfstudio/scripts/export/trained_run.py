@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,16 +22,6 @@ NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
 
 Rows = Float[np.ndarray, "rows width channels"]
 """A strip of an output."""
-
-Dial = Literal["focus", "aperture", "exposure"]
-
-SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
-"""The field of `CameraSettings` that each dial sets, which options are named after."""
-
-
-def typed(dial: Dial, *settings: float) -> str:
-    """The option that turns a dial, as it is typed."""
-    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
 class LearnedFrame(NamedTuple):

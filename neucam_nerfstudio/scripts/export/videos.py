@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
+from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.video_writing import (
@@ -22,7 +22,6 @@ from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
     check_size,
-    display_of,
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
@@ -104,9 +103,8 @@ def write_videos(
         videos = {
             name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
         }
-        display = display_of(command.tone_mapping)
         for shot in shots:
-            brighter = replace(display, exposure_stops=shot.display.exposure_stops)
+            brighter = Display(command.tone_mapping or "reinhard", shot.display.exposure_stops)
             for name, picture in render(run, names, replace(shot, display=brighter), advance).items():
                 videos[name](reduced(picture, command.width_px))
 

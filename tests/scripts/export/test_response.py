@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig, SrgbResponse, SrgbResponseConfig
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.scripts.export import response
-from neucam_nerfstudio.scripts.export.response import ExportResponse, response_table
+from neucam_nerfstudio.scripts.export.response import ExportResponse, ResponseTable, draw_response, response_table
 
 from .conftest import CONFIG, with_capture
 
@@ -84,3 +85,27 @@ def test_exposures_nobody_gave_have_no_start(still_run, deformed_run):
     run = with_capture(still_run, exposures=replace(still_run.capture.exposures, source="unknown"))
     assert response.settings_rows(run)[1][2:4] == ["", "unknown"]
     assert response.settings_rows(deformed_run)[1][2:4] == ["", "learned"]
+
+
+@pytest.fixture
+def table() -> ResponseTable:
+    log_exposure = np.linspace(-10, 10, 201)
+    ldr = 1 / (1 + np.exp(-log_exposure[:, None] - np.array([0.0, 1.0, 2.0])))
+    return ResponseTable(log_exposure, ldr, np.array([[-4.0, -5.0, -6.0], [3.0, 2.0, 1.0]]))
+
+
+def test_the_plot_shows_three_coloured_curves_and_the_captured_range(tmp_path, table):
+    draw_response(tmp_path / "response.png", table, "Camera response")
+    pixels = np.asarray(Image.open(tmp_path / "response.png").convert("RGB")).astype(int)
+    for strongest in range(3):
+        others = [channel for channel in range(3) if channel != strongest]
+        coloured = pixels[..., strongest] > pixels[..., others].max(-1) + 60
+        assert coloured.sum() > 300
+    grey = (np.abs(pixels - round(0.93 * 255)) <= 1).all(-1)
+    assert 0.3 < grey.mean() < 0.6
+
+
+def test_the_file_type_is_the_suffix_s(tmp_path, table):
+    draw_response(tmp_path / "response.svg", table, "Camera response")
+    text = (tmp_path / "response.svg").read_text()
+    assert "<svg" in text and [path.name for path in tmp_path.iterdir()] == ["response.svg"]

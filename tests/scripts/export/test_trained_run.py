@@ -7,7 +7,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering import outputs
 from neucam_nerfstudio.scripts.export.options import chosen_moments
-from neucam_nerfstudio.scripts.export.trained_run import learned_frames, load_run, num_strips, render, typed
+from neucam_nerfstudio.scripts.export.trained_run import learned_frames, load_run, num_strips, render
 
 from .conftest import rendered
 
@@ -121,10 +121,6 @@ def test_frames_tell_what_was_learned(still_run, moving_run):
     assert [frame.exposure_stops for frame in frames[:3]] == [-3.0, 0.0, 3.0]
     assert frames[-1].focus_position == 0.75
     assert learned_frames(moving_run)[0].focus_position is None
-
-
-def test_options_are_said_as_they_are_typed():
-    assert typed("focus", -1.0, 0.25) == "--focus-position -1 0.25"
 
 
 @pytest.mark.parametrize(
