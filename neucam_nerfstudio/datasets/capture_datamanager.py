@@ -88,16 +88,15 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     @cached_property
     def train_pixels(self) -> PixelSampler:
         """The training frames, on the device."""
-        return self._sampler(self.train_dataset, self.train_dataset.metadata["capture"].train_indices)
+        return self._sampler(self.train_dataset)
 
     @cached_property
     def eval_pixels(self) -> PixelSampler:
         """The evaluation frames, on the device; the training frames' own where none is held out."""
-        capture = self.train_dataset.metadata["capture"]
-        return self._sampler(self.eval_dataset, capture.eval_indices) if capture.held_out else self.train_pixels
+        return self._sampler(self.eval_dataset) if self.eval_dataset.capture.held_out else self.train_pixels
 
-    def _sampler(self, dataset: CaptureDataset, frame_indices: tuple[int, ...]) -> PixelSampler:
-        return PixelSampler(dataset.frames_native(), dataset.metadata["capture"], frame_indices, self.device)
+    def _sampler(self, dataset: CaptureDataset) -> PixelSampler:
+        return PixelSampler(dataset.frames_native(), dataset.capture, dataset.frame_indices, self.device)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays and the pixel values they should have, at every exposure of their focus setting."""

@@ -65,7 +65,8 @@ def local_curves(radiance: Float[Tensor, "height width 3"]) -> Float[Tensor, "1 
     if ln_light.amax() == ln_light.amin():  # the operator divides by the picture's range
         return torch.cat([torch.zeros_like(ln_light), math.log(MIDDLE_GREY) - ln_light], 1)
     shown = _mantiuk(radiance.cpu().numpy()).to(radiance.device)
-    ln_shown = luminance(shown).clamp(min=_darkest(shown)).log().permute(2, 0, 1)[None]
+    darkest = 1e-3 * float(shown.mean()) + SMALLEST_RADIANCE  # stands for the operator's 0, the end of its range
+    ln_shown = luminance(shown).clamp(min=darkest).log().permute(2, 0, 1)[None]
     added_contrast, ln_gain = _linear_fit(ln_light, ln_shown - ln_light)
     brightness = (1 + added_contrast) * ln_light + ln_gain
     return torch.cat([added_contrast, ln_gain + math.log(MIDDLE_GREY) - brightness.mean()], 1)
@@ -84,11 +85,6 @@ def _mantiuk(radiance: Float[np.ndarray, "height width 3"]) -> Float[Tensor, "he
     finally:
         cv2.setLogLevel(level)
     return torch.from_numpy(shown[:height]).nan_to_num(0).clamp(min=0)
-
-
-def _darkest(shown: Float[Tensor, "height width 3"]) -> float:
-    """The operator's zero is only the end of its range; a thousandth of its mean stands for it."""
-    return 1e-3 * float(shown.mean()) + SMALLEST_RADIANCE
 
 
 def _linear_fit(

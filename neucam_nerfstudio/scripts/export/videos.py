@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
@@ -56,8 +56,7 @@ class VideoCommand(ExportCommand):
         """Loads the run, if videos can be made of it as they are asked for.
 
         Raises:
-            NeucamError: The output path takes no files, there is no such run of ours, or an output or the size is not
-                to be had.
+            NeucamError: As of `ExportCommand.open_run`, or an output or the size is not to be had.
         """
         run = super().open_run()
         check_display_outputs(run, self.rendered_output_names)
@@ -95,26 +94,17 @@ def write_videos(
     """
     if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
-    names = tuple(dict.fromkeys(command.rendered_output_names))
-    profile = photograph_profile(run.capture)
-    colours = {name: profile_of_output(run, name, profile) for name in names}
+    is_folder, profile = command.video_format == "frames", photograph_profile(run.capture)
+    suffix = "" if is_folder else f".{command.video_format}"
+    add_picture: dict[str, Callable[[Picture], None]] = {}
     with ExitStack() as files:
         advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * num_strips(run)))
-        videos = {
-            name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
-        }
+        for name in dict.fromkeys(command.rendered_output_names):
+            path = files.enter_context(announced(command.output_path / f"{prefix}{name}{suffix}"))
+            colours = profile_of_output(run, name, profile)
+            video = frame_folder(path, colours) if is_folder else video_file(path, frame_rate, colours)
+            add_picture[name] = files.enter_context(video)
         for shot in shots:
-            brighter = Display(command.tone_mapping or "reinhard", shot.display.exposure_stops)
-            for name, picture in render(run, names, replace(shot, display=brighter), advance).items():
-                videos[name](reduced(picture, command.width_px))
-
-
-@contextmanager
-def _video(
-    command: VideoCommand, name: str, frame_rate: float, icc_profile: bytes | None
-) -> Iterator[Callable[[Picture], None]]:
-    is_folder = command.video_format == "frames"
-    file_name = name if is_folder else f"{name}.{command.video_format}"
-    with announced(command.output_path / file_name) as path:
-        with frame_folder(path, icc_profile) if is_folder else video_file(path, frame_rate, icc_profile) as add:
-            yield add
+            display = Display(command.tone_mapping or "reinhard", shot.display.exposure_stops)
+            for name, picture in render(run, tuple(add_picture), replace(shot, display=display), advance).items():
+                add_picture[name](reduced(picture, command.width_px))
