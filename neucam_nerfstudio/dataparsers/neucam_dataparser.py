@@ -147,9 +147,9 @@ def _whole_factor(factor: int | float | None) -> int | None:
     """The size divisor as an int: `ns-render dataset` sets it as a float.
 
     Raises:
-        NeucamError: It is not whole.
+        NeucamError: It is no whole number from 1.
     """
-    if factor is not None and not float(factor).is_integer():
+    if factor is not None and (factor < 1 or not float(factor).is_integer()):
         raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
     return None if factor is None else int(factor)
 
@@ -160,7 +160,7 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: i
     Args:
         capture: Whose frames they are.
         frame_indices: Of the frames.
-        reduction: How many times smaller than the capture's pictures are to be.
+        reduction: How many times smaller than the capture's pictures theirs are to be.
     """
     height, width = capture.height // reduction, capture.width // reduction
     plane = ImagePlane(height, width)

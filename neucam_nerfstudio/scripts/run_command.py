@@ -37,7 +37,7 @@ def run_command(kinds: Any, description: str | None = None) -> None:
         description: What the help says of the command; default: its docstring.
     """
     tyro.extras.set_accent_color("bright_yellow")
-    unwind_when_ended()
+    _unwind_when_ended()
     command = tyro.cli(kinds, description=description)
     try:
         command.main()
@@ -86,25 +86,21 @@ def say(line: str) -> None:
     CONSOLE.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def unwind_when_ended() -> None:
+def _unwind_when_ended() -> None:
     """Lets this process unwind, and so remove unfinished files, when the system ends it or its terminal is closed.
 
     What the caller has this process ignore, as `nohup` does, it still ignores.
     """
-    for number in _ending_signals():
+    ending = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        for further in ending:  # a closed terminal sends more than one
+            signal.signal(further, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in ending:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _unwind)
-
-
-def _ending_signals() -> list[signal.Signals]:
-    """Those there are: Windows has no SIGHUP."""
-    return [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-def _unwind(number: int, frame: FrameType | None) -> None:
-    for further in _ending_signals():  # a closed terminal sends more than one
-        signal.signal(further, signal.SIG_IGN)
-    sys.exit(128 + number)
+            signal.signal(number, unwind)
 
 
 def _fail(line: str) -> None:

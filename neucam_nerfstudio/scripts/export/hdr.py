@@ -13,12 +13,11 @@ from jaxtyping import Float
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
-from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
+from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, TurnedDial
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.options import (
-    Dial,
     PictureCommand,
     check_picture_dials,
     check_size,
@@ -66,7 +65,7 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = self.open_run()
         self._check_format_options(run)
-        turned: dict[Dial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
+        turned: dict[TurnedDial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
         check_picture_dials(run, (self._radiance_name, *self.channels), turned, self.aperture, self.frames)
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)

@@ -16,7 +16,6 @@ from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_ima
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
 from neucam_nerfstudio.scripts.export.options import (
     SETTINGS,
-    Dial,
     PictureCommand,
     check_display_outputs,
     check_picture_dials,
@@ -64,7 +63,7 @@ class ExportImages(PictureCommand):
         run = self.open_run()
         outputs, aperture = self.rendered_output_names, 1.0 if self.aperture is None else self.aperture
         check_display_outputs(run, outputs)
-        turned: dict[Dial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
+        turned: dict[TurnedDial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
         check_picture_dials(run, outputs, turned, aperture, self.frames)
         check_size(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -19,6 +19,7 @@ from neucam_nerfstudio.capture.settings.selection import frames_named, listed_na
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
+from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.trained_run import load_run
 from neucam_nerfstudio.scripts.run_command import say
@@ -26,12 +27,10 @@ from neucam_nerfstudio.scripts.run_command import say
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
 
-Dial = Literal["focus", "aperture", "exposure"]
-
-SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
+SETTINGS: dict[TurnedDial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
 """The field of `CameraSettings` that each dial sets, which options are named after."""
 
-CHANGED_OUTPUTS: dict[Dial, tuple[str, ...]] = {
+CHANGED_OUTPUTS: dict[TurnedDial, tuple[str, ...]] = {
     "focus": ("rgb", "hdr_defocused", "defocus"),
     "aperture": ("rgb", "hdr_defocused"),
     "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
@@ -178,7 +177,7 @@ def check_display_outputs(run: LearnedCapture, names: Sequence[str]) -> None:
             raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
-def typed(dial: Dial, *settings: float) -> str:
+def typed(dial: TurnedDial, *settings: float) -> str:
     """The option that turns a dial, as it is typed."""
     return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
@@ -186,8 +185,8 @@ def typed(dial: Dial, *settings: float) -> str:
 def check_dials(
     run: LearnedCapture,
     outputs: Sequence[str],
-    turned: Mapping[Dial, Sequence[float]],
-    options: Mapping[Dial, str],
+    turned: Mapping[TurnedDial, Sequence[float]],
+    options: Mapping[TurnedDial, str],
     apertures: Sequence[float],
 ) -> None:
     """Checks what dials are turned to, and that every dial that the user turns changes one of the outputs.
@@ -196,7 +195,7 @@ def check_dials(
         run: Whose dials they are.
         outputs: What is written.
         turned: All that each dial is turned to.
-        options: The options that turn dials, as typed.
+        options: How that was typed.
         apertures: All that the pictures are taken with.
 
     Raises:
@@ -217,23 +216,18 @@ def check_dials(
 def check_picture_dials(
     run: LearnedCapture,
     outputs: Sequence[str],
-    settings: Mapping[Dial, float | None],
+    settings: Mapping[TurnedDial, float | None],
     aperture: float,
     frames: Sequence[str],
 ) -> None:
-    """The same for pictures whose dials hold, and that the choice of frames changes one, too.
-
-    Args:
-        run: Whose dials they are.
-        outputs: What is written.
-        settings: What the user turns each dial to; None is left alone.
-        aperture: What the pictures are taken with.
-        frames: The option `frames`.
+    """The same for pictures whose dials hold, or are left alone (None), and that a choice of frames changes them, too.
 
     Raises:
         NeucamError: Physics has no such setting, or one changes nothing.
     """
-    turned: dict[Dial, tuple[float]] = {dial: (setting,) for dial, setting in settings.items() if setting is not None}
+    turned: dict[TurnedDial, tuple[float]] = {
+        dial: (setting,) for dial, setting in settings.items() if setting is not None
+    }
     check_dials(run, outputs, turned, {dial: typed(dial, *held) for dial, held in turned.items()}, (aperture,))
     reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
     if frames and not run.capture.moves and None not in reasons:
@@ -243,7 +237,7 @@ def check_picture_dials(
         )
 
 
-def _why_idle(run: LearnedCapture, dial: Dial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
+def _why_idle(run: LearnedCapture, dial: TurnedDial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
     """Why a dial changes none of the outputs; None if it does change one."""
     if dial == "aperture" and run.camera.blur is None:
         return "the camera of this run has no blur"

@@ -9,8 +9,9 @@ import numpy as np
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.scripts.export.options import SETTINGS, Dial, check_dials, checked_time, typed
+from neucam_nerfstudio.scripts.export.options import SETTINGS, check_dials, checked_time, typed
 from neucam_nerfstudio.scripts.export.trained_run import learned_frames
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
@@ -41,7 +42,7 @@ class ExportSweep(VideoCommand):
         neucam-export sweep ... --rendered-output-names all_in_focus_hdr
     """
 
-    dials: tuple[Dial, ...] = ()
+    dials: tuple[TurnedDial, ...] = ()
     """Dials to turn through all that was captured: focus from the nearest to the farthest setting, aperture from 0 to
     1, exposure from the shortest to the longest."""
     focus_position: tuple[float, ...] = ()
@@ -89,10 +90,10 @@ class ExportSweep(VideoCommand):
         """
         if not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
-        turned: dict[Dial, Sequence[float]] = {
+        turned: dict[TurnedDial, Sequence[float]] = {
             dial: way_points[setting] for dial, setting in SETTINGS.items() if setting in way_points
         }
-        options: dict[Dial, str] = {
+        options: dict[TurnedDial, str] = {
             dial: typed(dial, *own) if (own := getattr(self, SETTINGS[dial])) else f"--dials {dial}" for dial in turned
         }
         check_dials(run, self.rendered_output_names, turned, options, way_points.get("aperture", (1.0,)))
