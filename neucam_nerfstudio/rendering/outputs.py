@@ -16,13 +16,7 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
-from neucam_nerfstudio.rendering.local_tonemapping import (
-    LOCAL_LONGER_SIDE,
-    LocalCurves,
-    curves_at,
-    local_curves,
-    tonemap_locally,
-)
+from neucam_nerfstudio.rendering.local_tonemapping import LOCAL_LONGER_SIDE, local_curves, tonemap_locally
 from neucam_nerfstudio.rendering.view import View
 from neucam_nerfstudio.scene.scene import Rays, Scene
 
@@ -90,8 +84,8 @@ class Film:
         """Linear radiance for display, [0, 1]."""
         display = self.settings.display
         if display.tone_mapping == "local":
-            curves = self._renderer.local_curves_of(self.places)
-            return tonemap_locally(radiance, curves, display.exposure_stops)
+            uv = self.scene.reference_uv(self.places)
+            return tonemap_locally(radiance, self._renderer.local_curves(), uv, display.exposure_stops)
         return tonemap(radiance, display.tone_mapping, self._renderer.anchors(), display.exposure_stops)
 
 
@@ -130,7 +124,7 @@ class Renderer:
     def __init__(self, scene: Scene, camera: ImplicitCamera, height: int, width: int, reference_time: float) -> None:
         self.scene, self.camera, self.reference_time = scene, camera, reference_time
         self._height, self._width = height, width
-        self._local_curves = ParameterMemo(scene, self._local_curves_of_picture)
+        self.local_curves = ParameterMemo(scene, self._local_curves_of_picture)
         self._anchors = ParameterMemo(scene, self._anchors_of_picture)
         self.fixed_anchors: DisplayAnchors | None = None
 
@@ -144,13 +138,8 @@ class Renderer:
         return display_anchors(self.scene.radiance(self.scene.reference_places(side, side)).reshape(-1, 3))
 
     @torch.no_grad()
-    def local_curves_of(self, places: tuple) -> LocalCurves:
-        """The local operator's curve of each place, by the picture of the reference frame. Curves move with what they
-        show, so nothing flickers."""
-        return curves_at(self._local_curves(), self.scene.reference_uv(places))
-
-    @torch.no_grad()
     def _local_curves_of_picture(self) -> Float[Tensor, "1 2 height width"]:
+        """Curves of the reference frame's picture. They move with what they show, so nothing flickers."""
         scale = LOCAL_LONGER_SIDE / max(self._height, self._width)
         height, width = (max(1, round(scale * side)) for side in (self._height, self._width))
         # Means of two places each way: a single one may fall on a glint.

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from neucam_nerfstudio.grids.plane_pyramid import sample_plane
 from neucam_nerfstudio.rendering.outputs import Renderer
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.plane_field import Deformation, DeformedField
@@ -40,7 +41,8 @@ def renderer_of(field: nn.Module) -> Renderer:
 
 
 def ln_gain(renderer: Renderer, uv: tuple[float, float], time: float = 0.0) -> float:
-    return float(renderer.local_curves_of(PlanePlaces(torch.tensor([uv]), torch.tensor([[time]]))).ln_gain)
+    places = PlanePlaces(torch.tensor([uv]), torch.tensor([[time]]))
+    return float(sample_plane(renderer.local_curves(), renderer.scene.reference_uv(places))[0, 1])
 
 
 def test_curves_are_made_again_when_the_scene_changes(field):

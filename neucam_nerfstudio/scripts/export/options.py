@@ -225,7 +225,7 @@ def check_picture_dials(
     Raises:
         NeucamError: Physics has no such setting, or one changes nothing.
     """
-    turned: dict[TurnedDial, tuple[float]] = {
+    turned: dict[TurnedDial, Sequence[float]] = {
         dial: (setting,) for dial, setting in settings.items() if setting is not None
     }
     check_dials(run, outputs, turned, {dial: typed(dial, *held) for dial, held in turned.items()}, (aperture,))

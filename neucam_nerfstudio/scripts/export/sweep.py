@@ -65,8 +65,22 @@ class ExportSweep(VideoCommand):
         write_videos(self, run, shots, frame_rate, prefix="sweep_")
 
     def _shots(self, run: LearnedCapture, frame_rate: float) -> list[CameraSettings]:
+        """How each picture is taken.
+
+        Raises:
+            NeucamError: Nothing changes, a dial that is turned changes no output, or there is no such setting, time or
+                number of pictures.
+        """
         way_points = self._way_points(run)
-        self._check(run, way_points)
+        if not any(len(points) > 1 for points in way_points.values()):
+            raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+        turned: dict[TurnedDial, Sequence[float]] = {
+            dial: way_points[setting] for dial, setting in SETTINGS.items() if setting in way_points
+        }
+        options: dict[TurnedDial, str] = {
+            dial: typed(dial, *own) if (own := getattr(self, SETTINGS[dial])) else f"--dials {dial}" for dial in turned
+        }
+        check_dials(run, self.rendered_output_names, turned, options, way_points.get("aperture", (1.0,)))
         count = self._num_pictures(run, frame_rate)
         paths = [along(points, count) for points in way_points.values()]
         return [_shot(run, dict(zip(way_points, passed, strict=True))) for passed in zip(*paths, strict=True)]
@@ -81,22 +95,6 @@ class ExportSweep(VideoCommand):
         if run.capture.moves:
             passed["time"] = passed["time"] or FIRST_TO_LAST
         return {name: points for name, points in passed.items() if points}
-
-    def _check(self, run: LearnedCapture, way_points: dict[str, Sequence[float]]) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: Nothing changes, a dial that is turned changes no output, or physics has no such setting.
-        """
-        if not any(len(points) > 1 for points in way_points.values()):
-            raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
-        turned: dict[TurnedDial, Sequence[float]] = {
-            dial: way_points[setting] for dial, setting in SETTINGS.items() if setting in way_points
-        }
-        options: dict[TurnedDial, str] = {
-            dial: typed(dial, *own) if (own := getattr(self, SETTINGS[dial])) else f"--dials {dial}" for dial in turned
-        }
-        check_dials(run, self.rendered_output_names, turned, options, way_points.get("aperture", (1.0,)))
 
     def _num_pictures(self, run: LearnedCapture, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:

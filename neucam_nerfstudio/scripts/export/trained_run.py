@@ -90,8 +90,8 @@ def render(
         run: Scene and camera.
         names: The outputs to render.
         settings: When and how.
-        advance: Called after each strip.
-        as_kept: What is kept of each strip, see `Renderer.render`; all of it, as float32, unless told.
+        advance: Called after each strip of rows.
+        as_kept: What is kept of a strip, see `Renderer.render`.
     """
 
     def kept(strip: Tensor) -> Tensor:

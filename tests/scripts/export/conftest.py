@@ -11,10 +11,6 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
-from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
-from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
-from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
-from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
@@ -22,11 +18,12 @@ from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.motion_networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
-from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
 from neucam_nerfstudio.scripts import run_command
 from neucam_nerfstudio.scripts.export import options
+
+from ...learned import learn
 
 SMALL = NetworkSizes(layer_width=8)
 
@@ -52,27 +49,9 @@ def walk(desk: Capture) -> Capture:
     )
 
 
-def build_run(
-    capture: Capture,
-    scene: SceneConfig | None = None,
-    blur: BlurConfig | None = None,
-    exposures: ExposureConfig | None = None,
-    response: ResponseConfig | None = None,
-) -> LearnedCapture:
-    """An untrained run; of the parts of `neucam` where nothing else is given."""
-    torch.manual_seed(0)
-    parts = (
-        scene or GridSceneConfig(),
-        blur or LensBlurConfig(),
-        exposures or SettingExposuresConfig(),
-        response or MonotoneCurveConfig(),
-    )
-    return LearnedCapture(capture, *parts).eval()
-
-
 def published_run(capture: Capture, scene: SceneConfig) -> LearnedCapture:
     """An untrained run of a published method."""
-    return build_run(capture, scene, BlurConfig(), BoundedExposuresConfig(), NeuralCurveConfig(layer_width=8))
+    return learn(capture, scene, BlurConfig(), BoundedExposuresConfig(), NeuralCurveConfig(layer_width=8)).eval()
 
 
 def rendered(run: LearnedCapture, name: str, settings: CameraSettings | None = None) -> np.ndarray:
@@ -89,7 +68,7 @@ def with_capture(run: LearnedCapture, **changed: object) -> LearnedCapture:
 @pytest.fixture
 def still_run(desk: Capture) -> LearnedCapture:
     """A still scene of smooth light, from a hundredth to a hundred, under a lens; defocus rises to the right."""
-    run = build_run(desk)
+    run = learn(desk).eval()
     across = torch.linspace(0, 1, desk.width).expand(desk.height, -1)
     down = torch.linspace(0, 1, desk.height)[:, None].expand(-1, desk.width)
     colours = torch.tensor([0.0, 0.2, -0.2])
@@ -100,7 +79,7 @@ def still_run(desk: Capture) -> LearnedCapture:
 
 def walking_run(walk: Capture, step_px: float, **scene_options) -> LearnedCapture:
     """Our moving scene: smooth light that moves evenly, half covered at the top by a grey of each frame's own."""
-    run = build_run(walk, MovingGridSceneConfig(**scene_options), BlurConfig())
+    run = learn(walk, MovingGridSceneConfig(**scene_options), BlurConfig()).eval()
     scene, (height, width) = run.scene.field, (walk.height, walk.width)
     shared = scene.canonical.picture()
     across = torch.linspace(-2, 2, shared.shape[1])
