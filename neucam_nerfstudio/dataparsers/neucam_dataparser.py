@@ -127,11 +127,7 @@ class NeucamDataParser(DataParser):
         )
 
     def _reduction(self) -> int:
-        """How many times smaller pictures are wanted than the capture is: `ns-render dataset` asks for that of a run.
-
-        Raises:
-            NeucamError: They are wanted larger, or not by a whole number smaller.
-        """
+        """How many times smaller than the capture pictures are wanted: `ns-render dataset` asks for that of a run."""
         factor, of_capture = _whole_factor(self.config.downscale_factor), self.capture.downscale_factor
         if factor is None:
             return 1
@@ -144,14 +140,12 @@ class NeucamDataParser(DataParser):
 
 
 def _whole_factor(factor: int | float | None) -> int | None:
-    """The size divisor as an int: `ns-render dataset` sets it as a float.
-
-    Raises:
-        NeucamError: It is no whole number from 1.
-    """
-    if factor is not None and (factor < 1 or not float(factor).is_integer()):
+    """The size divisor as an int: `ns-render dataset` sets it as a float."""
+    if factor is None:
+        return None
+    if factor < 1 or not float(factor).is_integer():
         raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
-    return None if factor is None else int(factor)
+    return int(factor)
 
 
 def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: int = 1) -> Cameras:

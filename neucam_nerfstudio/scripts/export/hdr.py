@@ -84,13 +84,7 @@ class ExportHdr(PictureCommand):
         return "hdr" if self.aperture == 0 else "hdr_defocused"
 
     def _check_format_options(self, run: LearnedCapture) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: The format has no channels, precision or display exposure to choose, or the model no such
-                output.
-            NeucamError: The library that writes the format is missing.
-        """
+        """Refuses what the format, its library or the model does not have."""
         if self.image_format == "ultrahdr":
             import_pyvips()
         if self.precision is not None and self.image_format != "exr":

@@ -85,11 +85,7 @@ class ExportImages(PictureCommand):
                         write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality or 95, kept)
 
     def _check_format(self) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: The file type has no such depth or quality.
-        """
+        """Refuses a depth or quality that the file type does not have."""
         if self.image_format == "jpeg" and self.bits == 16:
             raise NeucamError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
         quality = self.jpeg_quality

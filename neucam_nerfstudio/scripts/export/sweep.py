@@ -61,16 +61,10 @@ class ExportSweep(VideoCommand):
         """Renders the sweep and writes a video of each output."""
         run = self.open_run()
         frame_rate = self.frame_rate_of(run.capture)
-        shots = self._shots(run, frame_rate)
-        write_videos(self, run, shots, frame_rate, prefix="sweep_")
+        write_videos(self, run, self._shots(run, frame_rate), frame_rate, prefix="sweep_")
 
     def _shots(self, run: LearnedCapture, frame_rate: float) -> list[CameraSettings]:
-        """How each picture is taken.
-
-        Raises:
-            NeucamError: Nothing changes, a dial that is turned changes no output, or there is no such setting, time or
-                number of pictures.
-        """
+        """How each picture is taken, if the dials that turn change something that physics allows."""
         way_points = self._way_points(run)
         if not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
