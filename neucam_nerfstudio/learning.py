@@ -15,8 +15,7 @@ from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbRespo
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.breathing import AlignChoice
 from neucam_nerfstudio.classical.response_table import ResponseTable
-from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, exposure_groups, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.models.learned_capture import LearnedCapture

@@ -87,12 +87,7 @@ def _link_folders() -> Iterator[Path]:
 
 
 def _link_ffmpeg(link: Path) -> None:
-    """Points `link` at imageio-ffmpeg's program; several processes may do so at once.
-
-    Raises:
-        OSError: The link can't be written.
-        RuntimeError: imageio-ffmpeg has no program for this platform.
-    """
+    """Points `link` at imageio-ffmpeg's program, if it has one; several processes may do so at once."""
     if os.access(link, os.X_OK):
         return
     from imageio_ffmpeg import get_ffmpeg_exe

@@ -14,8 +14,7 @@ from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCall
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig, frame_cameras
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, CaptureDataManagerConfig, as_bundle
-from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
+from neucam_nerfstudio.datasets.pixel_sampling import ExposureGroups, PixelSampler
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig
 
 from .learned import photographs_of

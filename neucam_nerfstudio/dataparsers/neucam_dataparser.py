@@ -115,7 +115,9 @@ class NeucamDataParser(DataParser):
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:
         capture, pixels = self.opened
         if split == "train":
-            _print_summary(capture)
+            CONSOLE.print(frame_table(capture))
+            for note in capture.notes:
+                CONSOLE.print(note, markup=False)
         indices = capture.train_indices if split == "train" else capture.eval_indices
         return DataparserOutputs(
             image_filenames=[capture.frames[index].path for index in indices],
@@ -125,11 +127,7 @@ class NeucamDataParser(DataParser):
         )
 
     def _reduction(self) -> int:
-        """How many times smaller pictures are wanted than the capture is: `ns-render dataset` asks for that of a run.
-
-        Raises:
-            NeucamError: They are wanted larger, or not by a whole number smaller.
-        """
+        """How many times smaller than the capture pictures are wanted: `ns-render dataset` asks for that of a run."""
         factor, of_capture = _whole_factor(self.config.downscale_factor), self.capture.downscale_factor
         if factor is None:
             return 1
@@ -142,14 +140,12 @@ class NeucamDataParser(DataParser):
 
 
 def _whole_factor(factor: int | float | None) -> int | None:
-    """The size divisor as an int: `ns-render dataset` sets it as a float.
-
-    Raises:
-        NeucamError: It is not whole.
-    """
-    if factor is not None and not float(factor).is_integer():
+    """The size divisor as an int: `ns-render dataset` sets it as a float."""
+    if factor is None:
+        return None
+    if factor < 1 or not float(factor).is_integer():
         raise NeucamError(f"--downscale-factor {factor}: expected a whole number from 1.")
-    return None if factor is None else int(factor)
+    return int(factor)
 
 
 def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: int = 1) -> Cameras:
@@ -158,7 +154,7 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: i
     Args:
         capture: Whose frames they are.
         frame_indices: Of the frames.
-        reduction: How many times smaller than the capture's pictures are to be.
+        reduction: How many times smaller than the capture's pictures theirs are to be.
     """
     height, width = capture.height // reduction, capture.width // reduction
     plane = ImagePlane(height, width)
@@ -182,12 +178,6 @@ def frame_cameras(capture: Capture, frame_indices: tuple[int, ...], reduction: i
             "focus_index": column([frame.focus_index for frame in frames], torch.int64),
         },
     )
-
-
-def _print_summary(capture: Capture) -> None:
-    CONSOLE.print(frame_table(capture))
-    for note in capture.notes:
-        CONSOLE.print(note, markup=False)
 
 
 NeucamDataParserSpecification = DataParserSpecification(

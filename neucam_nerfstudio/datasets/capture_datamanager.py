@@ -16,8 +16,7 @@ from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
-from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
-from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels
+from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, SampledPixels, exposure_groups, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.runtime import prepare_process
 
@@ -89,16 +88,15 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
     @cached_property
     def train_pixels(self) -> PixelSampler:
         """The training frames, on the device."""
-        return self._sampler(self.train_dataset, self.train_dataset.metadata["capture"].train_indices)
+        return self._sampler(self.train_dataset)
 
     @cached_property
     def eval_pixels(self) -> PixelSampler:
         """The evaluation frames, on the device; the training frames' own where none is held out."""
-        capture = self.train_dataset.metadata["capture"]
-        return self._sampler(self.eval_dataset, capture.eval_indices) if capture.held_out else self.train_pixels
+        return self._sampler(self.eval_dataset) if self.eval_dataset.capture.held_out else self.train_pixels
 
-    def _sampler(self, dataset: CaptureDataset, frame_indices: tuple[int, ...]) -> PixelSampler:
-        return PixelSampler(dataset.frames_native(), dataset.metadata["capture"], frame_indices, self.device)
+    def _sampler(self, dataset: CaptureDataset) -> PixelSampler:
+        return PixelSampler(dataset.frames_native(), dataset.capture, dataset.frame_indices, self.device)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays and the pixel values they should have, at every exposure of their focus setting."""

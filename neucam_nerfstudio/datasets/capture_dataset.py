@@ -30,15 +30,15 @@ class CaptureDataset(InputDataset):
 
     def __init__(self, dataparser_outputs: DataparserOutputs, scale_factor: float = 1.0):
         super().__init__(dataparser_outputs, scale_factor)
-        self._capture: Capture = dataparser_outputs.metadata["capture"]
+        self.capture: Capture = dataparser_outputs.metadata["capture"]
         self._store: PixelStore = dataparser_outputs.metadata["pixels"]
-        index_of = {frame.path: index for index, frame in enumerate(self._capture.frames)}
-        self._indices = [index_of[path] for path in dataparser_outputs.image_filenames]
-        self._reduction = self._capture.height // int(self.cameras.height[0])
+        index_of = {frame.path: index for index, frame in enumerate(self.capture.frames)}
+        self.frame_indices = [index_of[path] for path in dataparser_outputs.image_filenames]
+        self._reduction = self.capture.height // int(self.cameras.height[0])
 
     def frames_native(self) -> Shaped[Tensor, "frames height width 3"]:
         """All frames as uint8, uint16 or float32 in [0, 1]. Shares memory with the store: not to be written to."""
-        return shared_tensor(self._store.stack(self._indices))
+        return shared_tensor(self._store.stack(self.frame_indices))
 
     def get_data(self, image_idx: int, image_type: str = "float32") -> dict[str, Any]:
         """One frame, which is decoded when somebody looks at it: who renders for other outputs need not have it."""
@@ -47,15 +47,15 @@ class CaptureDataset(InputDataset):
 
     def get_image_float32(self, image_idx: int) -> Float[Tensor, "height width 3"]:
         """One frame in [0, 1], as exact as its file."""
-        index = self._indices[image_idx]
+        index = self.frame_indices[image_idx]
         pixels = np.asarray(self._store[index])
         share = pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
-        return torch.from_numpy(downscale(share, self._reduction, self._capture.frames[index].path))
+        return torch.from_numpy(downscale(share, self._reduction, self.capture.frames[index].path))
 
     def get_numpy_image(self, image_idx: int) -> np.ndarray:
         """One frame in 8 bit, for thumbnails."""
-        if self._capture.number_type == np.uint8 and self._reduction == 1:
-            return np.asarray(self._store[self._indices[image_idx]])
+        if self.capture.number_type == np.uint8 and self._reduction == 1:
+            return np.asarray(self._store[self.frame_indices[image_idx]])
         return np.round(self.get_image_float32(image_idx).numpy() * 255).astype(np.uint8)
 
     def get_image_uint8(self, image_idx: int) -> UInt8[Tensor, "height width 3"]:

@@ -1,4 +1,7 @@
-"""Random pixels of a capture as rays, without a host-device copy or a float copy of the frames."""
+"""Random pixels of a capture as rays, without a host-device copy or a float copy of the frames.
+
+Frames that share everything but their exposure are a group: a ray through them is traced once and developed as often.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,25 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.datasets.exposure_groups import ExposureGroups
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.scene import Rays
+
+
+class ExposureGroups(NamedTuple):
+    """Frames grouped by focus setting, padded to the largest group.
+
+    Attributes:
+        frame_index: Frames of each group; padding repeats the group's first frame.
+        is_frame: False where padded; None if nothing is.
+    """
+
+    frame_index: Int[Tensor, "groups exposures"]
+    is_frame: Bool[Tensor, "groups exposures"] | None
+
+    def to(self, device: torch.device | str) -> ExposureGroups:
+        """The same on a device."""
+        return ExposureGroups(self.frame_index.to(device), None if self.is_frame is None else self.is_frame.to(device))
 
 
 class SampledPixels(NamedTuple):
@@ -95,3 +113,17 @@ class PixelSampler:
         if values.dtype == torch.int16:
             values = values.to(torch.int32) & 0xFFFF
         return values.to(torch.float32) / self.white
+
+
+def exposure_groups(focus_index: Int[Tensor, " frames"]) -> ExposureGroups:
+    """Groups the frames of each focus setting."""
+    groups = [torch.nonzero(focus_index == setting).flatten() for setting in focus_index.unique()]
+    longest = max(map(len, groups))
+    frame_index = torch.stack([torch.cat([group, group[:1].expand(longest - len(group))]) for group in groups])
+    is_frame = torch.stack([torch.arange(longest) < len(group) for group in groups])
+    return ExposureGroups(frame_index, None if is_frame.all() else is_frame)
+
+
+def single_frames(num_frames: int) -> ExposureGroups:
+    """Each frame as a group of its own."""
+    return ExposureGroups(torch.arange(num_frames)[:, None], None)

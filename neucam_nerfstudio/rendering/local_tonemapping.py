@@ -7,7 +7,6 @@ so that details, edges and blur stay, and nothing depends on which rays are rend
 """
 
 import math
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -43,20 +42,10 @@ LOG_ERRORS = 2
 """OpenCV's number of the level of its log at which it says nothing but errors."""
 
 
-class LocalCurves(NamedTuple):
-    """How places show light: ln shown = (1 + added_contrast) * ln luminance + ln_gain.
-
-    Attributes:
-        added_contrast: What is added to contrast: -1 (none is left) to 0 (all of it).
-        ln_gain: Gain of luminance 1.
-    """
-
-    added_contrast: Float[Tensor, "*places 1"]
-    ln_gain: Float[Tensor, "*places 1"]
-
-
 def local_curves(radiance: Float[Tensor, "height width 3"]) -> Float[Tensor, "1 2 height width"]:
-    """An image of `LocalCurves` that suit a picture.
+    """Curves that suit a picture, ln shown = (1 + added contrast) * ln luminance + ln gain, as an image of the two.
+
+    Added contrast is -1 (none is left) to 0 (all of it); ln gain is that of luminance 1.
 
     Args:
         radiance: Linear radiance of the whole picture, >= 0; `LOCAL_LONGER_SIDE` places on the longer side are enough.
@@ -65,7 +54,8 @@ def local_curves(radiance: Float[Tensor, "height width 3"]) -> Float[Tensor, "1 
     if ln_light.amax() == ln_light.amin():  # the operator divides by the picture's range
         return torch.cat([torch.zeros_like(ln_light), math.log(MIDDLE_GREY) - ln_light], 1)
     shown = _mantiuk(radiance.cpu().numpy()).to(radiance.device)
-    ln_shown = luminance(shown).clamp(min=_darkest(shown)).log().permute(2, 0, 1)[None]
+    darkest = 1e-3 * float(shown.mean()) + SMALLEST_RADIANCE  # stands for the operator's 0, the end of its range
+    ln_shown = luminance(shown).clamp(min=darkest).log().permute(2, 0, 1)[None]
     added_contrast, ln_gain = _linear_fit(ln_light, ln_shown - ln_light)
     brightness = (1 + added_contrast) * ln_light + ln_gain
     return torch.cat([added_contrast, ln_gain + math.log(MIDDLE_GREY) - brightness.mean()], 1)
@@ -86,11 +76,6 @@ def _mantiuk(radiance: Float[np.ndarray, "height width 3"]) -> Float[Tensor, "he
     return torch.from_numpy(shown[:height]).nan_to_num(0).clamp(min=0)
 
 
-def _darkest(shown: Float[Tensor, "height width 3"]) -> float:
-    """The operator's zero is only the end of its range; a thousandth of its mean stands for it."""
-    return 1e-3 * float(shown.mean()) + SMALLEST_RADIANCE
-
-
 def _linear_fit(
     guide: Float[Tensor, "1 1 height width"], values: Float[Tensor, "1 1 height width"]
 ) -> tuple[Float[Tensor, "1 1 height width"], Float[Tensor, "1 1 height width"]]:
@@ -107,22 +92,22 @@ def _neighbourhood_mean(image: Float[Tensor, "1 1 height width"]) -> Float[Tenso
     return F.avg_pool2d(image, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
-def curves_at(image: Float[Tensor, "1 2 height width"], uv: Float[Tensor, "rays 2"]) -> LocalCurves:
-    """The curves of places (u, v), [0, 1], from what `local_curves` has made of the whole picture."""
-    return LocalCurves(*sample_plane(image, uv).split(1, dim=-1))
-
-
 def tonemap_locally(
-    radiance: Float[Tensor, "*batch 3"], curves: LocalCurves, exposure_stops: float = 0.0
+    radiance: Float[Tensor, "*batch 3"],
+    curves: Float[Tensor, "1 2 height width"],
+    uv: Float[Tensor, "*#batch 2"],
+    exposure_stops: float = 0.0,
 ) -> Float[Tensor, "*batch 3"]:
     """Display values in [0, 1], sRGB-encoded, of linear radiance.
 
     Args:
         radiance: Linear radiance, >= 0, Rec. 709 primaries.
-        curves: Of each ray's place.
+        curves: What `local_curves` has made of the whole picture.
+        uv: Place of each ray in it, [0, 1].
         exposure_stops: Brightens the picture after the curves, +1 doubles the light.
     """
     light = luminance(radiance.clamp(min=0)).clamp(min=SMALLEST_RADIANCE)
-    shown = ((1 + curves.added_contrast) * light.log() + curves.ln_gain).exp() * 2.0**exposure_stops
+    added_contrast, ln_gain = sample_plane(curves, uv).split(1, dim=-1)
+    shown = ((1 + added_contrast) * light.log() + ln_gain).exp() * 2.0**exposure_stops
     colour = (radiance.clamp(min=0) / light).pow(SATURATION) * shown
     return encode_srgb(into_gamut(colour, shown.clamp(max=1)))

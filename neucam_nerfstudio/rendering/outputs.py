@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from neucam_nerfstudio.camera.blur.blur_generator import Taps
 from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
-from neucam_nerfstudio.rendering.local_display import LocalDisplay
-from neucam_nerfstudio.rendering.local_tonemapping import tonemap_locally
+from neucam_nerfstudio.rendering.local_tonemapping import LOCAL_LONGER_SIDE, local_curves, tonemap_locally
 from neucam_nerfstudio.rendering.view import View
 from neucam_nerfstudio.scene.scene import Rays, Scene
 
@@ -54,13 +53,9 @@ class Film:
         return self.scene.radiance(self.places)
 
     @cached_property
-    def _blurred(self) -> tuple[Float[Tensor, "rays 3"], Taps | None]:
-        return sensor_radiance(self.scene, self.camera.blur, self.places, self.settings)
-
-    @property
     def blurred(self) -> Float[Tensor, "rays 3"]:
         """Linear radiance that the lens and the open shutter let through."""
-        return self._blurred[0]
+        return sensor_radiance(self.scene, self.camera.blur, self.places, self.settings)[0]
 
     @property
     def distance(self) -> Float[Tensor, "rays 1"]:
@@ -89,8 +84,8 @@ class Film:
         """Linear radiance for display, [0, 1]."""
         display = self.settings.display
         if display.tone_mapping == "local":
-            curves = self._renderer.local_display.curves_of(self.places)
-            return tonemap_locally(radiance, curves, display.exposure_stops)
+            uv = self.scene.reference_uv(self.places)
+            return tonemap_locally(radiance, self._renderer.local_curves(), uv, display.exposure_stops)
         return tonemap(radiance, display.tone_mapping, self._renderer.anchors(), display.exposure_stops)
 
 
@@ -128,7 +123,8 @@ class Renderer:
 
     def __init__(self, scene: Scene, camera: ImplicitCamera, height: int, width: int, reference_time: float) -> None:
         self.scene, self.camera, self.reference_time = scene, camera, reference_time
-        self.local_display = LocalDisplay(scene, height, width)
+        self._height, self._width = height, width
+        self.local_curves = ParameterMemo(scene, self._local_curves_of_picture)
         self._anchors = ParameterMemo(scene, self._anchors_of_picture)
         self.fixed_anchors: DisplayAnchors | None = None
 
@@ -141,6 +137,15 @@ class Renderer:
         side = ANCHOR_SAMPLES_PER_SIDE
         return display_anchors(self.scene.radiance(self.scene.reference_places(side, side)).reshape(-1, 3))
 
+    @torch.no_grad()
+    def _local_curves_of_picture(self) -> Float[Tensor, "1 2 height width"]:
+        """Curves of the reference frame's picture. They move with what they show, so nothing flickers."""
+        scale = LOCAL_LONGER_SIDE / max(self._height, self._width)
+        height, width = (max(1, round(scale * side)) for side in (self._height, self._width))
+        # Means of two places each way: a single one may fall on a glint.
+        radiance = self.scene.radiance(self.scene.reference_places(2 * height, 2 * width))
+        return local_curves(F.avg_pool2d(radiance.permute(2, 0, 1), 2).permute(1, 2, 0))
+
     def output_names(self) -> tuple[str, ...]:
         """The outputs there are, in the order in which they are listed."""
         extra = tuple(self.scene.extra_outputs())
@@ -149,58 +154,48 @@ class Renderer:
             ours.remove("defocus")
         return (*ours, *extra, *WHEREVER_RAYS_GO)
 
+    @torch.no_grad()
     def render(
-        self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
-    ) -> dict[str, Float[Tensor, "height width channels"]]:
+        self,
+        view: View,
+        settings: CameraSettings,
+        outputs: Sequence[str] | Mapping[str, Output],
+        kept: Callable[[Tensor], Tensor] = lambda strip: strip,
+        advance: Callable[[], None] = lambda: None,
+    ) -> dict[str, Shaped[Tensor, "height width channels"]]:
         """A picture of each of the outputs named; nothing else is computed.
 
         Args:
             view: Which rays.
             settings: How they are taken and shown.
             outputs: Names, see `OUTPUTS` and `output_names`; or outputs of your own by name.
+            kept: What is kept of a strip of rows, so that what becomes of a picture can need less memory than it.
+            advance: Called after each strip.
         """
+        if not isinstance(outputs, Mapping):
+            extra = {name: (lambda film, name=name: film.extra(name)) for name in self.scene.extra_outputs()}
+            outputs = {name: (OUTPUTS | extra)[name] for name in outputs}
+        time = self.time_of(settings)
         pictures: dict[str, Tensor] = {}
-        for rows, strips in self.render_strips(view, settings, outputs):
-            for name, strip in strips.items():
+        for rows in self.strips(view):
+            origins, directions = view.rays_of_rows(rows)
+            film = Film(self, Rays(origins, directions, torch.full_like(origins[:, :1], time)), settings)
+            for name, output in outputs.items():
+                values = output(film)
+                if name not in WHEREVER_RAYS_GO:
+                    values = torch.where(film.inside, values, 0)
+                strip = kept(values.view(-1, view.width, values.shape[-1]))
                 if name not in pictures:
                     pictures[name] = strip.new_empty(view.height, *strip.shape[1:])
                 pictures[name][rows] = strip
+            advance()
         return pictures
-
-    def render_strips(
-        self, view: View, settings: CameraSettings, outputs: Sequence[str] | Mapping[str, Output]
-    ) -> Iterator[tuple[slice, dict[str, Float[Tensor, "rows width channels"]]]]:
-        """The same strip by strip, so that what becomes of a picture can need less memory than the picture."""
-        time, wanted = self.time_of(settings), self._functions(outputs)
-        for rows in self.strips(view):
-            origins, directions = view.rays_of_rows(rows)
-            rays = Rays(origins, directions, torch.full_like(origins[:, :1], time))
-            with torch.no_grad():
-                strips = self._render_rays(rays, settings, wanted)
-            yield rows, {name: values.view(-1, view.width, values.shape[-1]) for name, values in strips.items()}
 
     @staticmethod
     def strips(view: View) -> list[slice]:
         """The rows of each strip that a picture is rendered in."""
         height = max(1, RAYS_AT_ONCE // view.width)
         return [slice(top, min(top + height, view.height)) for top in range(0, view.height, height)]
-
-    def _functions(self, outputs: Sequence[str] | Mapping[str, Output]) -> Mapping[str, Output]:
-        if isinstance(outputs, Mapping):
-            return outputs
-        extra = {name: (lambda film, name=name: film.extra(name)) for name in self.scene.extra_outputs()}
-        return {name: (OUTPUTS | extra)[name] for name in outputs}
-
-    @torch.no_grad()
-    def _render_rays(
-        self, rays: Rays, settings: CameraSettings, outputs: Mapping[str, Output]
-    ) -> dict[str, Float[Tensor, "rays channels"]]:
-        film = Film(self, rays, settings)
-        values = {name: output(film) for name, output in outputs.items()}
-        return {
-            name: value if name in WHEREVER_RAYS_GO else torch.where(film.inside, value, 0)
-            for name, value in values.items()
-        }
 
     def time_of(self, settings: CameraSettings) -> float:
         """When a picture is taken, [0, 1]."""

@@ -1,8 +1,11 @@
-"""What is rendered: a picture's size, and the rays of its pixels, row by row."""
+"""What is rendered: a picture's size and the rays of its pixels, row by row; or one picture a frame of a capture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -10,7 +13,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.scene.image_plane import ImagePlane, pixel_lattice
+
+UNTIMED_FRAME_RATE = 24.0
+"""Frames a second where the capture does not tell."""
 
 OriginsAndDirections = tuple[Float[Tensor, "rays 3"], Float[Tensor, "rays 3"]]
 """Of rays, world units and unit vectors."""
@@ -79,3 +86,40 @@ def pinhole_view(
         return camera_to_world[:, 3].expand_as(directions), directions
 
     return View(height, width, rays_of_rows)
+
+
+def write_camera_path(path: Path, plane: ImagePlane, times: Sequence[float], frame_rate: float) -> None:
+    """Writes a camera path along a capture's own frames, for `ns-render camera-path` and the viewer's Render tab.
+
+    One camera a frame looks squarely at the picture at that frame's time. Sizes are even, which videos need: an odd
+    last row or column is left out. The camera then stands half a pixel up or to the left, so that it still sees each
+    pixel at its centre.
+
+    Args:
+        path: The file, JSON.
+        plane: The picture.
+        times: Time of each frame, [0, 1].
+        frame_rate: Frames a second.
+    """
+    height, width = plane.height // 2 * 2, plane.width // 2 * 2
+    pose = torch.cat([plane.camera_to_world, torch.tensor([[0.0, 0.0, 0.0, 1.0]])])
+    half_a_pixel = 0.5 / max(plane.height, plane.width)
+    pose[0, 3] += half_a_pixel * (plane.width - width)  # +x is to the left, z is up
+    pose[2, 3] += half_a_pixel * (plane.height - height)
+    camera = {
+        "camera_to_world": pose.flatten().tolist(),
+        "fov": math.degrees(2 * math.atan(height / 2 / plane.focal_length_px)),
+        "aspect": width / height,
+    }
+    camera_path = {
+        "camera_type": "perspective",
+        "render_height": height,
+        "render_width": width,
+        "fps": frame_rate,
+        "seconds": len(times) / frame_rate,
+        "is_cycle": False,
+        "keyframes": [],
+        "camera_path": [{**camera, "render_time": time} for time in times],
+    }
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(camera_path, indent=1), encoding="utf-8")

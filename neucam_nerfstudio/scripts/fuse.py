@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import tyro
@@ -16,8 +17,7 @@ from neucam_nerfstudio.fused_photographs import FusedPhotographs, PictureFormat
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.radiance_files import Precision
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
-from neucam_nerfstudio.scripts.export.saying import announced, say, share_of_work
-from neucam_nerfstudio.scripts.run_command import CONSOLE, run_command
+from neucam_nerfstudio.scripts.run_command import CONSOLE, announced, run_command, say, share_of_work
 
 METHODS: dict[FrameKind, str] = {
     "settings": "neucam",
@@ -65,46 +65,14 @@ class Fuse:
 
     def main(self) -> None:
         """Fuses the photographs, says what was found and writes the files."""
-        self._check_output_path()
-        fused = self._learn() if self.learn else self._fuse()
-        CONSOLE.print(frame_table(fused.capture))
-        for note in fused.notes:
-            say(note)
-        self._write(fused)
-
-    def _check_output_path(self) -> None:
         try:
             check_folder_takes_files(self.output_path)
         except (FileExistsError, NotADirectoryError) as error:
             raise NeucamError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
-
-    def _fuse(self) -> FusedPhotographs:
-        with share_of_work(f"Fusing {self.data.resolve().name}") as report:
-            return fuse(
-                self.data,
-                frames=self.frames,
-                reference=self.reference,
-                align=self.align,
-                downscale_factor=self.downscale_factor,
-                response=self.response,
-                report=report,
-            )
-
-    def _learn(self) -> FusedPhotographs:
-        from neucam_nerfstudio.learning import train  # loads PyTorch
-
-        with share_of_work(f"Learning {self.data.resolve().name}") as report:
-            return train(
-                self.data,
-                method=METHODS[self.frames],
-                reference=self.reference,
-                align=self.align,
-                downscale_factor=self.downscale_factor,
-                response=self.response,
-                report=report,
-            )
-
-    def _write(self, fused: FusedPhotographs) -> None:
+        fused = self._fused()
+        CONSOLE.print(frame_table(fused.capture))
+        for note in fused.notes:
+            say(note)
         writers = fused.writers(
             self.output_path,
             picture_format=self.image_format,
@@ -114,6 +82,23 @@ class Fuse:
         for file, write in writers.items():
             with announced(file):
                 write(file)
+
+    def _fused(self) -> FusedPhotographs:
+        if self.learn:
+            from neucam_nerfstudio.learning import train  # loads PyTorch
+
+            doing, fuse_or_train = "Learning", partial(train, method=METHODS[self.frames])
+        else:
+            doing, fuse_or_train = "Fusing", partial(fuse, frames=self.frames)
+        with share_of_work(f"{doing} {self.data.resolve().name}") as report:
+            return fuse_or_train(
+                self.data,
+                reference=self.reference,
+                align=self.align,
+                downscale_factor=self.downscale_factor,
+                response=self.response,
+                report=report,
+            )
 
 
 def entrypoint() -> None:

@@ -23,8 +23,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.models.neucam_model import NeucamModel
-from neucam_nerfstudio.rendering.camera_path import UNTIMED_FRAME_RATE, path_of_frames, write_camera_path
-from neucam_nerfstudio.rendering.view import front_view
+from neucam_nerfstudio.rendering.view import UNTIMED_FRAME_RATE, front_view, write_camera_path
 from neucam_nerfstudio.runtime import prepare_process
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.scene.scene import PlanarScene
@@ -192,7 +191,7 @@ class NeucamTrainer(Trainer):
     def _write_camera_path(self, capture: Capture) -> None:
         path = self.base_dir / "camera_path.json"
         rate = capture.frame_rate or UNTIMED_FRAME_RATE
-        write_camera_path(path, path_of_frames(ImagePlane(capture.height, capture.width), capture.times, rate))
+        write_camera_path(path, ImagePlane(capture.height, capture.width), capture.times, rate)
         chosen = "" if capture.frame_rate else ", as the capture tells no frame rate"
         CONSOLE.print(f"Camera path of all frames, for ns-render camera-path: {path} ({rate:g} a second{chosen}).")
 

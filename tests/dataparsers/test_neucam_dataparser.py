@@ -202,10 +202,18 @@ def test_a_manifest_may_be_the_data(tiny_capture, tmp_path):
         NeucamDataParserConfig(data=given, frames="moments").setup().capture  # noqa: B018
 
 
-def test_size_that_a_run_cannot_have_is_refused(tiny_capture, tmp_path):
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (3, r"--downscale-factor 3: the run was trained at a size divided by 2\."),
+        (0, "--downscale-factor 0: expected a whole number from 1"),
+        (-2, "--downscale-factor -2: expected a whole number from 1"),
+    ],
+)
+def test_size_that_a_run_cannot_have_is_refused(tiny_capture, tmp_path, factor, message):
     with_manifest(tiny_capture, tmp_path / "capture.json", downscale_factor=2).opened  # noqa: B018
-    with pytest.raises(NeucamError, match=r"--downscale-factor 3: the run was trained at a size divided by 2\."):
-        with_manifest(tiny_capture, tmp_path / "capture.json", downscale_factor=3).get_dataparser_outputs("test")
+    with pytest.raises(NeucamError, match=message):
+        with_manifest(tiny_capture, tmp_path / "capture.json", downscale_factor=factor).get_dataparser_outputs("test")
 
 
 def test_only_the_first_of_several_processes_writes(tiny_capture, tmp_path, monkeypatch):

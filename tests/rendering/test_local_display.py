@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from neucam_nerfstudio.rendering.local_display import LocalDisplay
+from neucam_nerfstudio.grids.plane_pyramid import sample_plane
+from neucam_nerfstudio.rendering.outputs import Renderer
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.plane_field import Deformation, DeformedField
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
-from ..learned import capture_of
+from ..learned import capture_of, learn
 
 HEIGHT, WIDTH = 40, 60
 TOP, MIDDLE = (0.5, 0.1), (0.5, 0.6)
@@ -34,24 +35,26 @@ def field() -> GridField:
     return field
 
 
-def display_of(field: nn.Module) -> LocalDisplay:
-    return LocalDisplay(PlanarScene(field, capture_of(HEIGHT, WIDTH)), HEIGHT, WIDTH)
+def renderer_of(field: nn.Module) -> Renderer:
+    capture = capture_of(HEIGHT, WIDTH)
+    return Renderer(PlanarScene(field, capture), learn(capture).camera, HEIGHT, WIDTH, 0.0)
 
 
-def ln_gain(display: LocalDisplay, uv: tuple[float, float], time: float = 0.0) -> float:
-    return float(display.curves_of(PlanePlaces(torch.tensor([uv]), torch.tensor([[time]]))).ln_gain)
+def ln_gain(renderer: Renderer, uv: tuple[float, float], time: float = 0.0) -> float:
+    places = PlanePlaces(torch.tensor([uv]), torch.tensor([[time]]))
+    return float(sample_plane(renderer.local_curves(), renderer.scene.reference_uv(places))[0, 1])
 
 
 def test_curves_are_made_again_when_the_scene_changes(field):
-    display = display_of(field)
-    before = ln_gain(display, TOP)
-    assert ln_gain(display, TOP) == before
+    renderer = renderer_of(field)
+    before = ln_gain(renderer, TOP)
+    assert ln_gain(renderer, TOP) == before
     with torch.no_grad():
         field.pyramid.grids[0].add_(2.0)
-    assert abs(ln_gain(display, TOP) - before) > 1.0
+    assert abs(ln_gain(renderer, TOP) - before) > 1.0
 
 
 def test_curves_move_with_what_they_show(field):
-    display = display_of(DeformedField(field, DownByHalf()))
-    assert ln_gain(display, MIDDLE, 1.0) == pytest.approx(ln_gain(display, TOP), abs=1e-3)
-    assert abs(ln_gain(display, MIDDLE, 1.0) - ln_gain(display, MIDDLE, 0.0)) > 0.1
+    renderer = renderer_of(DeformedField(field, DownByHalf()))
+    assert ln_gain(renderer, MIDDLE, 1.0) == pytest.approx(ln_gain(renderer, TOP), abs=1e-3)
+    assert abs(ln_gain(renderer, MIDDLE, 1.0) - ln_gain(renderer, MIDDLE, 0.0)) > 0.1

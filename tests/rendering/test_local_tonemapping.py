@@ -7,7 +7,7 @@ import torch
 
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import luminance
-from neucam_nerfstudio.rendering.local_tonemapping import LocalCurves, curves_at, local_curves, tonemap_locally
+from neucam_nerfstudio.rendering.local_tonemapping import local_curves, tonemap_locally
 
 HEIGHT, WIDTH = 171, 256
 BRIGHTER = 200.0
@@ -29,15 +29,15 @@ def room() -> torch.Tensor:
 
 
 def shown(picture: torch.Tensor, radiance: torch.Tensor | None = None, stops: float = 0.0) -> torch.Tensor:
-    curves = curves_at(local_curves(picture), lattice())
     radiance = picture if radiance is None else radiance
-    return tonemap_locally(radiance.reshape(-1, 3), curves, stops).reshape(HEIGHT, WIDTH, 3)
+    return tonemap_locally(radiance.reshape(-1, 3), local_curves(picture), lattice(), stops).reshape(HEIGHT, WIDTH, 3)
 
 
 def test_a_curve_by_hand():
-    curves = LocalCurves(added_contrast=torch.tensor([-0.5]), ln_gain=torch.tensor([math.log(0.1)]))
-    torch.testing.assert_close(tonemap_locally(torch.full((3,), 4.0), curves), encode_srgb(torch.full((3,), 0.2)))
-    torch.testing.assert_close(tonemap_locally(torch.full((3,), 4.0), curves, 1.0), encode_srgb(torch.full((3,), 0.4)))
+    curves, uv = torch.tensor([-0.5, math.log(0.1)]).reshape(1, 2, 1, 1), torch.tensor([0.3, 0.6])
+    light = torch.full((3,), 4.0)
+    torch.testing.assert_close(tonemap_locally(light, curves, uv), encode_srgb(torch.full((3,), 0.2)))
+    torch.testing.assert_close(tonemap_locally(light, curves, uv, 1.0), encode_srgb(torch.full((3,), 0.4)))
 
 
 def test_parts_of_the_picture_come_closer(room):
@@ -54,9 +54,9 @@ def test_texture_keeps_its_contrast(room):
 
 
 def test_more_light_is_never_darker(room):
-    curves = curves_at(local_curves(room), lattice()[::97])
+    curves, uv = local_curves(room), lattice()[::97]
     radiance = torch.logspace(-6, 6, 200)[:, None, None] * torch.tensor([1.0, 0.4, 0.05])
-    display = tonemap_locally(radiance.expand(-1, len(curves.ln_gain), -1), curves)
+    display = tonemap_locally(radiance.expand(-1, len(uv), -1), curves, uv)
     assert (luminance(display).diff(dim=0) >= -1e-5).all() and display.min() >= 0 and display.max() <= 1
 
 
@@ -67,10 +67,10 @@ def test_blurred_light_has_no_edge_of_the_sharp_picture(room):
 
 
 def test_chunks_of_rays_look_like_the_whole(room):
-    image, uv = local_curves(room), lattice()
-    whole = tonemap_locally(room.reshape(-1, 3), curves_at(image, uv))
+    curves, uv = local_curves(room), lattice()
+    whole = tonemap_locally(room.reshape(-1, 3), curves, uv)
     chunks = [
-        tonemap_locally(rays, curves_at(image, places))
+        tonemap_locally(rays, curves, places)
         for rays, places in zip(room.reshape(-1, 3).split(101), uv.split(101), strict=True)
     ]
     torch.testing.assert_close(torch.cat(chunks), whole)

@@ -193,11 +193,22 @@ def test_strips_are_parts_of_the_whole(scene, monkeypatch, tone_mapping):
     renderer, settings = renderer_of(scene, lens(ramp())), CameraSettings(display=Display(tone_mapping))
     whole = renderer.render(front(), settings, renderer.output_names())
     monkeypatch.setattr(module, "RAYS_AT_ONCE", 5 * WIDTH + 3)
-    strips = list(renderer.render_strips(front(), settings, renderer.output_names()))
-    assert [rows for rows, _ in strips] == [slice(0, 5), slice(5, 10), slice(10, 12)] == renderer.strips(front())
-    for name, picture in renderer.render(front(), settings, renderer.output_names()).items():
-        assert torch.equal(picture, torch.cat([outputs[name] for _, outputs in strips]))
+    assert renderer.strips(front()) == [slice(0, 5), slice(5, 10), slice(10, 12)]
+    advanced = []
+    pictures = renderer.render(front(), settings, renderer.output_names(), advance=lambda: advanced.append(1))
+    assert len(advanced) == 3
+    for name, picture in pictures.items():
         torch.testing.assert_close(picture, whole[name], msg=name)
+
+
+def test_no_more_of_a_strip_is_kept_than_told(scene, monkeypatch):
+    renderer = renderer_of(scene, lens(ramp()))
+    whole = renderer.render(front(), CameraSettings(), ("rgb", "depth"))
+    monkeypatch.setattr(module, "RAYS_AT_ONCE", 5 * WIDTH)
+    kept = renderer.render(front(), CameraSettings(), ("rgb", "depth"), lambda strip: (strip * 100).to(torch.int32))
+    for name, picture in kept.items():
+        assert picture.dtype == torch.int32 and picture.shape == whole[name].shape
+        torch.testing.assert_close(picture.float(), whole[name] * 100, atol=1.01, rtol=0)
 
 
 def test_a_row_is_the_least_that_is_rendered_at_once(scene, monkeypatch):

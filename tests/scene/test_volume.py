@@ -10,7 +10,7 @@ import torch
 from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.rendering import local_display
+from neucam_nerfstudio.rendering import outputs as rendered_outputs
 from neucam_nerfstudio.rendering.view import View, front_view
 from neucam_nerfstudio.scene.scene import Rays
 
@@ -142,7 +142,7 @@ def test_planes_and_volumes_are_photographed_by_the_same_functions():
 
 @pytest.mark.parametrize("tone_mapping", ["reinhard", "local"])
 def test_every_output_is_rendered_of_a_volume(tone_mapping, monkeypatch):
-    monkeypatch.setattr(local_display, "LOCAL_LONGER_SIDE", 2 * SIZE)
+    monkeypatch.setattr(rendered_outputs, "LOCAL_LONGER_SIDE", 2 * SIZE)
     learned = volume(point_at(1.2), Blob((0.06, 0.02, -4.0), 0.01, 50.0)).eval()
     names = learned.renderer.output_names()
     assert "defocus" in names and "motion" not in names

@@ -15,6 +15,7 @@ from torch import Tensor
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
@@ -26,7 +27,7 @@ from neucam_nerfstudio.scene.edited_picture import EditedFrames, EditedPicture
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.image_plane import pixel_lattice
 from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, PlaneField
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips
 
 Picture = Float[Tensor, "height width 3"]
 
@@ -62,39 +63,13 @@ class Preview(NamedTuple):
         return shown
 
 
-class Edit(NamedTuple):
-    """An edited picture as its file holds it, R, G, B.
-
-    Attributes:
-        picture: Display values in [0, 1], or linear radiance.
-        cover: How much of the original each pixel hides, [0, 1]: the alpha channel.
-        is_radiance: Whether the picture is linear radiance.
-    """
-
-    picture: Picture
-    cover: Float[Tensor, "height width 1"]
-    is_radiance: bool
-
-
-class EditedPixels(NamedTuple):
-    """A picture with an edit.
-
-    Attributes:
-        radiance: Linear radiance, R, G, B.
-        changed: Where it was edited.
-    """
-
-    radiance: Picture
-    changed: Bool[Tensor, "height width"]
-
-
-def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
+def shared_pictures(run: LearnedCapture) -> dict[str, DeformedField]:
     """The layers whose frames share one picture, by name; a scene without layers is all background.
 
     Raises:
         NeucamError: The scene has none.
     """
-    field = run.learned.planar_scene.field
+    field = run.planar_scene.field
     candidates: dict[str, PlaneField] = {"background": field}
     if isinstance(field, LayeredField):
         candidates = {"background": field.background, "foreground": field.foreground}
@@ -106,7 +81,7 @@ def shared_pictures(run: TrainedRun) -> dict[str, DeformedField]:
     return shared
 
 
-def shared_picture(layer: DeformedField, run: TrainedRun, advance: Callable[[], None]) -> Picture:
+def shared_picture(layer: DeformedField, run: LearnedCapture, advance: Callable[[], None]) -> Picture:
     """Linear radiance of the picture that the frames share: all of a grid, or as much of a network as a frame is large.
 
     Args:
@@ -118,13 +93,13 @@ def shared_picture(layer: DeformedField, run: TrainedRun, advance: Callable[[], 
     return canonical.picture() if isinstance(canonical, GridField) else radiance_of(canonical, run, 0.0, advance)
 
 
-def strips_of_shared(layer: DeformedField, run: TrainedRun) -> int:
+def strips_of_shared(layer: DeformedField, run: LearnedCapture) -> int:
     """In how many strips of rows the picture that the frames share is rendered; that of a grid is there already."""
-    return 0 if isinstance(layer.canonical, GridField) else run.num_strips
+    return 0 if isinstance(layer.canonical, GridField) else num_strips(run)
 
 
 @torch.no_grad()
-def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callable[[], None]) -> Picture:
+def radiance_of(field: PlaneField, run: LearnedCapture, time: float, advance: Callable[[], None]) -> Picture:
     """Linear radiance of a scene field at the places of the photographs' pixels.
 
     Args:
@@ -133,61 +108,68 @@ def radiance_of(field: PlaneField, run: TrainedRun, time: float, advance: Callab
         time: In [0, 1].
         advance: Called after each strip of rows.
     """
-    height, width, device = run.capture.height, run.capture.width, next(run.learned.parameters()).device
+    height, width, device = run.capture.height, run.capture.width, next(run.parameters()).device
     strips = []
-    for rows in run.learned.renderer.strips(run.view):
+    for rows in run.renderer.strips(run.view):
         uv = pixel_lattice(height, width, device, rows)
         strips.append(field.radiance(uv, torch.full_like(uv[..., :1], time)))
         advance()
     return torch.cat(strips)
 
 
-def put_in(run: TrainedRun, layer: DeformedField, edited: EditedPixels) -> None:
-    """Lets a layer show an edit, and frames that show the same surface by pictures of their own."""
+def put_in(run: LearnedCapture, layer: DeformedField, radiance: Picture, changed: Bool[Tensor, "height width"]) -> None:
+    """Lets a layer show an edit, see `edited_pixels`, and frames that show the same surface by their own pictures."""
     before = layer.canonical
     if isinstance(before, GridField):
         learned_cells = math.prod(before.pyramid.grids[0].shape[-2:])
-        after = type(before)(run.capture.height, run.capture.width, learned_cells).to(edited.radiance.device)
+        after = type(before)(run.capture.height, run.capture.width, learned_cells).to(radiance.device)
         after.load_state_dict(before.state_dict())
-        after.pyramid.change_to(edited.radiance.log())
+        after.pyramid.change_to(radiance.log())
     else:
-        after = EditedPicture(before, *edited)
+        after = EditedPicture(before, radiance, changed)
     layer.canonical = after
-    field = run.learned.planar_scene.field
+    field = run.planar_scene.field
     if isinstance(field, LayeredField) and not isinstance(field.foreground, DeformedField):
         field.foreground = EditedFrames(field.foreground, layer.deformation, before, after)
 
 
-def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> EditedPixels:
+def edited_pixels(path: Path, radiance: Picture, preview: Preview) -> tuple[Picture, Bool[Tensor, "height width"]]:
     """A picture with an edit; what was not edited stays as it is, with all its light.
 
     Args:
-        path: The edited picture: PNG or TIFF (an edit of what `neucam-export layers` wrote as PNG) or EXR.
+        path: The edited picture: PNG or TIFF (an edit of what `neucam-export layers` wrote as PNG; where it is
+            transparent, the picture stays) or EXR.
         radiance: Of the picture before.
         preview: How `neucam-export layers` showed it.
 
+    Returns:
+        Linear radiance, and where it was edited.
+
     Raises:
-        NeucamError: The file is of another type or size.
-        NeucamError: It cannot be read.
+        NeucamError: There is no such file, it is of another type or size, or it cannot be read.
     """
-    edit = read_edit(path)
-    edit = edit._replace(picture=edit.picture.to(radiance.device), cover=edit.cover.to(radiance.device))
-    if edit.picture.shape != radiance.shape:
-        (height, width), (edited_height, edited_width) = radiance.shape[:2], edit.picture.shape[:2]
+    if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
+        found = "no such file" if not path.is_file() else "not a picture that is read"
+        raise NeucamError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
+    is_radiance = path.suffix.lower() == ".exr"
+    pixels = read_radiance(path) if is_radiance else _rgba(path)
+    (height, width), (edited_height, edited_width) = radiance.shape[:2], pixels.shape[:2]
+    if (edited_height, edited_width) != (height, width):
         raise NeucamError(
             f"{path}: the picture is {edited_width}x{edited_height} pixels; expected the {width}x{height} that "
             "`neucam-export layers` wrote. Save the edit at that size."
         )
+    edit = torch.from_numpy(pixels).to(radiance.device)
     edited = radiance.clone()
-    if edit.is_radiance:
-        changed = ((edit.picture - radiance).abs() > UNCHANGED_SHARE * radiance).any(-1)
-        edited[changed] = edit.picture[changed].clamp(min=SMALLEST_RADIANCE)
+    if is_radiance:
+        changed = ((edit - radiance).abs() > UNCHANGED_SHARE * radiance).any(-1)
+        edited[changed] = edit[changed].clamp(min=SMALLEST_RADIANCE)
     else:
         shown = preview.show(radiance)
-        wanted = torch.lerp(shown, edit.picture, edit.cover)
+        wanted = torch.lerp(shown, edit[..., :3], edit[..., 3:])
         changed = ((wanted - shown).abs() > UNCHANGED_LDR).any(-1)
         edited[changed] = radiance_shown_as(wanted[changed], radiance[changed], preview)
-    return EditedPixels(edited, changed)
+    return edited, changed
 
 
 def radiance_shown_as(
@@ -209,23 +191,6 @@ def radiance_shown_as(
         shown = decode_srgb(preview.show(radiance)).clamp(min=DARKEST_LIGHT)
         radiance = (radiance * wanted / shown).clamp(SMALLEST_RADIANCE, max(float(preview.anchors.white), 1e-6))
     return radiance
-
-
-def read_edit(path: Path) -> Edit:
-    """Reads an edited picture.
-
-    Raises:
-        NeucamError: There is no such file, or it is of another type.
-        NeucamError: It cannot be read.
-    """
-    if path.suffix.lower() not in EDIT_SUFFIXES or not path.is_file():
-        found = "no such file" if not path.is_file() else "not a picture that is read"
-        raise NeucamError(f"{path}: {found}. Give an edited picture: {', '.join(EDIT_SUFFIXES)}.")
-    if path.suffix.lower() == ".exr":
-        radiance = torch.from_numpy(np.ascontiguousarray(read_radiance(path), np.float32))
-        return Edit(radiance, torch.ones_like(radiance[..., :1]), is_radiance=True)
-    values = torch.from_numpy(_rgba(path))
-    return Edit(values[..., :3].contiguous(), values[..., 3:], is_radiance=False)
 
 
 def _rgba(path: Path) -> Float[np.ndarray, "height width 4"]:

@@ -8,8 +8,7 @@ import tyro
 
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr
 from neucam_nerfstudio.scripts.export.images import ExportImages
-from neucam_nerfstudio.scripts.export.layers import ExportLayers
-from neucam_nerfstudio.scripts.export.rerender import ExportRerender
+from neucam_nerfstudio.scripts.export.layers import ExportLayers, ExportRerender
 from neucam_nerfstudio.scripts.export.response import ExportResponse
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
 from neucam_nerfstudio.scripts.run_command import run_command

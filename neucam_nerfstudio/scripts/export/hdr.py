@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,14 +13,20 @@ from jaxtyping import Float
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
-from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE
+from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, TurnedDial
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
-from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
-from neucam_nerfstudio.scripts.export.options import Moment, PictureCommand, check_size, chosen_moments, reduced
+from neucam_nerfstudio.scripts.export.options import (
+    PictureCommand,
+    check_picture_dials,
+    check_size,
+    chosen_moments,
+    reduced,
+)
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
-from neucam_nerfstudio.scripts.export.saying import announced, progress
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, Dial, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames, num_strips, render
+from neucam_nerfstudio.scripts.run_command import announced, progress
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -58,30 +65,26 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = self.open_run()
         self._check_format_options(run)
-        turned: dict[Dial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
+        turned: dict[TurnedDial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
         check_picture_dials(run, (self._radiance_name, *self.channels), turned, self.aperture, self.frames)
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
-        with progress("Rendering radiance", len(moments) * run.num_strips) as advance:
+        suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
+        with progress("Rendering radiance", len(moments) * num_strips(run)) as advance:
             for moment in moments:
                 settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
-                pictures = run.render((self._radiance_name, *self.channels), settings, advance)
+                pictures = render(run, (self._radiance_name, *self.channels), settings, advance)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
-                self._write(run, moment, pictures, primaries)
+                with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
+                    self._write(path, run, pictures, primaries)
 
     @property
     def _radiance_name(self) -> str:
         return "hdr" if self.aperture == 0 else "hdr_defocused"
 
-    def _check_format_options(self, run: TrainedRun) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: The format has no channels, precision or display exposure to choose, or the model no such
-                output.
-            NeucamError: The library that writes the format is missing.
-        """
+    def _check_format_options(self, run: LearnedCapture) -> None:
+        """Refuses what the format, its library or the model does not have."""
         if self.image_format == "ultrahdr":
             import_pyvips()
         if self.precision is not None and self.image_format != "exr":
@@ -94,42 +97,36 @@ class ExportHdr(PictureCommand):
             raise NeucamError(
                 f"--display-exposure-stops {stops:g}: {self.image_format} holds radiance as it is. Use {formats}."
             )
-        outputs = run.output_names()
+        outputs = run.renderer.output_names()
         for name in self.channels:
             if name == self._radiance_name:
                 raise NeucamError(f"--channels {name}: is what the file's R, G and B are. Leave it out.")
             if name not in outputs:
                 raise NeucamError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
-    def _write(self, run: TrainedRun, moment: Moment, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
-        suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
+    def _write(self, path: Path, run: LearnedCapture, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
         radiance = pictures.pop(self._radiance_name)
-        with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
-            if self.image_format in FOR_BRIGHT_DISPLAYS:
-                # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
-                radiance *= MIDDLE_GREY / float(run.learned.renderer.anchors().key) * 2.0**self.display_exposure_stops
-                write_hdr_picture(path, radiance, primaries)
-            else:
-                attributes = radiance_attributes(run)
-                write_radiance(path, radiance, self.precision or "half", attributes, pictures, primaries)
+        if self.image_format in FOR_BRIGHT_DISPLAYS:
+            # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
+            radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
+            write_hdr_picture(path, radiance, primaries)
+        else:
+            precision = self.precision or "half"
+            write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries)
 
 
-def radiance_attributes(run: TrainedRun) -> dict[str, str]:
+def radiance_attributes(run: LearnedCapture) -> dict[str, str]:
     """What a file says of where its radiance comes from; `frameSettings` is JSON."""
-    frames = [
-        {"name": frame.name, "exposure_stops": frame.exposure_stops, "focus_position": frame.focus_position}
-        for frame in run.learned_frames()
-    ]
     return {
         "software": SOFTWARE,
         "exposureReference": exposure_reference(run),
-        "frameSettings": json.dumps(frames),
+        "frameSettings": json.dumps([frame._asdict() for frame in learned_frames(run)]),
     }
 
 
-def exposure_reference(run: TrainedRun) -> str:
+def exposure_reference(run: LearnedCapture) -> str:
     """One line that says which exposure the radiance is relative to."""
-    capture, source = run.capture, run.exposure_source
+    capture, source = run.capture, exposure_source(run)
     name = capture.frames[capture.reference_index].path.name
     if source in NOT_GIVEN:
         return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."

@@ -10,22 +10,22 @@ from typing import Literal
 
 import numpy as np
 
-from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
+from neucam_nerfstudio.camera.settings import Display, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
-from neucam_nerfstudio.scripts.export.dial_options import check_picture_dials
 from neucam_nerfstudio.scripts.export.options import (
+    SETTINGS,
     PictureCommand,
     check_display_outputs,
+    check_picture_dials,
     check_size,
     chosen_moments,
-    display_of,
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
-from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 ImageFormat = Literal["png", "jpeg", "tiff"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
@@ -61,18 +61,23 @@ class ExportImages(PictureCommand):
         """Turns the dials, renders and writes the files."""
         self._check_format()
         run = self.open_run()
-        check_display_outputs(run, self.rendered_output_names)
-        settings: dict[Dial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
-        aperture = 1.0 if self.aperture is None else self.aperture
-        check_picture_dials(run, self.rendered_output_names, settings, aperture, self.frames)
+        outputs, aperture = self.rendered_output_names, 1.0 if self.aperture is None else self.aperture
+        check_display_outputs(run, outputs)
+        turned: dict[TurnedDial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
+        check_picture_dials(run, outputs, turned, aperture, self.frames)
         check_size(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
         metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
         as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
-        with progress("Rendering pictures", len(moments) * run.num_strips) as advance:
+        display = Display(self.tone_mapping or "reinhard")
+        with progress("Rendering pictures", len(moments) * num_strips(run)) as advance:
             for moment, of_photograph in zip(moments, metadata, strict=True):
-                pictures = run.render(self.rendered_output_names, self._dialled(run, moment.settings), advance, as_kept)
-                for name, picture in pictures.items():
+                settings = replace(
+                    moment.settings, aperture=aperture, focus_position=self.focus_position, display=display
+                )
+                if self.exposure_stops is not None:
+                    settings = run.exposed_at(settings, self.exposure_stops)
+                for name, picture in render(run, outputs, settings, advance, as_kept).items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     profile = profile_of_output(run, name, of_photograph.icc_profile)
                     kept = PhotographMetadata(profile, of_photograph.exif if name in PHOTOGRAPHS else None)
@@ -80,11 +85,7 @@ class ExportImages(PictureCommand):
                         write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality or 95, kept)
 
     def _check_format(self) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: The file type has no such depth or quality.
-        """
+        """Refuses a depth or quality that the file type does not have."""
         if self.image_format == "jpeg" and self.bits == 16:
             raise NeucamError("--bits 16: JPEG has 8 bits a sample. Use --image-format png or tiff.")
         quality = self.jpeg_quality
@@ -93,32 +94,21 @@ class ExportImages(PictureCommand):
         if quality is not None and not 1 <= quality <= 100:
             raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
-    def _dialled(self, run: TrainedRun, settings: CameraSettings) -> CameraSettings:
-        """The settings with the dials that the user has turned."""
-        aperture = 1.0 if self.aperture is None else self.aperture
-        focus, display = self.focus_position, display_of(self.tone_mapping)
-        settings = replace(settings, aperture=aperture, focus_position=focus, display=display)
-        return settings if self.exposure_stops is None else run.learned.exposed_at(settings, self.exposure_stops)
-
-    @property
-    def _turned(self) -> list[TurnedDial]:
-        """The dials that the user has turned away from the frame's own settings."""
-        turned: dict[TurnedDial, bool] = {
+    def _kept_metadata(self, photographs: Sequence[Path]) -> list[PhotographMetadata]:
+        """What the picture made of each photograph keeps, and says so."""
+        changed: dict[TurnedDial, bool] = {
             "focus": self.focus_position is not None,
             "aperture": self.aperture not in (None, 1.0),
             "exposure": self.exposure_stops is not None,
         }
-        return [dial for dial, is_turned in turned.items() if is_turned]
-
-    def _kept_metadata(self, photographs: Sequence[Path]) -> list[PhotographMetadata]:
-        """What the picture made of each photograph keeps, and says so."""
-        metadata = [read_metadata(photograph, self._turned) for photograph in photographs]
+        turned: list[TurnedDial] = [dial for dial, is_changed in changed.items() if is_changed]
+        metadata = [read_metadata(photograph, turned) for photograph in photographs]
         kept = {
             "colour profile": any(photograph.icc_profile is not None for photograph in metadata),
             "EXIF": any(photograph.exif is not None for photograph in metadata),
         }
         if found := [what for what, is_kept in kept.items() if is_kept]:
             whose = photographs[0].name if len(photographs) == 1 else f"each of the {len(photographs)} photographs"
-            without = f", but not what the dials have changed: {', '.join(self._turned)}" if self._turned else ""
+            without = f", but not what the dials have changed: {', '.join(turned)}" if turned else ""
             say(f"Keeping the {' and '.join(found)} of {whose}{without if kept['EXIF'] else ''}.")
         return metadata

@@ -1,26 +1,41 @@
-"""Options that several kinds of export have, and what they mean."""
+"""Options that several kinds of export have: what they mean, and which are refused.
+
+One that turns a dial is refused if physics does not know its setting, or if nothing of what is written would change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
+from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.settings.selection import frames_named, listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
-from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun, load_run
+from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scripts.export.trained_run import load_run
+from neucam_nerfstudio.scripts.run_command import say
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
+
+SETTINGS: dict[TurnedDial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
+"""The field of `CameraSettings` that each dial sets, which options are named after."""
+
+CHANGED_OUTPUTS: dict[TurnedDial, tuple[str, ...]] = {
+    "focus": ("rgb", "hdr_defocused", "defocus"),
+    "aperture": ("rgb", "hdr_defocused"),
+    "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
+}
+"""What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
 
 
 @dataclass
@@ -32,7 +47,7 @@ class ExportCommand:
     output_path: Path
     """Folder to write to; it is made if missing, and files of the same name are replaced."""
 
-    def open_run(self) -> TrainedRun:
+    def open_run(self) -> LearnedCapture:
         """Loads the run, if what is rendered of it can be written.
 
         Raises:
@@ -78,7 +93,7 @@ class Moment(NamedTuple):
     frame_index: int
 
 
-def chosen_moments(run: TrainedRun, frames: Sequence[str], time: float | None) -> list[Moment]:
+def chosen_moments(run: LearnedCapture, frames: Sequence[str], time: float | None) -> list[Moment]:
     """The pictures that the options `frames` and `time` ask for.
 
     Raises:
@@ -144,13 +159,13 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
     return sorted(numbers)
 
 
-def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
+def check_display_outputs(run: LearnedCapture, names: Sequence[str]) -> None:
     """Checks that the user names outputs, that the model has them, and that they can be shown as they are.
 
     Raises:
         NeucamError: There are none, or one of them is missing or without upper end.
     """
-    displayable = [name for name in run.output_names() if name not in OUTPUTS_NOT_FOR_DISPLAY]
+    displayable = [name for name in run.renderer.output_names() if name not in OUTPUTS_NOT_FOR_DISPLAY]
     if not names:
         raise NeucamError(f"--rendered-output-names: names no output. Choose from {', '.join(displayable)}.")
     for name in names:
@@ -162,19 +177,78 @@ def check_display_outputs(run: TrainedRun, names: Sequence[str]) -> None:
             raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
-def display_of(tone_mapping: ToneMapping | None) -> Display:
-    """How HDR outputs are shown; None for the default."""
-    return Display() if tone_mapping is None else Display(tone_mapping=tone_mapping)
+def typed(dial: TurnedDial, *settings: float) -> str:
+    """The option that turns a dial, as it is typed."""
+    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
-def check_width(capture: Capture, width_px: int | None) -> None:
-    """Checks that a width is one that pictures can be reduced to.
+def check_dials(
+    run: LearnedCapture,
+    outputs: Sequence[str],
+    turned: Mapping[TurnedDial, Sequence[float]],
+    options: Mapping[TurnedDial, str],
+    apertures: Sequence[float],
+) -> None:
+    """Checks what dials are turned to, and that every dial that the user turns changes one of the outputs.
+
+    Args:
+        run: Whose dials they are.
+        outputs: What is written.
+        turned: All that each dial is turned to.
+        options: How that was typed.
+        apertures: All that the pictures are taken with.
 
     Raises:
-        NeucamError: It is not.
+        NeucamError: Physics has no such setting, or one changes nothing.
     """
-    if width_px is not None and not 1 <= width_px <= capture.width:
-        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
+    for dial, settings in turned.items():
+        for setting in settings:
+            try:
+                replace(CameraSettings(), **{SETTINGS[dial]: setting})
+            except NeucamError as error:
+                expected = str(error).partition(": ")[2]
+                raise NeucamError(f"{typed(dial, setting)}: {expected}") from error
+    for dial, option in options.items():
+        if (reason := _why_idle(run, dial, outputs, apertures)) is not None:
+            raise NeucamError(f"{option}: {reason}, so it would change nothing. Leave it out.")
+
+
+def check_picture_dials(
+    run: LearnedCapture,
+    outputs: Sequence[str],
+    settings: Mapping[TurnedDial, float | None],
+    aperture: float,
+    frames: Sequence[str],
+) -> None:
+    """The same for pictures whose dials hold, or are left alone (None), and that a choice of frames changes them, too.
+
+    Raises:
+        NeucamError: Physics has no such setting, or one changes nothing.
+    """
+    turned: dict[TurnedDial, Sequence[float]] = {
+        dial: (setting,) for dial, setting in settings.items() if setting is not None
+    }
+    check_dials(run, outputs, turned, {dial: typed(dial, *held) for dial, held in turned.items()}, (aperture,))
+    reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
+    if frames and not run.capture.moves and None not in reasons:
+        raise NeucamError(
+            f"--frames {' '.join(frames)}: frames of a still scene differ in focus and exposure. But {reasons[0]}, and "
+            f"{reasons[1]}, so all files would be the same. Leave it out."
+        )
+
+
+def _why_idle(run: LearnedCapture, dial: TurnedDial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
+    """Why a dial changes none of the outputs; None if it does change one."""
+    if dial == "aperture" and run.camera.blur is None:
+        return "the camera of this run has no blur"
+    if dial == "focus" and not run.camera.has_focus:
+        return "the camera of this run has no blur that depends on focus"
+    if dial == "focus" and not any(apertures) and "defocus" not in outputs:
+        return "all is in focus at aperture 0 (--aperture)"
+    if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
+        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.renderer.output_names()]
+        return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
+    return None
 
 
 def check_size(capture: Capture, width_px: int | None, file_format: str) -> None:
@@ -183,7 +257,8 @@ def check_size(capture: Capture, width_px: int | None, file_format: str) -> None
     Raises:
         NeucamError: They can't, or it does not.
     """
-    check_width(capture, width_px)
+    if width_px is not None and not 1 <= width_px <= capture.width:
+        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
     if (limits := SIZE_LIMITS.get(file_format)) is None:
         return
     size = height, width = reduced_size(capture.height, capture.width, width_px)

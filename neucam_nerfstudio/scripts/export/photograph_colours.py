@@ -13,8 +13,8 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     srgb_curve_profile,
 )
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
-from neucam_nerfstudio.scripts.export.saying import say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scripts.run_command import say
 
 DEVELOPED = ("rgb", "all_in_focus")
 """Outputs that are encoded as the photographs are."""
@@ -24,7 +24,7 @@ PHOTOGRAPHS = (*DEVELOPED, *TONE_MAPPED)
 """The others are maps."""
 
 
-def profile_of_output(run: TrainedRun, name: str, photograph: bytes | None) -> bytes | None:
+def profile_of_output(run: LearnedCapture, name: str, photograph: bytes | None) -> bytes | None:
     """The colour profile of an output that is shown as it is; None is sRGB.
 
     Args:
@@ -33,7 +33,7 @@ def profile_of_output(run: TrainedRun, name: str, photograph: bytes | None) -> b
         photograph: Profile of the photograph whose settings it has; None is sRGB's, or linear light.
     """
     if name in DEVELOPED:
-        is_linear = photograph is None and isinstance(run.learned.camera.response, LinearResponse)
+        is_linear = photograph is None and isinstance(run.camera.response, LinearResponse)
         return linear_profile(REC709) if is_linear else photograph
     if name not in TONE_MAPPED or photograph is None:
         return None

@@ -7,23 +7,22 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from rich.markup import escape
 from rich.table import Table
 
 from neucam_nerfstudio.camera.image_formation import DARKNESS, develop
-from neucam_nerfstudio.camera.response.response import CameraResponse
-from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
 from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import LN2
-from neucam_nerfstudio.rendering.response_plot import CHANNELS, ResponseTable, draw_response
 from neucam_nerfstudio.scripts.export.options import ExportCommand
-from neucam_nerfstudio.scripts.export.saying import CONSOLE, announced
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames
+from neucam_nerfstudio.scripts.run_command import CONSOLE, announced
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0
 """Between which the published code writes its curves; a captured range that goes beyond them widens the table."""
@@ -36,9 +35,37 @@ LATTICE_PLACES_PER_SIDE = 256
 MOMENTS = 8
 """Times at which the radiance of a scene that moves is sampled."""
 
+CHANNELS = ("red", "green", "blue")
+COLOURS = ("#c8322b", "#2e8b3d", "#2b5fc8")
+LINE_WIDTHS = (3.6, 2.2, 0.9)
+"""Curves that coincide stay visible, one on the other."""
+
+FULL_SCALE = 255
+"""Pixel values are drawn on the scale of 8-bit files."""
+
 Row = Sequence[str | int | float]
 
 NUMBER_FORMAT = ".5g"
+
+
+class ResponseTable(NamedTuple):
+    """A camera response at log exposures.
+
+    Attributes:
+        log_exposure: ln radiance + ln 2 * stops, rising.
+        ldr: Pixel values in [0, 1] at them.
+        captured: The least and the greatest log exposure that the photographs hold.
+    """
+
+    log_exposure: Float[np.ndarray, " knots"]
+    ldr: Float[np.ndarray, "knots 3"]
+    captured: Float[np.ndarray, "2 3"]
+
+    @property
+    def is_captured(self) -> Bool[np.ndarray, "knots 3"]:
+        """Whether the photographs hold light of these log exposures."""
+        least, greatest = self.captured
+        return (self.log_exposure[:, None] >= least) & (self.log_exposure[:, None] <= greatest)
 
 
 @dataclass
@@ -67,77 +94,88 @@ class ExportResponse(ExportCommand):
 
 
 @torch.no_grad()
-def response_table(run: TrainedRun) -> ResponseTable:
+def response_table(run: LearnedCapture) -> ResponseTable:
     """The response of a run's camera, through image formation's own development."""
-    camera, captured = run.learned.camera, captured_log_exposure(run)
+    camera, captured = run.camera, captured_log_exposure(run)
     least = math.floor(min(LEAST_LOG_EXPOSURE, float(captured.min())))
     greatest = math.ceil(max(GREATEST_LOG_EXPOSURE, float(captured.max())))
     log_exposure = torch.linspace(least, greatest, (greatest - least) * KNOTS_A_UNIT + 1, dtype=torch.float64)
-    ldr = developed(camera.response, log_exposure.to(camera.focus_of_frame.device, torch.float32))
+    on_device = log_exposure.to(camera.focus_of_frame.device, torch.float32)
+    radiance = (on_device.exp() - DARKNESS).clamp(min=0)[:, None].expand(-1, 3)
+    ldr = develop(camera.response, radiance, torch.zeros_like(radiance[:, :1]))[:, 0]
     return ResponseTable(log_exposure.numpy(), ldr.double().cpu().numpy(), captured.cpu().numpy())
 
 
-def developed(response: CameraResponse | None, log_exposure: Float[torch.Tensor, " knots"]) -> torch.Tensor:
-    """Pixel values `[knots, 3]` of light of these log exposures."""
-    radiance = (log_exposure.exp() - DARKNESS).clamp(min=0)[:, None].expand(-1, 3)
-    return develop(response, radiance, torch.zeros_like(radiance[:, :1]))[:, 0]
-
-
 @torch.no_grad()
-def captured_log_exposure(run: TrainedRun) -> Float[torch.Tensor, "2 3"]:
+def captured_log_exposure(run: LearnedCapture) -> Float[torch.Tensor, "2 3"]:
     """The least and the greatest log exposure that the photographs hold, channel by channel.
 
     The range of the scene's radiance, but for the darkest and brightest thousandth, at the least and at the greatest of
     the frames' exposures.
     """
-    side, scene, times = LATTICE_PLACES_PER_SIDE, run.learned.scene, run.capture.times
+    side, scene, times = LATTICE_PLACES_PER_SIDE, run.scene, run.capture.times
     places = scene.reference_places(side, side)
     every = math.ceil(len(times) / MOMENTS) if run.capture.moves else len(times)
     moments = [scene.radiance(places._replace(times=torch.full_like(places.times, t))) for t in times[::every]]
     light = torch.cat(moments).reshape(-1, 3).clamp(min=DARKNESS).log()
     ranks = [max(1, round(quantile * len(light))) for quantile in CAPTURED_QUANTILES]
-    stops = run.learned.camera.exposures.stops
+    stops = run.camera.exposures.stops
     return torch.stack(
         [light.kthvalue(rank, 0).values + LN2 * stop for rank, stop in zip(ranks, stops.aminmax(), strict=True)]
     )
 
 
+def draw_response(path: Path, table: ResponseTable, title: str) -> None:
+    """Draws pixel value over log exposure, one curve a channel, with its captured range as the solid part.
+
+    Args:
+        path: `.png`, `.svg` or `.pdf`, written whole or not at all.
+        table: The response.
+        title: What stands above.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), dpi=150, layout="constrained")
+    axes = figure.add_subplot(
+        title=title, xlabel="ln exposure  (ln radiance + ln 2 · stops)", ylabel=f"pixel value (0 ... {FULL_SCALE})"
+    )
+    values = table.ldr * FULL_SCALE
+    captured_values = np.where(table.is_captured, values, np.nan)
+    curves = zip(CHANNELS, COLOURS, LINE_WIDTHS, values.T, captured_values.T, strict=True)
+    for name, colour, line_width, curve, captured_curve in curves:
+        axes.plot(table.log_exposure, curve, color=colour, linestyle=":", linewidth=1)
+        axes.plot(table.log_exposure, captured_curve, color=colour, linewidth=line_width, label=name)
+    axes.axvspan(table.captured[0].min(), table.captured[1].max(), color="0.93", label="captured", zorder=0)
+    axes.set_xlim(table.log_exposure[0], table.log_exposure[-1])
+    axes.grid(color="0.85", linewidth=0.5)
+    axes.legend(loc="upper left")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary)
+
+
 def response_rows(table: ResponseTable) -> list[Row]:
     """Header and rows of response.csv."""
-    is_captured = (table.log_exposure[:, None] >= table.captured[0]) & (
-        table.log_exposure[:, None] <= table.captured[1]
-    )
     header = ["ln_exposure", *CHANNELS, *(f"{name}_captured" for name in CHANNELS)]
-    rows = zip(table.log_exposure, table.ldr, is_captured, strict=True)
+    rows = zip(table.log_exposure, table.ldr, table.is_captured, strict=True)
     return [header, *([float(knot), *map(float, ldr), *map(int, inside)] for knot, ldr, inside in rows)]
 
 
-def settings_rows(run: TrainedRun) -> list[Row]:
-    """Header and a row a frame: what was learned, what training started from, and what EXIF says; empty if unknown."""
-    capture = run.capture
+def settings_rows(run: LearnedCapture) -> list[Row]:
+    """Header and a row a frame: what was learned, what training started from, and what EXIF says; empty if unknown.
+
+    EXIF's stops are relative to the middle exposure.
+    """
     header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", "focus_position"]
-    rows = [
-        [
-            frame.name,
-            frame.exposure_stops,
-            "" if run.exposure_source in NOT_GIVEN else capture.exposure_stops(index),
-            run.exposure_source,
-            "" if frame.focus_position is None else frame.focus_position,
-        ]
-        for index, frame in enumerate(run.learned_frames())
-    ]
-    exif = exif_rows(capture)
-    return [[*header, *exif[0]], *([*row, *known] for row, known in zip(rows, exif[1:], strict=True))]
-
-
-def exif_rows(capture: Capture) -> list[Row]:
-    """Header and a row a frame of what EXIF says; stops are relative to the middle exposure."""
-    settings = [read_exif(frame.path) for frame in capture.frames]
-    stops: Iterable[float | str] = exposure_stops(settings) or [""] * len(settings)
-    header = ["exif_exposure_stops", "exif_exposure_time_s", "exif_f_number", "exif_iso", "exif_focus_distance_m"]
-    names = ("exposure_time_s", "f_number", "iso", "focus_distance_m")
-    known = [["" if (value := getattr(frame, name)) is None else value for name in names] for frame in settings]
-    return [header, *([stop, *values] for stop, values in zip(stops, known, strict=True))]
+    of_exif = ["exposure_time_s", "f_number", "iso", "focus_distance_m"]
+    rows: list[Row] = [[*header, *(f"exif_{name}" for name in ["exposure_stops", *of_exif])]]
+    exif, source = [read_exif(frame.path) for frame in run.capture.frames], exposure_source(run)
+    exif_stops = exposure_stops(exif) or [None] * len(exif)
+    for index, (frame, known) in enumerate(zip(learned_frames(run), exif, strict=True)):
+        start_stops = None if source in NOT_GIVEN else run.capture.exposure_stops(index)
+        learned = [frame.name, frame.exposure_stops, start_stops, source, frame.focus_position]
+        row = [*learned, exif_stops[index], *(getattr(known, name) for name in of_exif)]
+        rows.append(["" if value is None else value for value in row])
+    return rows
 
 
 def printed_table(rows: Sequence[Row]) -> Table:

@@ -9,9 +9,10 @@ import numpy as np
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.scripts.export.dial_options import check_dials, check_possible
-from neucam_nerfstudio.scripts.export.options import checked_time
-from neucam_nerfstudio.scripts.export.trained_run import SETTINGS, Dial, TrainedRun, typed
+from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.scripts.export.options import SETTINGS, check_dials, checked_time, typed
+from neucam_nerfstudio.scripts.export.trained_run import learned_frames
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 
 SWEEP_SECONDS = 3.0
@@ -41,7 +42,7 @@ class ExportSweep(VideoCommand):
         neucam-export sweep ... --rendered-output-names all_in_focus_hdr
     """
 
-    dials: tuple[Dial, ...] = ()
+    dials: tuple[TurnedDial, ...] = ()
     """Dials to turn through all that was captured: focus from the nearest to the farthest setting, aperture from 0 to
     1, exposure from the shortest to the longest."""
     focus_position: tuple[float, ...] = ()
@@ -60,17 +61,25 @@ class ExportSweep(VideoCommand):
         """Renders the sweep and writes a video of each output."""
         run = self.open_run()
         frame_rate = self.frame_rate_of(run.capture)
-        shots = self._shots(run, frame_rate)
-        write_videos(self, run, shots, frame_rate, prefix="sweep_")
+        write_videos(self, run, self._shots(run, frame_rate), frame_rate, prefix="sweep_")
 
-    def _shots(self, run: TrainedRun, frame_rate: float) -> list[CameraSettings]:
+    def _shots(self, run: LearnedCapture, frame_rate: float) -> list[CameraSettings]:
+        """How each picture is taken, if the dials that turn change something that physics allows."""
         way_points = self._way_points(run)
-        self._check(run, way_points)
+        if not any(len(points) > 1 for points in way_points.values()):
+            raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
+        turned: dict[TurnedDial, Sequence[float]] = {
+            dial: way_points[setting] for dial, setting in SETTINGS.items() if setting in way_points
+        }
+        options: dict[TurnedDial, str] = {
+            dial: typed(dial, *own) if (own := getattr(self, SETTINGS[dial])) else f"--dials {dial}" for dial in turned
+        }
+        check_dials(run, self.rendered_output_names, turned, options, way_points.get("aperture", (1.0,)))
         count = self._num_pictures(run, frame_rate)
         paths = [along(points, count) for points in way_points.values()]
         return [_shot(run, dict(zip(way_points, passed, strict=True))) for passed in zip(*paths, strict=True)]
 
-    def _way_points(self, run: TrainedRun) -> dict[str, Sequence[float]]:
+    def _way_points(self, run: LearnedCapture) -> dict[str, Sequence[float]]:
         """What each setting passes, by its name in `CameraSettings`; settings that are left alone are left out."""
         through_captured = {"focus": captured_focus, "aperture": lambda run: (0.0, 1.0), "exposure": captured_exposures}
         passed = {setting: getattr(self, setting) for setting in SETTINGS.values()}
@@ -81,34 +90,17 @@ class ExportSweep(VideoCommand):
             passed["time"] = passed["time"] or FIRST_TO_LAST
         return {name: points for name, points in passed.items() if points}
 
-    def _check(self, run: TrainedRun, way_points: dict[str, Sequence[float]]) -> None:
-        """Before anything is rendered.
-
-        Raises:
-            NeucamError: Nothing changes, a dial that is turned changes no output, or physics has no such setting.
-        """
-        if not any(len(points) > 1 for points in way_points.values()):
-            raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
-        options: dict[Dial, str] = {
-            dial: typed(dial, *getattr(self, setting)) if getattr(self, setting) else f"--dials {dial}"
-            for dial, setting in SETTINGS.items()
-            if setting in way_points
-        }
-        for dial, setting in SETTINGS.items():
-            check_possible(dial, *way_points.get(setting, ()))
-        check_dials(run, self.rendered_output_names, options, way_points.get("aperture", (1.0,)))
-
-    def _num_pictures(self, run: TrainedRun, frame_rate: float) -> int:
+    def _num_pictures(self, run: LearnedCapture, frame_rate: float) -> int:
         if self.num_pictures is not None and self.num_pictures < 2:
             raise NeucamError(f"--num-pictures {self.num_pictures}: expected 2 or more.")
         default = len(run.capture.frames) if run.capture.moves else round(SWEEP_SECONDS * frame_rate)
         return self.num_pictures or max(2, default)
 
 
-def _shot(run: TrainedRun, passed: dict[str, float]) -> CameraSettings:
+def _shot(run: LearnedCapture, passed: dict[str, float]) -> CameraSettings:
     stops = passed.pop("exposure_stops", None)
     settings = replace(CameraSettings(), **passed)
-    return settings if stops is None else run.learned.exposed_at(settings, stops)
+    return settings if stops is None else run.exposed_at(settings, stops)
 
 
 def along(way_points: Sequence[float], count: int) -> list[float]:
@@ -117,23 +109,23 @@ def along(way_points: Sequence[float], count: int) -> list[float]:
     return np.interp(places, np.arange(len(way_points)), way_points).tolist()
 
 
-def captured_focus(run: TrainedRun) -> tuple[float, float]:
+def captured_focus(run: LearnedCapture) -> tuple[float, float]:
     """The learned focus positions that lie farthest apart.
 
     Raises:
         NeucamError: There is one, or focus makes no difference.
     """
-    if not run.learned.camera.has_focus:
+    if not run.camera.has_focus:
         raise NeucamError("--dials focus: the camera of this run has no blur that depends on focus. Turn another dial.")
-    positions = {frame.focus_position for frame in run.learned_frames() if frame.focus_position is not None}
+    positions = {frame.focus_position for frame in learned_frames(run) if frame.focus_position is not None}
     if len(positions) < 2:
         raise NeucamError("--dials focus: the frames have one focus setting. Turn another dial.")
     return min(positions), max(positions)
 
 
-def captured_exposures(run: TrainedRun) -> tuple[float, float]:
+def captured_exposures(run: LearnedCapture) -> tuple[float, float]:
     """The shortest and longest learned exposure in stops; two stops to either side of the only one."""
-    stops = [frame.exposure_stops for frame in run.learned_frames()]
+    stops = [frame.exposure_stops for frame in learned_frames(run)]
     least, most = min(stops), max(stops)
     margin = ONE_EXPOSURE_SWEEP_STOPS if most == least else 0.0
     return least - margin, most + margin

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
+import torch
 from jaxtyping import Float, Shaped
+from torch import Tensor
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
-
-if TYPE_CHECKING:
-    from neucam_nerfstudio.capture.manifest import Capture
-    from neucam_nerfstudio.models.learned_capture import LearnedCapture
-    from neucam_nerfstudio.rendering.view import View
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 
 EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
 
@@ -24,16 +22,6 @@ NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
 
 Rows = Float[np.ndarray, "rows width channels"]
 """A strip of an output."""
-
-Dial = Literal["focus", "aperture", "exposure"]
-
-SETTINGS: dict[Dial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
-"""The field of `CameraSettings` that each dial sets, which options are named after."""
-
-
-def typed(dial: Dial, *settings: float) -> str:
-    """The option that turns a dial, as it is typed."""
-    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
 
 
 class LearnedFrame(NamedTuple):
@@ -50,106 +38,26 @@ class LearnedFrame(NamedTuple):
     focus_position: float | None
 
 
-class TrainedRun(NamedTuple):
-    """A learned capture, and the view of its photographs.
-
-    Attributes:
-        learned: Scene and camera, in evaluation mode.
-        view: Sees the whole picture at the photographs' size.
-    """
-
-    learned: LearnedCapture
-    view: View
-
-    @property
-    def capture(self) -> Capture:
-        """What is known of the training photographs."""
-        return self.learned.capture
-
-    @property
-    def num_strips(self) -> int:
-        """In how many strips of rows a picture is rendered."""
-        return len(self.learned.renderer.strips(self.view))
-
-    @property
-    def exposure_source(self) -> str:
-        """What the frames' exposures come from: the capture's source, or `learned` where the camera ignores that."""
-        follows_capture = self.learned.camera.exposures.follows_capture
-        return self.capture.exposures.source if follows_capture else "learned"
-
-    def output_names(self) -> tuple[str, ...]:
-        """The outputs there are."""
-        return self.learned.renderer.output_names()
-
-    def render(
-        self,
-        names: Sequence[str],
-        settings: CameraSettings,
-        advance: Callable[[], None],
-        as_kept: Callable[[Rows], Shaped[np.ndarray, "rows width channels"]] = np.asarray,
-    ) -> dict[str, Shaped[np.ndarray, "height width channels"]]:
-        """Takes a picture at the photographs' size.
-
-        Args:
-            names: The outputs to render.
-            settings: When and how.
-            advance: Called after each strip.
-            as_kept: What is kept of each strip, so that pictures need no more memory than what becomes of them; all of
-                it, as float32, unless told.
-        """
-        pictures: dict[str, np.ndarray] = {}
-        for rows, outputs in self.learned.renderer.render_strips(self.view, settings, names):
-            for name, values in outputs.items():
-                strip = as_kept(values.cpu().numpy())
-                if name not in pictures:
-                    pictures[name] = np.empty((self.view.height, *strip.shape[1:]), strip.dtype)
-                pictures[name][rows] = strip
-            advance()
-        return pictures
-
-    def learned_frames(self) -> list[LearnedFrame]:
-        """What has been learned of each frame."""
-        camera = self.learned.camera
-        stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
-        return [
-            LearnedFrame(
-                frame.name, stops[frame.exposure_index], positions[frame.focus_index] if camera.has_focus else None
-            )
-            for frame in self.capture.frames
-        ]
-
-
-def load_run(load_config: Path) -> TrainedRun:
+def load_run(load_config: Path) -> LearnedCapture:
     """Loads the newest checkpoint of a run.
 
     Args:
         load_config: The `config.yml` that `ns-train` wrote.
+
+    Returns:
+        Scene and camera, in evaluation mode.
 
     Raises:
         NeucamError: There is no such file, or it is not that of a run of one of our methods.
     """
     if not load_config.is_file():
         raise NeucamError(f"{load_config}: no such file. {EXPECTED_CONFIG}")
-    from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
-
-    from neucam_nerfstudio.training.pipeline import NeucamPipeline
-
-    check_config(load_config)
-    _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
-    learned = cast(NeucamPipeline, pipeline).model.learned
-    return TrainedRun(learned, learned.view)
-
-
-def check_config(load_config: Path) -> None:
-    """Checks that a file is the config of a run of one of our methods.
-
-    Raises:
-        NeucamError: It is not.
-    """
     import yaml
     from nerfstudio.engine.trainer import TrainerConfig
+    from nerfstudio.utils.eval_utils import eval_setup  # takes ten seconds, which --help need not wait
 
     from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
+    from neucam_nerfstudio.training.pipeline import NeucamPipeline
 
     try:
         config = yaml.load(load_config.read_text(), Loader=yaml.Loader)  # builds objects, as nerfstudio has it
@@ -160,3 +68,51 @@ def check_config(load_config: Path) -> None:
         raise NeucamError(f"{load_config}: is not the config of a run. {EXPECTED_CONFIG}")
     if not isinstance(config.pipeline.model, NeucamModelConfig):
         raise NeucamError(f"{load_config}: is a run of {config.method_name}, not of NeuCam. {EXPECTED_CONFIG}")
+    _, pipeline, _, _ = eval_setup(load_config, test_mode="inference")
+    return cast(NeucamPipeline, pipeline).model.learned
+
+
+def num_strips(run: LearnedCapture) -> int:
+    """In how many strips of rows a picture is rendered."""
+    return len(run.renderer.strips(run.view))
+
+
+def render(
+    run: LearnedCapture,
+    names: Sequence[str],
+    settings: CameraSettings,
+    advance: Callable[[], None],
+    as_kept: Callable[[Rows], Shaped[np.ndarray, "rows width channels"]] = np.asarray,
+) -> dict[str, Shaped[np.ndarray, "height width channels"]]:
+    """Takes a picture at the photographs' size.
+
+    Args:
+        run: Scene and camera.
+        names: The outputs to render.
+        settings: When and how.
+        advance: Called after each strip of rows.
+        as_kept: What is kept of a strip, see `Renderer.render`.
+    """
+
+    def kept(strip: Tensor) -> Tensor:
+        return torch.from_numpy(as_kept(strip.cpu().numpy()))
+
+    pictures = run.renderer.render(run.view, settings, names, kept, advance)
+    return {name: picture.numpy() for name, picture in pictures.items()}
+
+
+def learned_frames(run: LearnedCapture) -> list[LearnedFrame]:
+    """What has been learned of each frame."""
+    camera = run.camera
+    stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
+    return [
+        LearnedFrame(
+            frame.name, stops[frame.exposure_index], positions[frame.focus_index] if camera.has_focus else None
+        )
+        for frame in run.capture.frames
+    ]
+
+
+def exposure_source(run: LearnedCapture) -> str:
+    """What the frames' exposures come from: the capture's source, or `learned` where the camera ignores that."""
+    return run.capture.exposures.source if run.camera.exposures.follows_capture else "learned"

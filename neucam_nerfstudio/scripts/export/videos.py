@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from neucam_nerfstudio.camera.settings import CameraSettings, ToneMapping
+from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.video_writing import (
@@ -17,16 +17,16 @@ from neucam_nerfstudio.imaging.video_writing import (
     gif_frame_rate,
     video_file,
 )
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
     check_size,
-    display_of,
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
-from neucam_nerfstudio.scripts.export.saying import announced, progress, say
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 DEFAULT_FRAME_RATE = 24.0
 """Pictures a second where the capture has none."""
@@ -52,12 +52,11 @@ class VideoCommand(ExportCommand):
     tone_mapping: ToneMapping | None = None
     """How HDR outputs are brought to the display. Default: reinhard."""
 
-    def open_run(self) -> TrainedRun:
+    def open_run(self) -> LearnedCapture:
         """Loads the run, if videos can be made of it as they are asked for.
 
         Raises:
-            NeucamError: The output path takes no files, there is no such run of ours, or an output or the size is not
-                to be had.
+            NeucamError: As of `ExportCommand.open_run`, or an output or the size is not to be had.
         """
         run = super().open_run()
         check_display_outputs(run, self.rendered_output_names)
@@ -82,7 +81,7 @@ class VideoCommand(ExportCommand):
 
 
 def write_videos(
-    command: VideoCommand, run: TrainedRun, shots: Sequence[CameraSettings], frame_rate: float, prefix: str
+    command: VideoCommand, run: LearnedCapture, shots: Sequence[CameraSettings], frame_rate: float, prefix: str
 ) -> None:
     """Renders pictures one after the other, and adds each to the videos of its outputs.
 
@@ -95,27 +94,17 @@ def write_videos(
     """
     if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
-    names = tuple(dict.fromkeys(command.rendered_output_names))
-    profile = photograph_profile(run.capture)
-    colours = {name: profile_of_output(run, name, profile) for name in names}
+    is_folder, profile = command.video_format == "frames", photograph_profile(run.capture)
+    suffix = "" if is_folder else f".{command.video_format}"
+    add_picture: dict[str, Callable[[Picture], None]] = {}
     with ExitStack() as files:
-        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * run.num_strips))
-        videos = {
-            name: files.enter_context(_video(command, f"{prefix}{name}", frame_rate, colours[name])) for name in names
-        }
-        display = display_of(command.tone_mapping)
+        advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * num_strips(run)))
+        for name in dict.fromkeys(command.rendered_output_names):
+            path = files.enter_context(announced(command.output_path / f"{prefix}{name}{suffix}"))
+            colours = profile_of_output(run, name, profile)
+            video = frame_folder(path, colours) if is_folder else video_file(path, frame_rate, colours)
+            add_picture[name] = files.enter_context(video)
         for shot in shots:
-            brighter = replace(display, exposure_stops=shot.display.exposure_stops)
-            for name, picture in run.render(names, replace(shot, display=brighter), advance).items():
-                videos[name](reduced(picture, command.width_px))
-
-
-@contextmanager
-def _video(
-    command: VideoCommand, name: str, frame_rate: float, icc_profile: bytes | None
-) -> Iterator[Callable[[Picture], None]]:
-    is_folder = command.video_format == "frames"
-    file_name = name if is_folder else f"{name}.{command.video_format}"
-    with announced(command.output_path / file_name) as path:
-        with frame_folder(path, icc_profile) if is_folder else video_file(path, frame_rate, icc_profile) as add:
-            yield add
+            display = Display(command.tone_mapping or "reinhard", shot.display.exposure_stops)
+            for name, picture in render(run, tuple(add_picture), replace(shot, display=display), advance).items():
+                add_picture[name](reduced(picture, command.width_px))

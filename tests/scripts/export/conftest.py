@@ -11,10 +11,6 @@ import pytest
 import torch
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
-from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
-from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
-from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
-from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
@@ -22,12 +18,12 @@ from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.motion_networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
-from neucam_nerfstudio.rendering.view import front_view
-from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
-from neucam_nerfstudio.scripts.export import options, saying
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
+from neucam_nerfstudio.scripts import run_command
+from neucam_nerfstudio.scripts.export import options
+
+from ...learned import learn
 
 SMALL = NetworkSizes(layer_width=8)
 
@@ -53,57 +49,38 @@ def walk(desk: Capture) -> Capture:
     )
 
 
-def build_run(
-    capture: Capture,
-    scene: SceneConfig | None = None,
-    blur: BlurConfig | None = None,
-    exposures: ExposureConfig | None = None,
-    response: ResponseConfig | None = None,
-) -> TrainedRun:
-    """An untrained run; of the parts of `neucam` where nothing else is given."""
-    torch.manual_seed(0)
-    parts = (
-        scene or GridSceneConfig(),
-        blur or LensBlurConfig(),
-        exposures or SettingExposuresConfig(),
-        response or MonotoneCurveConfig(),
-    )
-    learned = LearnedCapture(capture, *parts).eval()
-    return TrainedRun(learned, front_view(learned.scene.plane, "cpu"))
-
-
-def published_run(capture: Capture, scene: SceneConfig) -> TrainedRun:
+def published_run(capture: Capture, scene: SceneConfig) -> LearnedCapture:
     """An untrained run of a published method."""
-    return build_run(capture, scene, BlurConfig(), BoundedExposuresConfig(), NeuralCurveConfig(layer_width=8))
+    return learn(capture, scene, BlurConfig(), BoundedExposuresConfig(), NeuralCurveConfig(layer_width=8)).eval()
 
 
-def rendered(run: TrainedRun, name: str, settings: CameraSettings | None = None) -> np.ndarray:
+def rendered(run: LearnedCapture, name: str, settings: CameraSettings | None = None) -> np.ndarray:
     """One output at the photographs' size, as `Renderer` gives it."""
-    return run.learned.renderer.render(run.view, settings or CameraSettings(), (name,))[name].numpy()
+    return run.renderer.render(run.view, settings or CameraSettings(), (name,))[name].numpy()
 
 
-def with_capture(run: TrainedRun, **changed: object) -> TrainedRun:
+def with_capture(run: LearnedCapture, **changed: object) -> LearnedCapture:
     """The same run, said to be of a capture that differs."""
-    run.learned.capture = replace(run.capture, **changed)
+    run.capture = replace(run.capture, **changed)
     return run
 
 
 @pytest.fixture
-def still_run(desk: Capture) -> TrainedRun:
+def still_run(desk: Capture) -> LearnedCapture:
     """A still scene of smooth light, from a hundredth to a hundred, under a lens; defocus rises to the right."""
-    run = build_run(desk)
+    run = learn(desk).eval()
     across = torch.linspace(0, 1, desk.width).expand(desk.height, -1)
     down = torch.linspace(0, 1, desk.height)[:, None].expand(-1, desk.width)
     colours = torch.tensor([0.0, 0.2, -0.2])
-    run.learned.scene.field.pyramid.start_from((9.2 * across - 4.6 + down)[..., None] + colours)
-    run.learned.camera.blur.defocus.start_from((2 * across - 1)[..., None])
+    run.scene.field.pyramid.start_from((9.2 * across - 4.6 + down)[..., None] + colours)
+    run.camera.blur.defocus.start_from((2 * across - 1)[..., None])
     return run
 
 
-def walking_run(walk: Capture, step_px: float, **scene_options) -> TrainedRun:
+def walking_run(walk: Capture, step_px: float, **scene_options) -> LearnedCapture:
     """Our moving scene: smooth light that moves evenly, half covered at the top by a grey of each frame's own."""
-    run = build_run(walk, MovingGridSceneConfig(**scene_options), BlurConfig())
-    scene, (height, width) = run.learned.scene.field, (walk.height, walk.width)
+    run = learn(walk, MovingGridSceneConfig(**scene_options), BlurConfig()).eval()
+    scene, (height, width) = run.scene.field, (walk.height, walk.width)
     shared = scene.canonical.picture()
     across = torch.linspace(-2, 2, shared.shape[1])
     scene.canonical.pyramid.start_from(across[None, :, None].expand_as(shared))
@@ -116,35 +93,35 @@ def walking_run(walk: Capture, step_px: float, **scene_options) -> TrainedRun:
 
 
 @pytest.fixture
-def moving_run(walk: Capture) -> TrainedRun:
+def moving_run(walk: Capture) -> LearnedCapture:
     """Our moving scene at two pixels a frame."""
     return walking_run(walk, 2.0)
 
 
 @pytest.fixture
-def large_moving_run(walk: Capture) -> TrainedRun:
+def large_moving_run(walk: Capture) -> LearnedCapture:
     """Our moving scene at a pixel and a bit a frame; too large for all of it to be learned, and something was."""
     run = walking_run(walk, 1.3, most_learned_cells=500)
     with torch.no_grad():
-        run.learned.scene.field.canonical.pyramid.grids[0].normal_(std=0.3)
+        run.scene.field.canonical.pyramid.grids[0].normal_(std=0.3)
     return run
 
 
 @pytest.fixture
-def layered_run(walk: Capture) -> TrainedRun:
+def layered_run(walk: Capture) -> LearnedCapture:
     """The published moving scene of two layers, untrained."""
     networks = dict.fromkeys(("deformation", "foreground_deformation", "opacity"), SMALL)
     return published_run(walk, LayeredSirenConfig(atlas_width=8, **networks))
 
 
 @pytest.fixture
-def deformed_run(walk: Capture) -> TrainedRun:
+def deformed_run(walk: Capture) -> LearnedCapture:
     """The published moving scene of one layer, untrained."""
     return published_run(walk, DeformedSirenConfig(atlas_width=8, deformation=SMALL))
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[TrainedRun], None]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[LearnedCapture], None]:
     """Makes every kind of export open this run instead of loading one: `opened(still_run)`."""
     return lambda run: monkeypatch.setattr(options, "load_run", lambda load_config: run)
 
@@ -154,7 +131,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     """Of each bar that is shown: the shares of the work that it has reported."""
     bars: list[list[float]] = []
 
-    class Reporting(saying.Progress):
+    class Reporting(run_command.Progress):
         def add_task(self, description: str, total: float) -> int:
             assert total == 1
             bars.append([])
@@ -163,7 +140,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
         def update(self, task: int, *, completed: float) -> None:
             bars[-1].append(completed)
 
-    monkeypatch.setattr(saying, "Progress", Reporting)
+    monkeypatch.setattr(run_command, "Progress", Reporting)
     return bars
 
 
@@ -171,5 +148,5 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The lines that exports print."""
     lines: list[str] = []
-    monkeypatch.setattr(saying.CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
+    monkeypatch.setattr(run_command.CONSOLE, "print", lambda *printed, **_: lines.extend(map(str, printed)))
     yield lines

@@ -96,7 +96,7 @@ def test_a_row_that_avif_cannot_hold_is_said(tmp_path, said):
 
 def test_bright_displays_show_the_scene_s_grey_as_middle_grey(still_run, tmp_path):
     """The key of the picture is shown at 18 % of diffuse white, or one stop brighter."""
-    key = float(still_run.learned.renderer.anchors().key)
+    key = float(still_run.renderer.anchors().key)
     for stops in (0.0, 1.0):
         ExportHdr(CONFIG, tmp_path, image_format="png", display_exposure_stops=stops).main()
         stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535

@@ -12,7 +12,8 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scripts.export.images import ExportImages
 
-from .conftest import CONFIG, build_run, rendered, with_capture
+from ...learned import learn
+from .conftest import CONFIG, rendered, with_capture
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +141,7 @@ def test_dials_that_a_camera_without_blur_does_not_have(opened, moving_run, tmp_
 
 
 def test_a_blur_of_motion_has_an_aperture_and_no_focus(opened, walk, tmp_path):
-    opened(build_run(walk, MovingGridSceneConfig(), MotionBlurConfig()))
+    opened(learn(walk, MovingGridSceneConfig(), MotionBlurConfig()).eval())
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), aperture=0.0).main()
     with pytest.raises(NeucamError, match=r"--focus-position 0\.5: the camera .* no blur that depends on focus"):
         ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb",), focus_position=0.5).main()

@@ -11,10 +11,10 @@ from neucam_nerfstudio.scripts.export.options import (
     ExportCommand,
     check_display_outputs,
     check_size,
-    check_width,
     chosen_moments,
     frame_numbers,
     reduced,
+    typed,
 )
 
 from .conftest import CONFIG, with_capture
@@ -95,7 +95,7 @@ def test_outputs_that_cannot_be_shown_say_what_keeps_them(still_run):
 @pytest.mark.parametrize("width", [0, 91])
 def test_a_width_beyond_the_photographs_own(desk, width):
     with pytest.raises(NeucamError, match=rf"--width-px {width}: expected from 1 to the photographs' own 90 pixels"):
-        check_width(desk, width)
+        check_size(desk, width, "png")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,10 @@ def test_an_output_path_without_room_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(options, "check_folder_takes_files", full)
     with pytest.raises(NeucamError, match=r"takes no files \(No space left on device\)\. Give a folder that does"):
         ExportCommand(CONFIG, tmp_path).open_run()
+
+
+def test_options_are_said_as_they_are_typed():
+    assert typed("focus", -1.0, 0.25) == "--focus-position -1 0.25"
 
 
 def test_reducing_keeps_light_and_proportions():

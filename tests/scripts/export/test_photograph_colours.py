@@ -30,6 +30,7 @@ from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.scripts.export.layers import ExportLayers
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries, photograph_profile
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep
+from neucam_nerfstudio.scripts.export.trained_run import render
 
 from .conftest import CONFIG, rendered, with_capture
 
@@ -92,7 +93,7 @@ def test_files_for_bright_displays_are_converted(opened, still_run, in_p3, tmp_p
     opened(in_p3(still_run))
     ExportHdr(CONFIG, tmp_path, image_format="png").main()
     stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
-    light = rendered(still_run, "hdr") * (0.18 / float(still_run.learned.renderer.anchors().key))
+    light = rendered(still_run, "hdr") * (0.18 / float(still_run.renderer.anchors().key))
     np.testing.assert_allclose(stored, pq_from_light(light @ DISPLAY_P3.to(BT2020).T, BT2020), atol=2e-4)
 
 
@@ -106,8 +107,8 @@ def test_videos_show_photographs_in_srgb_and_maps_as_they_are(opened, still_run,
         exposure_stops=(0.0, 0.1),
         num_pictures=2,
     ).main()
-    first = still_run.render(
-        ("rgb", "defocus"), CameraSettings(0.0, exposure_stops=0.0), lambda: None, partial(quantised, bits=8)
+    first = render(
+        still_run, ("rgb", "defocus"), CameraSettings(0.0, exposure_stops=0.0), lambda: None, partial(quantised, bits=8)
     )
     expected_pictures = {
         "rgb": conversion_to_srgb(PROFILE)(first["rgb"]),
@@ -136,7 +137,7 @@ def test_what_is_tone_mapped_has_the_photographs_primaries_and_the_curve_of_srgb
 
 
 def test_photographs_of_linear_light_say_so(opened, still_run, tmp_path):
-    still_run.learned.camera.response = LinearResponse(ResponseConfig(), still_run.capture)
+    still_run.camera.response = LinearResponse(ResponseConfig(), still_run.capture)
     opened(still_run)
     names = ("all_in_focus_hdr", "rgb")
     ExportImages(CONFIG, tmp_path, rendered_output_names=names).main()

@@ -12,8 +12,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors
 from neucam_nerfstudio.scripts.export.canonical_pictures import Preview, radiance_shown_as
-from neucam_nerfstudio.scripts.export.layers import ExportLayers
-from neucam_nerfstudio.scripts.export.rerender import ExportRerender
+from neucam_nerfstudio.scripts.export.layers import ExportLayers, ExportRerender
 
 from .conftest import CONFIG, rendered
 

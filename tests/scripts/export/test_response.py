@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from neucam_nerfstudio.camera.response.response import LinearResponse, ResponseConfig, SrgbResponse, SrgbResponseConfig
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.scripts.export import response
-from neucam_nerfstudio.scripts.export.response import ExportResponse, response_table
+from neucam_nerfstudio.scripts.export.response import ExportResponse, ResponseTable, draw_response, response_table
 
 from .conftest import CONFIG, with_capture
 
@@ -22,7 +23,7 @@ def rows(path) -> list[dict[str, str]]:
 @pytest.fixture
 def srgb_run(still_run):
     """The still run with a response that is known."""
-    still_run.learned.camera.response = SrgbResponse(SrgbResponseConfig(), still_run.capture)
+    still_run.camera.response = SrgbResponse(SrgbResponseConfig(), still_run.capture)
     return still_run
 
 
@@ -46,7 +47,7 @@ def test_the_captured_range_is_the_scene_s_at_the_shortest_and_longest_exposure(
 
 
 def test_a_camera_without_response_is_linear(srgb_run):
-    srgb_run.learned.camera.response = LinearResponse(ResponseConfig(), srgb_run.capture)
+    srgb_run.camera.response = LinearResponse(ResponseConfig(), srgb_run.capture)
     table = response_table(srgb_run)
     np.testing.assert_allclose(table.ldr, np.exp(table.log_exposure).clip(max=1)[:, None].repeat(3, 1), rtol=1e-3)
 
@@ -59,7 +60,7 @@ def test_settings_stand_beside_those_of_exif(opened, srgb_run, tmp_path, monkeyp
         lambda path: ExifSettings(times[path.stem[-2:]], 8.0, None, 2.0 if "F0" in path.stem else None),
     )
     with torch.no_grad():
-        srgb_run.learned.camera.focus.positions[0] = -0.9
+        srgb_run.camera.focus.positions[0] = -0.9
     opened(srgb_run)
     ExportResponse(CONFIG, tmp_path, plot_format="svg").main()
     first, *_, last = rows(tmp_path / "settings.csv")
@@ -84,3 +85,27 @@ def test_exposures_nobody_gave_have_no_start(still_run, deformed_run):
     run = with_capture(still_run, exposures=replace(still_run.capture.exposures, source="unknown"))
     assert response.settings_rows(run)[1][2:4] == ["", "unknown"]
     assert response.settings_rows(deformed_run)[1][2:4] == ["", "learned"]
+
+
+@pytest.fixture
+def table() -> ResponseTable:
+    log_exposure = np.linspace(-10, 10, 201)
+    ldr = 1 / (1 + np.exp(-log_exposure[:, None] - np.array([0.0, 1.0, 2.0])))
+    return ResponseTable(log_exposure, ldr, np.array([[-4.0, -5.0, -6.0], [3.0, 2.0, 1.0]]))
+
+
+def test_the_plot_shows_three_coloured_curves_and_the_captured_range(tmp_path, table):
+    draw_response(tmp_path / "response.png", table, "Camera response")
+    pixels = np.asarray(Image.open(tmp_path / "response.png").convert("RGB")).astype(int)
+    for strongest in range(3):
+        others = [channel for channel in range(3) if channel != strongest]
+        coloured = pixels[..., strongest] > pixels[..., others].max(-1) + 60
+        assert coloured.sum() > 300
+    grey = (np.abs(pixels - round(0.93 * 255)) <= 1).all(-1)
+    assert 0.3 < grey.mean() < 0.6
+
+
+def test_the_file_type_is_the_suffix_s(tmp_path, table):
+    draw_response(tmp_path / "response.svg", table, "Camera response")
+    text = (tmp_path / "response.svg").read_text()
+    assert "<svg" in text and [path.name for path in tmp_path.iterdir()] == ["response.svg"]

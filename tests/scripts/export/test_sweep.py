@@ -6,8 +6,8 @@ import torch
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.scripts.export import videos
 from neucam_nerfstudio.scripts.export.sweep import ExportSweep, along
-from neucam_nerfstudio.scripts.export.trained_run import TrainedRun
 
 from .conftest import CONFIG, rendered, with_capture
 
@@ -138,7 +138,7 @@ def test_what_the_format_changes_is_said(opened, still_run, tmp_path, said):
 )
 def test_what_cannot_be_given_is_said_and_nothing_rendered(opened, still_run, tmp_path, monkeypatch, options, message):
     opened(still_run)
-    monkeypatch.setattr(TrainedRun, "render", lambda *_: pytest.fail("rendered"))
+    monkeypatch.setattr(videos, "render", lambda *_: pytest.fail("rendered"))
     with pytest.raises(NeucamError, match=message):
         ExportSweep(CONFIG, tmp_path, **options).main()
     assert list(tmp_path.iterdir()) == []
@@ -166,7 +166,7 @@ def test_a_camera_without_blur_has_no_dials_for_it(moving_run, options, option):
 
 def test_one_focus_setting_is_no_sweep(still_run):
     with torch.no_grad():
-        still_run.learned.camera.focus.positions.fill_(0.5)
+        still_run.camera.focus.positions.fill_(0.5)
     with pytest.raises(NeucamError, match="--dials focus: the frames have one focus setting"):
         ExportSweep(CONFIG, CONFIG, dials=("focus",))._shots(still_run, 24.0)
 

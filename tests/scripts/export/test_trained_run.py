@@ -7,7 +7,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering import outputs
 from neucam_nerfstudio.scripts.export.options import chosen_moments
-from neucam_nerfstudio.scripts.export.trained_run import load_run, typed
+from neucam_nerfstudio.scripts.export.trained_run import learned_frames, load_run, num_strips, render
 
 from .conftest import rendered
 
@@ -21,22 +21,26 @@ def other_method() -> str:
 
 def test_strips_of_rows_make_the_whole_picture(still_run, monkeypatch):
     names = ("rgb", "hdr", "defocus")
-    whole = still_run.render(names, CameraSettings(), lambda: None)
-    assert still_run.num_strips == 1
+    whole = render(still_run, names, CameraSettings(), lambda: None)
+    assert num_strips(still_run) == 1
     monkeypatch.setattr(outputs, "RAYS_AT_ONCE", 90 * 7)
     advanced = []
-    pictures = still_run.render(names, CameraSettings(), lambda: advanced.append(1))
-    assert len(advanced) == still_run.num_strips == 9
+    pictures = render(still_run, names, CameraSettings(), lambda: advanced.append(1))
+    assert len(advanced) == num_strips(still_run) == 9
     for name, picture in pictures.items():
         assert picture.shape[:2] == (60, 90) and picture.dtype == np.float32
         np.testing.assert_allclose(picture, whole[name], rtol=1e-4, atol=1e-5)
 
 
 def test_no_more_of_a_strip_is_kept_than_told(still_run, monkeypatch):
-    whole = still_run.render(("rgb", "defocus"), CameraSettings(), lambda: None)
+    whole = render(still_run, ("rgb", "defocus"), CameraSettings(), lambda: None)
     monkeypatch.setattr(outputs, "RAYS_AT_ONCE", 90 * 7)
-    kept = still_run.render(
-        ("rgb", "defocus"), CameraSettings(), lambda: None, lambda strip: np.rint(strip * 255).astype(np.uint8)
+    kept = render(
+        still_run,
+        ("rgb", "defocus"),
+        CameraSettings(),
+        lambda: None,
+        lambda strip: np.rint(strip * 255).astype(np.uint8),
     )
     for name, picture in kept.items():
         assert picture.dtype == np.uint8
@@ -54,14 +58,14 @@ def test_no_more_of_a_strip_is_kept_than_told(still_run, monkeypatch):
     ids=["as captured", "focus and aperture", "exposure", "frame"],
 )
 def test_a_picture_is_the_renderer_s(still_run, settings):
-    names = still_run.output_names()
-    for name, picture in still_run.render(names, settings, lambda: None).items():
+    names = still_run.renderer.output_names()
+    for name, picture in render(still_run, names, settings, lambda: None).items():
         np.testing.assert_array_equal(picture, rendered(still_run, name, settings))
 
 
 def test_only_what_is_named_is_computed(still_run, monkeypatch):
     monkeypatch.setattr(outputs, "sensor_radiance", lambda *_: pytest.fail("blurred"))
-    assert set(still_run.render(("hdr", "all_in_focus"), CameraSettings(), lambda: None)) == {"hdr", "all_in_focus"}
+    assert set(render(still_run, ("hdr", "all_in_focus"), CameraSettings(), lambda: None)) == {"hdr", "all_in_focus"}
 
 
 def test_a_picture_has_the_settings_and_the_time_it_is_given(still_run, moving_run):
@@ -81,7 +85,7 @@ def test_a_picture_without_time_is_the_reference_frame_s(moving_run):
 
 def test_a_frame_s_settings_do_not_brighten_what_is_tone_mapped(still_run):
     pictures = [
-        still_run.render(("rgb", "all_in_focus_hdr"), CameraSettings(frame=index), lambda: None) for index in range(3)
+        render(still_run, ("rgb", "all_in_focus_hdr"), CameraSettings(frame=index), lambda: None) for index in range(3)
     ]
     means = [picture["rgb"].mean() for picture in pictures]
     assert means[0] < means[1] < means[2]
@@ -99,9 +103,9 @@ def test_an_exposure_holds_through_frames_that_alternate_even_if_it_is_the_refer
 
 
 def test_a_frame_is_taken_at_what_training_has_moved_its_settings_to(still_run):
-    learned = still_run.learned.state_dict()
+    learned = still_run.state_dict()
     learned["camera.focus.positions"] = torch.tensor([-1.75, 0.0, 1.0])
-    still_run.learned.load_state_dict(learned)
+    still_run.load_state_dict(learned)
     (moment,) = chosen_moments(still_run, ("F0E0",), None)
     np.testing.assert_array_equal(
         rendered(still_run, "rgb", moment.settings),
@@ -111,16 +115,12 @@ def test_a_frame_is_taken_at_what_training_has_moved_its_settings_to(still_run):
 
 def test_frames_tell_what_was_learned(still_run, moving_run):
     with torch.no_grad():
-        still_run.learned.camera.focus.positions[2] = 0.75
-    frames = still_run.learned_frames()
+        still_run.camera.focus.positions[2] = 0.75
+    frames = learned_frames(still_run)
     assert [frame.name for frame in frames[:4]] == ["F0E0", "F0E1", "F0E2", "F1E0"]
     assert [frame.exposure_stops for frame in frames[:3]] == [-3.0, 0.0, 3.0]
     assert frames[-1].focus_position == 0.75
-    assert moving_run.learned_frames()[0].focus_position is None
-
-
-def test_options_are_said_as_they_are_typed():
-    assert typed("focus", -1.0, 0.25) == "--focus-position -1 0.25"
+    assert learned_frames(moving_run)[0].focus_position is None
 
 
 @pytest.mark.parametrize(
