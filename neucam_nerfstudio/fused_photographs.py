@@ -17,11 +17,10 @@ from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import (
-    REC709,
     ColourPrimaries,
     primaries_of_profile,
-    profile_name,
     srgb_curve_profile,
+    told_primaries,
 )
 from neucam_nerfstudio.imaging.file_writing import unsupported
 from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, BitDepth, write_image
@@ -84,7 +83,7 @@ class FusedPhotographs:
             notes.append(f"Exposures estimated, in stops: {found}.")
         if self.blur_per_setting_px > 0:
             notes.append(f"Blur: {2 * self.blur_per_setting_px:.1f} px in radius one focus setting out of focus.")
-        return (*notes, *self._colours[1])
+        return (*notes, *filter(None, self._colours[1:]))
 
     @cached_property
     def all_in_focus(self) -> Float[np.ndarray, "height width 3"]:
@@ -207,21 +206,13 @@ class FusedPhotographs:
         return read_metadata(self._reference_file)
 
     @cached_property
-    def _colours(self) -> tuple[ColourPrimaries, list[str]]:
-        """Primaries of the photographs, Rec. 709 if they do not say, and what to say of them."""
-        profile = self._metadata.icc_profile
-        if profile is None:
-            return REC709, []
-        whose = f"{profile_name(profile)}, the colour profile of {self._reference_file.name}"
-        primaries = primaries_of_profile(profile)
-        if primaries is None:
-            return REC709, [f"Colours are taken for Rec. 709: {whose}, is a table without primaries."]
-        return primaries, [f"Colours are those of {whose}."]
+    def _colours(self) -> tuple[ColourPrimaries, str | None]:
+        return told_primaries(self._metadata.icc_profile, self._reference_file.name)
 
     def _write_radiance(self, path: Path, precision: Precision = "half") -> None:
         attributes = {
             "software": SOFTWARE,
-            "exposureReference": self._exposure_reference(),
+            "exposureReference": self.capture.exposure_reference(),
             "frameSettings": json.dumps(self._frame_settings()),
         }
         write_radiance(path, self.radiance, precision, attributes, primaries=self._colours[0])
@@ -236,13 +227,6 @@ class FusedPhotographs:
     def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
         """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
         write_image(path, (defocus / max(frame.focus_index for frame in self._frames))[..., None])
-
-    def _exposure_reference(self) -> str:
-        """One line that says which exposure the radiance is relative to."""
-        name, source = self._reference_file.name, self.capture.exposures.source
-        if source == "unknown":
-            return f"Exposures were estimated from the photographs (reference {name})."
-        return f"Radiance at 0 stops; photograph {name} has {self.exposures[self.reference]:+g} stops ({source})."
 
     def _frame_settings(self) -> list[dict[str, object]]:
         return [

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 
 from neucam_nerfstudio.capture.pixels.source import SourceKind
-from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
+from neucam_nerfstudio.capture.settings.exposures import NOT_GIVEN, ExposureSettings
 from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
@@ -192,6 +192,18 @@ class Capture:
     def exposure_stops(self, frame_index: int) -> float:
         """Start value of a frame's exposure, +1 is twice the light."""
         return self.exposures.stops[self.frames[frame_index].exposure_index]
+
+    def exposure_reference(self, source: str | None = None) -> str:
+        """One line that says which exposure radiance is relative to.
+
+        Args:
+            source: What tells exposures: the capture's own source, or `learned` where a camera does not follow that.
+        """
+        source, name = source or self.exposures.source, self.frames[self.reference_index].path.name
+        if source in NOT_GIVEN:
+            return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."
+        stops = self.exposure_stops(self.reference_index)
+        return f"Radiance at 0 stops; photograph {name} has {stops:+g} stops ({source})."
 
     def focus_position(self, frame_index: int) -> float:
         """Start value of a frame's focus position, unitless in [-1, 1]."""

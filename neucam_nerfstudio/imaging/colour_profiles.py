@@ -81,6 +81,22 @@ def is_rgb_profile(content: bytes) -> bool:
     return profile.xcolor_space.strip() == "RGB" and profile.red_primary is not None
 
 
+def told_primaries(profile: bytes | None, file_name: str) -> tuple[ColourPrimaries, str | None]:
+    """Primaries that light read from a photograph is in, and what to say of them.
+
+    Args:
+        profile: Of the photograph; without one they are those of Rec. 709, and there is nothing to say.
+        file_name: Of the photograph.
+    """
+    if profile is None:
+        return REC709, None
+    whose = f"{profile_name(profile)}, the colour profile of {file_name}"
+    primaries = primaries_of_profile(profile)
+    if primaries is None:
+        return REC709, f"Colours are taken for Rec. 709: {whose}, is a table without primaries."
+    return primaries, f"Colours are those of {whose}."
+
+
 def profile_name(content: bytes) -> str:
     """Name that a profile gives itself."""
     return (_profile(content).profile_description or "unnamed").strip()

@@ -23,10 +23,9 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.models.neucam_model import NeucamModel
-from neucam_nerfstudio.rendering.view import UNTIMED_FRAME_RATE, front_view, write_camera_path
+from neucam_nerfstudio.rendering.view import UNTIMED_FRAME_RATE, write_camera_path
 from neucam_nerfstudio.runtime import prepare_process
 from neucam_nerfstudio.scene.image_plane import ImagePlane
-from neucam_nerfstudio.scene.scene import PlanarScene
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
 from neucam_nerfstudio.training.run_folder import check_is_free, claim_folder, experiment_name
 
@@ -180,7 +179,7 @@ class NeucamTrainer(Trainer):
     def _write_start(self) -> None:
         """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
         learned, folder = self.model.learned, self.base_dir / START_FOLDER
-        view = front_view(cast(PlanarScene, learned.scene).plane, self.device)
+        view = learned.view
         settings = learned.camera.settings_of_frame(learned.capture.reference_index)
         pictures = learned.renderer.render(view, settings, ("hdr", "all_in_focus_hdr"))
         radiance, shown = (picture.cpu().numpy() for picture in pictures.values())

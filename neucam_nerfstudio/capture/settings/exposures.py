@@ -20,6 +20,9 @@ ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "argumen
 EXPOSURE_FILE_NAME = "exposure.txt"
 MAX_STOPS = 30.0
 """Beyond this a value cannot be in stops (a factor of a billion): seconds or ISO values were meant."""
+NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
+"""Sources of exposures that are none, and what was done instead."""
+
 SMALLEST_BRACKET_STOPS = 0.2
 """Exposures closer than this are one: cameras step by a third of a stop, rounded (from 1/15 s to 1/13 s is 0.21)."""
 SAME_EXPOSURE_STOPS = 0.1

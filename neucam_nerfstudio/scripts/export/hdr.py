@@ -25,7 +25,7 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames, num_strips, render
+from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames, num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
@@ -119,16 +119,6 @@ def radiance_attributes(run: LearnedCapture) -> dict[str, str]:
     """What a file says of where its radiance comes from; `frameSettings` is JSON."""
     return {
         "software": SOFTWARE,
-        "exposureReference": exposure_reference(run),
+        "exposureReference": run.capture.exposure_reference(exposure_source(run)),
         "frameSettings": json.dumps([frame._asdict() for frame in learned_frames(run)]),
     }
-
-
-def exposure_reference(run: LearnedCapture) -> str:
-    """One line that says which exposure the radiance is relative to."""
-    capture, source = run.capture, exposure_source(run)
-    name = capture.frames[capture.reference_index].path.name
-    if source in NOT_GIVEN:
-        return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."
-    stops = capture.exposure_stops(capture.reference_index)
-    return f"Radiance at 0 stops; {name} has {stops:+g} stops ({source})."

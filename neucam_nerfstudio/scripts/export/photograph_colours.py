@@ -9,8 +9,8 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     ColourPrimaries,
     linear_profile,
     primaries_of_profile,
-    profile_name,
     srgb_curve_profile,
+    told_primaries,
 )
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
@@ -48,13 +48,8 @@ def photograph_profile(capture: Capture) -> bytes | None:
 
 def photograph_primaries(capture: Capture) -> ColourPrimaries:
     """Primaries of the radiance that was learned from the photographs, and says so; Rec. 709 without a profile."""
-    profile = photograph_profile(capture)
-    if profile is None:
-        return REC709
-    whose = f"{profile_name(profile)}, the colour profile of {capture.frames[capture.reference_index].path.name}"
-    primaries = primaries_of_profile(profile)
-    if primaries is None:
-        say(f"Colours are taken for Rec. 709: {whose}, is a table without primaries.")
-        return REC709
-    say(f"Colours are those of {whose}.")
+    name = capture.frames[capture.reference_index].path.name
+    primaries, note = told_primaries(photograph_profile(capture), name)
+    if note is not None:
+        say(note)
     return primaries

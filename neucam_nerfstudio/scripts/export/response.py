@@ -16,12 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from neucam_nerfstudio.camera.image_formation import DARKNESS, develop
+from neucam_nerfstudio.capture.settings.exposures import NOT_GIVEN
 from neucam_nerfstudio.imaging.exif import exposure_stops, read_exif
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.scripts.export.options import ExportCommand
-from neucam_nerfstudio.scripts.export.trained_run import NOT_GIVEN, exposure_source, learned_frames
+from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames
 from neucam_nerfstudio.scripts.run_command import CONSOLE, announced
 
 LEAST_LOG_EXPOSURE, GREATEST_LOG_EXPOSURE = -10.0, 10.0

@@ -17,9 +17,6 @@ from neucam_nerfstudio.models.learned_capture import LearnedCapture
 
 EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
 
-NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
-"""Sources of exposures that are none, and what was done instead."""
-
 Rows = Float[np.ndarray, "rows width channels"]
 """A strip of an output."""
 

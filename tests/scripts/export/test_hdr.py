@@ -31,7 +31,7 @@ def test_the_header_says_where_the_file_comes_from(tmp_path):
     ExportHdr(CONFIG, tmp_path).main()
     header = OpenEXR.File(str(tmp_path / "hdr.exr"), header_only=True).header()
     assert header["software"].startswith("neucam-nerfstudio ")
-    assert header["exposureReference"] == "Radiance at 0 stops; F1E1.png has +0 stops (exposure.txt)."
+    assert header["exposureReference"] == "Radiance at 0 stops; photograph F1E1.png has +0 stops (exposure.txt)."
     assert header["chromaticities"][:2] == pytest.approx((0.64, 0.33))
     frames = json.loads(header["frameSettings"])
     assert frames[2] == {"name": "F0E2", "exposure_stops": 3.0, "focus_position": -1.0} and len(frames) == 9

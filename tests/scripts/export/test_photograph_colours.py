@@ -84,7 +84,7 @@ def test_radiance_says_its_primaries(opened, still_run, in_p3, tmp_path, said):
     with tifffile.TiffFile(tmp_path / "hdr.tiff") as file:
         profile, description = file.pages[0].iccprofile, file.pages[0].description
     np.testing.assert_allclose(primaries_of_profile(profile), DISPLAY_P3, atol=1e-4)
-    assert "exposureReference: Radiance at 0 stops; F1E1.png has +0 stops (exposure.txt)." in description
+    assert "exposureReference: Radiance at 0 stops; photograph F1E1.png has +0 stops (exposure.txt)." in description
     assert 'frameSettings: [{"name": "F0E0"' in description
     assert said.count(SAID) == 2
 
