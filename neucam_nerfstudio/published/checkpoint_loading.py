@@ -9,10 +9,10 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint
 from neucam_nerfstudio.published.checkpoint_layout import Part
+from neucam_nerfstudio.published.fields import TwoLayerField
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
-from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.published.model import PublishedModelConfig
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField

@@ -13,11 +13,15 @@ from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_che
 from neucam_nerfstudio.published.checkpoint_layout import Part
 from neucam_nerfstudio.published.checkpoint_loading import blur_of
 from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
+from neucam_nerfstudio.published.fields import (
+    NeuralDeformation,
+    NeuralOpacity,
+    SirenAtlas,
+    TwoLayerField,
+)
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelBlur
-from neucam_nerfstudio.published.layered_field import TwoLayerField
-from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation, NeuralOpacity
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
 
 from ..learned import capture_of

@@ -10,7 +10,7 @@ import torch
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import NetworkShape, read_checkpoint
 from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.published.fields import SirenAtlas
 
 from ..learned import capture_of
 
