@@ -14,9 +14,7 @@ from neucam_nerfstudio.camera.response.response import CameraResponse, ResponseC
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.photometry import LN2
-
-MAX_STOPS = 3.0
-"""Exposures are drawn from this many stops to either side of 0."""
+from neucam_nerfstudio.published.exposures import MAX_STOPS
 
 WARM_UP_MAX_LOG_RADIANCE = 3.0
 """Largest ln radiance of the warm-up's samples."""
@@ -69,9 +67,9 @@ class NeuralCurveResponse(CameraResponse):
         """Fits the curves to the estimated ones, or to the published starting curve."""
         if start.estimate is None:
             warm_up_response(self)
-            return None
-        device, response = next(self.parameters()).device, start.estimate.response
-        fit_response(self, as_tensor(response.log_exposure, device), as_tensor(response.ldr, device))
+        else:
+            device, response = next(self.parameters()).device, start.estimate.response
+            fit_response(self, as_tensor(response.log_exposure, device), as_tensor(response.ldr, device))
         return None
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
@@ -95,21 +93,17 @@ def unit_exposure_error(response: CameraResponse) -> Float[Tensor, " 3"]:
     return (2 * response(log_exposure) - 1).abs()
 
 
-def response_slope(response: CameraResponse, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """d(pixel value in [-1, 1]) / d(log exposure), differentiable in the response's parameters."""
-    with torch.enable_grad():
-        log_exposure = log_exposure.detach().requires_grad_()
-        signed_ldr = 2 * response(log_exposure) - 1
-        return torch.autograd.grad(signed_ldr.sum(), log_exposure, create_graph=True)[0]
-
-
+@torch.enable_grad()
 def falling_response(response: CameraResponse, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, ""]:
-    """The steepest fall of the response at these log exposures, 0 if it rises at all of them.
+    """The steepest fall of the response, in [-1, 1] values, at these log exposures; 0 if it rises at all of them.
 
     The published weight of 1e6 is on the slope of the *mean* of all 10,000 x 3 outputs: 33.3 on this true slope. The
     released code keeps no graph of it, so there it never acts; here it does.
     """
-    return torch.relu(-response_slope(response, log_exposure).min())
+    log_exposure = log_exposure.detach().requires_grad_()
+    signed_ldr = 2 * response(log_exposure) - 1
+    slope = torch.autograd.grad(signed_ldr.sum(), log_exposure, create_graph=True)[0]
+    return torch.relu(-slope.min())
 
 
 def draw_log_exposures(

@@ -18,7 +18,7 @@ def taps_of(task):
 
 
 def blurred_log_radiance(task):
-    if not task.checkpoint.has("blur"):
+    if "blur" not in task.checkpoint.weights:
         return task.field().log_radiance(task.uv, task.times)
     taps = taps_of(task)
     return mix_log_light(task.field().log_radiance(*taps.places), taps.weights)
