@@ -19,13 +19,13 @@ from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, spread_evenly
 from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.datasets.exposure_groups import exposure_groups, single_frames
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
-from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
+from neucam_nerfstudio.models.learned_capture import LearnedCapture, mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.models.presets import PRESETS, Preset
 from neucam_nerfstudio.opened_photographs import OpenedPhotographs, Photographs, open_photographs
 from neucam_nerfstudio.training.adam import BETAS, EPS, FusedAdam, decay_factor
@@ -145,7 +145,7 @@ def _learn(
         ldr, went = learned.photograph_rays(
             drawn.rays, drawn.focus_index, drawn.exposure_index, drawn.frame_index, step
         )
-        error = squared_error(*with_white_as_bound(ldr, drawn.ldr, preset.white_ldr))
+        error = squared_error(*with_white_as_bound(ldr, drawn.ldr, WHITE_LDR))
         loss = mean_of_frames(error, drawn.is_frame) + sum(learned.losses(went).values())
         for optimizer in optimizers:
             optimizer.zero_grad()

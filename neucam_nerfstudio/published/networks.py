@@ -1,5 +1,7 @@
 """The published method's coordinates, positional encoding, and ReLU network with a late skip."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

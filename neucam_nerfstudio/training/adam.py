@@ -41,5 +41,6 @@ def decay_factor(
         final_factor: Reached after `num_steps`.
         warm_up_steps: Steps over which the rate rises linearly.
     """
+    # Python floats only: numpy's would keep checkpoints from loading safely.
     rise = min(1.0, (step + 1) / max(1, warm_up_steps))
     return rise * final_factor ** min(1.0, step / max(1, num_steps))
