@@ -52,12 +52,7 @@ class SirenAtlas(PlaneField):
 class NeuralDeformation(Deformation):
     """MLP from (t, y, x) through tanh to d; the canonical place is (d + (y, x)) / 2 (NeuCam, Huang et al. 2023).
 
-    Untrained, it is no identity: `warm_up_deformation` makes it one, up to a scale.
-
-    Args:
-        height: Height of the frames in pixels.
-        width: Width of the frames in pixels.
-        sizes: Of the network.
+    Untrained, it is no identity: `warm_up_deformation` makes it one, up to a scale. Frames have height x width pixels.
     """
 
     def __init__(self, height: int, width: int, sizes: NetworkSizes) -> None:
@@ -79,13 +74,7 @@ class NeuralDeformation(Deformation):
 
 
 class NeuralOpacity(Opacity):
-    """MLP from (t, y, x) through a sigmoid (NeuCam, Huang et al. 2023).
-
-    Args:
-        height: Height of the frames in pixels.
-        width: Width of the frames in pixels.
-        sizes: Of the network: 4 octaves for published deblurring, 3 for HDR video.
-    """
+    """MLP from (t, y, x) through a sigmoid (NeuCam, Huang et al. 2023); frames have height x width pixels."""
 
     def __init__(self, height: int, width: int, sizes: NetworkSizes) -> None:
         super().__init__()
@@ -171,9 +160,9 @@ def warm_up_deformation(
 
     Args:
         deformation: Changed in place.
-        num_frames: Frames of the capture.
+        num_frames: Frames of the capture, for each of which a round has a step.
         scale: `uv_mapping_scale` of the released code.
-        num_rounds: Steps on each frame.
+        num_rounds: Rounds over all frames.
         learning_rate: Of Adam.
         num_points: Random pixels a step.
     """

@@ -57,11 +57,6 @@ class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
 
     Each tap sits at its place in the pixel's square neighbourhood plus its own offset; the middle tap stays on the
     pixel. The published method mixes the taps' log radiance.
-
-    Args:
-        config: Sizes.
-        capture: The photographs.
-        scene: What is blurred.
     """
 
     picture_size_px: Float[Tensor, " 2"]

@@ -43,10 +43,6 @@ class NeuralCurveResponse(CameraResponse):
     """Three MLPs 1 - width - 1 with ReLU, through tanh (NeuCam, Huang et al. 2023).
 
     Nothing in it makes the curves rise: the published method starts from rising ones and punishes a falling slope.
-
-    Args:
-        config: Sizes and losses.
-        capture: The photographs.
     """
 
     def __init__(self, config: NeuralCurveConfig, capture: Capture | None = None) -> None:
@@ -109,16 +105,7 @@ def falling_response(response: CameraResponse, log_exposure: Float[Tensor, "*bat
 def draw_log_exposures(
     num_samples: int, max_log_radiance: float, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "num_samples 3"]:
-    """Draws ln radiance evenly from [0, max_log_radiance] per channel, and one exposure per sample from +-3 stops.
-
-    Args:
-        num_samples: Number of samples.
-        max_log_radiance: Largest ln radiance: 3 in the published warm-up, 5 in the penalty on falling responses.
-        device: Where the samples are made.
-
-    Returns:
-        ln radiance + ln 2 * stops.
-    """
+    """ln radiance, drawn evenly from [0, max_log_radiance] per channel, + ln 2 * stops, one per sample from +-3."""
     log_radiance = max_log_radiance * torch.rand(num_samples, 3, device=device)
     stops = MAX_STOPS * (2 * torch.rand(num_samples, 1, device=device) - 1)
     return log_radiance + LN2 * stops
@@ -133,15 +120,9 @@ def starting_response(log_exposure: Float[Tensor, "*batch"]) -> Float[Tensor, "*
 def warm_up_response(
     response: CameraResponse, num_steps: int = 500, learning_rate: float = 5e-4, num_samples: int = 1024
 ) -> None:
-    """Fits a response, in place, to `starting_response`: Adam on the mean RGB distance at random exposures.
+    """Fits a response, in place, to `starting_response`: Adam on the mean RGB distance at random exposures of a step.
 
     The released code adds stops to ln radiance as they are; here they count ln 2 each.
-
-    Args:
-        response: Changed in place.
-        num_steps: Adam steps.
-        learning_rate: Of Adam.
-        num_samples: Random RGB exposures a step.
     """
     device = next(response.parameters()).device
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)

@@ -54,12 +54,7 @@ class SirenSceneConfig(SceneConfig):
 
 
 class SirenScene(PlanarScene):
-    """What the configuration builds, and for a scene that stands still all there is.
-
-    Args:
-        config: Sizes and losses.
-        capture: The photographs.
-    """
+    """What the configuration builds, and for a scene that stands still all there is."""
 
     def __init__(self, config: SirenSceneConfig, capture: Capture) -> None:
         super().__init__(config.build_field(capture), capture)
@@ -101,7 +96,7 @@ class DeformedSirenConfig(SirenSceneConfig):
 
 
 class DeformedSirenScene(SirenScene):
-    """An atlas that moves, and what is asked of its deformation; arguments as of `SirenScene`."""
+    """An atlas that moves, and what is asked of its deformation."""
 
     def __init__(self, config: DeformedSirenConfig, capture: Capture) -> None:
         super().__init__(config, capture)
@@ -124,14 +119,16 @@ class DeformedSirenScene(SirenScene):
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`rigidity` and `flow`."""
-        config, losses = self.config, {}
+        config, losses, deformations = self.config, {}, self.deformations
+        tyx = deformations[0].coordinates.tyx_from_uv(*rays.places)
         if config.rigidity_mult > 0 and rays.step < config.rigidity_steps:
-            terms = [_rigidity(deformation, rays, config.mapping_scale) for deformation in self.deformations]
+            jacobians = [deformation_jacobian(deformation, tyx) for deformation in deformations]
+            terms = [rigidity(jacobian, config.mapping_scale).mean() for jacobian in jacobians]
             losses["rigidity"] = config.rigidity_mult * sum(terms)
         if config.flow_mult > 0:
             weight = config.flow_mult * 0.1 ** (rays.step / FLOW_DECAY_STEPS)
             flows = self.given.flows_at(rays.places.uv, rays.frame_index)
-            losses["flow"] = weight * sum(_flow(deformation, flows, rays) for deformation in self.deformations)
+            losses["flow"] = weight * sum(_mean_flow_error(deformation, tyx, flows) for deformation in deformations)
         return losses
 
 
@@ -168,7 +165,7 @@ class LayeredSirenConfig(DeformedSirenConfig):
 
 
 class LayeredSirenScene(DeformedSirenScene):
-    """Two layers that move, and what is asked of them besides; arguments as of `SirenScene`."""
+    """Two layers that move, and what is asked of them besides."""
 
     config: LayeredSirenConfig
     field: TwoLayerField
@@ -191,14 +188,10 @@ class LayeredSirenScene(DeformedSirenScene):
         return losses
 
 
-def _rigidity(deformation: NeuralDeformation, rays: TrainingRays, scale: float) -> Float[Tensor, ""]:
-    tyx = deformation.coordinates.tyx_from_uv(*rays.places)
-    return rigidity(deformation_jacobian(deformation, tyx), scale).mean()
-
-
-def _flow(deformation: NeuralDeformation, flows: tuple[FlowToNeighbour, ...], rays: TrainingRays) -> Float[Tensor, ""]:
+def _mean_flow_error(
+    deformation: NeuralDeformation, tyx: Float[Tensor, "rays 3"], flows: tuple[FlowToNeighbour, ...]
+) -> Float[Tensor, ""]:
     """Mean over the pixels with trusted flow, then over both neighbours."""
-    tyx = deformation.coordinates.tyx_from_uv(*rays.places)
     errors = []
     for flow in flows:
         error = flow_error(deformation, tyx, flow.flow_px, flow.frame_step)
