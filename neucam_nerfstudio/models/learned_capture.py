@@ -123,7 +123,7 @@ class LearnedCapture(nn.Module):
         frame_index: Int[Tensor, " rays"],
         step: int,
     ) -> tuple[Float[Tensor, "rays exposures 3"], TrainingRays]:
-        """Pixel values of rays of captured frames, in [0, 1], and where the rays went.
+        """Pixel values of rays of training frames, in [0, 1], and where the rays went.
 
         Args:
             rays: The rays.
@@ -158,12 +158,9 @@ class LearnedCapture(nn.Module):
 def with_white_as_bound(
     ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], white_ldr: float
 ) -> tuple[Float[Tensor, "*rays 3"], Float[Tensor, "*rays 3"]]:
-    """Both sides of the comparison, where white is a bound: all light that develops to as much explains it.
+    """Rendered and photographed pixel values in [0, 1], to be compared where white is a bound.
 
-    Args:
-        ldr: Rendered pixel values in [0, 1].
-        photographed: The photographs' pixel values in [0, 1].
-        white_ldr: Pixel value from which a photograph is white.
+    All light that develops to `white_ldr` or more explains a photograph that has as much.
     """
     return torch.where(photographed < white_ldr, ldr, ldr.clamp(max=white_ldr)), photographed.clamp(max=white_ldr)
 

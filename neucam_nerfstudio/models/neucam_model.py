@@ -127,11 +127,11 @@ class NeucamModel(Model):
     def photographic_error(
         self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
     ) -> Float[Tensor, "*rays 3"]:
-        """Squared error of pixel values, counted in [-1, 1] as published.
+        """Squared error of pixel values in [0, 1], counted in [-1, 1] as published.
 
         Args:
-            ldr: Rendered, [0, 1].
-            photographed: Of the photographs, [0, 1].
+            ldr: Rendered.
+            photographed: Of the photographs.
             frame_index: Training frame of each ray.
         """
         return squared_error(ldr, photographed)
@@ -172,12 +172,7 @@ class NeucamModel(Model):
 
 
 class OutputsOnDemand(UserDict):
-    """Pictures by the name of their output, each rendered when it is first asked for.
-
-    Args:
-        names: Of all outputs.
-        render: Renders one.
-    """
+    """Pictures by the name of their output, each rendered when it is first asked for."""
 
     def __init__(self, names: Sequence[str], render: Callable[[str], Tensor]) -> None:
         super().__init__(dict.fromkeys(names))

@@ -30,9 +30,10 @@ def fit_to_checkpoint(model: PublishedModelConfig, checkpoint: PublishedCheckpoi
     assert isinstance(scene, SirenSceneConfig) and isinstance(response, NeuralCurveConfig)  # as published methods have
     scene.atlas_width, scene.atlas_layers = atlas.layer_width, atlas.num_layers
     response.layer_width = checkpoint.network_shape("response").layer_width
-    for part in [part for part in MOTION_PARTS if part in checkpoint.weights]:
-        shape = checkpoint.network_shape(part)
-        setattr(scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
+    for part in MOTION_PARTS:
+        if part in checkpoint.weights:
+            shape = checkpoint.network_shape(part)
+            setattr(scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
     model.blur = blur_of(checkpoint)
 
 

@@ -33,9 +33,10 @@ class SirenAtlas(PlaneField):
         super().__init__()
         self.coordinates = PublishedCoordinates(height, width)
         sizes = [2] + [layer_width] * (num_layers - 1) + [3]
-        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes))
-        for index, (layer, n_in) in enumerate(zip(self.layers, sizes[:-1], strict=True)):
-            bound = 1 / n_in if index == 0 else math.sqrt(6 / n_in) / OMEGA
+        layers = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
+        self.layers = nn.ModuleList(layers)
+        for index, layer in enumerate(layers):
+            bound = 1 / layer.in_features if index == 0 else math.sqrt(6 / layer.in_features) / OMEGA
             nn.init.uniform_(layer.weight, -bound, bound)
 
     def log_radiance(

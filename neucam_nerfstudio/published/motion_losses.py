@@ -94,13 +94,7 @@ def pixels_at(
 
 
 def _to_neighbours(capture: Capture, forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """`[2, train, ...]`: of each training frame to the next frame and to the one before, 0 where there is none.
-
-    Args:
-        capture: The frames.
-        forward: From each frame but the last to the next.
-        backward: From each frame but the first to the one before.
-    """
+    """`[2, train, ...]`: of each training frame to the next frame and to the one before, 0 where there is none."""
     nothing = np.zeros_like(forward, shape=(1, *forward.shape[1:]))
     both = np.stack([np.concatenate([forward, nothing]), np.concatenate([nothing, backward])])
     return both[:, list(capture.train_indices)]
@@ -165,7 +159,7 @@ def flow_error(
     flow_px: Float[Tensor, "*batch 2"],
     frame_step: Float[Tensor, "*batch"] | float,
 ) -> Float[Tensor, "*batch"]:
-    """How far apart in the canonical picture a pixel is from where optical flow takes it in a neighbouring frame.
+    """Squared distance in the canonical picture of a pixel from where optical flow takes it in a neighbouring frame.
 
     Published weight: 1000 * 0.1^(step / 10000). The published term is the mean over both neighbours.
 
@@ -174,9 +168,6 @@ def flow_error(
         tyx: Published coordinates of the pixels.
         flow_px: Flow to the neighbour, pixels to the right and down; zeros for aligned stacks.
         frame_step: t of that neighbour minus t of the frame; of evenly spaced frames 2 / (N - 1) or its negative.
-
-    Returns:
-        Squared distance.
     """
     step_y, step_x = deformation.coordinates.pixel_step_yx
     right, down = flow_px.unbind(-1)

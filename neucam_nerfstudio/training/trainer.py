@@ -207,14 +207,10 @@ def experiment_name(data: Path) -> str:
 
 
 def claim_folder(experiment: Path, stamp: str) -> str:
-    """Makes a folder for a run, where no other process has one.
-
-    Args:
-        experiment: Folder of the runs; it is made if it is missing.
-        stamp: Time stamp of the run.
+    """Makes a folder for a run in that of an experiment, where no other process has one.
 
     Returns:
-        The folder's name: the stamp or, where that is taken, the first free one of `stamp-2`, `stamp-3`, ...
+        The folder's name: the time stamp or, where that is taken, the first free one of `stamp-2`, `stamp-3`, ...
     """
     experiment.mkdir(parents=True, exist_ok=True)
     name, number = stamp, 1

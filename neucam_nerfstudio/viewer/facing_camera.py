@@ -35,7 +35,9 @@ def face_picture(viewer: Viewer, plane: ImagePlane) -> None:
     def _(client: viser.ClientHandle) -> None:
         views[client.client_id] = SquareView(plane, client)
 
-    server.on_client_disconnect(lambda client: views.pop(client.client_id, None))
+    @server.on_client_disconnect
+    def _(client: viser.ClientHandle) -> None:
+        views.pop(client.client_id, None)
 
 
 class SquareView:

@@ -248,7 +248,7 @@ class ClickToFocus:
         return float(position) if inside and position is not None else None
 
 
-def set_element(element: ViewerParameter, value: float | bool) -> None:
+def set_element(element: ViewerParameter, value: float | bool | str) -> None:
     """Sets an element, which tells all pages, unless it is so already."""
     if element.value != value:
         element.value = value
