@@ -23,7 +23,8 @@ POSITIONS_UNDER_WAY = 16
 
 def face_picture(viewer: Viewer, plane: ImagePlane) -> None:
     """Shows every browser the whole picture when it connects, and again when it presses a button that is added here."""
-    server, views = viewer.viser_server, dict[int, SquareView]()
+    server = viewer.viser_server
+    views: dict[int, SquareView] = {}
     button = server.gui.add_button("Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order)
 
     @button.on_click
