@@ -31,17 +31,13 @@ def make_method(
     develop_all_exposures: bool = True,
     frames: FrameKind = "settings",
 ) -> MethodSpecification:
-    """A method of this package: all that methods share, and what they differ in.
+    """A method of this package: all that methods share, and what they differ in; what is not told here, `Preset` tells.
 
     Args:
         name: What a user types after `ns-train`.
-        description: What `ns-train --help` says of it.
         model: Scene, camera parts and losses.
         optimizers: Optimizer and schedule of each parameter group.
-        num_steps: Training steps.
-        rays_per_step: Rays a step.
         develop_all_exposures: Whether a ray serves all exposures of its focus setting.
-        frames: Whether frames are settings of a still scene, a focus stack, or moments of a scene that moves.
     """
     return MethodSpecification(
         config=NeucamTrainerConfig(
@@ -70,7 +66,6 @@ def make_method(
 
 
 def _ours(name: str) -> MethodSpecification:
-    """Our method of this name."""
     preset = PRESETS[name]
     parts = {part: copy.deepcopy(getattr(preset, part)) for part in ("scene", "blur", "exposures", "response")}
     model = NeucamModelConfig(**parts, needs_bracket=preset.needs_bracket)

@@ -1,13 +1,15 @@
-"""A capture as it is learned: the scene, and the camera that took its photographs. nerfstudio is not needed here."""
+"""A capture as it is learned: the scene, the camera that took its photographs, and the error against them.
+
+nerfstudio is not needed here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
@@ -21,6 +23,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Part, Start, TrainingRays
 from neucam_nerfstudio.rendering.outputs import Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
+from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE
 from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
 
 
@@ -120,7 +123,7 @@ class LearnedCapture(nn.Module):
         frame_index: Int[Tensor, " rays"],
         step: int,
     ) -> tuple[Float[Tensor, "rays exposures 3"], TrainingRays]:
-        """Pixel values of rays of captured frames, in [0, 1], and where the rays went.
+        """Pixel values of rays of training frames, in [0, 1], and where the rays went.
 
         Args:
             rays: The rays.
@@ -151,6 +154,27 @@ class LearnedCapture(nn.Module):
         index = self.capture.reference_index if settings.frame is None else settings.frame
         return settings.exposed(stops, self.camera.stops_of_frame(index))
 
-    def as_captured(self, index: int, **changed: object) -> CameraSettings:
-        """Settings of a frame as they are learned now, some of them changed."""
-        return replace(self.camera.settings_of_frame(index), **changed)
+
+def with_white_as_bound(
+    ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], white_ldr: float
+) -> tuple[Float[Tensor, "*rays 3"], Float[Tensor, "*rays 3"]]:
+    """Rendered and photographed pixel values in [0, 1], to be compared where white is a bound.
+
+    All light that develops to `white_ldr` or more explains a photograph that has as much.
+    """
+    return torch.where(photographed < white_ldr, ldr, ldr.clamp(max=white_ldr)), photographed.clamp(max=white_ldr)
+
+
+def squared_error(ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"]) -> Float[Tensor, "*rays 3"]:
+    """Squared error of pixel values in [0, 1], counted in [-1, 1] as published."""
+    return SQUARED_RANGE * (ldr - photographed).square()
+
+
+def mean_of_frames(
+    error: Float[Tensor, "*rays 3"], is_frame: Bool[Tensor, "rays exposures"] | None
+) -> Float[Tensor, ""]:
+    """Mean over rays and channels, without exposures that no frame has."""
+    if is_frame is None:
+        return error.mean()
+    share = is_frame[..., None].expand_as(error)
+    return torch.where(share, error, 0).sum() / share.sum()

@@ -28,8 +28,7 @@ from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.models.photographic_loss import mean_of_frames, squared_error, with_white_as_bound
+from neucam_nerfstudio.models.learned_capture import LearnedCapture, mean_of_frames, squared_error, with_white_as_bound
 from neucam_nerfstudio.rendering.view import View, pinhole_view
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
@@ -87,10 +86,7 @@ class NeucamModel(Model):
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         """The number of every step."""
-        before_each = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
-        return [
-            TrainingCallback(before_each, self._count, update_every_num_iters=1),
-        ]
+        return [TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._count)]
 
     def _count(self, step: int) -> None:
         self.step = step
@@ -131,11 +127,11 @@ class NeucamModel(Model):
     def photographic_error(
         self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
     ) -> Float[Tensor, "*rays 3"]:
-        """Squared error of pixel values, counted in [-1, 1] as published.
+        """Squared error of pixel values in [0, 1], counted in [-1, 1] as published.
 
         Args:
-            ldr: Rendered, [0, 1].
-            photographed: Of the photographs, [0, 1].
+            ldr: Rendered.
+            photographed: Of the photographs.
             frame_index: Training frame of each ray.
         """
         return squared_error(ldr, photographed)
@@ -149,13 +145,8 @@ class NeucamModel(Model):
                 paths) have those of the reference frame, or where the scene moves of the frame nearest in time.
             obb_box: Not used: a picture has nothing to be cropped away.
         """
-        view, settings = view_of(camera), self.settings_of(camera)
-        names = self.learned.renderer.output_names()
-        return OutputsOnDemand(names, lambda name: self.rendered(view, settings, name))
-
-    def rendered(self, view: View, settings: CameraSettings, name: str) -> Float[Tensor, "height width channels"]:
-        """One output of a picture."""
-        return self.learned.renderer.render(view, settings, (name,))[name]
+        view, settings, renderer = view_of(camera), self.settings_of(camera), self.learned.renderer
+        return OutputsOnDemand(renderer.output_names(), lambda name: renderer.render(view, settings, (name,))[name])
 
     @torch.no_grad()
     def settings_of(self, camera: Cameras) -> CameraSettings:
@@ -181,12 +172,7 @@ class NeucamModel(Model):
 
 
 class OutputsOnDemand(UserDict):
-    """Pictures by the name of their output, each rendered when it is first asked for.
-
-    Args:
-        names: Of all outputs.
-        render: Renders one.
-    """
+    """Pictures by the name of their output, each rendered when it is first asked for."""
 
     def __init__(self, names: Sequence[str], render: Callable[[str], Tensor]) -> None:
         super().__init__(dict.fromkeys(names))

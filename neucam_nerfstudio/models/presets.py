@@ -11,7 +11,6 @@ from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingE
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig
@@ -30,11 +29,7 @@ class Preset:
     Attributes:
         description: What it is for, in a sentence.
         frames: Whether frames are settings of a still scene, a focus stack, or moments of a scene that moves.
-        scene: Configuration of the scene.
-        blur: Of the blur generator.
-        exposures: Of the exposure table.
-        response: Of the response.
-        white_ldr: Where photographs have this pixel value or more, any light that develops to as much explains them.
+        scene, blur, exposures, response: Configurations of the parts.
         needs_bracket: Whether captures of one known exposure are refused.
         learning_rates: By the name of the parameter group.
         num_steps: Training steps.
@@ -47,7 +42,6 @@ class Preset:
     blur: BlurConfig = field(default_factory=LensBlurConfig)
     exposures: ExposureConfig = field(default_factory=SettingExposuresConfig)
     response: ResponseConfig = field(default_factory=MonotoneCurveConfig)
-    white_ldr: float = WHITE_LDR
     needs_bracket: bool = False
     learning_rates: dict[str, float] = field(default_factory=lambda: dict(LEARNING_RATES))
     num_steps: int = 600

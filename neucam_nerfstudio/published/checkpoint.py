@@ -4,29 +4,73 @@ A file tells what can be built from it: its parts, its number of frames and ever
 pictures' size, nor how far the blur's taps reach (5 px in every released configuration).
 """
 
+from __future__ import annotations
+
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, LAYOUTS, ONE_VALUE_A_FRAME, Part, rename
+
+Part = Literal[
+    "atlas",
+    "deformation",
+    "foreground_atlas",
+    "foreground_deformation",
+    "opacity",
+    "blur",
+    "response",
+    "exposures",
+    "focus",
+]
+"""A piece of the published model. With two layers, `atlas` and `deformation` are the background's."""
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """How a part is stored.
+
+    Attributes:
+        entry: The file's entry that holds it.
+        names: The names in that entry, and what they become in our module; {layer} is a number, {kind} weight or bias.
+    """
+
+    entry: str
+    names: Mapping[str, str]
+
+
+_SIREN = {"net.net.{layer}.0.{kind}": "layers.{layer}.{kind}"}
+_MLP = {"layers.{layer}.{kind}": "network.layers.{layer}.{kind}"}
+_CURVES = {
+    "layers_r.{layer}.{kind}": "channels.0.{layer}.{kind}",
+    "layers_g.{layer}.{kind}": "channels.1.{layer}.{kind}",
+    "layers_b.{layer}.{kind}": "channels.2.{layer}.{kind}",
+}
+
+LAYOUTS: dict[Part, PartLayout] = {
+    "atlas": PartLayout("model_state_dict", _SIREN),
+    "deformation": PartLayout("model_mapping_s_state_dict", _MLP),
+    "foreground_atlas": PartLayout("model_f_state_dict", _SIREN),
+    "foreground_deformation": PartLayout("model_mapping_d_state_dict", _MLP),
+    "opacity": PartLayout("model_alpha_state_dict", _MLP),
+    "blur": PartLayout("model_blur_state_dict", _MLP),
+    "response": PartLayout("model_tm_state_dict", _CURVES),
+    "exposures": PartLayout("model_exp_state_dict", {"exps": "unbounded"}),
+    # Some releases call the focus positions `exps`, too.
+    "focus": PartLayout("model_focal_state_dict", {"focus": "positions", "exps": "positions"}),
+}
+ALWAYS_THERE: tuple[Part, ...] = ("atlas", "response", "exposures")
+ONE_VALUE_A_FRAME: tuple[Part, ...] = ("exposures", "focus")
 
 
 class NetworkShape(NamedTuple):
-    """Sizes of one network; `layer_width` and `num_layers` are arguments of the modules that hold such networks.
-
-    Attributes:
-        num_inputs: Size of the input, positional encoding included.
-        num_outputs: Size of the output.
-        layer_width: Size of the hidden layers.
-        num_layers: Number of linear layers.
-    """
+    """Sizes of one network: of its input (positional encoding included), output and hidden layers; linear layers."""
 
     num_inputs: int
     num_outputs: int
@@ -63,25 +107,17 @@ class PublishedCheckpoint:
         """Frames of the capture it was trained on: there is an exposure for each."""
         return len(self.weights["exposures"]["unbounded"].values)
 
-    @property
-    def focus_positions(self) -> Float[Tensor, " frames"] | None:
-        """Each frame's learned focus position (unitless); None if the task has no blur."""
-        return self.weights["focus"]["positions"].values if "focus" in self.weights else None
-
-    def has(self, part: Part) -> bool:
-        """Whether the file holds this part."""
-        return part in self.weights
-
     def network_shape(self, part: Part) -> NetworkShape:
         """Sizes of a network that the file holds (of the response: of one channel's network).
 
         Raises:
             NeucamError: If the file lacks the part, or a layer's weight is not a matrix.
         """
+        network = "channels.0." if part == "response" else ""
         layers = [
             weight
             for name, weight in self._weights_of(part).items()
-            if name.startswith(LAYOUTS[part].layers) and name.endswith(".weight")
+            if name.startswith(network) and name.endswith(".weight")
         ]
         if not layers:
             raise NeucamError(f"{self.path}: '{LAYOUTS[part].entry}' holds no weights of a network's layers.")
@@ -122,7 +158,7 @@ class PublishedCheckpoint:
                 )
         module.load_state_dict({name: weight.values for name, weight in weights.items()})
 
-    def with_frames_in_order(self, order: Sequence[int]) -> "PublishedCheckpoint":
+    def with_frames_in_order(self, order: Sequence[int]) -> PublishedCheckpoint:
         """The same with its frames in another order: frame i gets exposure and focus of the file's frame `order[i]`."""
         of_frames = {
             part: {name: weight._replace(values=weight.values[list(order)]) for name, weight in held.items()}
@@ -132,7 +168,7 @@ class PublishedCheckpoint:
         return replace(self, weights={**self.weights, **of_frames})
 
     def _weights_of(self, part: Part) -> Mapping[str, StoredWeight]:
-        if not self.has(part):
+        if part not in self.weights:
             entries = [LAYOUTS[held].entry for held in self.weights]
             raise NeucamError(
                 f"{self.path}: holds no {part}, expected as '{LAYOUTS[part].entry}'; found {_listed(entries)}."
@@ -140,7 +176,7 @@ class PublishedCheckpoint:
         return self.weights[part]
 
 
-def read_checkpoint(path: Path) -> "PublishedCheckpoint":
+def read_checkpoint(path: Path) -> PublishedCheckpoint:
     """Reads a checkpoint of the released code. Only tensors are read from the file: no code in it can run.
 
     Args:
@@ -187,7 +223,7 @@ def _with_our_names(path: Path, part: Part, tensors: Any) -> dict[str, StoredWei
     entry, names = LAYOUTS[part].entry, LAYOUTS[part].names
     renamed: dict[str, StoredWeight] = {}
     for name, values in tensors.items() if isinstance(tensors, Mapping) else ():
-        our_name = rename(str(name), names)
+        our_name = _rename(str(name), names)
         if our_name is None or not isinstance(values, Tensor):
             raise NeucamError(
                 f"{path}: '{entry}: {name}' is no tensor of the published {part}; expected names like {_listed(names)}."
@@ -196,6 +232,16 @@ def _with_our_names(path: Path, part: Part, tensors: Any) -> dict[str, StoredWei
     if not renamed:
         raise NeucamError(f"{path}: '{entry}' is empty; expected tensors with names like {_listed(names)}.")
     return renamed
+
+
+def _rename(name: str, names: Mapping[str, str]) -> str | None:
+    """Our name of a tensor that the file calls `name`; None if the part has no such tensor."""
+    for theirs, ours in names.items():
+        pattern = re.escape(theirs).replace(r"\{layer\}", r"(?P<layer>\d+)")
+        found = re.fullmatch(pattern.replace(r"\{kind\}", "(?P<kind>weight|bias)"), name)
+        if found:
+            return ours.format(**found.groupdict())
+    return None
 
 
 def _check_dimensions(path: Path, weight: StoredWeight, dimensions: int) -> None:
@@ -208,7 +254,7 @@ def _check_dimensions(path: Path, weight: StoredWeight, dimensions: int) -> None
 def _check_frames(checkpoint: PublishedCheckpoint) -> None:
     exposures = checkpoint.weights["exposures"]["unbounded"]
     _check_dimensions(checkpoint.path, exposures, 1)
-    if checkpoint.has("focus"):
+    if "focus" in checkpoint.weights:
         focus = checkpoint.weights["focus"]["positions"]
         if focus.values.shape != exposures.values.shape:
             raise NeucamError(

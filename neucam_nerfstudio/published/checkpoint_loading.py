@@ -7,18 +7,14 @@ from torch import nn
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint
-from neucam_nerfstudio.published.checkpoint_layout import Part
+from neucam_nerfstudio.published.checkpoint import Part, PublishedCheckpoint
+from neucam_nerfstudio.published.fields import TwoLayerField
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
-from neucam_nerfstudio.published.layered_field import TwoLayerField
 from neucam_nerfstudio.published.model import PublishedModelConfig
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
-
-NUMBERS_OF_TAPS = (9, 25)
-"""That released blur networks have: 3 x 3 and 5 x 5."""
 
 MOTION_PARTS: tuple[Part, ...] = ("deformation", "foreground_deformation", "opacity")
 """The parts that are networks of place and time, under our names of their sizes."""
@@ -34,9 +30,10 @@ def fit_to_checkpoint(model: PublishedModelConfig, checkpoint: PublishedCheckpoi
     assert isinstance(scene, SirenSceneConfig) and isinstance(response, NeuralCurveConfig)  # as published methods have
     scene.atlas_width, scene.atlas_layers = atlas.layer_width, atlas.num_layers
     response.layer_width = checkpoint.network_shape("response").layer_width
-    for part in filter(checkpoint.has, MOTION_PARTS):
-        shape = checkpoint.network_shape(part)
-        setattr(scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
+    for part in MOTION_PARTS:
+        if part in checkpoint.weights:
+            shape = checkpoint.network_shape(part)
+            setattr(scene, part, NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers))
     model.blur = blur_of(checkpoint)
 
 
@@ -46,10 +43,10 @@ def blur_of(checkpoint: PublishedCheckpoint) -> BlurConfig:
     Raises:
         NeucamError: It has another number of taps than released ones.
     """
-    if not checkpoint.has("blur"):
+    if "blur" not in checkpoint.weights:
         return BlurConfig()
     shape = checkpoint.network_shape("blur")
-    if shape.num_taps not in NUMBERS_OF_TAPS:
+    if shape.num_taps not in (9, 25):
         raise NeucamError(f"{checkpoint.path}: its blur has {shape.num_taps} taps, expected 9 (3 x 3) or 25 (5 x 5).")
     return NeuralKernelConfig(
         num_taps=shape.num_taps,

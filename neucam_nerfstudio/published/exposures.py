@@ -29,12 +29,7 @@ class BoundedExposuresConfig(ExposureConfig):
 
 
 class BoundedExposures(ExposureTable):
-    """Stops = 3 tanh(e), every e learned from 0 (NeuCam, Huang et al. 2023).
-
-    Args:
-        config: Of the part.
-        capture: The photographs.
-    """
+    """Stops = 3 tanh(e), every e learned from 0 (NeuCam, Huang et al. 2023)."""
 
     follows_capture = False
 

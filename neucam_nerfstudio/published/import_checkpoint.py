@@ -16,8 +16,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
-from neucam_nerfstudio.published.checkpoint_layout import ALWAYS_THERE, Part
+from neucam_nerfstudio.published.checkpoint import ALWAYS_THERE, Part, PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.scripts.run_command import run_command
 
 if TYPE_CHECKING:
@@ -80,16 +79,16 @@ class ImportCommand:
         from neucam_nerfstudio.published.checkpoint_loading import load_weights
 
         checkpoint = read_checkpoint(self.checkpoint)
-        task = task_of(checkpoint)
+        task = _task_of(checkpoint)
         config = self._run_config(checkpoint, task)
         pipeline = config.pipeline.setup(device="cpu", test_mode="inference")
         capture = pipeline.datamanager.train_dataparser_outputs.metadata["capture"]
-        check_frames(checkpoint, capture)
+        _check_frames(checkpoint, capture)
         order = places_by_name([frame.path for frame in capture.frames])
         if capture.moves:
-            check_order(checkpoint, capture, order)
+            _check_order(checkpoint, capture, order)
         load_weights(checkpoint.with_frames_in_order(order), pipeline.model.learned)
-        tell(capture, task, write_run(config, pipeline, capture))
+        _tell(capture, task, _write_run(config, pipeline, capture))
 
     def _run_config(self, checkpoint: PublishedCheckpoint, task: PublishedTask) -> TrainerConfig:
         from nerfstudio.configs.method_configs import all_methods
@@ -112,12 +111,8 @@ class ImportCommand:
         return config
 
 
-def task_of(checkpoint: PublishedCheckpoint) -> PublishedTask:
-    """The task that has exactly the checkpoint's parts.
-
-    Raises:
-        NeucamError: There is none.
-    """
+def _task_of(checkpoint: PublishedCheckpoint) -> PublishedTask:
+    """The task that has exactly the checkpoint's parts."""
     found = frozenset(checkpoint.weights)
     for task in TASKS:
         if found == task.parts.union(ALWAYS_THERE):
@@ -129,12 +124,8 @@ def task_of(checkpoint: PublishedCheckpoint) -> PublishedTask:
     )
 
 
-def check_frames(checkpoint: PublishedCheckpoint, capture: Capture) -> None:
-    """Checks that there are as many photographs as the checkpoint has frames.
-
-    Raises:
-        NeucamError: There are more, or fewer.
-    """
+def _check_frames(checkpoint: PublishedCheckpoint, capture: Capture) -> None:
+    """Refuses more photographs than the checkpoint has frames, or fewer."""
     num_photographs, num_frames = len(capture.frames), checkpoint.num_frames
     if num_photographs == num_frames:
         return
@@ -155,12 +146,8 @@ def places_by_name(paths: Sequence[Path]) -> list[int]:
     return [in_order.index(path.name) for path in paths]
 
 
-def check_order(checkpoint: PublishedCheckpoint, capture: Capture, order: Sequence[int]) -> None:
-    """Checks that frames follow each other in time as the released code has read them.
-
-    Raises:
-        NeucamError: They do not.
-    """
+def _check_order(checkpoint: PublishedCheckpoint, capture: Capture, order: Sequence[int]) -> None:
+    """Refuses frames that do not follow each other in time as the released code has read them."""
     for place, (frame, official_place) in enumerate(zip(capture.frames, order, strict=True)):
         if place != official_place:
             raise NeucamError(
@@ -174,15 +161,8 @@ def _dataparser_of(config: TrainerConfig) -> NeucamDataParserConfig:
     return cast("NeucamDataParserConfig", cast("VanillaDataManagerConfig", config.pipeline.datamanager).dataparser)
 
 
-def write_run(config: TrainerConfig, pipeline: Pipeline, capture: Capture) -> Path:
-    """Writes a run as ns-train leaves it, all at once.
-
-    Returns:
-        Its `config.yml`.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+def _write_run(config: TrainerConfig, pipeline: Pipeline, capture: Capture) -> Path:
+    """Writes a run as ns-train leaves it, all at once or, with an `OSError`, not at all; its `config.yml`."""
     config.set_timestamp()
     run = config.get_base_dir()
     run.parent.mkdir(parents=True, exist_ok=True)
@@ -207,11 +187,14 @@ def write_run(config: TrainerConfig, pipeline: Pipeline, capture: Capture) -> Pa
     return run / "config.yml"
 
 
-def tell(capture: Capture, task: PublishedTask, config: Path) -> None:
+def _tell(capture: Capture, task: PublishedTask, config: Path) -> None:
     """Prints where the run is, what to type next, and what may be wrong with its size."""
-    lines = [f"Wrote {config}", "Look at it, or write its picture:"]
-    lines.append(f"  ns-viewer --load-config {config}")
-    lines.append(f"  neucam-export hdr --load-config {config} --output-path pictures")
+    lines = [
+        f"Wrote {config}",
+        "Look at it, or write its picture:",
+        f"  ns-viewer --load-config {config}",
+        f"  neucam-export hdr --load-config {config} --output-path pictures",
+    ]
     if (capture.width, capture.height) not in task.sizes:
         sizes = " or ".join(f"{width}x{height}" for width, height in task.sizes)
         lines.append(

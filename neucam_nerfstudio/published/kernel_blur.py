@@ -25,8 +25,10 @@ from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL
 from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Dial, Kind
-from neucam_nerfstudio.published.coordinates import PublishedCoordinates
-from neucam_nerfstudio.published.networks import ReluMlp
+from neucam_nerfstudio.published.networks import (
+    PublishedCoordinates,
+    ReluMlp,
+)
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
 
@@ -50,24 +52,11 @@ class NeuralKernelConfig(BlurConfig):
     """Where the capture has a depth/ folder, tell the network the depth instead of the place."""
 
 
-def neighbourhood_px(num_taps: int) -> Float[Tensor, "taps 2"]:
-    """Steps (right, down) in pixels from a pixel to its square neighbourhood, row by row, itself in the middle."""
-    reach = math.isqrt(num_taps) // 2
-    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    down, right = torch.meshgrid(steps, steps, indexing="ij")
-    return torch.stack([right, down], -1).reshape(num_taps, 2)
-
-
 class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
     """MLP from (focus position, y, x) to tap weights and tap offsets (NeuCam, Huang et al. 2023).
 
     Each tap sits at its place in the pixel's square neighbourhood plus its own offset; the middle tap stays on the
     pixel. The published method mixes the taps' log radiance.
-
-    Args:
-        config: Sizes.
-        capture: The photographs.
-        scene: What is blurred.
     """
 
     picture_size_px: Float[Tensor, " 2"]
@@ -83,9 +72,12 @@ class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
         if config.by_depth and (depth := capture.side_maps.depth) is not None:
             self.notes = ("The capture has depth maps: blur goes by depth instead of place.",)
             self.depth = DepthMaps(depth, [capture.times[index] for index in capture.train_indices])
-        num_inputs = 3 if self.depth is None else 2
-        self.network = ReluMlp(num_inputs, 3 * config.num_taps, config.layer_width, config.num_layers)
-        neighbourhood = neighbourhood_px(config.num_taps)
+        self.network = ReluMlp(
+            3 if self.depth is None else 2, 3 * config.num_taps, config.layer_width, config.num_layers
+        )
+        reach = math.isqrt(config.num_taps) // 2
+        steps_px = torch.arange(-reach, reach + 1, dtype=torch.float32)
+        neighbourhood = torch.cartesian_prod(steps_px, steps_px).flip(-1)  # (right, down), row by row
         self.register_buffer("neighbourhood", neighbourhood, persistent=False)
         self.register_buffer("may_move", neighbourhood.any(-1, keepdim=True).float(), persistent=False)
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
@@ -119,8 +111,7 @@ class NeuralKernelBlur(BlurGenerator[PlanePlaces]):
     @property
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Distance of the farthest place that a tap can reach."""
-        reach = self.neighbourhood.amax() + self.max_offset_px
-        return math.sqrt(2) * reach
+        return math.sqrt(2) * (self.neighbourhood.amax() + self.max_offset_px)
 
 
 class DepthMaps(nn.Module):

@@ -13,7 +13,7 @@ from neucam_nerfstudio.method_configs.methods import make_method
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
 from neucam_nerfstudio.published.model import PublishedModelConfig
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig, SirenSceneConfig
 from neucam_nerfstudio.scene.scene import SceneConfig

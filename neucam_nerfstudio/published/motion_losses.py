@@ -1,20 +1,112 @@
-"""Loss terms of the published method on deformations and layers.
+"""Loss terms of the published method on deformations and layers, and the masks and optical flow that some go by.
 
-Nothing here is weighted, nor averaged over pixels: the model does both, with its config's weights. Places and distances
-are in published coordinates (t, y, x). Two more published terms need no function: `alpha` is the mean opacity, `mask`
-the squared difference of opacity and mask.
+No term is weighted, nor averaged over pixels: the scene does both, with its config's weights. Places and distances are
+in published coordinates (t, y, x). Two more published terms need no function: `alpha` is the mean opacity, `mask` the
+squared difference of opacity and mask.
 """
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from __future__ import annotations
 
-from neucam_nerfstudio.published.motion_networks import NeuralDeformation
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.published.fields import NeuralDeformation
 
 RIDGE = 1e-3
 """Added to the diagonal of J'J, so that it can be inverted where a deformation folds."""
 LOG_FLOOR = 1e-24
 """Added below logarithms of opacities, which may be 0 or 1."""
+
+
+class FlowToNeighbour(NamedTuple):
+    """Optical flow from rays' pixels to a neighbouring frame.
+
+    Attributes:
+        flow_px: Pixels to the right and down.
+        is_valid: Whether there is such a frame, and the flow to it can be trusted.
+        frame_step: Published t of that frame minus t of the ray's; of no use where there is none.
+    """
+
+    flow_px: Float[Tensor, "rays 2"]
+    is_valid: Bool[Tensor, " rays"]
+    frame_step: Float[Tensor, " rays"]
+
+
+class MaskAndFlow(nn.Module):
+    """Masks and flow of the training frames; what is not used is not held, and nothing goes into a checkpoint.
+
+    Args:
+        capture: The capture that they belong to.
+        use_mask: Whether training needs the masks.
+        use_flow: Whether training needs the flow.
+
+    Raises:
+        NeucamError: The capture has none of what is needed.
+    """
+
+    mask: Float[Tensor, "train height width"]
+    flow_px: Float[Tensor, "2 train height width 2"]
+    flow_is_valid: Bool[Tensor, "2 train height width"]
+    frame_steps: Float[Tensor, "2 train"]
+
+    def __init__(self, capture: Capture, use_mask: bool, use_flow: bool) -> None:
+        super().__init__()
+        tables: dict[str, np.ndarray | None] = dict.fromkeys(("mask", "flow_px", "flow_is_valid", "frame_steps"))
+        if use_mask:
+            tables["mask"] = _needed(capture, "mask", capture.side_maps.mask)
+        if use_flow:
+            flow = _needed(capture, "flow", capture.side_maps.flow)
+            steps = 2 * np.diff(np.array(capture.times, np.float32))
+            tables["flow_px"] = _to_neighbours(capture, flow.forward_px, flow.backward_px)
+            tables["flow_is_valid"] = _to_neighbours(capture, flow.forward_valid, flow.backward_valid)
+            tables["frame_steps"] = _to_neighbours(capture, steps, -steps)
+        for name, table in tables.items():
+            self.register_buffer(name, None if table is None else torch.tensor(table), persistent=False)
+
+    def mask_at(self, uv: Float[Tensor, "rays 2"], frame_index: Int[Tensor, " rays"]) -> Float[Tensor, "rays 1"]:
+        """The mask at pixels (u, v) in [0, 1] of training frames, [0, 1]."""
+        _, height, width = self.mask.shape
+        return self.mask[(frame_index, *pixels_at(uv, height, width))][:, None]
+
+    def flows_at(self, uv: Float[Tensor, "rays 2"], frame_index: Int[Tensor, " rays"]) -> tuple[FlowToNeighbour, ...]:
+        """Flow from pixels (u, v) in [0, 1] of training frames to the next frame and to the one before."""
+        _, _, height, width, _ = self.flow_px.shape
+        place = (frame_index, *pixels_at(uv, height, width))
+        return tuple(
+            FlowToNeighbour(flow_px[place], is_valid[place], frame_steps[frame_index])
+            for flow_px, is_valid, frame_steps in zip(self.flow_px, self.flow_is_valid, self.frame_steps, strict=True)
+        )
+
+
+def pixels_at(
+    uv: Float[Tensor, "rays 2"], height: int, width: int
+) -> tuple[Int[Tensor, " rays"], Int[Tensor, " rays"]]:
+    """Rows and columns of the pixels that (u, v) in [0, 1] lie in."""
+    size = torch.tensor([width, height], device=uv.device)
+    column, row = torch.minimum((uv * size).long(), size - 1).clamp(min=0).unbind(-1)
+    return row, column
+
+
+def _to_neighbours(capture: Capture, forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """`[2, train, ...]`: of each training frame to the next frame and to the one before, 0 where there is none."""
+    nothing = np.zeros_like(forward, shape=(1, *forward.shape[1:]))
+    both = np.stack([np.concatenate([forward, nothing]), np.concatenate([nothing, backward])])
+    return both[:, list(capture.train_indices)]
+
+
+def _needed(capture: Capture, folder: str, maps):
+    if maps is None:
+        raise NeucamError(
+            f"{capture.folder}: has no {folder}/ folder, which the {folder} loss of this run needs. Add one, or leave "
+            f"that loss off as the published presets do."
+        )
+    return maps
 
 
 def deformation_jacobian(deformation: NeuralDeformation, tyx: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 2 2"]:
@@ -67,7 +159,7 @@ def flow_error(
     flow_px: Float[Tensor, "*batch 2"],
     frame_step: Float[Tensor, "*batch"] | float,
 ) -> Float[Tensor, "*batch"]:
-    """How far apart in the canonical picture a pixel is from where optical flow takes it in a neighbouring frame.
+    """Squared distance in the canonical picture of a pixel from where optical flow takes it in a neighbouring frame.
 
     Published weight: 1000 * 0.1^(step / 10000). The published term is the mean over both neighbours.
 
@@ -76,9 +168,6 @@ def flow_error(
         tyx: Published coordinates of the pixels.
         flow_px: Flow to the neighbour, pixels to the right and down; zeros for aligned stacks.
         frame_step: t of that neighbour minus t of the frame; of evenly spaced frames 2 / (N - 1) or its negative.
-
-    Returns:
-        Squared distance.
     """
     step_y, step_x = deformation.coordinates.pixel_step_yx
     right, down = flow_px.unbind(-1)

@@ -14,9 +14,7 @@ from neucam_nerfstudio.camera.response.response import CameraResponse, ResponseC
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.photometry import LN2
-
-MAX_STOPS = 3.0
-"""Exposures are drawn from this many stops to either side of 0."""
+from neucam_nerfstudio.published.exposures import MAX_STOPS
 
 WARM_UP_MAX_LOG_RADIANCE = 3.0
 """Largest ln radiance of the warm-up's samples."""
@@ -45,10 +43,6 @@ class NeuralCurveResponse(CameraResponse):
     """Three MLPs 1 - width - 1 with ReLU, through tanh (NeuCam, Huang et al. 2023).
 
     Nothing in it makes the curves rise: the published method starts from rising ones and punishes a falling slope.
-
-    Args:
-        config: Sizes and losses.
-        capture: The photographs.
     """
 
     def __init__(self, config: NeuralCurveConfig, capture: Capture | None = None) -> None:
@@ -69,9 +63,9 @@ class NeuralCurveResponse(CameraResponse):
         """Fits the curves to the estimated ones, or to the published starting curve."""
         if start.estimate is None:
             warm_up_response(self)
-            return None
-        device, response = next(self.parameters()).device, start.estimate.response
-        fit_response(self, as_tensor(response.log_exposure, device), as_tensor(response.ldr, device))
+        else:
+            device, response = next(self.parameters()).device, start.estimate.response
+            fit_response(self, as_tensor(response.log_exposure, device), as_tensor(response.ldr, device))
         return None
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
@@ -95,36 +89,23 @@ def unit_exposure_error(response: CameraResponse) -> Float[Tensor, " 3"]:
     return (2 * response(log_exposure) - 1).abs()
 
 
-def response_slope(response: CameraResponse, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """d(pixel value in [-1, 1]) / d(log exposure), differentiable in the response's parameters."""
-    with torch.enable_grad():
-        log_exposure = log_exposure.detach().requires_grad_()
-        signed_ldr = 2 * response(log_exposure) - 1
-        return torch.autograd.grad(signed_ldr.sum(), log_exposure, create_graph=True)[0]
-
-
+@torch.enable_grad()
 def falling_response(response: CameraResponse, log_exposure: Float[Tensor, "*batch 3"]) -> Float[Tensor, ""]:
-    """The steepest fall of the response at these log exposures, 0 if it rises at all of them.
+    """The steepest fall of the response, in [-1, 1] values, at these log exposures; 0 if it rises at all of them.
 
     The published weight of 1e6 is on the slope of the *mean* of all 10,000 x 3 outputs: 33.3 on this true slope. The
     released code keeps no graph of it, so there it never acts; here it does.
     """
-    return torch.relu(-response_slope(response, log_exposure).min())
+    log_exposure = log_exposure.detach().requires_grad_()
+    signed_ldr = 2 * response(log_exposure) - 1
+    slope = torch.autograd.grad(signed_ldr.sum(), log_exposure, create_graph=True)[0]
+    return torch.relu(-slope.min())
 
 
 def draw_log_exposures(
     num_samples: int, max_log_radiance: float, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "num_samples 3"]:
-    """Draws ln radiance evenly from [0, max_log_radiance] per channel, and one exposure per sample from +-3 stops.
-
-    Args:
-        num_samples: Number of samples.
-        max_log_radiance: Largest ln radiance: 3 in the published warm-up, 5 in the penalty on falling responses.
-        device: Where the samples are made.
-
-    Returns:
-        ln radiance + ln 2 * stops.
-    """
+    """ln radiance, drawn evenly from [0, max_log_radiance] per channel, + ln 2 * stops, one per sample from +-3."""
     log_radiance = max_log_radiance * torch.rand(num_samples, 3, device=device)
     stops = MAX_STOPS * (2 * torch.rand(num_samples, 1, device=device) - 1)
     return log_radiance + LN2 * stops
@@ -139,15 +120,9 @@ def starting_response(log_exposure: Float[Tensor, "*batch"]) -> Float[Tensor, "*
 def warm_up_response(
     response: CameraResponse, num_steps: int = 500, learning_rate: float = 5e-4, num_samples: int = 1024
 ) -> None:
-    """Fits a response, in place, to `starting_response`: Adam on the mean RGB distance at random exposures.
+    """Fits a response, in place, to `starting_response`: Adam on the mean RGB distance at random exposures of a step.
 
     The released code adds stops to ln radiance as they are; here they count ln 2 each.
-
-    Args:
-        response: Changed in place.
-        num_steps: Adam steps.
-        learning_rate: Of Adam.
-        num_samples: Random RGB exposures a step.
     """
     device = next(response.parameters()).device
     optimizer = torch.optim.Adam(response.parameters(), lr=learning_rate)

@@ -11,22 +11,23 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays
-from neucam_nerfstudio.published.layered_field import TwoLayerField
-from neucam_nerfstudio.published.mask_and_flow import FlowToNeighbour, MaskAndFlow
+from neucam_nerfstudio.published.fields import (
+    NeuralDeformation,
+    NeuralOpacity,
+    SirenAtlas,
+    TwoLayerField,
+    warm_up_deformation,
+)
 from neucam_nerfstudio.published.motion_losses import (
+    FlowToNeighbour,
+    MaskAndFlow,
     deformation_jacobian,
     flow_error,
     hidden_foreground,
     rigidity,
     undecided_opacity,
 )
-from neucam_nerfstudio.published.motion_networks import (
-    NetworkSizes,
-    NeuralDeformation,
-    NeuralOpacity,
-    warm_up_deformation,
-)
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
 from neucam_nerfstudio.scene.scene import PlanarScene, SceneConfig
 
@@ -47,21 +48,16 @@ class SirenSceneConfig(SceneConfig):
     atlas_layers: int = 5
     """Linear layers of a SIREN atlas."""
 
-    def atlas(self, capture: Capture) -> SirenAtlas:
-        """The network of one picture."""
+    def build_field(self, capture: Capture) -> PlaneField:
+        """The atlas: a network of one picture."""
         return SirenAtlas(capture.height, capture.width, self.atlas_width, self.atlas_layers)
 
 
 class SirenScene(PlanarScene):
-    """One atlas, the same at all times.
-
-    Args:
-        config: Sizes.
-        capture: The photographs.
-    """
+    """What the configuration builds, and for a scene that stands still all there is."""
 
     def __init__(self, config: SirenSceneConfig, capture: Capture) -> None:
-        super().__init__(config.atlas(capture), capture)
+        super().__init__(config.build_field(capture), capture)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All of it is learned at one rate."""
@@ -90,35 +86,27 @@ class DeformedSirenConfig(SirenSceneConfig):
     """On deformations that leave the capture's optical flow (published: 1000); falls to a tenth every 10,000 steps. The
     capture then needs a flow/ folder."""
 
+    def build_field(self, capture: Capture) -> PlaneField:
+        """One atlas, seen through a deformation."""
+        return self.deformed_atlas(capture, self.deformation)
+
     def deformed_atlas(self, capture: Capture, sizes: NetworkSizes) -> DeformedField:
-        """An atlas seen through a deformation."""
-        return DeformedField(self.atlas(capture), NeuralDeformation(capture.height, capture.width, sizes))
+        """An atlas seen through a deformation of these sizes."""
+        return DeformedField(super().build_field(capture), NeuralDeformation(capture.height, capture.width, sizes))
 
 
-class DeformedSirenScene(PlanarScene):
-    """One atlas, seen through a deformation.
-
-    Args:
-        config: Sizes and losses.
-        capture: The photographs.
-    """
+class DeformedSirenScene(SirenScene):
+    """An atlas that moves, and what is asked of its deformation."""
 
     def __init__(self, config: DeformedSirenConfig, capture: Capture) -> None:
-        super().__init__(self._build_field(config, capture), capture)
+        super().__init__(config, capture)
         self.config = config
         self.given = MaskAndFlow(capture, getattr(config, "mask_steps", 0) > 0, config.flow_mult > 0)
-
-    def _build_field(self, config: DeformedSirenConfig, capture: Capture) -> PlaneField:
-        return config.deformed_atlas(capture, config.deformation)
 
     @property
     def deformations(self) -> list[NeuralDeformation]:
         """The background's first."""
         return [module for module in self.field.modules() if isinstance(module, NeuralDeformation)]
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """All of it is learned at one rate."""
-        return {"scene": list(self.field.parameters())}
 
     def start(self, start: Start) -> str | None:
         """Makes the deformations near still."""
@@ -131,14 +119,16 @@ class DeformedSirenScene(PlanarScene):
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`rigidity` and `flow`."""
-        config, losses = self.config, {}
+        config, losses, deformations = self.config, {}, self.deformations
+        tyx = deformations[0].coordinates.tyx_from_uv(*rays.places)
         if config.rigidity_mult > 0 and rays.step < config.rigidity_steps:
-            terms = [_rigidity(deformation, rays, config.mapping_scale) for deformation in self.deformations]
+            jacobians = [deformation_jacobian(deformation, tyx) for deformation in deformations]
+            terms = [rigidity(jacobian, config.mapping_scale).mean() for jacobian in jacobians]
             losses["rigidity"] = config.rigidity_mult * sum(terms)
         if config.flow_mult > 0:
             weight = config.flow_mult * 0.1 ** (rays.step / FLOW_DECAY_STEPS)
             flows = self.given.flows_at(rays.places.uv, rays.frame_index)
-            losses["flow"] = weight * sum(_flow(deformation, flows, rays) for deformation in self.deformations)
+            losses["flow"] = weight * sum(_mean_flow_error(deformation, tyx, flows) for deformation in deformations)
         return losses
 
 
@@ -165,24 +155,20 @@ class LayeredSirenConfig(DeformedSirenConfig):
     mask_steps: int = 0
     """Masks act for so many steps; the capture then needs a mask/ folder."""
 
+    def build_field(self, capture: Capture) -> TwoLayerField:
+        """Two atlases, each seen through its deformation, mixed by an opacity."""
+        return TwoLayerField(
+            background=self.deformed_atlas(capture, self.deformation),
+            foreground=self.deformed_atlas(capture, self.foreground_deformation),
+            opacity=NeuralOpacity(capture.height, capture.width, self.opacity),
+        )
+
 
 class LayeredSirenScene(DeformedSirenScene):
-    """Two atlases, each seen through its deformation, mixed by an opacity.
-
-    Args:
-        config: Sizes and losses.
-        capture: The photographs.
-    """
+    """Two layers that move, and what is asked of them besides."""
 
     config: LayeredSirenConfig
     field: TwoLayerField
-
-    def _build_field(self, config: LayeredSirenConfig, capture: Capture) -> TwoLayerField:
-        return TwoLayerField(
-            background=config.deformed_atlas(capture, config.deformation),
-            foreground=config.deformed_atlas(capture, config.foreground_deformation),
-            opacity=NeuralOpacity(capture.height, capture.width, config.opacity),
-        )
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """Those of the deformations, `hidden_foreground`, `undecided_opacity`, `opacity` and `mask`."""
@@ -202,14 +188,10 @@ class LayeredSirenScene(DeformedSirenScene):
         return losses
 
 
-def _rigidity(deformation: NeuralDeformation, rays: TrainingRays, scale: float) -> Float[Tensor, ""]:
-    tyx = deformation.coordinates.tyx_from_uv(*rays.places)
-    return rigidity(deformation_jacobian(deformation, tyx), scale).mean()
-
-
-def _flow(deformation: NeuralDeformation, flows: tuple[FlowToNeighbour, ...], rays: TrainingRays) -> Float[Tensor, ""]:
+def _mean_flow_error(
+    deformation: NeuralDeformation, tyx: Float[Tensor, "rays 3"], flows: tuple[FlowToNeighbour, ...]
+) -> Float[Tensor, ""]:
     """Mean over the pixels with trusted flow, then over both neighbours."""
-    tyx = deformation.coordinates.tyx_from_uv(*rays.places)
     errors = []
     for flow in flows:
         error = flow_error(deformation, tyx, flow.flow_px, flow.frame_step)

@@ -35,11 +35,8 @@ def decay_factor(
 ) -> float:
     """Share of the initial learning rate at a step: min(1, (step + 1) / warm-up) * final_factor ^ (step / num_steps).
 
-    Args:
-        step: From 0; after the run the factor stays at the final one.
-        num_steps: Steps of the run.
-        final_factor: Reached after `num_steps`.
-        warm_up_steps: Steps over which the rate rises linearly.
+    Steps count from 0; after the run the factor stays at the final one.
     """
+    # Python floats only: numpy's would keep checkpoints from loading safely.
     rise = min(1.0, (step + 1) / max(1, warm_up_steps))
     return rise * final_factor ** min(1.0, step / max(1, num_steps))

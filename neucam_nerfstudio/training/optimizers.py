@@ -47,13 +47,10 @@ class RunLengthDecay(Scheduler):
 
     def get_scheduler(self, optimizer: Optimizer, lr_init: float) -> LRScheduler:
         """The schedule of an optimizer; it stays at the final factor after the run, as when training is resumed."""
-        return LambdaLR(optimizer, lambda step: self.factor(step))  # of a method, what it is would be saved too
-
-    def factor(self, step: int) -> float:
-        """Share of the initial learning rate at a step."""
-        # Python floats only: numpy's would keep checkpoints from loading safely.
         config = self.config
-        return decay_factor(step, config.num_steps, config.final_factor, config.warmup_steps)
+        return LambdaLR(
+            optimizer, lambda step: decay_factor(step, config.num_steps, config.final_factor, config.warmup_steps)
+        )
 
 
 @dataclass

@@ -49,12 +49,9 @@ class NeucamPipeline(VanillaPipeline):
             get_std: Whether each mean comes with its standard deviation, `<name>_std`; one picture's scores have none.
         """
         averages = super().get_average_eval_image_metrics(step, output_path, get_std)
-        return averages | self._reference_scores()
-
-    def _reference_scores(self) -> dict[str, float]:
         learned, capture = self.model.learned, self.model.capture
         self.eval()
         settings = learned.camera.settings_of_frame(capture.reference_index)
         outputs = learned.renderer.render(learned.view, settings, ("hdr", "all_in_focus"))
         self.train()
-        return score_reference(capture, self.pixels, self.model.alignment, outputs)
+        return averages | score_reference(capture, self.pixels, self.model.alignment, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
+from neucam_nerfstudio.capture.pixels.source import ARRAY_SUFFIXES, VIDEO_SUFFIXES
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
@@ -27,7 +29,6 @@ from neucam_nerfstudio.rendering.view import UNTIMED_FRAME_RATE, write_camera_pa
 from neucam_nerfstudio.runtime import prepare_process
 from neucam_nerfstudio.scene.image_plane import ImagePlane
 from neucam_nerfstudio.training.optimizers import RunLengthDecayConfig
-from neucam_nerfstudio.training.run_folder import check_is_free, claim_folder, experiment_name
 
 TIME_OF_DAY = TrainerConfig.timestamp
 """What the time stamp of a run is before the run begins, unless it is typed."""
@@ -108,20 +109,6 @@ class NeucamTrainerConfig(TrainerConfig):
         return None if self.load_checkpoint is None else self.load_checkpoint.parent.parent
 
 
-def _check_machine(machine: MachineConfig) -> None:
-    """Checks that one device is to be used.
-
-    Raises:
-        NeucamError: More are: each would hold all frames, and pictures of one view keep no second one busy.
-    """
-    for option, number in (("num-devices", machine.num_devices), ("num-machines", machine.num_machines)):
-        if number != 1:
-            raise NeucamError(
-                f"--machine.{option} {number}: expected 1. Training takes a minute or so on one device, and every "
-                f"further one would read all photographs again. Type --machine.{option} 1, or leave it out."
-            )
-
-
 class NeucamTrainer(Trainer):
     """Says where it trains, tells the schedules how long, and writes what can be looked at beside the run."""
 
@@ -179,9 +166,8 @@ class NeucamTrainer(Trainer):
     def _write_start(self) -> None:
         """Writes the all-in-focus picture before anything has been learned, as radiance and for display."""
         learned, folder = self.model.learned, self.base_dir / START_FOLDER
-        view = learned.view
         settings = learned.camera.settings_of_frame(learned.capture.reference_index)
-        pictures = learned.renderer.render(view, settings, ("hdr", "all_in_focus_hdr"))
+        pictures = learned.renderer.render(learned.view, settings, ("hdr", "all_in_focus_hdr"))
         radiance, shown = (picture.cpu().numpy() for picture in pictures.values())
         write_radiance(folder / "hdr.exr", radiance, "float")
         write_image(folder / "all_in_focus_hdr.png", shown)
@@ -201,3 +187,58 @@ class NeucamTrainer(Trainer):
             if isinstance(group["scheduler"], RunLengthDecayConfig):
                 group["scheduler"].num_steps = self.config.max_num_iterations
         return super().setup_optimizers()
+
+
+def experiment_name(data: Path) -> str:
+    """Name of what is trained on: of a folder, of a file without its suffix, of what a manifest describes.
+
+    Two clips of one name in a folder, such as `clip.mp4` and `clip.mov`, keep their suffixes, which tell them apart.
+
+    Raises:
+        NeucamError: A manifest cannot be read.
+    """
+    data = Path(os.path.abspath(data))  # `.` has no name; a link keeps its own
+    if not data.is_file():
+        return data.name or "unnamed"
+    if data.suffix.lower() == ".json":
+        return experiment_name(Capture.load(data).data)
+    clips = (path for path in data.parent.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES | ARRAY_SUFFIXES)
+    return data.stem if [path.stem for path in clips].count(data.stem) <= 1 else data.name
+
+
+def claim_folder(experiment: Path, stamp: str) -> str:
+    """Makes a folder for a run in that of an experiment, where no other process has one.
+
+    Returns:
+        The folder's name: the time stamp or, where that is taken, the first free one of `stamp-2`, `stamp-3`, ...
+    """
+    experiment.mkdir(parents=True, exist_ok=True)
+    name, number = stamp, 1
+    while True:
+        try:
+            (experiment / name).mkdir()
+            return name
+        except FileExistsError:
+            number += 1
+            name = f"{stamp}-{number}"
+
+
+def check_is_free(run: Path, models: Path) -> None:
+    """Refuses a folder that holds a run, whose checkpoints lie in `models`, by a `NeucamError`."""
+    saved = any(models.glob("*.ckpt"))
+    if saved or (run / "config.yml").exists():
+        also = f"go on with that run: --load-dir {models}" if saved else "remove that folder, which has no checkpoint"
+        raise NeucamError(
+            f"{run}: --timestamp names a run that is there already. Give another one, leave --timestamp out for the "
+            f"time of day, or {also}."
+        )
+
+
+def _check_machine(machine: MachineConfig) -> None:
+    """Refuses several devices: each would hold all frames, and pictures of one view keep no second one busy."""
+    for option, number in (("num-devices", machine.num_devices), ("num-machines", machine.num_machines)):
+        if number != 1:
+            raise NeucamError(
+                f"--machine.{option} {number}: expected 1. Training takes a minute or so on one device, and every "
+                f"further one would read all photographs again. Type --machine.{option} 1, or leave it out."
+            )

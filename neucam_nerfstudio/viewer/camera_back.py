@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,10 @@ from torch import Tensor
 
 from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand, time_of, view_of
 from neucam_nerfstudio.photometry import WHITE_LEVEL
-from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
-from neucam_nerfstudio.viewer.facing_camera import FacingCamera
+from neucam_nerfstudio.viewer.facing_camera import face_picture
 from neucam_nerfstudio.viewer.frame_dials import FrameDials
 from neucam_nerfstudio.viewer.listed_outputs import listed_outputs
-from neucam_nerfstudio.viewer.panel import Panel
+from neucam_nerfstudio.viewer.panel import ClickToFocus, Panel
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -39,17 +39,17 @@ class CameraBack(ViewerControl):
     def __init__(self, model: NeucamModel, photograph: Callable[[int], np.ndarray]) -> None:
         learned = model.learned
         self._model, self._photograph = model, photograph
-        self._kept: tuple[int, Float[Tensor, "1 3 height width"]] | None = None
+        self._photograph_ldr = lru_cache(maxsize=1)(self._read_ldr)
         self.panel = Panel(learned)
         self.frame_dials = FrameDials(self.panel, learned.capture)
-        self._facing = FacingCamera(learned.planar_scene.plane)
+        self._plane = learned.planar_scene.plane
         click = [ClickToFocus(learned, self.panel)] if learned.camera.has_focus else []
         self._folder = (*click, self.panel, self.frame_dials)
 
     def _setup(self, viewer: Viewer) -> None:
         super()._setup(viewer)
         _set_up_display(viewer)
-        self._facing.install(viewer)
+        face_picture(viewer, self._plane)
         with self.viser_server.gui.add_folder("NeuCam", order=viewer.stats_markdown.order):
             for part in self._folder:
                 part.install(viewer)
@@ -57,11 +57,7 @@ class CameraBack(ViewerControl):
         setattr(viewer, "get_model", lambda: shown)  # noqa: B010 - its type has no room for it
 
     def outputs_at(self, camera: Cameras) -> tuple[list[str], Callable[[str], Float[Tensor, "height width channels"]]]:
-        """The outputs that the viewer lists, and what renders one of them at what the dials say now.
-
-        Args:
-            camera: The viewer's.
-        """
+        """The outputs that the viewer lists, and what renders one of them at what the dials say now."""
         learned, compared = self._model.learned, self.frame_dials.compared_index
         settings = self.panel.settings()
         if learned.capture.moves:
@@ -71,24 +67,15 @@ class CameraBack(ViewerControl):
         outputs = listed_outputs(renderer.output_names(), photograph)
         return list(outputs), lambda name: renderer.render(view, settings, {name: outputs[name]})[name]
 
-    def _photograph_ldr(self, index: int) -> Float[Tensor, "1 3 height width"]:
-        """Pixel values of a frame, in [0, 1], where the model is; the last one asked for is kept at hand."""
-        kept = self._kept
-        if kept is None or kept[0] != index:
-            pixels = np.asarray(self._photograph(index))
-            ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
-            kept = self._kept = index, ldr.permute(2, 0, 1)[None].to(self._model.device)
-        return kept[1]
+    def _read_ldr(self, index: int) -> Float[Tensor, "1 3 height width"]:
+        """Pixel values of a frame, in [0, 1], where the model is."""
+        pixels = np.asarray(self._photograph(index))
+        ldr = torch.from_numpy(pixels.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
+        return ldr.permute(2, 0, 1)[None].to(self._model.device)
 
 
 class ShownModel:
-    """The model as the viewer sees it: pictures are taken as the dials say.
-
-    Args:
-        back: Whose dials they are.
-        model: The model.
-        viewer: The viewer.
-    """
+    """The model as the viewer sees it: pictures are taken as the dials of `back` say."""
 
     def __init__(self, back: CameraBack, model: NeucamModel, viewer: Viewer) -> None:
         self._back, self._model, self._viewer = back, model, viewer
@@ -133,7 +120,10 @@ def _uninterrupted() -> Iterator[None]:
 
 def _set_up_display(viewer: Viewer) -> None:
     """Our outputs of one channel are shares in [0, 1]; normalised, one that is the same everywhere would look empty.
-    Nothing lies before or behind the picture, so no page needs the depth of each pixel, nor to list it as an output."""
+    Nothing lies before or behind the picture, so no page needs the depth of each pixel, nor to list it as an output.
+    All photographs share one camera: their frustums would lie in each other, and over the picture."""
     panel = viewer.control_panel
     panel._normalize.value = panel._split_normalize.value = False
     panel._layer_depth.value = False
+    viewer.config.max_num_display_images = 0
+    viewer.hide_images.visible = viewer.show_images.visible = False

@@ -21,59 +21,24 @@ POSITIONS_UNDER_WAY = 16
 """How many of the camera's latest positions a page may still report."""
 
 
-def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:
-    """Distance at which the whole picture just fits into a view.
+def face_picture(viewer: Viewer, plane: ImagePlane) -> None:
+    """Shows every browser the whole picture when it connects, and again when it presses a button that is added here."""
+    server = viewer.viser_server
+    views: dict[int, SquareView] = {}
+    button = server.gui.add_button("Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order)
 
-    Args:
-        plane: The picture.
-        vertical_fov: Vertical field of view, radians.
-        aspect: Width of the view over its height.
+    @button.on_click
+    def _(event: viser.GuiEvent) -> None:
+        if event.client_id in views:
+            views[event.client_id].fit()
 
-    Returns:
-        Distance from the plane in world units.
-    """
-    width, height = plane.extent
-    return MARGIN * max(height, width / aspect) / 2 / math.tan(vertical_fov / 2)
+    @server.on_client_connect
+    def _(client: viser.ClientHandle) -> None:
+        views[client.client_id] = SquareView(plane, client)
 
-
-class FacingCamera:
-    """Shows every browser the whole picture when it connects, and again on request.
-
-    Args:
-        plane: The picture.
-    """
-
-    def __init__(self, plane: ImagePlane) -> None:
-        self.plane = plane
-        self.views: dict[int, SquareView] = {}
-
-    def install(self, viewer: Viewer) -> None:
-        """Adds the button among nerfstudio's own."""
-        _leave_out_frustums(viewer)
-        server = viewer.viser_server
-        face_picture = server.gui.add_button(
-            "Face the Picture", icon=viser.Icon.ZOOM_RESET, order=viewer.hide_images.order
-        )
-        face_picture.on_click(self._pressed)
-        server.on_client_connect(self._connect)
-        server.on_client_disconnect(self._disconnect)
-
-    def _pressed(self, event: viser.GuiEvent) -> None:
-        if event.client_id in self.views:
-            self.views[event.client_id].fit()
-
-    def _disconnect(self, client: viser.ClientHandle) -> None:
-        self.views.pop(client.client_id, None)
-
-    def _connect(self, client: viser.ClientHandle) -> None:
-        self.views[client.client_id] = SquareView(self.plane, client)
-
-
-def _leave_out_frustums(viewer: Viewer) -> None:
-    """All photographs share one camera: their frustums would lie in each other, and over the picture."""
-    viewer.config.max_num_display_images = 0
-    viewer.hide_images.visible = False
-    viewer.show_images.visible = False
+    @server.on_client_disconnect
+    def _(client: viser.ClientHandle) -> None:
+        views.pop(client.client_id, None)
 
 
 class SquareView:
@@ -111,3 +76,15 @@ class SquareView:
         untouched = np.isclose(camera.position, self.own_positions, atol=1e-3).all(-1).any()
         if untouched and camera.aspect != self.aspect:
             self.fit()
+
+
+def fitting_distance(plane: ImagePlane, vertical_fov: float, aspect: float) -> float:
+    """Distance from the picture, in world units, at which all of it just fits into a view.
+
+    Args:
+        plane: The picture.
+        vertical_fov: Vertical field of view, radians.
+        aspect: Width of the view over its height.
+    """
+    width, height = plane.extent
+    return MARGIN * max(height, width / aspect) / 2 / math.tan(vertical_fov / 2)

@@ -1,13 +1,14 @@
-"""The dials that set how a picture is taken and shown. They make one `CameraSettings` a picture."""
+"""The dials that set how a picture is taken and shown: one `CameraSettings` a picture. A click turns the focus, too."""
 
 from __future__ import annotations
 
 import math
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
+import torch
 import viser
 from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter, ViewerSlider
 from viser._messages import GuiUpdateMessage
@@ -16,6 +17,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMappi
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.parts import Setting
+from neucam_nerfstudio.scene.scene import Rays
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -58,10 +60,6 @@ class ExactSlider(ViewerSlider[float]):
                 GuiUpdateMessage(state.id, {"min": self.min, "max": self.max, "marks": marks})
             )
 
-    def within_ends(self, value: float) -> float:
-        """The value, or the end that is nearest to it."""
-        return min(max(float(value), self.min), self.max)
-
 
 class Panel:
     """The dials that the parts of a camera ask for, and one for tone mapping.
@@ -69,13 +67,13 @@ class Panel:
     Those of focus and exposure stand at a frame's settings, as they are learned now, until someone turns them; turned
     back to what they showed, they follow the frame again.
 
-    Args:
-        learned: Whose camera it is.
+    Attributes:
+        frame: The frame that focus and exposure stand at, by its index in the capture.
     """
 
     def __init__(self, learned: LearnedCapture) -> None:
         self._learned = learned
-        self._frame = learned.capture.reference_index
+        self.frame = learned.capture.reference_index
         self._own = self._own_settings()
         start = {**AS_CAPTURED, **self._own}
         dials = {dial.setting: dial for dial in learned.camera.dials()}
@@ -97,13 +95,8 @@ class Panel:
         self._stops_as_shown = self._own["exposure_stops"]
 
     def _own_settings(self) -> dict[Setting, float]:
-        settings = self._learned.camera.settings_of_frame(self._frame)
+        settings = self._learned.camera.settings_of_frame(self.frame)
         return {name: round(getattr(settings, name), SHOWN_DECIMALS) for name in OF_FRAMES}
-
-    @property
-    def frame(self) -> int:
-        """The frame that focus and exposure stand at, by its index in the capture."""
-        return self._frame
 
     def settings(self) -> CameraSettings:
         """How a picture is taken now: what nobody has turned is as the frame was taken."""
@@ -113,7 +106,7 @@ class Panel:
             said = {name: slider.value for name, slider in self.sliders.items() if name not in follows}
             switched = {name: checkbox.value for name, checkbox in self.checkboxes.items()}
             stops = said.pop("exposure_stops", None)
-            frame = None if self._learned.capture.moves else self._frame
+            frame = None if self._learned.capture.moves else self.frame
             display = Display(tone_mapping=self.tone_mapping.value)
             settings = CameraSettings(**said, **switched, frame=frame, display=display)
             return settings if stops is None else settings.exposed(stops, self._stops_as_shown)
@@ -130,7 +123,7 @@ class Panel:
                 self._stops_as_shown = self._own["exposure_stops"]
             for name, setting in self._own.items():
                 if name in self.sliders and name not in self._turned:
-                    _set(self.sliders[name], setting)
+                    set_element(self.sliders[name], setting)
 
     def _reach_all_frames(self) -> None:
         camera = self._learned.camera
@@ -148,21 +141,21 @@ class Panel:
             as_taken: Turns all dials to the frame's own settings; else those that someone has turned stay.
         """
         with self._turning:
-            self._frame = frame
+            self.frame = frame
             if as_taken:
                 self._turned.clear()
                 for name, setting in AS_CAPTURED.items():
                     if name in self.sliders:
-                        _set(self.sliders[name], setting)
+                        set_element(self.sliders[name], setting)
                 for checkbox in self.checkboxes.values():
-                    _set(checkbox, True)
+                    set_element(checkbox, True)
             self.follow()
 
     def turn(self, name: Setting, value: float) -> None:
         """Turns a slider to a value, or as far towards it as the slider goes."""
         with self._turning:
             slider = self.sliders[name]
-            _set(slider, slider.within_ends(value))
+            set_element(slider, min(max(float(value), slider.min), slider.max))
             if name in OF_FRAMES:
                 self._note_turn(name)
 
@@ -191,7 +184,71 @@ class Panel:
         viewer._trigger_rerender()
 
 
-def _set(element: ViewerParameter, value: float | bool) -> None:
+class ClickToFocus:
+    """A button after which one click on the picture focuses there; pressed again instead, it waits no more.
+
+    Clicks are not always read, because while they are the page turns neither orbit nor pan (viser 0.2.7).
+    """
+
+    def __init__(self, learned: LearnedCapture, panel: Panel) -> None:
+        self.learned, self.panel = learned, panel
+        self._waiting: set[int] = set()
+
+    def install(self, viewer: Viewer) -> None:
+        """Adds the button where the viewer now adds elements."""
+        button = viewer.viser_server.gui.add_button(
+            "Click to Focus", icon=viser.Icon.FOCUS_2, hint="The next click on the picture turns the focus there."
+        )
+        button.on_click(lambda event: self._pressed(event.client, viewer))
+
+    def _pressed(self, page: viser.ClientHandle | None, viewer: Viewer) -> None:
+        if page is None:
+            return  # it has gone
+        scene = page.scene
+        if page.client_id in self._waiting:
+            scene.remove_pointer_callback()
+            return
+        self._waiting.add(page.client_id)
+        scene.on_pointer_callback_removed(lambda: self._waiting.discard(page.client_id))
+
+        @scene.on_pointer_event("click")
+        def _(click: viser.ScenePointerEvent) -> None:
+            scene.remove_pointer_callback()
+            # The page's messages come in on this thread, so that it must not wait for a rendering or a training step.
+            threading.Thread(target=self._focus_at, args=(click, viewer), daemon=True).start()
+
+    def _focus_at(self, click: viser.ScenePointerEvent, viewer: Viewer) -> None:
+        if click.ray_origin is None or click.ray_direction is None:
+            return  # which no click has
+        with viewer.train_lock or nullcontext():
+            position = self.focus_position_seen(click.ray_origin, click.ray_direction)
+        if position is not None:
+            self.panel.turn("focus_position", position)
+            viewer._trigger_rerender()
+
+    @torch.no_grad()
+    def focus_position_seen(
+        self, origin: tuple[float, float, float], direction: tuple[float, float, float]
+    ) -> float | None:
+        """Focus position at which the place that a ray meets is sharp; None for a ray beside the picture, or where the
+        camera does not know.
+
+        Args:
+            origin: Of the ray, in viser's world units, ten of which are one of nerfstudio's.
+            direction: Of the ray, any length.
+        """
+        from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
+
+        scene, blur = self.learned.scene, self.learned.camera.blur
+        start = next(self.learned.parameters()).new_tensor([origin]) / VISER_NERFSTUDIO_SCALE_RATIO
+        towards = torch.nn.functional.normalize(start.new_tensor([direction]), dim=-1)
+        time = start.new_full((1, 1), self.learned.renderer.reference_time)
+        places, inside = scene.meet(Rays(start, towards, time))
+        position = None if blur is None else blur.sharp_focus_position(places)
+        return float(position) if inside and position is not None else None
+
+
+def set_element(element: ViewerParameter, value: float | bool | str) -> None:
     """Sets an element, which tells all pages, unless it is so already."""
     if element.value != value:
         element.value = value

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.scene import DeformedSirenConfig
 
 STILL = {

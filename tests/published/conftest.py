@@ -9,15 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from neucam_nerfstudio.published.checkpoint import PublishedCheckpoint, read_checkpoint
-from neucam_nerfstudio.published.checkpoint_layout import Part
+from neucam_nerfstudio.published.checkpoint import Part, PublishedCheckpoint, read_checkpoint
 from neucam_nerfstudio.published.checkpoint_loading import blur_of
 from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
+from neucam_nerfstudio.published.fields import (
+    NeuralDeformation,
+    NeuralOpacity,
+    SirenAtlas,
+    TwoLayerField,
+)
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelBlur
-from neucam_nerfstudio.published.layered_field import TwoLayerField
-from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation, NeuralOpacity
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig, NeuralCurveResponse
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
 from neucam_nerfstudio.scene.plane_field import DeformedField, PlaneField
 
 from ..learned import capture_of
@@ -57,10 +60,10 @@ class OfficialTask:
         return NetworkSizes(shape.num_octaves, shape.layer_width, shape.num_layers)
 
     def field(self) -> PlaneField:
-        if not self.checkpoint.has("deformation"):
+        if "deformation" not in self.checkpoint.weights:
             return self.atlas("atlas")
         background = DeformedField(self.atlas("atlas"), self.deformation("deformation"))
-        if not self.checkpoint.has("opacity"):
+        if "opacity" not in self.checkpoint.weights:
             return background
         foreground = DeformedField(self.atlas("foreground_atlas"), self.deformation("foreground_deformation"))
         return TwoLayerField(background, foreground, self.opacity())
@@ -69,7 +72,7 @@ class OfficialTask:
         return self._loaded(NeuralKernelBlur(blur_of(self.checkpoint), capture_of(self.height, self.width)), "blur")
 
     def focus_position(self) -> Tensor:
-        return self.checkpoint.focus_positions[self.expected["frame"]]
+        return self.checkpoint.weights["focus"]["positions"].values[self.expected["frame"]]
 
     def exposure_stops(self) -> Tensor:
         capture = capture_of(1, 1, stops=(0.0,) * self.checkpoint.num_frames)

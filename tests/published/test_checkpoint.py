@@ -10,7 +10,7 @@ import torch
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.published.checkpoint import NetworkShape, read_checkpoint
 from neucam_nerfstudio.published.exposures import BoundedExposures, BoundedExposuresConfig
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.published.fields import SirenAtlas
 
 from ..learned import capture_of
 
@@ -43,12 +43,15 @@ def assert_refused(path: Path, *words: str) -> None:
 def test_sizes_come_from_the_file(mfme):
     checkpoint = mfme.checkpoint
     assert checkpoint.num_frames == 3
-    assert checkpoint.focus_positions.tolist() == [-1.0, 0.0, 1.0]
+    assert checkpoint.weights["focus"]["positions"].values.tolist() == [-1.0, 0.0, 1.0]
     assert checkpoint.network_shape("atlas") == NetworkShape(2, 3, layer_width=64, num_layers=5)
     assert checkpoint.network_shape("blur") == NetworkShape(3, 27, layer_width=64, num_layers=4)
     assert checkpoint.network_shape("blur").num_taps == 9
     assert checkpoint.network_shape("response") == NetworkShape(1, 1, layer_width=128, num_layers=2)
-    assert [part for part in ("blur", "focus", "deformation", "opacity") if checkpoint.has(part)] == ["blur", "focus"]
+    assert [part for part in ("blur", "focus", "deformation", "opacity") if part in checkpoint.weights] == [
+        "blur",
+        "focus",
+    ]
 
 
 def test_sizes_of_a_layered_video(official_folder):
@@ -64,12 +67,12 @@ def test_a_deformation_without_encoding_has_no_octaves(official_folder):
 
 
 def test_tasks_without_blur_have_no_focus(official_folder):
-    assert read_checkpoint(official_folder / "me_dynamic.pth").focus_positions is None
+    assert "focus" not in read_checkpoint(official_folder / "me_dynamic.pth").weights
 
 
 def test_focus_positions_under_their_older_name(contents, saved):
     contents["model_focal_state_dict"] = {"exps": torch.tensor([-0.5, 0.0, 0.5])}
-    assert read_checkpoint(saved(contents)).focus_positions.tolist() == [-0.5, 0.0, 0.5]
+    assert read_checkpoint(saved(contents)).weights["focus"]["positions"].values.tolist() == [-0.5, 0.0, 0.5]
 
 
 def test_frames_in_another_order(contents, saved):
@@ -78,7 +81,7 @@ def test_frames_in_another_order(contents, saved):
     exposures = BoundedExposures(BoundedExposuresConfig(), capture_of(1, 1, stops=(0.0,) * 3))
     checkpoint.load_into(exposures, "exposures")
     assert exposures.unbounded.tolist() == pytest.approx([0.3, 0.1, 0.2])
-    assert checkpoint.focus_positions.tolist() == [1.0, -1.0, 0.0]
+    assert checkpoint.weights["focus"]["positions"].values.tolist() == [1.0, -1.0, 0.0]
 
 
 def test_no_file(tmp_path):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neucam_nerfstudio.published.coordinates import PublishedCoordinates, t_from_times
+from neucam_nerfstudio.published.networks import PublishedCoordinates
 
 
 def test_first_and_last_pixel_centres_are_minus_one_and_one():
@@ -34,14 +34,11 @@ def test_a_single_pixel_sits_at_the_origin():
     assert yx.tolist() == [0.0, 0.0]
 
 
-def test_times():
-    assert t_from_times(torch.tensor([[0.0], [0.5], [1.0]])).flatten().tolist() == [-1.0, 0.0, 1.0]
-
-
-def test_time_leads_the_full_coordinates():
+@pytest.mark.parametrize(("time", "t"), [(0.0, -1.0), (0.25, -0.5), (1.0, 1.0)])
+def test_time_leads_the_full_coordinates(time, t):
     coordinates = PublishedCoordinates(height=3, width=5)
-    tyx = coordinates.tyx_from_uv(torch.tensor([[0.5, 2.5 / 3]]), torch.tensor([[0.25]]))
-    torch.testing.assert_close(tyx, torch.tensor([[-0.5, 1.0, 0.0]]))
+    tyx = coordinates.tyx_from_uv(torch.tensor([[0.5, 2.5 / 3]]), torch.tensor([[time]]))
+    torch.testing.assert_close(tyx, torch.tensor([[t, 1.0, 0.0]]))
 
 
 @given(

@@ -7,9 +7,13 @@ import copy
 import pytest
 import torch
 
-from neucam_nerfstudio.published.layered_field import TwoLayerField
-from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation, NeuralOpacity
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.published.fields import (
+    NeuralDeformation,
+    NeuralOpacity,
+    SirenAtlas,
+    TwoLayerField,
+)
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.scene.plane_field import DeformedField
 
 from ..scene.made_fields import Gradient, OpaqueOnTheRight, Pan

@@ -15,7 +15,7 @@ from neucam_nerfstudio.published import model as module
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.kernel_blur import NeuralKernelConfig
 from neucam_nerfstudio.published.model import PublishedModel, PublishedModelConfig, draw_mu, mu_law
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
 from neucam_nerfstudio.rendering.view import front_view

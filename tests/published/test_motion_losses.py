@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from neucam_nerfstudio.published.fields import NeuralDeformation
 from neucam_nerfstudio.published.motion_losses import (
     deformation_jacobian,
     flow_error,
@@ -12,7 +13,7 @@ from neucam_nerfstudio.published.motion_losses import (
     rigidity,
     undecided_opacity,
 )
-from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation
+from neucam_nerfstudio.published.networks import NetworkSizes
 
 HEIGHT, WIDTH = 5, 9
 MIDDLE = torch.tensor([[-1.0, 0.0, 0.0]])

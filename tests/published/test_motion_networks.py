@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from neucam_nerfstudio.published.motion_networks import (
-    NetworkSizes,
-    NeuralDeformation,
-    NeuralOpacity,
-    warm_up_deformation,
-)
+from neucam_nerfstudio.published.fields import NeuralDeformation, NeuralOpacity, warm_up_deformation
+from neucam_nerfstudio.published.networks import NetworkSizes
 
 
 def answering(d_yx: list[float]) -> NeuralDeformation:

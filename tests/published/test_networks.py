@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
-from neucam_nerfstudio.published.networks import ReluMlp, encode_octaves, encoded_size
+from neucam_nerfstudio.published.networks import NetworkSizes, PlaceTimeMlp, ReluMlp, encode_octaves
 
 
 def test_no_octaves_leave_the_coordinates_alone():
@@ -21,8 +22,11 @@ def test_encoding_goes_octave_by_octave_and_coordinate_by_coordinate():
     torch.testing.assert_close(encode_octaves(torch.tensor([a, b]), 2), torch.tensor(expected))
 
 
-def test_encoded_size_counts_what_the_encoding_makes():
-    assert encode_octaves(torch.rand(3), 4).numel() == encoded_size(3, 4) == 27
+@pytest.mark.parametrize(("num_octaves", "num_inputs"), [(0, 3), (4, 27)])
+def test_a_network_of_place_and_time_takes_what_the_encoding_makes(num_octaves, num_inputs):
+    mlp = PlaceTimeMlp(2, NetworkSizes(num_octaves, layer_width=8))
+    assert encode_octaves(torch.rand(3), num_octaves).numel() == mlp.layers[0].in_features == num_inputs
+    assert mlp(torch.rand(2, 7, 3)).shape == (2, 7, 2)
 
 
 def test_mlp_by_hand():

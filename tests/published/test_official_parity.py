@@ -7,8 +7,8 @@ import torch
 from neucam_nerfstudio.camera.blur.blur_generator import mix_log_light
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.photometry import LN2
-from neucam_nerfstudio.published.coordinates import PublishedCoordinates
 from neucam_nerfstudio.published.motion_losses import deformation_jacobian, rigidity
+from neucam_nerfstudio.published.networks import PublishedCoordinates
 from neucam_nerfstudio.published.response import unit_exposure_error
 from neucam_nerfstudio.scene.scene import PlanePlaces
 
@@ -18,7 +18,7 @@ def taps_of(task):
 
 
 def blurred_log_radiance(task):
-    if not task.checkpoint.has("blur"):
+    if "blur" not in task.checkpoint.weights:
         return task.field().log_radiance(task.uv, task.times)
     taps = taps_of(task)
     return mix_log_light(task.field().log_radiance(*taps.places), taps.weights)

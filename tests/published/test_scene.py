@@ -13,7 +13,8 @@ from neucam_nerfstudio.capture.side_maps import FrameFlow
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.published import scene as module
-from neucam_nerfstudio.published.motion_networks import NetworkSizes, NeuralDeformation
+from neucam_nerfstudio.published.fields import NeuralDeformation
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.scene import (
     DeformedSirenConfig,
     DeformedSirenScene,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from neucam_nerfstudio.published.siren_atlas import SirenAtlas
+from neucam_nerfstudio.published.fields import SirenAtlas
 
 
 def test_published_sizes():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.training.run_folder import check_is_free, claim_folder, experiment_name
+from neucam_nerfstudio.training.trainer import check_is_free, claim_folder, experiment_name
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
-from neucam_nerfstudio.viewer.panel import Panel
+from neucam_nerfstudio.viewer.panel import ClickToFocus, Panel
 
 
 @pytest.fixture

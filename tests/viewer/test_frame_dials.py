@@ -44,7 +44,7 @@ def dialled(dials: FrameDials) -> tuple[float, float]:
 def test_stand_at_the_reference_frame_and_compare_nothing(moves):
     dials = frame_dials(moves=moves)
     dials._panel.follow()
-    assert dials.index == 2 and dials.compared_index is None and dialled(dials) == (0.2, 2.0)
+    assert dials._panel.frame == 2 and dials.compared_index is None and dialled(dials) == (0.2, 2.0)
 
 
 def test_comparing_sets_focus_and_exposure_to_the_frame_s_own_and_back():
@@ -62,7 +62,7 @@ def test_a_late_call_of_the_time_slider_does_not_undo_a_comparison(viewer, monke
     """It sees the frame turned and the time not yet, unless it waits for both."""
     dials = frame_dials(moves=True)
     dials.install(viewer)
-    late, stand_at, stood_at = threading.Thread(target=dials._time_turned), dials._panel.stand_at, []
+    late, stand_at, stood_at = threading.Thread(target=dials._time_turned, args=(viewer,)), dials._panel.stand_at, []
 
     def stand_slowly(frame: int, as_taken: bool = False) -> None:
         stand_at(frame, as_taken)
@@ -75,7 +75,7 @@ def test_a_late_call_of_the_time_slider_does_not_undo_a_comparison(viewer, monke
     dials.compare_with(4)
     late.join()
     settle(viewer)
-    assert dials.compared_index == dials.index == 4 and viewer.control_panel.time == 1.0
+    assert dials.compared_index == dials._panel.frame == 4 and viewer.control_panel.time == 1.0
     assert set(stood_at) == {4}
 
 
@@ -92,7 +92,7 @@ def test_of_what_moves_a_comparison_goes_from_frame_to_frame_and_ends_at_the_las
     dials.turn_to(3)
     assert dials.compared_index == 3 and dialled(dials) == (0.3, 3.0)
     dials.compare_with(None)
-    assert dials.index == 3 and dialled(dials) == (0.3, 3.0)
+    assert dials._panel.frame == 3 and dialled(dials) == (0.3, 3.0)
 
 
 def test_picking_a_frame_in_the_viewer_shows_the_residual_and_then_what_was_shown(viewer):
@@ -117,10 +117,10 @@ def test_frame_dial_and_time_slider_go_together(viewer):
     assert panel.time == 0.5
     turn(dials._frame, 4)
     settle(viewer)
-    assert panel.time == 1.0 and dials.index == 4 and dialled(dials) == (0.4, 4.0)
+    assert panel.time == 1.0 and dials._panel.frame == 4 and dialled(dials) == (0.4, 4.0)
     turn(panel._time, 0.26)
     settle(viewer)
-    assert panel.time == 0.26 and dials.index == 1 and dials._frame.value == 1 and dialled(dials) == (0.1, 1.0)
+    assert panel.time == 0.26 and dials._panel.frame == 1 and dials._frame.value == 1 and dialled(dials) == (0.1, 1.0)
     turn(dials._picker, "photo3")
     settle(viewer)
     assert panel.time == 0.75 and dials._frame.value == 3 and dials.compared_index == 3

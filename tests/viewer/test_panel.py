@@ -214,6 +214,7 @@ def test_following_a_frame_renders_nothing_anew(shown, learned, viewer):
 )
 def test_what_a_camera_lacks_has_no_dial(desk, viewer, parts, label):
     Panel(learned_capture(desk)).install(viewer)
+    settle(viewer)  # nerfstudio's own elements may still be hiding
     assert label in shown_labels(viewer)
     before = len(shown_labels(viewer))
     lacking = Panel(learned_capture(desk, **parts))

@@ -15,7 +15,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
-from neucam_nerfstudio.published.motion_networks import NetworkSizes
+from neucam_nerfstudio.published.networks import NetworkSizes
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import DeformedSirenConfig, LayeredSirenConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig

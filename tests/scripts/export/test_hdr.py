@@ -10,7 +10,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
-from neucam_nerfstudio.scripts.export.hdr import ExportHdr, exposure_reference
+from neucam_nerfstudio.scripts.export.hdr import ExportHdr, radiance_attributes
 
 from .conftest import CONFIG, rendered, with_capture
 
@@ -39,8 +39,8 @@ def test_the_header_says_where_the_file_comes_from(tmp_path):
 
 def test_exposures_nobody_gave_are_not_claimed(still_run, deformed_run):
     unknown = replace(still_run.capture.exposures, source="unknown")
-    assert "estimated" in exposure_reference(with_capture(still_run, exposures=unknown))
-    assert "learned" in exposure_reference(deformed_run)
+    assert "estimated" in radiance_attributes(with_capture(still_run, exposures=unknown))["exposureReference"]
+    assert "learned" in radiance_attributes(deformed_run)["exposureReference"]
 
 
 def test_further_channels_and_the_defocus_of_the_captured_aperture(still_run, tmp_path):
