@@ -19,6 +19,19 @@ from neucam_nerfstudio.grids.grid_sampling import sample_grid
 from neucam_nerfstudio.grids.memo import ParameterMemo
 
 
+def check_learned_cells(part: str, most_learned_cells: int) -> None:
+    """Checks an option of a part.
+
+    Raises:
+        NeucamError: There is no cell to learn.
+    """
+    if most_learned_cells < 1:
+        raise NeucamError(
+            f"--pipeline.model.{part}.most-learned-cells {most_learned_cells}: expected at least 1: it is the number of"
+            " cells of the finest grid that is learned."
+        )
+
+
 def sample_plane(
     image: Float[Tensor, "1 channels height width"], uv: Float[Tensor, "*batch 2"]
 ) -> Float[Tensor, "*batch channels"]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
-from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import GridField
 from neucam_nerfstudio.scene.scene import PlanarScene, SceneConfig
@@ -33,18 +33,6 @@ class GridFieldConfig(SceneConfig):
     costs no more than for one of this size. Raise it together with the rays a step."""
     start_mult: float = 0.2
     """On the light's departure from the classical start, as a share of what a photograph that tells it weighs."""
-
-    def check(self) -> None:
-        """Checks the options.
-
-        Raises:
-            NeucamError: There is no cell to learn.
-        """
-        if self.most_learned_cells < 1:
-            raise NeucamError(
-                f"--pipeline.model.scene.most-learned-cells {self.most_learned_cells}: expected at least 1: it is "
-                "the number of cells of the finest grid that is learned."
-            )
 
 
 @dataclass
@@ -70,7 +58,7 @@ class GridScene(PlanarScene):
     field: GridField
 
     def __init__(self, config: GridSceneConfig, capture: Capture) -> None:
-        config.check()
+        check_learned_cells("scene", config.most_learned_cells)
         super().__init__(GridField(capture.height, capture.width, config.most_learned_cells), capture)
         self.config = config
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moments_from_means, moving_estimate
 from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import margin_px
 from neucam_nerfstudio.scene.grid_scene import GridFieldConfig, said_of_detail, start_loss
@@ -51,7 +52,7 @@ class MovingGridScene(PlanarScene):
     field: MovingGridField
 
     def __init__(self, config: MovingGridSceneConfig, capture: Capture) -> None:
-        config.check()
+        check_learned_cells("scene", config.most_learned_cells)
         times = torch.tensor([capture.times[index] for index in capture.train_indices])
         super().__init__(MovingGridField(times, capture.height, capture.width, config.most_learned_cells), capture)
         self.config = config

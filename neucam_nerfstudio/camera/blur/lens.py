@@ -17,7 +17,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, check_learned_cells
 from neucam_nerfstudio.parts import Dial, Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
@@ -75,6 +75,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
 
     def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
+        check_learned_cells("blur", config.most_learned_cells)
         self.config = config
         height, width = capture.height, capture.width
         self.defocus = PlanePyramid(1, height, width, most_learned_cells=config.most_learned_cells)
@@ -187,7 +188,14 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         else:  # nothing shows any blur, so all is where the photographs are focused
             mean = positions.mean().expand(start.capture.height, start.capture.width, 1)
             self.defocus.start_from(mean)
-        return f"Blur {2 * estimate.blur_per_setting_px:.1f} px in radius one focus setting out of focus."
+        said = f"Blur {2 * estimate.blur_per_setting_px:.1f} px in radius one focus setting out of focus."
+        if self.defocus.detail is None:
+            return said
+        height, width = self.defocus.grids[0].shape[-2:]
+        return (
+            f"{said} Of the defocus, detail finer than {width}x{height} cells stays as it is;"
+            f" --pipeline.model.blur.most-learned-cells {start.capture.height * start.capture.width} learns it."
+        )
 
     @torch.no_grad()
     def _start_lens(

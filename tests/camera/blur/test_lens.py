@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from neucam_nerfstudio.camera.blur.lens import LensBlur, LensBlurConfig, disc_taps
 from neucam_nerfstudio.camera.settings import CameraSettings
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import TrainingRays
 from neucam_nerfstudio.scene.scene import PlanePlaces
 
@@ -188,3 +189,5 @@ def test_what_is_worth_watching_is_the_radius():
 
 def test_a_large_picture_is_learned_on_a_coarser_grid():
     assert lens_of(20, 40, most_learned_cells=200).defocus.grids[0].shape[-2:] == (10, 20)
+    with pytest.raises(NeucamError, match="blur.most-learned-cells 0: expected at least 1"):
+        lens_of(20, 40, most_learned_cells=0)
