@@ -148,7 +148,7 @@ class _StackMerger:
     """Photographs, the frames of each focus setting in ascending order, and how each frame is decoded."""
 
     frames: Sequence[Photograph]
-    settings: Sequence[Int[np.ndarray, " members"]]
+    settings: Sequence[Int[np.ndarray, " _members"]]
     tables: Sequence[DecodingTable]
 
     def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0) -> FocusStack:

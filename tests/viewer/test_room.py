@@ -15,7 +15,7 @@ VIEWERS = ("viser", "nerfstudio.viewer", "nerfstudio.viewer_legacy", "neucam_ner
 WITHOUT_VIEWER = (
     *("camera.implicit_camera", "scene.grid_scene", "scene.moving_scene", "rendering.outputs", "rendering.view"),
     *("models.learned_capture", "models.presets", "published.scene", "published.kernel_blur"),
-    *("scripts.export.trained_run", "scripts.export.dial_options"),
+    *("scripts.export.trained_run", "scripts.export.options"),
 )
 """Modules that need no nerfstudio."""
 
