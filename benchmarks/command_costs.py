@@ -36,6 +36,14 @@ from neucam_nerfstudio.imaging.radiance_files import read_radiance
 Part = Literal["import", "fuse", "train", "picture", "export"]
 PARTS: tuple[Part, ...] = ("import", "fuse", "train", "picture", "export")
 
+IMPORT = """
+import sys, time
+before = time.process_time()
+import neucam_nerfstudio
+with open(sys.argv[1], "w") as file:
+    file.write(str(time.process_time() - before))
+"""
+
 LOOK_AT_A_PICTURE = """
 import json, resource, sys
 from pathlib import Path
@@ -96,9 +104,9 @@ class CommandCosts:
         truth = read_radiance(self.capture / "gt/all_in_focus_hdr.exr")
         programs = Path(sys.executable).parent if packages is None else packages / "bin"
         if "import" in self.only:
-            command = [sys.executable, "-c", "import neucam_nerfstudio"]
-            nothing, took = (run_measured(words, folder / "import.log") for words in ([*command[:2], "0"], command))
-            yield Result("import", code, {}, took.seconds, took.cpu_seconds - nothing.cpu_seconds, took.peak_gigabytes)
+            told = folder / "import.json"
+            took = run_measured([sys.executable, written(IMPORT, folder), told], folder / "import.log")
+            yield Result("import", code, {}, None, json.loads(told.read_text()), took.peak_gigabytes)
         if "fuse" in self.only and (programs / "neucam-fuse").is_file():
             command = [programs / "neucam-fuse", self.capture, "--output-path", folder / "fused"]
             took = run_measured(command, folder / "fuse.log")
@@ -111,7 +119,8 @@ class CommandCosts:
                 yield Result(f"ns-train neucam {self.capture.name}", code, scores, **asdict(took))
             if "picture" in self.only:
                 told = folder / "picture.json"
-                run_measured([sys.executable, "-c", LOOK_AT_A_PICTURE, run.config, told], folder / "picture.log")
+                look = written(LOOK_AT_A_PICTURE, folder)
+                run_measured([sys.executable, look, run.config, told], folder / "picture.log")
                 for output, cpu_seconds in json.loads(told.read_text()).items():
                     if output != "accumulation":
                         yield Result(f"{output}, 1024 px wide", code, {}, None, cpu_seconds)
@@ -120,6 +129,14 @@ class CommandCosts:
             radiance, took = exported(programs, run, folder / "large-hdr")
             megapixels = radiance.shape[0] * radiance.shape[1] / 1e6
             yield Result(f"neucam-export hdr, {megapixels:.1f} megapixels", code, {}, **asdict(took))
+
+
+def written(code: str, folder: Path) -> Path:
+    """A program as a file: what is given to `python -c` would find the package of the current folder first."""
+    file = folder / "program.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(code)
+    return file
 
 
 def installed(checkout: Path, folder: Path) -> Path:

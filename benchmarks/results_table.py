@@ -174,7 +174,7 @@ HDR_COLUMNS = (
 COST_COLUMNS = (
     Column("steps", lambda result: "" if result.steps is None else str(result.steps)),
     Column("s", lambda result: number(result.seconds, 1)),
-    Column("CPU s", lambda result: number(result.cpu_seconds, 1)),
+    Column("CPU s", lambda result: number(result.cpu_seconds, 2)),
     Column("GB", lambda result: number(result.peak_gigabytes, 2)),
     Column("asked", lambda result: result.asked),
 )

@@ -118,7 +118,8 @@ def train(
         ).to(device)
         pixels = store.stack(capture.train_indices)
         said = learned.start(store.whole)
-        _learn(learned, preset, pixels, preset.num_steps if num_steps is None else num_steps, device, report)
+        with learned.threads_of_steps():
+            _learn(learned, preset, pixels, preset.num_steps if num_steps is None else num_steps, device, report)
     return _result(learned.eval(), (*learned.notes(), *said))
 
 

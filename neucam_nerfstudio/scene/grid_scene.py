@@ -55,6 +55,7 @@ class GridScene(PlanarScene):
         capture: The photographs.
     """
 
+    is_looked_up = True
     field: GridField
 
     def __init__(self, config: GridSceneConfig, capture: Capture) -> None:

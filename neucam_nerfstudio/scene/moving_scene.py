@@ -49,6 +49,7 @@ class MovingGridScene(PlanarScene):
         capture: The photographs.
     """
 
+    is_looked_up = True
     field: MovingGridField
 
     def __init__(self, config: MovingGridSceneConfig, capture: Capture) -> None:

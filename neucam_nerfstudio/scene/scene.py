@@ -57,7 +57,12 @@ class Scene(Part, ABC, Generic[Places]):
     A camera asks in two steps, so that its blur can look at many places around one: `meet` says once where rays look,
     in terms that the blur generators of this kind of scene understand, and `radiance` answers for as many places as it
     is asked.
+
+    Attributes:
+        is_looked_up: Whether light is read from grids, in operations that are short beside those of a network.
     """
+
+    is_looked_up: bool = False
 
     @abstractmethod
     def meet(self, rays: Rays) -> tuple[Places, Bool[Tensor, "*batch 1"]]:

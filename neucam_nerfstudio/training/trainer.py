@@ -134,7 +134,8 @@ class NeucamTrainer(Trainer):
                 self.model.start()
                 self._write_start()
         self.step = max(self._start_step - 1, 0)  # of the checkpoint that a run without steps leaves
-        super().train()
+        with self.model.learned.threads_of_steps():
+            super().train()
 
     def save_checkpoint(self, step: int) -> None:
         """Writes a checkpoint, whole or not at all, and only then removes earlier ones, unless all are kept.

@@ -29,7 +29,7 @@ from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
 from neucam_nerfstudio.scene.scene import PlanePlaces, Rays
 
-from ..learned import learn, load_capture, photographs_of, start
+from ..learned import capture_of, learn, load_capture, photographs_of, start
 
 HEIGHT, WIDTH = 60, 90
 MOVING_PARTS = {"scene": MovingGridSceneConfig(), "blur": BlurConfig()}
@@ -278,3 +278,19 @@ def test_a_checkpoint_brings_back_pictures_and_settings(desk):
 def test_configurations_are_copied_whole():
     config = LensBlurConfig(variation_mult=7.0)
     assert copy.deepcopy(config) == config and copy.deepcopy(config) is not config
+
+
+@pytest.mark.parametrize(
+    ("size", "scene", "expected"),
+    [((20, 30), GridSceneConfig(), 1), ((500, 500), GridSceneConfig(), 2), ((20, 30), SirenSceneConfig(), 2)],
+)
+def test_short_steps_on_small_pictures_are_made_by_one_thread(size, scene, expected):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyboardInterrupt), learn(capture_of(*size), scene=scene).threads_of_steps():
+            assert torch.get_num_threads() == expected
+            raise KeyboardInterrupt
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
