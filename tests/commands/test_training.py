@@ -62,6 +62,12 @@ def test_tensorboard_shows_training_and_evaluation(run):
     assert (f"Eval Images Metrics/psnr_mu_{run.alignment}" in shown) == run.has_truth
 
 
+def test_learning_rates_and_times_are_logged_with_the_loss(neucam_run):
+    shown = scalars(neucam_run)
+    of_each_step = ("Train Loss", "learning_rate/scene", "Train Iter (time)", "ETA (time)")
+    assert [len(shown[tag]) for tag in of_each_step] == [2] * 4, f"steps 0 and 10 of {NUM_STEPS}"
+
+
 def test_loaded_run_renders_every_output(run):
     outputs = rendered(run, index=4)
     assert set(outputs) == run.outputs
