@@ -9,7 +9,7 @@ from benchmarks.command_costs import CommandCosts, first_on_path
 
 
 def test_costs_and_quality_go_into_the_table(tiny_desk, tmp_path):
-    CommandCosts(tiny_desk, only=("import", "fuse"), output_path=tmp_path).main()
+    CommandCosts(tiny_desk, only=("import", "fuse"), rounds=1, output_path=tmp_path).main()
     imported, fused = json.loads((tmp_path / "command_costs.json").read_text())["results"]
     assert imported["run"] == "import" and imported["cpu_seconds"] < 1
     assert fused["run"] == "neucam-fuse TinyDesk" and fused["method"] == "this code"
