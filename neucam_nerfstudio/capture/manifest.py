@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Told(Generic[Value_co]):
         evidence: What told it, in words.
     """
 
-    __pydantic_config__: ClassVar = AS_WRITTEN
+    __pydantic_config__: ClassVar[dict[str, Any]] = AS_WRITTEN
     value: Value_co
     found: Value_co
     evidence: str
