@@ -74,11 +74,9 @@ def fuse(
         linear_light=response == "linear",
     )
     pictures = [store[index] for index in capture.train_indices]
-    settings = [capture.frames[index] for index in capture.train_indices]
-    focus_index, exposure_index = ([frame.focus_index for frame in settings], [f.exposure_index for f in settings])
-    is_known = capture.exposures.source != "unknown"
-    stops = [capture.exposure_stops(index) for index in capture.train_indices] if is_known else None
-    known = _known_response(response, capture)
+    focus_index = [frame.focus_index for frame in capture.train_frames]
+    exposure_index = [frame.exposure_index for frame in capture.train_frames]
+    stops, known = capture.known_train_stops, _known_response(response, capture)
     defocus, blur_px = None, 0.0
     if capture.moves:
         camera = moving_estimate(pictures, stops, exposure_index, capture.reference_position, response=known)

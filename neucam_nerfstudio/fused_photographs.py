@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture, Frame
+from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
@@ -78,7 +78,7 @@ class FusedPhotographs:
         """What was chosen and estimated, a sentence each."""
         notes = [*self.capture.notes, *self.training_notes]
         if self.capture.exposures.source == "unknown":
-            told = zip(self._frames, self.exposures, strict=True)
+            told = zip(self.capture.train_frames, self.exposures, strict=True)
             found = ", ".join(f"{frame.name} {stops:+.2f}" for frame, stops in told)
             notes.append(f"Exposures estimated, in stops: {found}.")
         if self.blur_per_setting_px > 0:
@@ -111,7 +111,7 @@ class FusedPhotographs:
         stops = float(self.exposures[self.reference]) if exposure_stops is None else exposure_stops
         light = self.radiance
         if self.defocus is not None and aperture > 0:
-            focus = self._frames[self.reference].focus_index if focus is None else focus
+            focus = self.capture.train_frames[self.reference].focus_index if focus is None else focus
             radius_px = np.float32(2 * self.blur_per_setting_px * aperture) * np.abs(self.defocus - np.float32(focus))
             light = blur_by_lens(light, radius_px)
 
@@ -188,13 +188,9 @@ class FusedPhotographs:
         return writers
 
     @property
-    def _frames(self) -> list[Frame]:
-        return [self.capture.frames[index] for index in self.capture.train_indices]
-
-    @property
     def _reference_file(self) -> Path:
         """Its path; there may be no such file, as of a frame of a video."""
-        return self._frames[self.reference].path
+        return self.capture.train_frames[self.reference].path
 
     @cached_property
     def _anchors(self) -> DisplayAnchors:
@@ -226,10 +222,10 @@ class FusedPhotographs:
 
     def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
         """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
-        write_image(path, (defocus / max(frame.focus_index for frame in self._frames))[..., None])
+        write_image(path, (defocus / max(frame.focus_index for frame in self.capture.train_frames))[..., None])
 
     def _frame_settings(self) -> list[dict[str, object]]:
         return [
             {"name": frame.name, "exposure_stops": round(float(stops), 4), "focus_setting": frame.focus_index}
-            for frame, stops in zip(self._frames, self.exposures, strict=True)
+            for frame, stops in zip(self.capture.train_frames, self.exposures, strict=True)
         ]

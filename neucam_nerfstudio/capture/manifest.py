@@ -185,6 +185,17 @@ class Capture:
         """The reference frame's place among the training frames."""
         return self.train_indices.index(self.reference_index)
 
+    @property
+    def train_frames(self) -> list[Frame]:
+        """The frames to train on."""
+        return [self.frames[index] for index in self.train_indices]
+
+    @property
+    def known_train_stops(self) -> list[float] | None:
+        """Exposure of each training frame, +1 is twice the light; None where nothing tells."""
+        known = self.exposures.source != "unknown"
+        return [self.exposure_stops(index) for index in self.train_indices] if known else None
+
     def train_index_nearest(self, time: float) -> int:
         """The training frame nearest to a time in [0, 1], by its index in the capture."""
         return min(self.train_indices, key=lambda index: abs(self.times[index] - time))

@@ -70,13 +70,11 @@ class GridScene(PlanarScene):
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
         """Merges the exposures of each focus setting, and fuses the focus settings."""
         capture = known.capture
-        frames = [capture.frames[index] for index in capture.train_indices]
-        stops = [capture.exposure_stops(index) for index in capture.train_indices]
         estimate = classical_estimate(
             [known.photograph(index) for index in capture.train_indices],
-            [frame.focus_index for frame in frames],
-            None if capture.exposures.source == "unknown" else stops,
-            [frame.exposure_index for frame in frames],
+            [frame.focus_index for frame in capture.train_frames],
+            capture.known_train_stops,
+            [frame.exposure_index for frame in capture.train_frames],
             response,
         )
         return replace(known, estimate=estimate, light_of=lambda index: estimate.log_radiance)

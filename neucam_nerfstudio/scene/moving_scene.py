@@ -67,11 +67,10 @@ class MovingGridScene(PlanarScene):
         """Merges each frame with what its neighbours show, and relates all to one: the reference frame, or the sharpest
         one where motion blurs."""
         capture = known.capture
-        stops = [capture.exposure_stops(index) for index in capture.train_indices]
         estimate = moving_estimate(
             [known.photograph(index) for index in capture.train_indices],
-            None if capture.exposures.source == "unknown" else stops,
-            [capture.frames[index].exposure_index for index in capture.train_indices],
+            capture.known_train_stops,
+            [frame.exposure_index for frame in capture.train_frames],
             None if known.shutter_open_share is not None else capture.reference_position,
             margin_px(capture.height, capture.width),
             response,
