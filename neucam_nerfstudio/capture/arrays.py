@@ -56,8 +56,10 @@ def capture_of_arrays(
     if focus is None and frames == "settings":
         notes.append("No focus settings were given: the photographs are taken to share one.")
     focus_index = list(range(count))
-    if not moves and (focus is not None or frames == "settings"):
-        focus_index = ranks(list(focus or [0] * count))
+    if not moves and focus is not None:
+        focus_index = ranks(list(focus))
+    elif frames == "settings":
+        focus_index = [0] * count
     stops = None if exposure_stops is None else [float(value) for value in exposure_stops]
     exposure_index, stops_of_settings = assign_exposures(None, stops, count)
     brightness = [mean_brightness(thumbnail(array)) for array in arrays]
