@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
-from neucam_nerfstudio.classical.motion.optical_flow import follow
+from neucam_nerfstudio.capture.alignment.optical_flow import follow
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 SMOOTHNESS = 10.0

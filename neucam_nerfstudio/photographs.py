@@ -9,8 +9,8 @@ from typing import TypeAlias, cast
 import numpy as np
 from jaxtyping import Shaped
 
+from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
 from neucam_nerfstudio.capture.arrays import capture_of_arrays
-from neucam_nerfstudio.capture.breathing import AlignChoice
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.breathing import AlignChoice, StillFrames, alignment_note, find_alignment
+from neucam_nerfstudio.capture.alignment.breathing import AlignChoice, StillFrames, alignment_note, find_alignment
 from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
 from neucam_nerfstudio.capture.pixels.store import FileFrames, FrameCache, PixelStore
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, middle_frame

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from neucam_nerfstudio.capture.breathing import AlignChoice, Alignment, StillFrames, alignment_note, find_alignment
+from neucam_nerfstudio.capture.alignment.breathing import (
+    AlignChoice,
+    Alignment,
+    StillFrames,
+    alignment_note,
+    find_alignment,
+)
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.manifest import Capture, Frame, found
 from neucam_nerfstudio.capture.pixels.source import (

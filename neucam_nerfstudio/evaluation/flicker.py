@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, dense_flow, follow, leads_inside, round_trip_px
+from neucam_nerfstudio.capture.alignment.optical_flow import Flow, dense_flow, follow, leads_inside, round_trip_px
 from neucam_nerfstudio.evaluation.hdr_metrics import WHITE_PERCENTILE, Alignment, align_radiance
 from neucam_nerfstudio.evaluation.ldr_metrics import check_equal_sizes
 from neucam_nerfstudio.photometry import REC709_LUMINANCE

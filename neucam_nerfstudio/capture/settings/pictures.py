@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.registration import LEAST_CONTRAST, detail_picture, disagreement, fine_detail
+from neucam_nerfstudio.capture.alignment.registration import LEAST_CONTRAST, detail_picture, disagreement, fine_detail
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.capture.alignment.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
-from neucam_nerfstudio.classical.motion.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.classical.motion.lending import DecodedFrames, agreement, grey_between, moment_pictures
-from neucam_nerfstudio.classical.motion.optical_flow import (
+from neucam_nerfstudio.capture.alignment.optical_flow import (
     ROUGH_SCALE,
     Flow,
     chain,
@@ -20,6 +19,7 @@ from neucam_nerfstudio.classical.motion.optical_flow import (
     leads_inside,
     pixel_places,
 )
+from neucam_nerfstudio.classical.motion.lending import DecodedFrames, agreement, grey_between, moment_pictures
 from neucam_nerfstudio.classical.pixel_values import Photograph
 from neucam_nerfstudio.classical.response_samples import reduce_frames
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.capture.alignment.optical_flow import flow_pair
 from neucam_nerfstudio.classical.motion import lending
 from neucam_nerfstudio.classical.motion.lending import (
     DecodedFrames,
@@ -16,7 +17,6 @@ from neucam_nerfstudio.classical.motion.lending import (
     merge_lent,
     moment_pictures,
 )
-from neucam_nerfstudio.classical.motion.optical_flow import flow_pair
 from neucam_nerfstudio.classical.response_table import LDR_KNOTS, ResponseTable, srgb_response, tabulate_response
 
 RESPONSE = tabulate_response(np.log((LDR_KNOTS[:, None] + 1e-3) / (1 - LDR_KNOTS[:, None] + 1e-3)) * np.ones(3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.breathing import (
+from neucam_nerfstudio.capture.alignment.breathing import (
     Alignment,
     StillFrames,
     alignment_note,
@@ -13,11 +13,11 @@ from neucam_nerfstudio.capture.breathing import (
     find_breathing,
     representatives,
 )
+from neucam_nerfstudio.capture.alignment.registration import corner_shift_px
 from neucam_nerfstudio.capture.pixels.warp import aligned
-from neucam_nerfstudio.capture.registration import corner_shift_px
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-from .still_scene import expose, place, similarity, texture
+from ..still_scene import expose, place, similarity, texture
 
 HEIGHT, WIDTH = 180, 260
 SCENE = texture(HEIGHT, WIDTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.registration import (
+from neucam_nerfstudio.capture.alignment.registration import (
     LONGER_SIDE_PX,
     at_full_size,
     beyond_border,
@@ -15,7 +15,7 @@ from neucam_nerfstudio.capture.registration import (
     estimate_similarity,
 )
 
-from .still_scene import expose, place, similarity, texture
+from ..still_scene import expose, place, similarity, texture
 
 HEIGHT, WIDTH = 180, 260
 BREATHING = similarity(1.02, (1.5, -0.8), HEIGHT, WIDTH)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from neucam_nerfstudio.capture.registration import (
+from neucam_nerfstudio.capture.alignment.registration import (
     PixelMap,
     at_full_size,
     corner_shift_px,

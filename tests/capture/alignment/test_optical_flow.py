@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.motion.optical_flow import (
+from neucam_nerfstudio.capture.alignment.optical_flow import (
     FINEST_SCALE,
     ROUGH_SCALE,
     camera_motion,
