@@ -26,6 +26,12 @@ from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 SHARPENING_STEPS = 12
+FOCUS_ROUNDS = 2
+"""How often focus is found by blurring the picture again: what contrast has fused is less sharp than the sharpest
+photograph, which then seems sharper than in focus."""
+WHITE_PRECISION = 100.0
+"""Precision (1 / variance of log radiance) of white where the other focus settings are all darker: their blur has
+dimmed it, so they tell less of a sparkle than white itself."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
 
@@ -74,10 +80,15 @@ class FocusStack:
         height, width = self.shape
         for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
+            blown = merged.blown[rows]
+            white = own[blown]
             own -= everywhere
             own *= reliability(merged.precision[rows])
             own += everywhere
-            np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
+            dimmed = own[blown] < white
+            own[blown] = np.maximum(own[blown], white)
+            merged.precision[rows][blown] = np.where(dimmed, WHITE_PRECISION, merged.precision[rows][blown])
+            np.copyto(own, brightest_channel(own)[..., None], where=blown)
         return SettingPicture(merged.log_radiance, merged.precision)
 
 
@@ -110,11 +121,12 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
-    sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
-    fused = cv2.log(luminance(sharp))
-    sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    sharp += in_channels(sharpened - fused)
+    for _ in range(FOCUS_ROUNDS):
+        focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
+        sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
+        fused = cv2.log(luminance(sharp))
+        sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
+        sharp += in_channels(sharpened - fused)
     return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
 
 

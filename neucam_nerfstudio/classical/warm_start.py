@@ -211,8 +211,8 @@ def _stack_blur_px(merger: _StackMerger) -> float:
     factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
     whole, whole_factor = merger.stack((slice(None), slice(None)), is_held, factor), factor
     blur_px = stack_blur(whole)
-    while blur_px < LEAST_BLUR_PX and factor > 2:
-        factor = max(2.0, factor / 2)
+    while blur_px < LEAST_BLUR_PX and factor > 1:
+        factor = max(1.0, factor / 2)
         sides = _part_with_detail(whole, factor / whole_factor)
         rows, columns = (slice(round(side.start * whole_factor), round(side.stop * whole_factor)) for side in sides)
         blur_px = stack_blur(merger.stack((rows, columns), is_held, factor))
