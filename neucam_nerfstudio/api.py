@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
+from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.classical.motion.moving_start import moving_estimate

@@ -13,7 +13,7 @@ from neucam_nerfstudio.api import ResponseChoice
 from neucam_nerfstudio.camera.exposure.exposures import check_bracket
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
+from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, exposure_groups, single_frames

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
+from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.arrays import capture_of_arrays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice, StillFrames, alignment_note, find_alignment
+from neucam_nerfstudio.capture.alignment.breathing import StillFrames
+from neucam_nerfstudio.capture.alignment.still_alignment import (
+    AlignChoice,
+    alignment_note,
+    find_alignment,
+    frame_alignment,
+)
 from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
 from neucam_nerfstudio.capture.pixels.store import FileFrames, FrameCache, PixelStore
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, middle_frame
@@ -74,7 +80,6 @@ def capture_of_arrays(
         found = find_alignment(StillFrames(pictures, focus_index, levels, reference, height, width, range(count)))
     if found is not None:
         notes.append(alignment_note(found, list(map(str, range(count))), str(reference)))
-    maps, borders = ({}, {}) if found is None else (found.maps, found.border_from)
     times = tuple(index / (count - 1) if moves else 0.0 for index in range(count))
     number_type = arrays[0].dtype
 
@@ -94,8 +99,7 @@ def capture_of_arrays(
                 exposure=told(stops and stops[index]),
                 focus=told(focus_index[index]),
                 time=told(times[index] if moves else None),
-                alignment=told(tuple(map(tuple, maps[index].tolist())) if index in maps else None),
-                border_from=borders.get(index),
+                **frame_alignment(found, index, "no move found"),
             )
             for index in range(count)
         ),
@@ -123,6 +127,7 @@ def capture_of_arrays(
         sharp_truth=(None,) * count,
         side_maps=SideMaps((), (), (), 1),
         scan_notes=tuple(notes),
+        nearness=None if found is None else found.nearness,
     )
     views = {NAME / str(index): array.view() for index, array in enumerate(arrays)}
     cache = FrameCache(sum(array.nbytes for array in arrays))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from neucam_nerfstudio.capture.pixels.source import SourceKind
+from neucam_nerfstudio.capture.pixels.warp import Nearness, ViewMap
 from neucam_nerfstudio.capture.settings.exposures import NOT_GIVEN, ExposureSettings
 from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
@@ -17,7 +18,8 @@ from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 
 MANIFEST_NAME = "capture.json"
 Value_co = TypeVar("Value_co", covariant=True)
-MapRows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+Numbers3 = tuple[float, float, float]
+MapRows = tuple[Numbers3, Numbers3, Numbers3]
 """A map of pixels [3, 3], by rows."""
 AS_WRITTEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 """How pydantic reads the file: keys that are not known, and text for numbers, are refused."""
@@ -64,6 +66,7 @@ class Frame:
         focus: Number of the focus setting.
         time: From 0, the first frame, to 1, the last; nothing for a still scene.
         alignment: The map [3, 3] to where it shows what the reference frame shows; None where it needs none.
+        epipole: What a unit of nearness adds to a place that the map has found; None where the camera only turned.
         border_from: Index of the frame that it shows beyond its border once it is aligned; None repeats the border.
     """
 
@@ -74,6 +77,7 @@ class Frame:
     focus: Told[int | None] = NOTHING
     time: Told[float | None] = NOTHING
     alignment: Told[MapRows | None] = NOTHING
+    epipole: Numbers3 | None = None
     border_from: int | None = None
 
     @property
@@ -114,6 +118,8 @@ class Capture:
         radiance_truth: Of each frame, the file with the scene's linear radiance; None where there is none.
         sharp_truth: Of each frame, the photograph without blur; None where there is none.
         side_maps: Masks, depth and optical flow that lie beside the frames.
+        nearness: How near things are that the reference shows, in a unit of its own, small; None where no frame has an
+            epipole.
         scan_notes: Choices that the scan made for the user, a sentence each.
         manifest_file: Where this was read from; None if the photographs were scanned.
     """
@@ -143,6 +149,7 @@ class Capture:
     sharp_truth: tuple[Path | None, ...]
     side_maps: SideMaps
     scan_notes: tuple[str, ...]
+    nearness: Nearness | None = field(default=None, compare=False)
     manifest_file: Path | None = field(default=None, compare=False)
 
     def __deepcopy__(self, memo: dict) -> Capture:
@@ -215,6 +222,15 @@ class Capture:
             return f"Exposures were {NOT_GIVEN[source]} from the photographs (reference {name})."
         stops = self.exposure_stops(self.reference_index)
         return f"Radiance at 0 stops; photograph {name} has {stops:+g} stops ({source})."
+
+    def view_map(self, frame_index: int) -> ViewMap | None:
+        """Where a frame shows what the reference shows; None where it is not aligned."""
+        frame = self.frames[frame_index]
+        if frame.alignment.value is None:
+            return None
+        if frame.epipole is None:
+            return ViewMap(np.array(frame.alignment.value))
+        return ViewMap(np.array(frame.alignment.value), np.array(frame.epipole), self.nearness)
 
     def focus_position(self, frame_index: int) -> float:
         """Start value of a frame's focus position, unitless in [-1, 1]."""

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from neucam_nerfstudio.capture.manifest import AS_WRITTEN, Capture, MapRows, Told
+from neucam_nerfstudio.capture.manifest import AS_WRITTEN, Capture, MapRows, Numbers3, Told
 from neucam_nerfstudio.capture.pixels.source import SourceKind
 from neucam_nerfstudio.capture.settings.exposures import ExposureSource, LearnMode
 from neucam_nerfstudio.capture.settings.focus import FocusSource
@@ -41,6 +42,7 @@ class FrameEntry(_Entry):
     focus_setting: Told[int]
     time: Told[Annotated[float, Field(ge=0, le=1)]] | None = None
     alignment: Told[MapRows | None]
+    epipole: Numbers3 | None = None
     border_from: str | None = None
     radiance_truth: str | None = None
     sharp_truth: str | None = None
@@ -85,6 +87,7 @@ class Document(_Entry):
     focuses: FocusesEntry
     frames: Annotated[list[FrameEntry], Field(min_length=2)]
     flow: list[tuple[str, str]] = []
+    nearness: str | None = None
     notes: list[str]
 
 
@@ -112,6 +115,7 @@ def write_manifest(capture: Capture, path: Path) -> None:
             "focus_setting": asdict(frame.focus),
             "time": asdict(frame.time) if capture.moves else None,
             "alignment": asdict(frame.alignment),
+            "epipole": frame.epipole,
             "border_from": None if frame.border_from is None else capture.frames[frame.border_from].name,
             "radiance_truth": inside(capture.radiance_truth[index], folder),
             "sharp_truth": inside(capture.sharp_truth[index], folder),
@@ -134,6 +138,11 @@ def write_manifest(capture: Capture, path: Path) -> None:
         "flow": [[inside(file, folder) for file in pair] for pair in maps.flow_paths],
         "notes": capture.scan_notes,
     }
+    if capture.nearness is not None:
+        nearness_path = path.with_name(f"{path.stem}_nearness.npy")
+        document["nearness"] = nearness_path.name
+        with written_whole(nearness_path) as temporary, temporary.open("wb") as file:
+            np.save(file, capture.nearness)
     with written_whole(path) as temporary:
         temporary.write_text(_laid_out(document) + "\n", encoding="utf-8")
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from neucam_nerfstudio.capture.manifest import NOTHING, Capture, Frame
 from neucam_nerfstudio.capture.manifest_file import ADVICE, PLAIN, VERSION, Document, one_line
+from neucam_nerfstudio.capture.pixels.warp import Nearness
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, FocusSource, spread_evenly
 from neucam_nerfstudio.capture.side_maps import SideMaps
@@ -84,6 +85,7 @@ class _Reader:
                     focus=frame.focus_setting,
                     time=frame.time or NOTHING,
                     alignment=frame.alignment,
+                    epipole=frame.epipole,
                     border_from=borders[index],
                 )
                 for index, frame in enumerate(frames)
@@ -99,6 +101,7 @@ class _Reader:
             radiance_truth=self.files("radiance_truth"),
             sharp_truth=self.files("sharp_truth"),
             side_maps=self.side_maps(train),
+            nearness=self.nearness(),
             scan_notes=tuple(document.notes),
             manifest_file=self.path,
         )
@@ -151,9 +154,28 @@ class _Reader:
     def check_alignments(self) -> None:
         for index, frame in enumerate(self.frames):
             rows = frame.alignment.value
-            if rows is not None and (rows[2] != (0, 0, 1) or not np.linalg.det(np.array(rows)) > 0):
-                expected = "rows of an affine map that does not mirror, the last of them 0, 0, 1; or null"
+            if rows is not None and (rows[2][2] != 1 or not np.linalg.det(np.array(rows)) > 0):
+                expected = "rows of a map that does not mirror, the last number 1; or null"
                 self.refuse(f"frames[{index}].alignment.value", rows, expected)
+
+    def nearness(self) -> Nearness | None:
+        """The map of nearness, which frames with an epipole need."""
+        name, needed = self.document.nearness, any(frame.epipole is not None for frame in self.frames)
+        if not needed:
+            return None
+        if name is None:
+            self.refuse("nearness", None, "the file of nearness, for frames have an epipole")
+        path = self.path.parent / name
+        try:
+            nearness = np.load(path, mmap_mode="r")
+            if nearness.ndim != 2 or nearness.dtype != np.float32:
+                raise ValueError(f"{nearness.dtype} {list(nearness.shape)}, expected float32 [height, width]")
+        except (OSError, ValueError, EOFError) as error:
+            raise NeucamError(
+                f"{path}: cannot be read ({error}). It tells how near things are, which photographs are aligned by:"
+                f" copy it here from where {self.path.name} was written, or scan the photographs anew."
+            ) from error
+        return nearness
 
     def borders(self) -> list[int | None]:
         """The frame that each shows beyond its border."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from neucam_nerfstudio.capture.alignment.breathing import (
+from neucam_nerfstudio.capture.alignment.breathing import StillFrames
+from neucam_nerfstudio.capture.alignment.still_alignment import (
     AlignChoice,
     Alignment,
-    StillFrames,
     alignment_note,
     find_alignment,
+    frame_alignment,
 )
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.manifest import Capture, Frame, found
@@ -157,6 +158,7 @@ def open_capture(
         sharp_truth=truth.sharp,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
         scan_notes=tuple(filter(None, (*notes, time_note, align_note, *truth.notes))),
+        nearness=None if alignment is None else alignment.nearness,
     )
     return capture, PixelStore(capture, decoded=decoded)
 
@@ -232,15 +234,10 @@ def _placed(
     frames: Sequence[Frame], times: Sequence[float] | None, alignment: Alignment | None, align: AlignChoice
 ) -> Iterator[Frame]:
     """The frames with their times, and how each is aligned."""
-    maps, borders = ({}, {}) if alignment is None else (alignment.maps, alignment.border_from)
     unmoved = "--align off" if align == "off" else "no move found" if times is None else "a moment"
     for index, frame in enumerate(frames):
-        moved = found(None, unmoved)
-        if index in maps:
-            rows = tuple(map(tuple, maps[index].tolist()))
-            moved = found(rows, "detail that neighbouring focus settings share")
         time = frame.time if times is None else found(times[index], "place among the frames")
-        yield replace(frame, time=time, alignment=moved, border_from=borders.get(index))
+        yield replace(frame, time=time, **frame_alignment(alignment, index, unmoved))
 
 
 def _check_fits(capture: Capture, path: Path, frames: FrameKind, has_options: bool) -> None:

@@ -15,7 +15,7 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from nerfstudio.utils.comms import is_main_process
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
+from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore

@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 
 from neucam_nerfstudio.api import ResponseChoice, fuse
-from neucam_nerfstudio.capture.alignment.breathing import AlignChoice
+from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.errors import NeucamError

@@ -1,35 +1,20 @@
-"""Focusing changes a lens's field of view, its picture "breathes": photographs of a still scene brought to one.
-
-The reference photograph is never touched, and the picture keeps its size: ground truth, and whatever else is measured
-against the photographs on disk, still fits. Beyond its border an aligned photograph shows what the next focus setting
-towards the reference shows there at the same exposure: that differs in its blur alone, where a repeated border would
-be streaks, and a crop would lose a rim of every picture. Where none has that exposure, the border is repeated.
-"""
+"""How photographs of a still scene lie on one another: focusing changes a lens's field of view, its picture "breathes",
+and a camera in the hand, or on a rail that shakes, turns and shifts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
-from neucam_nerfstudio.capture.alignment.registration import (
-    PixelMap,
-    at_full_size,
-    corner_shift_px,
-    disagreement,
-    estimate_similarity,
-    shows_detail,
-)
+from neucam_nerfstudio.capture.alignment.registration import disagreement, estimate_similarity, shows_detail
+from neucam_nerfstudio.capture.pixels.warp import PixelMap
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-AlignChoice = Literal["auto", "off"]
-
-LEAST_SHIFT_PX = 0.3
-"""A photograph of which no corner would move farther than this is left as it is, bit for bit."""
 LEAST_GAIN = 0.1
-"""Alignment must take at least this share of some two photographs' disagreement: without breathing it takes a few
+"""Alignment must take at least this share of some two photographs' disagreement: without a move it takes a few
 hundredths at most."""
 LEAST_DISAGREEMENT = 1e-3
 """Photographs that disagree less are the same, whatever share of that an alignment takes."""
@@ -63,60 +48,19 @@ class StillFrames(NamedTuple):
         return [frame for frame in self.order if self.focus[frame] == focus]
 
 
-class Alignment(NamedTuple):
-    """How photographs are to be aligned.
-
-    Attributes:
-        maps: Of each photograph that is to be changed, where it shows what the reference shows.
-        border_from: The photograph that each of these shows beyond its border; None where none fits.
-        scale_change: The largest change of scale; 0.02 is 2 %.
-        shift_px: How far a corner is off, at most.
-        untold: The photographs that were compared and do not tell how they moved, one a focus setting.
-    """
-
-    maps: dict[int, PixelMap]
-    border_from: dict[int, int | None]
-    scale_change: float
-    shift_px: float
-    untold: tuple[int, ...]
-
-
-def find_alignment(frames: StillFrames) -> Alignment | None:
-    """How photographs are aligned to the reference; None if no picture has moved with the focus, and all tell so."""
-    maps, untold = find_breathing(frames)
-    shifts_px = {focus: corner_shift_px(pixel_map, frames.height, frames.width) for focus, pixel_map in maps.items()}
-    moved = {focus: pixel_map for focus, pixel_map in maps.items() if shifts_px[focus] >= LEAST_SHIFT_PX}
-    if not moved and not untold:
-        return None
-    border_from = {
-        frame: _nearest_of_its_exposure(frames, frame, outward[:place][::-1])
-        for outward in _chains(frames)
-        for place, focus in enumerate(outward)
-        if focus in moved
-        for frame in frames.of_focus(focus)
-    }
-    scales = [np.sqrt(np.linalg.det(pixel_map[:2, :2])) for pixel_map in moved.values()]
-    return Alignment(
-        {frame: moved[frames.focus[frame]] for frame in sorted(border_from)},
-        border_from,
-        float(max((abs(scale - 1) for scale in scales), default=0)),
-        max((shifts_px[focus] for focus in moved), default=0.0),
-        untold,
-    )
-
-
 def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int, ...]]:
     """How the picture moves: maps from neighbour to neighbour, which are blurred alike, joined.
 
     Returns:
         For each focus setting but the reference's, where it shows what the reference shows; no maps if none makes
-        photographs clearly agree better. And photographs that show detail, but share too little of it with the next
-        focus setting towards the reference to tell: maps take their focus setting for unmoved against that.
+        photographs clearly agree better; between detail pictures. And photographs that show detail, but share too
+        little of it with the next focus setting towards the reference to tell: maps take their focus setting for
+        unmoved against that.
     """
     compared = representatives(frames)
     details = {focus: frames.pictures.detail(frame) for focus, frame in compared.items()}
     maps, gains, untold = {}, [], []
-    for chain in _chains(frames):
+    for chain in chains(frames):
         pixel_map = np.eye(3)
         for nearer, focus in zip(chain, chain[1:], strict=False):
             link = estimate_similarity(details[nearer], details[focus])
@@ -125,9 +69,29 @@ def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int,
             elif (gain := _gain(details[nearer], details[focus], link)) > 0:
                 pixel_map = link @ pixel_map
                 gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
-            rows, columns = details[focus].shape
-            maps[focus] = at_full_size(pixel_map, (rows, columns), frames.height, frames.width)
+            maps[focus] = pixel_map
     return maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold)
+
+
+def find_shake(frames: StillFrames) -> dict[int, PixelMap]:
+    """How the camera has moved within focus settings: maps from each one's representative to its other photographs.
+
+    From exposure to next exposure, which are clipped about alike; between detail pictures. None where it stood still.
+    """
+    maps: dict[int, PixelMap] = {}
+    for focus, first in representatives(frames).items():
+        members = sorted(frames.of_focus(focus), key=lambda frame: frames.exposure[frame])
+        place = members.index(first)
+        for outward in (members[place:], members[: place + 1][::-1]):
+            pixel_map = np.eye(3)
+            for nearer, frame in zip(outward, outward[1:], strict=False):
+                near, far = frames.pictures.detail(nearer), frames.pictures.detail(frame)
+                link = estimate_similarity(near, far)
+                if link is not None and _gain(near, far, link) >= LEAST_GAIN:
+                    pixel_map = link @ pixel_map
+                if not np.array_equal(pixel_map, np.eye(3)):
+                    maps[frame] = pixel_map
+    return maps
 
 
 def representatives(frames: StillFrames) -> dict[int, int]:
@@ -147,23 +111,7 @@ def representatives(frames: StillFrames) -> dict[int, int]:
     return {focus: min(members, key=rank) for focus, members in of_focus.items()}
 
 
-def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: str) -> str:
-    """What is done, for the user; `names` are those of all photographs."""
-    untold = ", ".join(names[frame] for frame in alignment.untold)
-    if not alignment.maps:
-        return (
-            f"Left as they are, for too little of their detail is found in the next focus setting: {untold}. Take out"
-            " what shows another view, or is turned."
-        )
-    return (
-        f"Focusing changes the picture's scale by up to {100 * alignment.scale_change:.1f} % and moves its corners by"
-        f" up to {alignment.shift_px:.1f} px (breathing): photographs are aligned to {reference_name}; --align off"
-        " leaves them."
-        + (f" Too little detail tells how {untold} moved: taken to be as its neighbour." if untold else "")
-    )
-
-
-def _chains(frames: StillFrames) -> list[list[int]]:
+def chains(frames: StillFrames) -> list[list[int]]:
     """Focus settings from the reference's to the last, and from the reference's to the first."""
     last, start = max(frames.focus), frames.focus[frames.reference]
     return [list(range(start, last + 1)), list(range(start, -1, -1))]
@@ -173,9 +121,3 @@ def _gain(nearer: UInt8[np.ndarray, "h w"], farther: UInt8[np.ndarray, "h w"], p
     """The share of two photographs' disagreement that a map takes; negative if it adds to it."""
     before, after = disagreement(nearer, farther, pixel_map)
     return (before - after) / max(before, LEAST_DISAGREEMENT)
-
-
-def _nearest_of_its_exposure(frames: StillFrames, frame: int, nearer: Sequence[int]) -> int | None:
-    """The photograph of a frame's exposure in the first of some focus settings that has one."""
-    others = (other for focus in nearer for other in frames.of_focus(focus))
-    return next((other for other in others if frames.exposure[other] == frames.exposure[frame]), None)

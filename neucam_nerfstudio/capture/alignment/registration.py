@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
-from neucam_nerfstudio.capture.pixels.warp import PixelMap
+from neucam_nerfstudio.capture.pixels.warp import PixelMap, ViewMap
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 LONGER_SIDE_PX = 1024
@@ -36,14 +36,20 @@ def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.nda
 
     The photograph, RGB and white at its number type's full scale, is reduced to at most `LONGER_SIDE_PX` a side.
     """
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    share = LONGER_SIDE_PX / max(grey.shape)
-    if share < 1:
-        size = [max(1, round(length * share)) for length in grey.shape[::-1]]
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = _small_grey(pixels)
     detail = fine_detail(grey.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
     contrast = np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), CONTRAST_SIGMA_PX)) + LEAST_CONTRAST
     return np.clip(np.rint(NO_DETAIL + GREY_LEVELS_PER_CONTRAST * detail / contrast), 0, 255).astype(np.uint8)
+
+
+def _small_grey(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "small_height small_width"]:
+    """A photograph's brightness, in its number type, at most `LONGER_SIDE_PX` a side."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    share = LONGER_SIDE_PX / max(grey.shape)
+    if share >= 1:
+        return grey
+    size = [max(1, round(length * share)) for length in grey.shape[::-1]]
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def fine_detail(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
@@ -132,9 +138,22 @@ def corner_shift_px(pixel_map: PixelMap, height: int, width: int) -> float:
     return float(np.linalg.norm((corners @ pixel_map.T - corners)[:, :2], axis=1).max())
 
 
-def at_full_size(pixel_map: PixelMap, detail_shape: tuple[int, int], height: int, width: int) -> PixelMap:
+def full_size_map(view_map: ViewMap, detail_shape: tuple[int, ...], height: int, width: int) -> ViewMap:
     """The map between photographs of a size, from that between their detail pictures."""
     reduction = np.eye(3)
     for axis, share in enumerate((detail_shape[1] / width, detail_shape[0] / height)):
         reduction[axis, axis], reduction[axis, 2] = share, (share - 1) / 2
-    return np.linalg.inv(reduction) @ pixel_map @ reduction
+    enlargement = np.linalg.inv(reduction)
+    plane, epipole = enlargement @ view_map.plane @ reduction, view_map.epipole
+    last = plane[2, 2]
+    return view_map._replace(plane=plane / last, epipole=None if epipole is None else enlargement @ epipole / last)
+
+
+def rank_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
+    """Which share of the pixels is darker, of 255: brightness, hardly changed by exposure and response.
+
+    The photograph is as for `detail_picture`.
+    """
+    grey = _small_grey(pixels)
+    levels = grey if grey.dtype == np.uint8 else np.clip(np.rint(grey * (255 / WHITE_LEVEL[pixels.dtype])), 0, 255)
+    return cv2.equalizeHist(levels.astype(np.uint8))

@@ -208,15 +208,15 @@ class PixelStore:
         for indices, stack in list(self._stacks.items()):
             if index in indices:
                 return stack[indices.index(index)]
-        frame, aligned_key = self.capture.frames[index], ("aligned", index)
+        frame, view_map = self.capture.frames[index], self.capture.view_map(index)
+        aligned_key = "aligned", index
         with self._locks[index]:
-            if frame.alignment.value is None:
+            if view_map is None:
                 return self._decoded[index]
             pixels = self._cache.get(aligned_key)
             if pixels is None:
                 beyond = None if frame.border_from is None else self.whole(frame.border_from)
-                unaligned, pixel_map = self._decoded.take(index), np.array(frame.alignment.value)
-                pixels = frozen(aligned(unaligned, pixel_map, beyond, self.capture.linear_light))
+                pixels = frozen(aligned(self._decoded.take(index), view_map, beyond, self.capture.linear_light))
                 self._cache.put(aligned_key, pixels)
             return pixels
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float32, Shaped
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -18,10 +19,29 @@ KERNEL_REACH_PX = 4
 
 PixelMap = Float[np.ndarray, "3 3"]
 """Takes (x, y, 1) of one picture, in pixels, pixel centres at whole numbers, to where the other shows the same."""
+Nearness = Float32[np.ndarray, "small_height small_width"]
+"""How much nearer than a plane things are that a picture shows: inverse distance, in a unit of its own. The map may be
+smaller than the picture."""
+Epipole = Float[np.ndarray, " 3"]
+"""What a unit of nearness adds to the place (x, y, 1) that a map has found: more where the camera has moved farther."""
 Pixels = Shaped[np.ndarray, "height width 3"]
 
 
-def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linear: bool) -> Pixels:
+class ViewMap(NamedTuple):
+    """Where a photograph shows what another shows at (x, y): `plane @ (x, y, 1) + nearness(x, y) * epipole`.
+
+    Attributes:
+        plane: The map of what lies on a plane.
+        epipole: Which way, and how far, nearer things lie from there; None where both were taken from one place.
+        nearness: Of what the other shows; None without an epipole.
+    """
+
+    plane: PixelMap
+    epipole: Epipole | None = None
+    nearness: Nearness | None = None
+
+
+def aligned(pixels: Pixels, view_map: ViewMap, beyond: Pixels | None, is_linear: bool) -> Pixels:
     """A photograph seen through a map: a picture of the same size and number type.
 
     Light is interpolated (Lanczos, 8 x 8 pixels) and kept within the range of the four pixels around each place, so no
@@ -29,7 +49,7 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
 
     Args:
         pixels: The photograph; white at its number type's full scale.
-        pixel_map: Where it shows what is wanted at each pixel.
+        view_map: Where it shows what is wanted at each pixel.
         beyond: What to show beyond its border; None repeats the border.
         is_linear: Whether pixel values are linear light; else they are taken to be encoded about as sRGB.
     """
@@ -40,7 +60,7 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
     curve, white = _light_of_values(pixels.dtype, is_linear), WHITE_LEVEL[pixels.dtype]
     seen = np.empty_like(pixels)
     for rows in strips_of_rows(height, width):
-        x, y = _places(pixel_map, rows, width)
+        x, y = _places(view_map, rows, height, width)
         top = int(np.clip(np.floor(y.min()) - KERNEL_REACH_PX, 0, height - 1))
         bottom = int(np.clip(np.ceil(y.max()) + KERNEL_REACH_PX + 1, 1, height))
         light = curve(pixels[top:bottom])
@@ -56,11 +76,25 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
     return seen
 
 
-def _places(pixel_map: PixelMap, rows: slice, width: int) -> tuple[Float[np.ndarray, "r w"], Float[np.ndarray, "r w"]]:
+def _places(
+    view_map: ViewMap, rows: slice, height: int, width: int
+) -> tuple[Float[np.ndarray, "r w"], Float[np.ndarray, "r w"]]:
     """Where the photograph shows what is wanted at each pixel of some rows: x and y, on OpenCV's fine grid."""
     across, down = np.arange(width, dtype=np.float64), np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
-    x, y = (pixel_map[axis, 0] * across + pixel_map[axis, 1] * down + pixel_map[axis, 2] for axis in (0, 1))
-    return np.rint(x * SUBPIXELS) / SUBPIXELS, np.rint(y * SUBPIXELS) / SUBPIXELS
+    x, y, third = (row[0] * across + row[1] * down + row[2] for row in view_map.plane)
+    if view_map.epipole is not None and view_map.nearness is not None:
+        nearness = nearness_of_rows(view_map.nearness, rows, height, width)
+        x, y, third = (place + nearness * step for place, step in zip((x, y, third), view_map.epipole, strict=True))
+    return np.rint(x / third * SUBPIXELS) / SUBPIXELS, np.rint(y / third * SUBPIXELS) / SUBPIXELS
+
+
+def nearness_of_rows(nearness: Nearness, rows: slice, height: int, width: int) -> Float32[np.ndarray, "r w"]:
+    """Nearness of each pixel of some rows of a picture, interpolated."""
+    small_height, small_width = nearness.shape
+    across = (np.arange(width, dtype=np.float32) + 0.5) * (small_width / width) - 0.5
+    down = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * (small_height / height) - 0.5
+    x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
+    return cv2.remap(nearness, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _sample(

@@ -12,7 +12,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from neucam_nerfstudio.capture.alignment.registration import LEAST_CONTRAST, detail_picture, disagreement, fine_detail
+from neucam_nerfstudio.capture.alignment.registration import (
+    LEAST_CONTRAST,
+    detail_picture,
+    disagreement,
+    fine_detail,
+    rank_picture,
+)
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64
@@ -50,10 +56,11 @@ class StillPictures:
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
         self.detail = cache(lambda frame: detail_picture(pixels[frame]))
+        self.ranks = cache(lambda frame: rank_picture(pixels[frame]))
 
     def measure(self, frame: int) -> None:
         """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        for measured in (self._blocks, self._strength, self.detail):
+        for measured in (self._blocks, self._strength, self.detail, self.ranks):
             measured(frame)
 
     @cached_property
