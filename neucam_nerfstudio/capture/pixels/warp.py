@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -54,6 +54,29 @@ def aligned(pixels: Pixels, pixel_map: PixelMap, beyond: Pixels | None, is_linea
             strip[outside] = beyond[rows][outside]
         seen[rows] = strip
     return seen
+
+
+def coverage_seen(
+    covered: Bool[np.ndarray, "height width"] | None, pixel_map: PixelMap, height: int, width: int
+) -> Bool[np.ndarray, "height width"] | None:
+    """Which pixels of a photograph that is seen through a map show something.
+
+    Args:
+        covered: Of the photograph itself; None if all of them do.
+        pixel_map: As of `aligned`.
+        height: Of the photograph.
+        width: Of the photograph.
+
+    Returns:
+        None if all of them do.
+    """
+    source = np.ones((height, width), np.uint8) if covered is None else covered.astype(np.uint8)
+    source = cv2.erode(source, np.ones((3, 3), np.uint8))  # interpolation mixes in neighbours; the border stays
+    seen = np.empty((height, width), bool)
+    for rows in strips_of_rows(height, width):
+        x, y = (np.rint(places).astype(np.float32) for places in _places(pixel_map, rows, width))
+        seen[rows] = cv2.remap(source, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+    return None if seen.all() else seen
 
 
 def _places(pixel_map: PixelMap, rows: slice, width: int) -> tuple[Float[np.ndarray, "r w"], Float[np.ndarray, "r w"]]:
