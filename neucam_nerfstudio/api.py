@@ -83,7 +83,8 @@ def fuse(
         log_radiance = camera.moments[capture.reference_position]
         report(1.0)
     else:
-        camera = classical_estimate(pictures, focus_index, stops, exposure_index, known, report)
+        coverage = [store.coverage(index) for index in capture.train_indices]
+        camera = classical_estimate(pictures, focus_index, stops, exposure_index, known, report, coverage)
         log_radiance = camera.log_radiance
         if len(set(focus_index)) > 1:
             defocus, blur_px = camera.sharpest_focus, camera.blur_per_setting_px

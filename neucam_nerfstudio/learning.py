@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from neucam_nerfstudio.api import ResponseChoice
 from neucam_nerfstudio.camera.exposure.exposures import check_bracket
@@ -117,9 +117,12 @@ def train(
             capture, preset.scene, preset.blur, preset.exposures, responses.get(response, preset.response)
         ).to(device)
         pixels = store.stack(capture.train_indices)
-        said = learned.start(store.whole)
+        covered = store.coverages(capture.train_indices)
+        said = learned.start(store.whole, store.coverage)
         with learned.threads_of_steps():
-            _learn(learned, preset, pixels, preset.num_steps if num_steps is None else num_steps, device, report)
+            _learn(
+                learned, preset, pixels, covered, preset.num_steps if num_steps is None else num_steps, device, report
+            )
     return _result(learned.eval(), (*learned.notes(), *said))
 
 
@@ -127,12 +130,13 @@ def _learn(
     learned: LearnedCapture,
     preset: Preset,
     pixels: np.ndarray,
+    covered: Bool[np.ndarray, "frames height width"] | None,
     num_steps: int,
     device: torch.device,
     report: Callable[[float], None],
 ) -> None:
     capture = learned.capture
-    sampler = PixelSampler(shared_tensor(pixels), capture, capture.train_indices, device)
+    sampler = PixelSampler(shared_tensor(pixels), capture, capture.train_indices, device, covered)
     moves = preset.frames == "moments"
     groups = (single_frames(len(pixels)) if moves else exposure_groups(sampler.focus_index.cpu())).to(device)
     optimizers = [

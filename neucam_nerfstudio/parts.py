@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeV
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
@@ -93,6 +93,7 @@ class Start:
         light_of: Natural log radiance that the training frames tell of a frame, by its index; None without an estimate.
         longest_stops: Longest exposure of the training frames.
         shutter_open_share: Share of the time from frame to frame that the shutter is open; None unless motion blurs.
+        coverage: Which pixels of a frame show something, by its index; None where all do.
     """
 
     capture: Capture
@@ -101,6 +102,7 @@ class Start:
     light_of: Callable[[int], Float[np.ndarray, "height width 3"]] | None = None
     longest_stops: float = 0.0
     shutter_open_share: float | None = None
+    coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda index: None
 
     def trained_focus_positions(self) -> Float[Tensor, " settings"]:
         """Focus positions of the settings that are trained on, rising: those that estimates count from 0."""

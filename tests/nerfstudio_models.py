@@ -52,6 +52,9 @@ class Photographs:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.whole(index)
 
+    def coverage(self, index: int) -> None:
+        """All of it."""
+
 
 def run_before_step(model: NeucamModel, step: int) -> None:
     """Runs what the trainer has the model run before a step, and the start before the first."""

@@ -131,4 +131,4 @@ def capture_of_arrays(
     )
     views = {NAME / str(index): array.view() for index, array in enumerate(arrays)}
     cache = FrameCache(sum(array.nbytes for array in arrays))
-    return capture, PixelStore(capture, decoded=FileFrames(list(views), views.__getitem__, 1, cache))
+    return capture, PixelStore(capture, decoded=FileFrames(list(views), views.__getitem__, 1, cache, have_files=False))

@@ -67,7 +67,6 @@ class Frame:
         time: From 0, the first frame, to 1, the last; nothing for a still scene.
         alignment: The map [3, 3] to where it shows what the reference frame shows; None where it needs none.
         epipole: What a unit of nearness adds to a place that the map has found; None where the camera only turned.
-        border_from: Index of the frame that it shows beyond its border once it is aligned; None repeats the border.
     """
 
     path: Path
@@ -78,7 +77,6 @@ class Frame:
     time: Told[float | None] = NOTHING
     alignment: Told[MapRows | None] = NOTHING
     epipole: Numbers3 | None = None
-    border_from: int | None = None
 
     @property
     def name(self) -> str:

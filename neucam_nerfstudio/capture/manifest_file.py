@@ -43,7 +43,6 @@ class FrameEntry(_Entry):
     time: Told[Annotated[float, Field(ge=0, le=1)]] | None = None
     alignment: Told[MapRows | None]
     epipole: Numbers3 | None = None
-    border_from: str | None = None
     radiance_truth: str | None = None
     sharp_truth: str | None = None
     mask: str | None = None
@@ -116,7 +115,6 @@ def write_manifest(capture: Capture, path: Path) -> None:
             "time": asdict(frame.time) if capture.moves else None,
             "alignment": asdict(frame.alignment),
             "epipole": frame.epipole,
-            "border_from": None if frame.border_from is None else capture.frames[frame.border_from].name,
             "radiance_truth": inside(capture.radiance_truth[index], folder),
             "sharp_truth": inside(capture.sharp_truth[index], folder),
             "mask": inside(mask.get(index), folder),

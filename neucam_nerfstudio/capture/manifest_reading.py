@@ -65,7 +65,6 @@ class _Reader:
         exposure_indices, exposures = self.exposures()
         focus_indices, focuses = self.focuses()
         times = self.times()
-        borders = self.borders()
         number_type = np.dtype(document.number_type)
         largest = WHITE_LEVEL[number_type]
         if document.white_level != largest and (document.number_type != "uint16" or document.white_level > largest):
@@ -86,7 +85,6 @@ class _Reader:
                     time=frame.time or NOTHING,
                     alignment=frame.alignment,
                     epipole=frame.epipole,
-                    border_from=borders[index],
                 )
                 for index, frame in enumerate(frames)
             ),
@@ -176,19 +174,6 @@ class _Reader:
                 f" copy it here from where {self.path.name} was written, or scan the photographs anew."
             ) from error
         return nearness
-
-    def borders(self) -> list[int | None]:
-        """The frame that each shows beyond its border."""
-        borders = [
-            None if frame.border_from is None else self.index_of(f"frames[{index}].border_from", frame.border_from)
-            for index, frame in enumerate(self.frames)
-        ]
-        for index, step in enumerate(borders):
-            for _ in borders:
-                step = None if step is None else borders[step]
-            if step is not None:
-                self.refuse(f"frames[{index}].border_from", self.frames[index].border_from, "no circle of frames")
-        return borders
 
     def side_maps(self, train: Sequence[int]) -> SideMaps:
         def of_train(name: str) -> tuple[Path, ...]:

@@ -160,7 +160,11 @@ def open_capture(
         scan_notes=tuple(filter(None, (*notes, time_note, align_note, *truth.notes))),
         nearness=None if alignment is None else alignment.nearness,
     )
-    return capture, PixelStore(capture, decoded=decoded)
+    store = PixelStore(capture, decoded=decoded)
+    if (coverage_note := store.coverage_note(capture.train_indices)) is not None:
+        capture = replace(capture, scan_notes=(*capture.scan_notes, coverage_note))
+        store = PixelStore(capture, decoded=decoded)
+    return capture, store
 
 
 def _scan_pixels(
@@ -178,9 +182,10 @@ def _scan_pixels(
         where the number type does not tell.
     """
     read = frame_reader(source.kind, source.data, white_balance, source)
-    decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes))
+    has_files = source.kind == "photographs"
+    decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes), have_files=has_files)
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
-    pictures = StillPictures(decoded, brightness)
+    pictures = StillPictures(decoded, brightness, decoded.coverage)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
@@ -34,12 +35,15 @@ WHITE_PRECISION = 100.0
 dimmed it, so they tell less of a sparkle than white itself."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
+LEAST_SHARE = 1e-6
+"""Keeps divisions by the share of pixels that are covered finite."""
 
 
 class FocusStack:
     """A view at each of its focus settings, all exposures merged. A setting is merged when it is asked for.
 
-    What is black or saturated at one focus setting is filled with the light that the other settings show there. A
+    What is black, saturated or not covered at one focus setting is filled with the light that the other settings show
+    there; what none of them covers, smoothly from around. A
     channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
     channel that saturates last.
 
@@ -59,7 +63,7 @@ class FocusStack:
             precision_sum = precision_sum + merged.precision
             if is_held:
                 held.append(merged)
-        self._everywhere = np.divide(weighted_sum, precision_sum)
+        self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
         self._held = [self._complete(merged) for merged in held]
 
     @property
@@ -76,20 +80,53 @@ class FocusStack:
         return iter(self._held or (self._complete(self._merge(setting)) for setting in range(self._num_settings)))
 
     def _complete(self, merged: MergedExposures) -> SettingPicture:
-        """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
+        """What a setting shows; where it shows nothing itself, what the others show, and beyond where it is covered as
+        much brighter or darker as it is where that ends. Changes what is merged."""
         height, width = self.shape
+        covered = least_channel(merged.precision) > 0
+        if not covered.all() and covered.any():
+            merged.log_radiance[~covered] = 0
+            departure = merged.log_radiance - self._everywhere
+            fill_from_around(departure, covered)
+            merged.log_radiance[~covered] = (self._everywhere + departure)[~covered]
         for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
             blown = merged.blown[rows]
             white = own[blown]
             own -= everywhere
-            own *= reliability(merged.precision[rows])
+            own *= np.where(covered[rows, :, None], reliability(merged.precision[rows]), 1)
             own += everywhere
             dimmed = own[blown] < white
             own[blown] = np.maximum(own[blown], white)
             merged.precision[rows][blown] = np.where(dimmed, WHITE_PRECISION, merged.precision[rows][blown])
             np.copyto(own, brightest_channel(own)[..., None], where=blown)
         return SettingPicture(merged.log_radiance, merged.precision)
+
+
+def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImage:
+    """Weighted means; where nothing has any weight, those around it, smoothly."""
+    covered = weight_sum > 0
+    if covered.all():
+        return weighted_sum / weight_sum
+    mean = np.divide(weighted_sum, weight_sum, out=np.zeros_like(weighted_sum), where=covered)
+    if covered.any():
+        fill_from_around(mean, covered.all(-1))
+    return mean
+
+
+def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"]) -> None:
+    """Fills, in place, what is not covered from ever smaller pictures (Gortler et al. 1996, push and pull)."""
+    share = covered.astype(np.float32)
+    levels = [(picture * share[..., None], share)]
+    while levels[-1][1].min() == 0 and min(levels[-1][1].shape) > 1:
+        levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
+    light, share = levels[-1]
+    filled = light / np.maximum(share, LEAST_SHARE)[..., None]
+    for light, share in reversed(levels[:-1]):
+        coarser = cv2.pyrUp(filled, dstsize=share.shape[::-1])
+        own = np.minimum(share, 1)[..., None]
+        filled = light / np.maximum(share, LEAST_SHARE)[..., None] * own + coarser * (1 - own)
+    picture[~covered] = filled[~covered]
 
 
 def stack_blur(stack: FocusStack) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from neucam_nerfstudio.classical.response_estimation import (
     REWEIGHTINGS,
@@ -36,6 +36,7 @@ def estimate_exposure_stops(
     focus_index: np.ndarray,
     exposure_index: Sequence[int] | None,
     response: ResponseTable | None = None,
+    covered: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> Float[np.ndarray, " frames"]:
     """Exposure of each frame in stops, the middle one 0.
 
@@ -48,9 +49,10 @@ def estimate_exposure_stops(
         focus_index: Focus setting of each.
         exposure_index: Exposure setting of each where known. Settings that come out clearly equal are one.
         response: Of the camera, if known.
+        covered: Which pixels of each show something; None where all do.
     """
     settings = np.arange(len(small_ldr)) if exposure_index is None else np.asarray(exposure_index)
-    samples = sample_frames(small_ldr, focus_index, None)
+    samples = sample_frames(small_ldr, focus_index, None, covered=covered)
     stops = np.empty(len(small_ldr))
     if response is None:
         response, told = solve_response(samples.ldr, samples.comparable, None, settings[samples.frames])
@@ -58,10 +60,12 @@ def estimate_exposure_stops(
         told = _stops_by_response(samples, settings[samples.frames], response)
     stops[samples.frames] = told
     log_exposure, certainty = _light_and_certainty(samples.ldr, response)
+    certainty *= samples.comparable[..., None]
     log_radiance = weighted_mean(log_exposure - LN2 * told[:, None], certainty)[:, 0]
     for index in np.setdiff1d(np.arange(len(stops)), samples.frames):
-        ldr = small_ldr[index].reshape(-1, 3)[samples.places]
-        stops[index] = _stops_beside(ldr, log_radiance, response)
+        shown = samples.places if covered is None else samples.places[covered[index].ravel()[samples.places]]
+        ldr = small_ldr[index].reshape(-1, 3)[shown]
+        stops[index] = _stops_beside(ldr, log_radiance[np.isin(samples.places, shown)], response)
     stops = _tied(stops, settings)
     stops = _tied(stops, equal_exposures(stops))
     return stops - np.sort(stops)[len(stops) // 2]
@@ -90,6 +94,7 @@ def _stops_by_response(
     """Least-squares exposure of each frame, with the samples' radiances eliminated, the response being known."""
     settings = np.unique(exposure_index, return_inverse=True)[1]
     log_exposure, precision = _light_and_certainty(samples.ldr, response)
+    precision *= samples.comparable[..., None]
     num_settings = settings.max() + 1
     rows = np.broadcast_to(-LN2 * np.eye(num_settings)[settings], (*samples.ldr.shape[:2], num_settings))
     trust, stops = np.ones_like(log_exposure), np.zeros(len(settings))

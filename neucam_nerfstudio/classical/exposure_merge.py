@@ -29,12 +29,17 @@ response is least certain there. So do, down to this trust, the other channels o
 cameras let colours fade to white, which no response by channel describes. Both would show as coloured rings."""
 
 
+RIM_PX = 2.0
+"""Pixels of a frame within this distance of what it does not cover have no weight: they are interpolated with what is
+not there, and the programs that align frames fade them."""
+
+
 class MergedExposures(NamedTuple):
     """What the frames of one focus setting tell.
 
     Attributes:
         log_radiance: Natural log radiance.
-        precision: 1 / variance of it.
+        precision: 1 / variance of it; 0 where no frame is covered.
         blown: Where the darkest frame is saturated: radiance is known from below alone.
     """
 
@@ -86,7 +91,9 @@ def decoding_table(
 
 
 def merge_bracket(
-    frames: Sequence[Shaped[np.ndarray, "height width 3"]], tables: Sequence[DecodingTable]
+    frames: Sequence[Shaped[np.ndarray, "height width 3"]],
+    tables: Sequence[DecodingTable],
+    weights: Sequence[Image | None] | None = None,
 ) -> MergedExposures:
     """Averages the log radiances that frames of one focus setting show, the surest most.
 
@@ -96,43 +103,65 @@ def merge_bracket(
     Args:
         frames: Aligned photographs, 8 or 16 bit or floating point in [0, 1].
         tables: How each is decoded.
+        weights: Of each frame's pixels, in [0, 1]: 0 where it is not covered; None for 1 everywhere.
     """
     height, width, _ = shape = frames[0].shape
     merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
-    darkest_first = sorted(zip(tables, frames, strict=True), key=lambda of_frame: of_frame[0].exposure_stops)
+    told = zip(tables, frames, weights or [None] * len(frames), strict=True)
+    darkest_first = sorted(told, key=lambda of_frame: of_frame[0].exposure_stops)
     for rows in row_blocks(height, width):
-        block = _merged_block([(table, frame[rows]) for table, frame in darkest_first])
+        block = _merged_block([(table, frame[rows], w if w is None else w[rows]) for table, frame, w in darkest_first])
         for whole, part in zip(merged, block, strict=True):
             whole[rows] = part
     return merged
 
 
 def _merged_block(
-    darkest_first: Sequence[tuple[DecodingTable, Shaped[np.ndarray, "rows width 3"]]],
+    darkest_first: Sequence[tuple[DecodingTable, Shaped[np.ndarray, "rows width 3"], Image | None]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The fields of `MergedExposures` for some rows; frames come with their tables, the least exposure first."""
+    """The fields of `MergedExposures` for some rows; frames come with tables and weights, the least exposure first."""
     shape = darkest_first[0][1].shape
     weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
     unsaturated, blown = np.ones(shape, bool), np.zeros(shape, bool)
+    unseen = np.ones(shape[:2], bool)
     groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
     for number, (_, equally_exposed) in enumerate(groups):
         has_say = unsaturated.astype(np.float32) if number > 0 else None
-        for table, frame in equally_exposed:
+        seen_first = np.zeros(shape[:2], bool)
+        for table, frame, frame_weight in equally_exposed:
             codes = to_codes(frame)
             trust = in_channels(_look_up(table.trust, brightest_channel(codes)))
             precision = _look_up(table.precision, codes)
+            is_saturated = codes >= table.saturated_code
+            if frame_weight is not None:
+                trust *= in_channels(frame_weight)
+                precision *= in_channels(frame_weight)
+                is_saturated &= (frame_weight > 0)[..., None]
+                seen_first |= unseen & (frame_weight > 0)
+            else:
+                seen_first |= unseen
             if has_say is not None:
                 trust *= has_say
                 precision *= has_say
             weighted_sum += trust * _look_up(table.weighted_log_radiance, codes)
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
-            unsaturated &= codes < table.saturated_code
-        if number == 0:
-            blown = ~unsaturated
+            unsaturated &= ~is_saturated
+        if seen_first.any():  # the darkest frame that shows a pixel tells whether it is blown
+            blown |= ~unsaturated & seen_first[..., None]
+            unseen &= ~seen_first
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
-    weighted_sum /= weight_sum
+    np.divide(weighted_sum, weight_sum, out=weighted_sum, where=weight_sum > 0)
     return weighted_sum, precision_sum, blown
+
+
+def rim_weight(covered: Bool[np.ndarray, "height width"] | None) -> Image | None:
+    """What the pixels of a frame weigh that covers a part of the picture: 0 beyond that and within `RIM_PX` of its
+    border, else 1; None for 1 everywhere."""
+    if covered is None:
+        return None
+    inside_px = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return (inside_px > RIM_PX).astype(np.float32)
 
 
 def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage, RgbImage]:

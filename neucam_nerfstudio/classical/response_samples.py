@@ -32,6 +32,28 @@ def reduce_frames(frames: Sequence[Photograph]) -> Float[np.ndarray, "frames hei
     return np.stack([_reduced(frame) for frame in frames])
 
 
+def reduce_coverage(
+    frames: Sequence[Photograph], coverage: Sequence[Bool[np.ndarray, "height width"] | None]
+) -> Bool[np.ndarray, "frames small_height small_width"] | None:
+    """Which pixels of the small copies of photographs show nothing but what these cover.
+
+    Args:
+        frames: The photographs.
+        coverage: Of each; None where it is covered everywhere.
+
+    Returns:
+        None if all are covered everywhere.
+    """
+    if all(covered is None for covered in coverage):
+        return None
+    size = _small_size(frames[0].shape)
+    small = np.ones((len(frames), *size[::-1]), bool)
+    for shown, covered in zip(small, coverage, strict=True):
+        if covered is not None:
+            shown[:] = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 1 - 1e-3
+    return small
+
+
 class FrameSamples(NamedTuple):
     """Places compared, as some of the frames show them.
 
@@ -53,6 +75,7 @@ def sample_frames(
     focus_index: Int[np.ndarray, " frames"],
     exposure_stops: Float[np.ndarray, " frames"] | None,
     near: int | None = None,
+    covered: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> FrameSamples:
     """Pixel values at places of all brightnesses where the picture is flat, and which frames show the same light there.
 
@@ -65,6 +88,7 @@ def sample_frames(
         focus_index: Focus setting of each.
         exposure_stops: Exposure of each, or None.
         near: The frame around which frames are taken, where there are many; None for the middle one.
+        covered: Which pixels of each show something; None where all do. The others are not compared.
     """
     groups = _comparable_groups(small_ldr, focus_index, exposure_stops, near)
     chosen = np.unique(np.concatenate(groups))
@@ -72,7 +96,10 @@ def sample_frames(
     for group in groups:
         found = _flat_places(small_ldr[group], SAMPLES // len(groups))
         samples.append(small_ldr.reshape(len(small_ldr), -1, 3)[chosen[:, None], found].transpose(1, 0, 2))
-        comparable.append(np.repeat(np.isin(chosen, group)[None], len(found), axis=0))
+        in_group = np.repeat(np.isin(chosen, group)[None], len(found), axis=0)
+        if covered is not None:
+            in_group &= covered.reshape(len(covered), -1)[chosen[:, None], found].T
+        comparable.append(in_group)
         places.append(found)
     return FrameSamples(np.concatenate(samples), np.concatenate(comparable), chosen, np.concatenate(places))
 
@@ -110,12 +137,19 @@ def _some_of_each_level(
     return np.sort(group[np.lexsort((distance, turn))[:MOST_FRAMES]])
 
 
+def _small_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height of the small copy of a photograph [height, width, 3]."""
+    factor = max(1.0, max(shape) / SMALL_SIDE)
+    return max(1, round(shape[1] / factor)), max(1, round(shape[0] / factor))
+
+
 def _reduced(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3"]:
     """Pixel values in [0, 1] of a small copy of a photograph."""
     codes = to_codes(np.asarray(frame))
-    factor = max(1.0, max(codes.shape) / SMALL_SIDE)
-    size = (max(1, round(codes.shape[1] / factor)), max(1, round(codes.shape[0] / factor)))
-    return cv2.resize(codes, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.iinfo(codes.dtype).max
+    return (
+        cv2.resize(codes, _small_size(codes.shape), interpolation=cv2.INTER_AREA).astype(np.float32)
+        / np.iinfo(codes.dtype).max
+    )
 
 
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, fuse_stack, pyramid_depth, stack_blur
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
-from neucam_nerfstudio.classical.exposure_merge import DecodingTable, MergedExposures, decoding_table, merge_bracket
-from neucam_nerfstudio.classical.pixel_values import Photograph, estimate_pixel_noise, half_step, to_codes
+from neucam_nerfstudio.classical.exposure_merge import (
+    DecodingTable,
+    MergedExposures,
+    decoding_table,
+    merge_bracket,
+    rim_weight,
+)
+from neucam_nerfstudio.classical.pixel_values import Image, Photograph, estimate_pixel_noise, half_step, to_codes
 from neucam_nerfstudio.classical.response_estimation import solve_response
-from neucam_nerfstudio.classical.response_samples import reduce_frames, sample_frames
+from neucam_nerfstudio.classical.response_samples import reduce_coverage, reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable, srgb_response
 from neucam_nerfstudio.classical.tiles import overlapping_tiles
 
@@ -69,6 +75,7 @@ def classical_estimate(
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
     report: Callable[[float], None] = lambda share_done: None,
+    coverage: Sequence[Bool[np.ndarray, "height width"] | None] | None = None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -81,13 +88,17 @@ def classical_estimate(
         exposure_index: Exposure setting of each frame where known; ties exposures that are estimated.
         response: Of the camera, if known.
         report: Called with the share that is done, (0, 1], from time to time.
+        coverage: Which pixels of each frame show something; None where all do. No light is taken from the others.
     """
     focus_number = np.asarray(focus_index)
-    response, stops = estimate_camera(frames, focus_number, exposure_stops, exposure_index, response)
+    coverage = coverage or [None] * len(frames)
+    response, stops = estimate_camera(frames, focus_number, exposure_stops, exposure_index, response, coverage=coverage)
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
-    (log_radiance, sharpest_focus, precision), blur = _fuse(_StackMerger(frames, settings, tables), report)
+    (log_radiance, sharpest_focus, precision), blur = _fuse(
+        _StackMerger(frames, settings, tables, [rim_weight(covered) for covered in coverage]), report
+    )
     median = float(np.median(log_radiance))
     log_radiance -= median
     return WarmStart(
@@ -107,17 +118,18 @@ def estimate_camera(
     exposure_index: Sequence[int] | None,
     response: ResponseTable | None,
     near: int | None = None,
+    coverage: Sequence[Bool[np.ndarray, "height width"] | None] = (),
 ) -> tuple[ResponseTable, Float[np.ndarray, " frames"]]:
     """Response and exposures of aligned photographs: as given, or estimated where they are None.
 
     Arguments as of `classical_estimate` and `response_of_frames`.
     """
-    small_ldr = reduce_frames(frames)
+    small_ldr, covered = reduce_frames(frames), reduce_coverage(frames, coverage)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
+        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response, covered)
     else:
         stops = np.asarray(exposure_stops, np.float64)
-    return response or response_of_frames(small_ldr, focus_index, stops, frames[0].dtype, near), stops
+    return response or response_of_frames(small_ldr, focus_index, stops, frames[0].dtype, near, covered), stops
 
 
 def response_of_frames(
@@ -126,6 +138,7 @@ def response_of_frames(
     stops: Float[np.ndarray, " frames"],
     dtype: np.dtype,
     near: int | None = None,
+    covered: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> ResponseTable:
     """The response that aligned photographs tell; that of the sRGB standard if their exposures do not differ.
 
@@ -135,35 +148,43 @@ def response_of_frames(
         stops: Exposure of each.
         dtype: Number type of the photographs themselves.
         near: The photograph around which some are taken where there are many; None for the middle one.
+        covered: Which pixels of the small copies show something; None where all do.
     """
     if np.ptp(stops) < LEAST_STOPS_FOR_RESPONSE:
         return srgb_response(half_step(dtype))
-    samples = sample_frames(small_ldr, focus_index, stops, near)
+    samples = sample_frames(small_ldr, focus_index, stops, near, covered)
     told_stops = stops[samples.frames]
     return solve_response(samples.ldr, samples.comparable, told_stops, half_step=half_step(dtype))[0]
 
 
 @dataclass(frozen=True)
 class _StackMerger:
-    """Photographs, the frames of each focus setting in ascending order, and how each frame is decoded."""
+    """Photographs, the frames of each focus setting in ascending order, how each frame is decoded, and what its pixels
+    weigh."""
 
     frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " _members"]]
     tables: Sequence[DecodingTable]
+    weights: Sequence[Image | None]
 
     def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0) -> FocusStack:
         """The focus stack within some rows and columns, of photographs that are made so many times smaller."""
 
-        def pixels(frame: Photograph) -> np.ndarray:
+        def reduced(plane: np.ndarray) -> np.ndarray:
             if factor == 1:
-                return np.asarray(frame[part])
-            codes = to_codes(np.asarray(frame[part]))
-            size = [max(1, round(side / factor)) for side in codes.shape[1::-1]]
-            return cv2.resize(codes, size, interpolation=cv2.INTER_AREA)
+                return plane
+            size = [max(1, round(side / factor)) for side in plane.shape[1::-1]]
+            return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+
+        def pixels(frame: Photograph) -> np.ndarray:
+            plane = np.asarray(frame[part])
+            return plane if factor == 1 else reduced(to_codes(plane))
 
         def merge(setting: int) -> MergedExposures:
             members = self.settings[setting]
-            return merge_bracket([pixels(self.frames[i]) for i in members], [self.tables[i] for i in members])
+            weights = [None if self.weights[i] is None else reduced(self.weights[i][part]) for i in members]
+            tables = [self.tables[i] for i in members]
+            return merge_bracket([pixels(self.frames[i]) for i in members], tables, weights)
 
         return FocusStack(len(self.settings), merge, is_held)
 

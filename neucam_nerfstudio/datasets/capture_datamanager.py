@@ -96,7 +96,8 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
         return self._sampler(self.eval_dataset) if self.eval_dataset.capture.held_out else self.train_pixels
 
     def _sampler(self, dataset: CaptureDataset) -> PixelSampler:
-        return PixelSampler(dataset.frames_native(), dataset.capture, dataset.frame_indices, self.device)
+        pixels, covered = dataset.frames_native(), dataset.frames_covered()
+        return PixelSampler(pixels, dataset.capture, dataset.frame_indices, self.device, covered)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         """Random rays and the pixel values they should have, at every exposure of their focus setting."""
@@ -114,7 +115,7 @@ def as_bundle(sampled: SampledPixels) -> tuple[RayBundle, dict[str, Tensor]]:
 
     Returns:
         Rays; `image` `[rays, exposures, 3]` in [0, 1], without the axis of exposures where there is one; and, if groups
-        differ in size, `is_frame` `[rays, exposures]`.
+        differ in size or frames do not cover all of the picture, `is_frame`, alike but for the channels.
     """
     rays = RayBundle(
         origins=sampled.rays.origins,
@@ -126,5 +127,5 @@ def as_bundle(sampled: SampledPixels) -> tuple[RayBundle, dict[str, Tensor]]:
     )
     batch = {"image": sampled.ldr.squeeze(1)}
     if sampled.is_frame is not None:
-        batch["is_frame"] = sampled.is_frame
+        batch["is_frame"] = sampled.is_frame.squeeze(1)
     return rays, batch

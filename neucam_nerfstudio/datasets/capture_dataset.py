@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
@@ -39,6 +39,10 @@ class CaptureDataset(InputDataset):
     def frames_native(self) -> Shaped[Tensor, "frames height width 3"]:
         """All frames as uint8, uint16 or float32 in [0, 1]. Shares memory with the store: not to be written to."""
         return shared_tensor(self._store.stack(self.frame_indices))
+
+    def frames_covered(self) -> Bool[np.ndarray, "frames height width"] | None:
+        """Which pixels of each frame show something; None if all do."""
+        return self._store.coverages(self.frame_indices)
 
     def get_data(self, image_idx: int, image_type: str = "float32") -> dict[str, Any]:
         """One frame, which is decoded when somebody looks at it: who renders for other outputs need not have it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
@@ -43,7 +44,7 @@ class SampledPixels(NamedTuple):
         exposure_index: Exposure setting of each at each exposure of its group.
         frame_index: The first frame of each, counted among the sampler's frames.
         ldr: Pixel values in [0, 1].
-        is_frame: False where groups are padded; None if nothing is.
+        is_frame: False where groups are padded, and where the frame does not cover the pixel; None if nothing is.
     """
 
     rays: Rays
@@ -62,6 +63,7 @@ class PixelSampler:
         capture: What is known of the frames.
         frame_indices: Of the frames, in the capture.
         device: Where frames are held and rays are made.
+        covered: Which pixels of the frames show something; None where all do.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class PixelSampler:
         capture: Capture,
         frame_indices: Sequence[int],
         device: torch.device | str,
+        covered: Bool[np.ndarray, "frames height width"] | None = None,
     ) -> None:
         self.white = WHITE_LEVEL[capture.number_type]
         num_frames, self.height, self.width, _ = pixels.shape
         # Indexing 16-bit unsigned integers is not implemented on every device; their bits as signed ones are.
         bits = pixels.view(torch.int16) if pixels.dtype == torch.uint16 else pixels
         self.pixels = bits.reshape(num_frames, -1, 3).to(device)
+        self.covered = None if covered is None else torch.from_numpy(covered).reshape(num_frames, -1).to(device)
         self.plane = ImagePlane(self.height, self.width)
         self.origin = self.plane.camera_to_world[:, 3].to(device)
         frames = [capture.frames[index] for index in frame_indices]
@@ -103,8 +107,20 @@ class PixelSampler:
             self.exposure_index[frame],
             first,
             self._values(frame, pixel[:, None]),
-            None if groups.is_frame is None else groups.is_frame[group],
+            self._shown(frame, pixel[:, None], None if groups.is_frame is None else groups.is_frame[group]),
         )
+
+    def _shown(
+        self,
+        frame: Int[Tensor, "rays exposures"],
+        pixel: Int[Tensor, "rays 1"],
+        is_frame: Bool[Tensor, "rays exposures"] | None,
+    ) -> Bool[Tensor, "rays exposures"] | None:
+        """Which frames show the pixels, of those that there are."""
+        if self.covered is None:
+            return is_frame
+        shown = self.covered[frame, pixel]
+        return shown if is_frame is None else shown & is_frame
 
     def _values(
         self, frame: Int[Tensor, "rays exposures"], pixel: Int[Tensor, "rays 1"]

@@ -10,14 +10,14 @@ from jaxtyping import Shaped, UInt8, UInt16
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
 from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
-from neucam_nerfstudio.imaging.tiff_files import read_unusual_tiff
+from neucam_nerfstudio.imaging.tiff_files import TIFF_SIGNATURES, read_unusual_tiff
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
 
-JPEG_SIGNATURE, TIFF_SIGNATURES = b"\xff\xd8\xff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 UNREAD_SIGNATURES = {
     "WebP": rb"RIFF....WEBP",
     "AVIF": rb"....ftypavi[fs]",
@@ -94,8 +94,9 @@ def read_photograph(
 ) -> Shaped[np.ndarray, "height width 3"]:
     """Reads one photograph, upright as its EXIF orientation says.
 
-    Grey becomes three equal channels, and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
-    automatic brightness. The content of the file tells JPEG, PNG and TIFF apart, not its suffix.
+    Grey becomes three equal channels, and an alpha channel is dropped: `read_coverage` tells what it says. RAW files
+    are developed to linear 16 bit with no automatic brightness. The content of the file tells JPEG, PNG and TIFF apart,
+    not its suffix.
 
     Args:
         path: A PNG, JPEG, TIFF or camera RAW file.

@@ -22,10 +22,14 @@ from neucam_nerfstudio.imaging.photograph_metadata import (
 if TYPE_CHECKING:
     import tifffile
 
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of the files."""
 UNSIGNED, FLOATING = 1, 3
 """Values of the tag SampleFormat."""
 LIGHT = ("RGB", "MINISBLACK", "MINISWHITE", "PALETTE", "YCBCR")
 """Values of PhotometricInterpretation from which red, green and blue, or grey, can be had."""
+ALPHAS = ("ASSOCALPHA", "UNASSALPHA")
+"""Values of ExtraSamples that are an alpha channel, by which colours are multiplied or not."""
 STORED_LIGHT = ("RGB", "MINISBLACK", "MINISWHITE")
 """Those whose samples are red, green and blue, or grey, as they are stored."""
 SHAPES = ("YX", "YXS", "SYX")
@@ -54,9 +58,9 @@ def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None
             white = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
             num_colours = 3 if _name(page.photometric) == "RGB" else 1
             colours, others = samples[..., :num_colours], samples[..., num_colours:]
-            if _alpha(page) == "ASSOCALPHA" and others.min() < white:
+            if _alpha(page) == "ASSOCALPHA" and others.min() < white and others.max() < white:
                 raise NeucamError(
-                    f"{path}: its colours are multiplied by an alpha channel that is not opaque. Export it without"
+                    f"{path}: its colours are multiplied by an alpha channel that is nowhere opaque. Export it without"
                     " alpha."
                 )
             if _name(page.photometric) == "MINISWHITE":
@@ -66,6 +70,31 @@ def read_unusual_tiff(path: Path) -> Shaped[np.ndarray, "height width 3"] | None
         raise
     except Exception as error:  # noqa: BLE001 - tifffile raises errors of many kinds on files that are cut off
         raise NeucamError(broken_file_message(path, f"not a complete TIFF file: {error}")) from error
+
+
+def read_tiff_opacity(path: Path) -> Shaped[np.ndarray, "height width"] | None:
+    """The alpha channel of the first picture of a TIFF file, upright; None without one, or where it cannot be read."""
+    import cv2
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            if page.axes not in SHAPES or _name(page.photometric) not in STORED_LIGHT:
+                return None
+            num_colours = 3 if _name(page.photometric) == "RGB" else 1
+            kinds = [_name(kind) for kind in page.extrasamples]
+            if not kinds and page.samplesperpixel == num_colours + 1:
+                kinds = ["UNASSALPHA"]  # some programs, OpenCV among them, do not say what a fourth sample is
+            place = next((num_colours + i for i, kind in enumerate(kinds) if kind in ALPHAS), None)
+            if place is None:
+                return None
+            if page.dtype == np.uint8 or page.compression in tifffile.TIFF.DECOMPRESSORS:
+                return _samples(page, path)[..., place]
+            # OpenCV knows more compressions, and gives red, green, blue and alpha of 16 bits upright.
+            return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)[..., place]
+    except Exception:  # noqa: BLE001 - tifffile raises errors of many kinds; reading the pixels tells what is wrong
+        return None
 
 
 def upright(
@@ -139,7 +168,7 @@ def _opencv_reads(page: "tifffile.TiffPage") -> bool:
 
 def _alpha(page: "tifffile.TiffPage") -> str | None:
     """`ASSOCALPHA` if colours are multiplied by an alpha channel, `UNASSALPHA` if not; None without alpha."""
-    return next((kind for kind in map(_name, page.extrasamples) if kind in ("ASSOCALPHA", "UNASSALPHA")), None)
+    return next((kind for kind in map(_name, page.extrasamples) if kind in ALPHAS), None)
 
 
 def _name(value: int) -> str:

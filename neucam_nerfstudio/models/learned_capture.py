@@ -99,11 +99,16 @@ class LearnedCapture(nn.Module):
                 groups.setdefault(name, []).extend(p for p in parameters if p.requires_grad)
         return {name: parameters for name, parameters in groups.items() if parameters}
 
-    def start(self, photograph: Callable[[int], np.ndarray]) -> list[str]:
+    def start(
+        self,
+        photograph: Callable[[int], np.ndarray],
+        coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda index: None,
+    ) -> list[str]:
         """Brings all parts to where training starts.
 
         Args:
             photograph: Pixels of a frame, by its index in the capture.
+            coverage: Which pixels of it show something; None where all do.
 
         Returns:
             What was found, a sentence each.
@@ -116,6 +121,7 @@ class LearnedCapture(nn.Module):
             photograph,
             longest_stops=float(self.camera.exposures.stops.detach().cpu()[trained].max()),
             shutter_open_share=None if open_share is None else float(open_share.detach()),
+            coverage=coverage,
         )
         start = self.scene.estimate(known, self.camera.response.known_table(capture))
         return [said for part in self.parts() if (said := part.start(start)) is not None]
@@ -187,11 +193,9 @@ def squared_error(ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*r
     return SQUARED_RANGE * (ldr - photographed).square()
 
 
-def mean_of_frames(
-    error: Float[Tensor, "*rays 3"], is_frame: Bool[Tensor, "rays exposures"] | None
-) -> Float[Tensor, ""]:
-    """Mean over rays and channels, without exposures that no frame has."""
+def mean_of_frames(error: Float[Tensor, "*rays 3"], is_frame: Bool[Tensor, "*rays"] | None) -> Float[Tensor, ""]:
+    """Mean over rays and channels, without what no frame shows."""
     if is_frame is None:
         return error.mean()
     share = is_frame[..., None].expand_as(error)
-    return torch.where(share, error, 0).sum() / share.sum()
+    return torch.where(share, error, 0).sum() / share.sum().clamp(min=1)

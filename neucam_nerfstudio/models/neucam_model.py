@@ -24,6 +24,7 @@ from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
@@ -93,7 +94,8 @@ class NeucamModel(Model):
 
     def start(self) -> None:
         """Brings scene and camera to where training starts, and says what was found."""
-        for said in self.learned.start(self.kwargs["metadata"]["pixels"].whole):
+        pixels: PixelStore = self.kwargs["metadata"]["pixels"]
+        for said in self.learned.start(pixels.whole, pixels.coverage):
             CONSOLE.print(said, markup=False)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -112,7 +114,8 @@ class NeucamModel(Model):
     def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """PSNR of the rays' pixel values, and what the parts find worth watching."""
         with torch.no_grad():
-            psnr = -10 * torch.log10((outputs["rgb"] - batch["image"]).square().mean())
+            error = (outputs["rgb"] - batch["image"]).square()
+            psnr = -10 * torch.log10(mean_of_frames(error, batch.get("is_frame")))
             return {"psnr": psnr, **self.learned.metrics()}
 
     def get_loss_dict(

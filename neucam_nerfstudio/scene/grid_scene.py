@@ -76,6 +76,7 @@ class GridScene(PlanarScene):
             capture.known_train_stops,
             [frame.exposure_index for frame in capture.train_frames],
             response,
+            coverage=[known.coverage(index) for index in capture.train_indices],
         )
         return replace(known, estimate=estimate, light_of=lambda index: estimate.log_radiance)
 

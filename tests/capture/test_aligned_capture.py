@@ -56,7 +56,8 @@ def assert_as_on_disk(capture: Opened) -> None:
 
 def test_photographs_are_aligned_to_the_reference_and_a_note_says_so(breathing_capture):
     capture, left = load_capture(breathing_capture), load_capture(breathing_capture, align="off")
-    (note,) = capture.notes
+    note, coverage_note = capture.notes
+    assert coverage_note.startswith("Do not show all of the picture: F0E0 (")
     assert re.fullmatch(
         r"Focusing changes the picture's scale by up to (1\.9|2\.[01]) % and moves its corners by up to 5\.\d px"
         r" \(breathing\): photographs are aligned to F1E1; --align off leaves them\.",

@@ -32,6 +32,25 @@ def test_precision_is_squared_slope_over_noise():
     assert precision == pytest.approx((0.2313 * 255) ** 2, rel=0.06)
 
 
+def test_no_light_is_taken_from_where_a_frame_is_not_covered():
+    tables = [decoding_table(np.dtype(np.uint8), stops, srgb_response(), 1 / 255) for stops in (0.0, 1.0)]
+    weights = [np.array([[1, 1, 0], [0, 1, 1]], np.float32), np.array([[1, 0, 0], [0, 1, 0]], np.float32)]
+    grey = merge_bracket([frame(128), frame(255)], tables, weights)
+    apart = merge_bracket([frame(128), frame(77)], tables, weights)
+    alone = merge_bracket([frame(128)], tables[:1])
+    shown = weights[0] > 0
+    np.testing.assert_allclose(grey.log_radiance[shown], GREY, atol=0.03)
+    assert (grey.precision[~shown] == 0).all() and np.isfinite(grey.log_radiance).all()
+    np.testing.assert_allclose(apart.log_radiance[0, 1], alone.log_radiance[0, 1], rtol=1e-6)
+    assert apart.log_radiance[0, 0, 0] != pytest.approx(float(alone.log_radiance[0, 0, 0]), abs=0.01)
+
+
+def test_what_the_darkest_frame_does_not_show_is_blown_if_the_next_is_white():
+    tables = [decoding_table(np.dtype(np.uint8), stops, srgb_response(), 1 / 255) for stops in (-2.0, 0.0)]
+    weights = [np.array([[0, 1, 1]] * 2, np.float32), None]
+    assert merge_bracket([frame(128), frame(255)], tables, weights).blown[0, :, 0].tolist() == [True, False, False]
+
+
 def test_saturated_and_black_frames_leave_the_say_to_the_others():
     log_radiance = merge([frame(255), frame(128), frame(0)], [4.0, 0.0, -9.0]).log_radiance
     assert log_radiance == pytest.approx(GREY, abs=0.03)

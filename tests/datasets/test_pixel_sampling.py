@@ -89,6 +89,21 @@ def test_a_ray_serves_all_exposures_of_its_focus_setting(desk):
         assert sampled.is_frame[ray].tolist() == [True, members[1] == 1]
 
 
+def test_pixels_that_a_frame_does_not_cover_are_no_frame_s(desk):
+    frames = all_values(torch.uint8)
+    covered = np.random.default_rng(0).random((3, HEIGHT, WIDTH)) < 0.7
+    sampler = sampler_of(frames, desk)
+    sampler.covered = torch.from_numpy(covered.reshape(3, -1))
+    sampled = sampler.sample(300, exposure_groups(FOCUS_INDEX))
+    row, column = places(sampled.rays)
+    for ray in range(300):
+        members, padded = ([0, 1], False) if sampled.focus_index[ray, 0] == 0 else ([2, 2], True)
+        expected = covered[members, row[ray], column[ray]] & [True, not padded]
+        assert sampled.is_frame[ray].tolist() == expected.tolist()
+    _, batch = as_bundle(sampler.sample(20, single_frames(3)))
+    assert batch["is_frame"].shape == (20,) and batch["image"].shape == (20, 3)
+
+
 def test_nerfstudio_gets_settings_of_single_frames_as_columns(desk):
     rays, batch = as_bundle(sampler_of(all_values(torch.uint8), desk).sample(50, single_frames(3)))
     settings = {key: tuple(value.shape) for key, value in rays.metadata.items()}

@@ -100,9 +100,9 @@ def test_compressed_alpha_of_8_bits_is_dropped_too(tmp_path, orientation):
         (RGB[..., 0].astype(np.uint32), {"photometric": "minisblack"}, "pixels are uint32"),
         ((RGB >> 1).astype(np.int16), {}, "pixels are int16"),
         (
-            with_alpha(RGB),
+            with_alpha(RGB) // 2,
             {"extrasamples": ["assocalpha"]},
-            "colours are multiplied by an alpha channel that is not opaque",
+            "colours are multiplied by an alpha channel that is nowhere opaque",
         ),
         (
             with_alpha(RGB),

@@ -60,7 +60,7 @@ def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int,
     compared = representatives(frames)
     details = {focus: frames.pictures.detail(frame) for focus, frame in compared.items()}
     maps, gains, untold = {}, [], []
-    for chain in chains(frames):
+    for chain in _chains(frames):
         pixel_map = np.eye(3)
         for nearer, focus in zip(chain, chain[1:], strict=False):
             link = estimate_similarity(details[nearer], details[focus])
@@ -111,7 +111,7 @@ def representatives(frames: StillFrames) -> dict[int, int]:
     return {focus: min(members, key=rank) for focus, members in of_focus.items()}
 
 
-def chains(frames: StillFrames) -> list[list[int]]:
+def _chains(frames: StillFrames) -> list[list[int]]:
     """Focus settings from the reference's to the last, and from the reference's to the first."""
     last, start = max(frames.focus), frames.focus[frames.reference]
     return [list(range(start, last + 1)), list(range(start, -1, -1))]

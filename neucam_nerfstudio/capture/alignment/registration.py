@@ -31,14 +31,20 @@ MAX_MOVED_SHARE = 0.1
 """Focusing moves no corner of the picture by more than this share of the longer side."""
 
 
-def detail_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
+def detail_picture(
+    pixels: Shaped[np.ndarray, "height width 3"], covered: Bool[np.ndarray, "height width"] | None = None
+) -> UInt8[np.ndarray, "small_height small_width"]:
     """Fine detail of a photograph relative to its surroundings' contrast, hardly changed by exposure and blur.
 
-    The photograph, RGB and white at its number type's full scale, is reduced to at most `LONGER_SIDE_PX` a side.
+    The photograph, RGB and white at its number type's full scale, is reduced to at most `LONGER_SIDE_PX` a side. It has
+    no detail where it is not covered, and none that what lies there has a part in.
     """
     grey = _small_grey(pixels)
     detail = fine_detail(grey.astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype]))
     contrast = np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), CONTRAST_SIGMA_PX)) + LEAST_CONTRAST
+    if covered is not None:
+        shown = cv2.resize(covered.astype(np.float32), detail.shape[::-1], interpolation=cv2.INTER_AREA)
+        detail *= 2 * np.maximum(cv2.GaussianBlur(shown, (0, 0), DETAIL_SIGMAS_PX[1]) - 0.5, 0)
     return np.clip(np.rint(NO_DETAIL + GREY_LEVELS_PER_CONTRAST * detail / contrast), 0, 255).astype(np.uint8)
 
 

@@ -1,9 +1,7 @@
 """Photographs of a still scene brought to one, the reference, as far as they have moved.
 
 The reference photograph is never touched, and the picture keeps its size: ground truth, and whatever else is measured
-against the photographs on disk, still fits. Beyond its border an aligned photograph shows what the next focus setting
-towards the reference shows there at the same exposure: that differs in its blur alone, where a repeated border would
-be streaks, and a crop would lose a rim of every picture. Where none has that exposure, the border is repeated.
+against the photographs on disk, still fits. What an aligned photograph does not show is not covered (`PixelStore`).
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from neucam_nerfstudio.capture.alignment.breathing import (
     LEAST_DISAGREEMENT,
     LEAST_GAIN,
     StillFrames,
-    chains,
     find_breathing,
     find_shake,
 )
@@ -42,7 +39,6 @@ class Alignment(NamedTuple):
 
     Attributes:
         maps: Of each photograph that is to be changed, where it shows what the reference shows.
-        border_from: The photograph that each of these shows beyond its border; None where none fits.
         scale_change: The largest change of scale; 0.02 is 2 %.
         shift_px: How far a corner is off, at most.
         untold: The photographs that were compared and do not tell how they moved, one a focus setting.
@@ -51,7 +47,6 @@ class Alignment(NamedTuple):
     """
 
     maps: dict[int, ViewMap]
-    border_from: dict[int, int | None]
     scale_change: float
     shift_px: float
     untold: tuple[int, ...]
@@ -92,17 +87,9 @@ def find_alignment(frames: StillFrames) -> Alignment | None:
                 frame: full_size_map(seen[frame], detail_shape, frames.height, frames.width) for frame in sorted(seen)
             }
             most_parallax_px = max(map(parallax_px, maps.values()))
-    border_from = {
-        frame: _nearest_of_its_exposure(frames, frame, outward[:place][::-1])
-        for outward in chains(frames)
-        for place, focus in enumerate(outward)
-        for frame in frames.of_focus(focus)
-        if frame in maps
-    }
     scales = [np.sqrt(np.linalg.det(view.plane[:2, :2])) for view in maps.values()]
     return Alignment(
         maps,
-        border_from,
         float(max((abs(scale - 1) for scale in scales), default=0)),
         max((shifts_px[frame] for frame in maps), default=0.0),
         untold,
@@ -120,7 +107,6 @@ def frame_alignment(alignment: Alignment | None, frame: int, unmoved: str) -> di
     return {
         "alignment": Told(rows, rows, "detail that photographs share"),
         "epipole": None if epipole is None else tuple(epipole.tolist()),
-        "border_from": alignment.border_from[frame],
     }
 
 
@@ -176,9 +162,3 @@ def _disagreement(fixed: Detail, moving: Detail, view_map: ViewMap) -> float:
     x, y = np.moveaxis(pixel_places(*fixed.shape) + flow, -1, 0)
     seen = cv2.remap(moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return 1 - float(np.nan_to_num(cv2.computeECC(fixed, seen, leads_inside(flow).astype(np.uint8))))
-
-
-def _nearest_of_its_exposure(frames: StillFrames, frame: int, nearer: Sequence[int]) -> int | None:
-    """The photograph of a frame's exposure in the first of some focus settings that has one."""
-    others = (other for focus in nearer for other in frames.of_focus(focus))
-    return next((other for other in others if frames.exposure[other] == frames.exposure[frame]), None)

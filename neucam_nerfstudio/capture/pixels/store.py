@@ -10,18 +10,24 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.source import FrameReader, frame_reader, frozen, in_order, num_readers
-from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned
+from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned, coverage_seen
 from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
+from neucam_nerfstudio.imaging.transparency import filled_outward, read_coverage
 
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""
+
+
+Coverage = Bool[np.ndarray, "height width"]
+"""Which pixels of a frame show something."""
 
 
 class FrameCache:
@@ -63,12 +69,15 @@ class FrameCache:
 class FileFrames:
     """Frames as their files have them, downscaled, white at the number type's full scale. All must be alike.
 
+    Where a file is transparent, its nearest opaque pixel goes on.
+
     Args:
         paths: Of the frames.
         read: Decodes one, told by its path.
         downscale_factor: Size divisor, by area averaging.
         cache: Where they are kept.
         white_level: The value of 16-bit files that is white.
+        have_files: Whether each frame is a file of its own, which may be transparent.
 
     Attributes:
         likeness: Shape and number type of every frame; None until the first is decoded.
@@ -85,9 +94,11 @@ class FileFrames:
         downscale_factor: int,
         cache: FrameCache,
         white_level: int = FULL_SCALE,
+        have_files: bool = True,
     ) -> None:
         self.paths, self.cache, self.white_level = paths, cache, white_level
         self._read, self._factor = read, downscale_factor
+        self._coverages: dict[int, Coverage | None] = {} if have_files else dict.fromkeys(range(len(paths)))
 
     def __getitem__(self, index: int) -> Pixels:
         """A frame, kept at hand."""
@@ -106,6 +117,16 @@ class FileFrames:
         """Decodes a frame; nothing else is done."""
         return self._read(self.paths[index])
 
+    def coverage(self, index: int) -> Coverage | None:
+        """Where a frame's file is opaque, downscaled; None if it is everywhere."""
+        if index not in self._coverages:
+            covered = read_coverage(self.paths[index])
+            if covered is not None and self._factor > 1:
+                # What is opaque in part is not covered.
+                covered = downscale(covered.astype(np.float32), self._factor, self.paths[index]) > 1 - 1e-3
+            self._coverages[index] = covered if covered is not None and covered.any() else None
+        return self._coverages[index]
+
     def taken_in(self, full_size: Pixels, index: int) -> Shaped[np.ndarray, "small_height small_width 3"]:
         """Downscales, checks and scales a decoded frame.
 
@@ -120,7 +141,8 @@ class FileFrames:
             raise NeucamError(_unlike_message(path, pixels, *self.likeness, self.model))
         if pixels.dtype == np.uint16 and self.white_level != FULL_SCALE:
             pixels = full_scale_table(self.white_level)[pixels]
-        return frozen(pixels)
+        covered = self.coverage(index)
+        return frozen(pixels if covered is None else filled_outward(pixels, covered))
 
 
 def _unlike_message(
@@ -181,12 +203,12 @@ class PixelStore:
         if decoded is None:
             read = frame_reader(capture.kind, capture.data, capture.white_balance, manifest_file=capture.manifest_file)
             paths, cache = [frame.path for frame in capture.frames], FrameCache(budget_bytes)
-            decoded = FileFrames(paths, read, capture.downscale_factor, cache, capture.white_level)
+            have_files = capture.kind == "photographs"
+            decoded = FileFrames(paths, read, capture.downscale_factor, cache, capture.white_level, have_files)
         decoded.likeness, decoded.model = ((capture.height, capture.width, 3), capture.number_type), None
         self._decoded, self._cache = decoded, decoded.cache
         self._locks = tuple(Lock() for _ in capture.frames)
         self._stacks: WeakValueDictionary[tuple[int, ...], np.ndarray] = WeakValueDictionary()
-        self._bordering = {frame.border_from for frame in capture.frames}
 
     def __deepcopy__(self, memo: dict) -> PixelStore:
         """nerfstudio deep-copies what a dataset is given; pixels must not be held twice."""
@@ -208,17 +230,49 @@ class PixelStore:
         for indices, stack in list(self._stacks.items()):
             if index in indices:
                 return stack[indices.index(index)]
-        frame, view_map = self.capture.frames[index], self.capture.view_map(index)
-        aligned_key = "aligned", index
+        view_map, aligned_key = self.capture.view_map(index), ("aligned", index)
         with self._locks[index]:
             if view_map is None:
                 return self._decoded[index]
             pixels = self._cache.get(aligned_key)
             if pixels is None:
-                beyond = None if frame.border_from is None else self.whole(frame.border_from)
-                pixels = frozen(aligned(self._decoded.take(index), view_map, beyond, self.capture.linear_light))
+                pixels = frozen(aligned(self._decoded.take(index), view_map, self.capture.linear_light))
                 self._cache.put(aligned_key, pixels)
             return pixels
+
+    def coverage(self, index: int) -> Coverage | None:
+        """Which pixels of a frame show something: those that its file has, and its alignment does not bring in from
+        beyond its border. No light is to be taken from the others. None if all of them do."""
+        view_map, of_file = self.capture.view_map(index), self._decoded.coverage(index)
+        if view_map is None:
+            return of_file
+        return coverage_seen(of_file, view_map, self.capture.height, self.capture.width)
+
+    def coverages(self, indices: Sequence[int]) -> Bool[np.ndarray, "frames height width"] | None:
+        """The coverage of several frames; None if all of them are covered everywhere."""
+        found = [self.coverage(index) for index in indices]
+        if all(covered is None for covered in found):
+            return None
+        everywhere = np.ones((self.capture.height, self.capture.width), bool)
+        return np.stack([everywhere if covered is None else covered for covered in found])
+
+    def coverage_note(self, indices: Sequence[int]) -> str | None:
+        """Which of these frames do not show all of the picture, and what fills that, in a sentence; None if all do."""
+        missing = {}
+        shown = np.zeros((self.capture.height, self.capture.width), bool)
+        for index in indices:
+            covered = self.coverage(index)
+            shown |= True if covered is None else covered
+            if covered is not None:
+                missing[self.capture.frames[index].name] = 1 - covered.mean()
+        if not missing:
+            return None
+        names = listed(f"{name} ({100 * share:.1f} % missing)" for name, share in missing.items())
+        note = f"Do not show all of the picture: {names}. No light is taken from where a frame shows nothing."
+        if not shown.all():
+            nowhere = 100 * (1 - shown.mean())
+            note += f" No frame shows {nowhere:.2g} % of the picture: filled smoothly from around."
+        return note
 
     def stack(self, indices: Sequence[int]) -> Shaped[np.ndarray, "frames height width 3"]:
         """Frames as one array, which is shared while anybody holds it. What it holds is not kept at hand besides."""
@@ -236,6 +290,5 @@ class PixelStore:
         return held
 
     def _taken(self, index: int) -> Pixels:
-        """A frame for a stack: out of the cache, unless others are to be aligned with its help."""
-        is_aligned = self.capture.frames[index].alignment.value is not None
-        return self.whole(index) if is_aligned or index in self._bordering else self._decoded.take(index)
+        """A frame for a stack: out of the cache."""
+        return self._decoded.take(index) if self.capture.view_map(index) is None else self.whole(index)

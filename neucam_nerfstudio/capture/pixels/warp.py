@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Bool, Float, Float32, Shaped
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -41,16 +41,16 @@ class ViewMap(NamedTuple):
     nearness: Nearness | None = None
 
 
-def aligned(pixels: Pixels, view_map: ViewMap, beyond: Pixels | None, is_linear: bool) -> Pixels:
+def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
     """A photograph seen through a map: a picture of the same size and number type.
 
     Light is interpolated (Lanczos, 8 x 8 pixels) and kept within the range of the four pixels around each place, so no
-    edge rings. Where the nearest pixel is white, it stays white: clipped light tells only that it is no less.
+    edge rings. Beyond the photograph its border is repeated. Where the nearest pixel is white, it stays white: clipped
+    light tells only that it is no less.
 
     Args:
         pixels: The photograph; white at its number type's full scale.
         view_map: Where it shows what is wanted at each pixel.
-        beyond: What to show beyond its border; None repeats the border.
         is_linear: Whether pixel values are linear light; else they are taken to be encoded about as sRGB.
     """
     height, width, _ = pixels.shape
@@ -69,11 +69,31 @@ def aligned(pixels: Pixels, view_map: ViewMap, beyond: Pixels | None, is_linear:
         strip = np.clip(strip, _sample(least, *corner), _sample(most, *corner))
         column, row = np.rint(x), np.rint(y)
         strip[_sample(pixels, column, row) == white] = white
-        if beyond is not None:
-            outside = (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
-            strip[outside] = beyond[rows][outside]
         seen[rows] = strip
     return seen
+
+
+def coverage_seen(
+    covered: Bool[np.ndarray, "height width"] | None, view_map: ViewMap, height: int, width: int
+) -> Bool[np.ndarray, "height width"] | None:
+    """Which pixels of a photograph that is seen through a map show something.
+
+    Args:
+        covered: Of the photograph itself; None if all of them do.
+        view_map: As of `aligned`.
+        height: Of the photograph.
+        width: Of the photograph.
+
+    Returns:
+        None if all of them do.
+    """
+    source = np.ones((height, width), np.uint8) if covered is None else covered.astype(np.uint8)
+    source = cv2.erode(source, np.ones((3, 3), np.uint8))  # interpolation mixes in neighbours; the border stays
+    seen = np.empty((height, width), bool)
+    for rows in strips_of_rows(height, width):
+        x, y = (np.rint(places).astype(np.float32) for places in _places(view_map, rows, height, width))
+        seen[rows] = cv2.remap(source, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+    return None if seen.all() else seen
 
 
 def _places(

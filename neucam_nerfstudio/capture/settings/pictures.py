@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.capture.alignment.registration import (
     LEAST_CONTRAST,
@@ -49,13 +49,19 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
+        coverage: Which pixels of a frame show something; None where all do.
     """
 
-    def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
+    def __init__(
+        self,
+        pixels: Frames,
+        mean_brightness: Sequence[float],
+        coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda frame: None,
+    ) -> None:
         self.mean_brightness = mean_brightness
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
-        self.detail = cache(lambda frame: detail_picture(pixels[frame]))
+        self.detail = cache(lambda frame: detail_picture(pixels[frame], coverage(frame)))
         self.ranks = cache(lambda frame: rank_picture(pixels[frame]))
 
     def measure(self, frame: int) -> None:

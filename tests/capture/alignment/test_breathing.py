@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.alignment.breathing import (
-    Alignment,
-    StillFrames,
-    alignment_note,
-    find_alignment,
-    find_breathing,
-    representatives,
-)
+from neucam_nerfstudio.capture.alignment.breathing import StillFrames, find_breathing, representatives
 from neucam_nerfstudio.capture.alignment.registration import corner_shift_px
-from neucam_nerfstudio.capture.pixels.warp import aligned
+from neucam_nerfstudio.capture.alignment.still_alignment import Alignment, alignment_note, find_alignment
+from neucam_nerfstudio.capture.pixels.warp import ViewMap, aligned
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
 from ..still_scene import expose, place, similarity, texture
@@ -53,9 +47,7 @@ class Stack:
         """Aligns the photographs, nearest to the reference first."""
         alignment = find_alignment(self.frames)
         for frame in sorted(alignment.maps if alignment else (), key=lambda frame: abs(self.focus[frame] - 1)):
-            border = alignment.border_from[frame]
-            beyond = None if border is None else self.pixels[border]
-            self.pixels[frame] = aligned(self.pixels[frame], alignment.maps[frame], beyond, is_linear=False)
+            self.pixels[frame] = aligned(self.pixels[frame], alignment.maps[frame], is_linear=False)
         return alignment
 
 
@@ -154,27 +146,15 @@ def test_photograph_that_shows_something_else_is_told_where_nothing_is_aligned(o
     np.testing.assert_array_equal(frames.pixels, before)
 
 
-def test_one_focus_setting_has_nothing_to_align():
-    frames = stack(breathing((1.02, 1, 0.985)))
-    frames.focus = [0, 0, 0]
-    assert frames.align() is None
-
-
-def test_beyond_its_border_a_photograph_shows_its_neighbour_at_its_exposure():
-    narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
-    frames = stack(narrow, (-1.0, 1.0))
-    frames.align()
-    for exposure in (0, 1):
-        np.testing.assert_array_equal(frames.pixels[4 + exposure][:, :5], frames.pixels[2 + exposure][:, :5])
-
-
-def test_border_is_repeated_where_no_neighbour_has_the_exposure():
-    narrow = [np.eye(3), np.eye(3), similarity(1, (-6, 0), HEIGHT, WIDTH)]
-    frames = stack(narrow)
-    frames.exposure = [0, 1, 2]
-    frames.align()
-    rim = frames.pixels[2][:, :5]
-    np.testing.assert_array_equal(rim, np.repeat(rim[:, :1], 5, axis=1))
+def test_a_bracket_in_the_hand_is_aligned():
+    maps = [similarity(1, shift, HEIGHT, WIDTH, turn) for shift, turn in (((3, -2), 0.4), ((0, 0), 0), ((-4, 1), -0.5))]
+    frames = Stack(maps)
+    frames.pixels = [expose(place(SCENE, m), stops) for m, stops in zip(maps, (-2.0, 0.0, 2.0), strict=True)]
+    frames.focus, frames.exposure = [0, 0, 0], [0, 1, 2]
+    alignment = find_alignment(frames.frames)
+    assert sorted(alignment.maps) == [0, 2] and alignment.is_hand_held
+    for frame, view in alignment.maps.items():
+        assert corner_shift_px(view.plane @ np.linalg.inv(maps[frame]), HEIGHT, WIDTH) < 0.3
 
 
 def test_representatives_share_the_best_exposure_that_all_settings_have():
@@ -197,7 +177,7 @@ def test_representatives_are_the_best_exposed_where_no_exposure_is_shared():
 )
 def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
     note = alignment_note(
-        Alignment({0: np.eye(3), 2: np.eye(3)}, {0: None, 2: None}, 0.0178, 31.23, untold),
+        Alignment({0: ViewMap(np.eye(3)), 2: ViewMap(np.eye(3))}, 0.0178, 31.23, untold, 0.0, False),
         ["pcb_003", "pcb_004", "pcb_005"],
         "pcb_004",
     )
@@ -208,7 +188,7 @@ def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
 
 
 def test_note_names_what_may_show_something_else():
-    assert alignment_note(Alignment({}, {}, 0.0, 0.0, (0, 2)), ["a", "b", "c"], "b") == (
+    assert alignment_note(Alignment({}, 0.0, 0.0, (0, 2), 0.0, False), ["a", "b", "c"], "b") == (
         "Left as they are, for too little of their detail is found in the next focus setting: a, c. Take out what shows"
         " another view, or is turned."
     )

@@ -7,13 +7,15 @@ import pytest
 
 from neucam_nerfstudio.capture.alignment.registration import (
     LONGER_SIDE_PX,
-    at_full_size,
     beyond_border,
     corner_shift_px,
     detail_picture,
     disagreement,
     estimate_similarity,
+    full_size_map,
+    rank_picture,
 )
+from neucam_nerfstudio.capture.pixels.warp import ViewMap
 
 from ..still_scene import expose, place, similarity, texture
 
@@ -51,16 +53,29 @@ def test_detail_of_a_large_photograph_is_reduced_and_its_map_scaled_back():
     true = similarity(1.01, (3, -2), 700, 1500)
     fixed, moving = detail_picture(scene), detail_picture(place(scene, true))
     assert fixed.shape == (478, LONGER_SIDE_PX) and fixed.dtype == np.uint8
-    found = at_full_size(estimate_similarity(fixed, moving), fixed.shape, 700, 1500)
+    found = full_size_map(ViewMap(estimate_similarity(fixed, moving)), fixed.shape, 700, 1500).plane
     assert corner_shift_px(found @ np.linalg.inv(true), 700, 1500) < 0.15
 
 
 def test_full_size_map_by_hand():
     """Halved, pixel 0 covers pixels 0 and 1, whose middle is 0.5: a shift doubles, a scale about a point keeps it."""
     shift = similarity(1, (3, -1), 50, 60)
-    np.testing.assert_allclose(at_full_size(shift, (50, 60), 100, 120)[:2, 2], (6, -2), atol=1e-12)
-    scaled = at_full_size(np.diag([1.1, 1.1, 1]), (50, 60), 100, 120)
-    np.testing.assert_allclose(scaled @ (0.5, 0.5, 1), (0.5, 0.5, 1), atol=1e-12)
+    np.testing.assert_allclose(full_size_map(ViewMap(shift), (50, 60), 100, 120).plane[:2, 2], (6, -2), atol=1e-12)
+    scaled = full_size_map(ViewMap(np.diag([1.1, 1.1, 1]), np.array([3.0, -1.0, 0.1])), (50, 60), 100, 120)
+    np.testing.assert_allclose(scaled.plane @ (0.5, 0.5, 1), (0.5, 0.5, 1), atol=1e-12)
+    np.testing.assert_allclose(scaled.epipole, (6 + 0.1 * 0.5, -2 + 0.1 * 0.5, 0.1), atol=1e-12)
+
+
+@pytest.mark.parametrize("number_type", [np.uint8, np.uint16, np.float32])
+def test_ranks_hardly_change_with_the_exposure(number_type):
+    scene = texture(60, 90)
+    ranks = []
+    for stops in (0.0, -1.0):
+        exposed = expose(scene, stops).astype(np.float32) / 255
+        white = 1 if number_type == np.float32 else np.iinfo(number_type).max
+        ranks.append(rank_picture((exposed * white).astype(number_type)).astype(float))
+    assert ranks[0].min() == 0 and ranks[0].max() == 255
+    assert np.abs(ranks[0] - ranks[1]).mean() < 4
 
 
 def test_corner_that_moves_farthest_by_hand():

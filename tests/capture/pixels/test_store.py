@@ -202,7 +202,7 @@ def test_a_hundred_frames_stay_in_the_budget(tmp_path, decoded, frames):
 def test_tiles_are_parts_of_the_whole_and_aligned(breathing):
     capture, store = open_capture(breathing)
     moved = [index for index, frame in enumerate(capture.frames) if frame.alignment.value]
-    assert moved == [0, 1, 4, 5] and [capture.frames[index].border_from for index in moved] == [2, 3, 2, 3]
+    assert moved == [0, 1, 4, 5]
     again = saved_and_opened(capture, breathing)
     for index in range(6):
         whole = store[index][...]
@@ -211,6 +211,40 @@ def test_tiles_are_parts_of_the_whole_and_aligned(breathing):
         np.testing.assert_array_equal(again[index][20:90, 100:], whole[20:90, 100:])
         on_disk = cv2.imread(str(capture.frames[index].path))[..., ::-1]
         assert np.array_equal(whole, on_disk) == (index not in moved)
+
+
+def test_an_aligned_frame_does_not_cover_what_lies_beyond_its_border(breathing):
+    capture, store = open_capture(breathing)
+    whole = [store.coverage(index) for index in (2, 3, 4, 5)]  # the last focus setting shows more of the scene
+    assert whole[:2] == [None, None]
+    narrow = store.coverage(0)  # the first less: 1.02 times as large
+    assert narrow is None or narrow[20:-20, 20:-20].all()
+    for index in range(6):
+        covered, pixel_map = store.coverage(index), capture.frames[index].alignment.value
+        if covered is not None:
+            corners = np.array([(x, y, 1) for x in (0, 219) for y in (0, 149)]) @ np.array(pixel_map).T
+            beyond = ((corners[:, :2] < -0.5) | (corners[:, :2] > (219.5, 149.5))).any(-1)
+            np.testing.assert_array_equal(covered[[0, -1, 0, -1], [0, 0, -1, -1]], ~beyond)
+    assert any(store.coverage(index) is not None for index in range(6))
+    assert "No light is taken from where a frame shows nothing" in capture.scan_notes[-1]
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_transparent_pixels_are_not_covered_and_hold_their_neighbours(tmp_path, factor):
+    for index in range(2):
+        rgba = np.dstack([texture(24, 32), np.full((24, 32), 255, np.uint8)])
+        rgba[:5] = 0 if index else rgba[:5]
+        cv2.imwrite(str(tmp_path / f"F{index}.png"), rgba)
+    capture, store = open_capture(tmp_path, downscale_factor=factor, align="off")
+    assert store.coverage(0) is None
+    covered = store.coverage(1)
+    assert covered.shape == (capture.height, capture.width)
+    assert covered.all(1).tolist() == [row * factor >= 5 for row in range(24 // factor)] and covered.any(1).sum() < 24
+    first = int(covered[:, 0].argmax())
+    np.testing.assert_array_equal(store[1][0], store[1][first])
+    assert store.coverages([0]) is None
+    np.testing.assert_array_equal(store.coverages([0, 1]), [np.ones_like(covered), covered])
+    assert "F1 (" in capture.scan_notes[-1] and "missing" in capture.scan_notes[-1]
 
 
 def test_aligned_frames_are_the_same_whatever_the_budget(breathing):
