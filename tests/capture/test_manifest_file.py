@@ -313,3 +313,40 @@ def test_manifest_as_data_scans_nothing(tiny_capture, tmp_path):
 def test_frames_made_by_hand_need_no_evidence(tmp_path):
     frame = Frame(tmp_path / "a.png", 0, 1)
     assert frame.name == "a" and not frame.exposure.is_edited and frame.alignment.value is None
+
+
+def hand_held(folder):
+    """A capture of which one frame was taken from another place, and its manifest."""
+    for index in range(2):
+        cv2.imwrite(str(folder / f"F{index}.png"), texture(60, 80, index))
+    capture, _ = open_capture(folder, align="off", reference="F0")
+    rows = ((1.0, 0.0, 0.5), (0.0, 1.0, -0.25), (1e-5, 0.0, 1.0))
+    moved = replace(capture.frames[1], alignment=Told(rows, rows, "detail"), epipole=(1.5, -0.5, 0.0))
+    nearness = np.linspace(-1, 1, 30 * 40, dtype=np.float32).reshape(30, 40)
+    capture = replace(capture, frames=(capture.frames[0], moved), nearness=nearness)
+    capture.save(folder / "run" / "capture.json")
+    return capture, folder / "run" / "capture.json"
+
+
+def test_how_near_things_are_comes_back(tmp_path):
+    capture, path = hand_held(tmp_path)
+    again = Capture.load(path)
+    assert again == capture
+    np.testing.assert_array_equal(again.nearness, capture.nearness)
+    np.testing.assert_array_equal(PixelStore(again)[1][...], PixelStore(capture)[1][...])
+    again.save(tmp_path / "elsewhere" / "capture.json")
+    np.testing.assert_array_equal(Capture.load(tmp_path / "elsewhere" / "capture.json").nearness, capture.nearness)
+
+
+@pytest.mark.parametrize("lost", ["taken away", "cut off", "no map"])
+def test_a_map_of_nearness_that_is_lost_is_named(tmp_path, lost):
+    _, path = hand_held(tmp_path)
+    nearness = path.with_name("capture_nearness.npy")
+    if lost == "taken away":
+        nearness.unlink()
+    elif lost == "cut off":
+        nearness.write_bytes(nearness.read_bytes()[:200])
+    else:
+        np.save(nearness, np.zeros(7, np.float32))
+    with pytest.raises(NeucamError, match=r"capture_nearness\.npy: cannot be read .* copy it here"):
+        Capture.load(path)
