@@ -1,6 +1,7 @@
 import tracemalloc
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,6 +80,18 @@ def test_a_focus_stack_of_known_linear_light_at_one_exposure(dtype):
     check_form(estimate, frames)
     shares = np.exp(estimate.log_radiance - estimate.response.log_exposure[-1])
     np.testing.assert_allclose(np.median(shares[:, [10, 48, 86]], axis=0)[:, 1], [0.05, 0.2, 0.8], rtol=0.02)
+
+
+def test_a_sparkle_that_is_white_where_it_is_sharp_is_not_dimmed_by_blurred_settings():
+    radiance = np.full((96, 128, 3), 0.1, np.float32)
+    radiance[8::16, 8::16] = 1.2
+    radiance += 0.02 * np.random.default_rng(0).standard_normal((96, 128, 1)).astype(np.float32)
+    stack = [cv2.GaussianBlur(radiance, (0, 0), sigma_px) if sigma_px else radiance for sigma_px in (2.0, 1.0, 0.0)]
+    frames = [linear_photograph(light, 0.0, np.uint8) for light in stack]
+    estimate = classical_estimate(frames, [0, 1, 2], [0.0] * 3, response=linear_response(half_step(np.dtype(np.uint8))))
+    developed = estimate.response.develop(estimate.log_radiance)
+    assert developed[8::16, 8::16].min() > 0.85, developed[8::16, 8::16].min()
+    assert np.abs(developed[1::16, 1::16] - 0.1).max() < 0.1
 
 
 @pytest.mark.parametrize("is_known", [True, False])
