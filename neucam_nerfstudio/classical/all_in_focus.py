@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from neucam_nerfstudio.classical.defocus_estimation import (
+    OTHER_FOCUS_PRECISION,
     LuminanceStack,
     estimate_blur,
     estimate_sharpest_focus,
@@ -29,13 +30,23 @@ SHARPENING_STEPS = 12
 LARGEST_DEPTH = 6
 """Of pyramids."""
 
+TOLERANCE = 2.0
+"""Standard deviations by which what the other focus settings show may differ from what a setting shows itself."""
+
+BLACK_DEVIATION = 1.0
+"""Standard deviation of log radiance that black has at most: a few codes of an 8-bit photograph."""
+
+LEAST_PRECISION = 1e-12
+"""Keeps divisions finite."""
+
 
 class FocusStack:
     """A view at each of its focus settings, all exposures merged. A setting is merged when it is asked for.
 
-    What is black or saturated at one focus setting is filled with the light that the other settings show there. A
-    channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
-    channel that saturates last.
+    What is black or saturated at one focus setting is filled with the light that the other settings show there, as far
+    as it does not contradict the setting: black is at most so bright, white at least. Others show the light of an edge
+    blurred, and so too bright beside it on the dark side and too dark on the bright one. A channel that is blown is at
+    least as bright as the others: highlights are then white, and not of the colour of the channel that saturates last.
 
     Args:
         num_settings: Number of focus settings.
@@ -73,12 +84,27 @@ class FocusStack:
         """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
         height, width = self.shape
         for rows in row_blocks(height, width):
-            own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
+            own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
+            least, greatest = _range_of(merged, rows)
             own -= everywhere
-            own *= reliability(merged.precision[rows])
+            own *= reliability(precision)
             own += everywhere
+            if self._num_settings > 1:
+                at_its_bound = (own <= least) | (own > greatest)
+                np.clip(own, least, greatest, out=own)
+                np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
             np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
         return SettingPicture(merged.log_radiance, merged.precision)
+
+
+def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]:
+    """Between which log radiances the light of some rows lies, by what their setting shows itself."""
+    shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
+    above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
+    np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
+    below = above.copy()
+    below[black], below[blown], above[blown] = np.inf, 0, np.inf
+    return shown - below, shown + above
 
 
 def stack_blur(stack: FocusStack) -> float:
