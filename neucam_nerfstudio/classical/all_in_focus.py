@@ -13,6 +13,7 @@ from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
     estimate_blur,
     estimate_sharpest_focus,
+    gaussian_blur,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -110,8 +111,23 @@ def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
     depth = pyramid_depth(*stack.shape, float(len(stack)))
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    return estimate_blur(luminance(sharp), luminance_stack(stack))
+    return estimate_blur(*_sharp_luminance(stack, depth))
+
+
+def _sharp_luminance(stack: FocusStack, depth: int) -> tuple[Image, LuminanceStack]:
+    """Brightness of the scene, sharp by contrast alone, and that of the focus settings.
+
+    Fused logarithms are too bright or too dark around strong edges: the logarithm of a blurred edge has another mean
+    than that of a sharp one. But defocus only moves light, so what is around a place is as bright at every setting.
+    """
+    luminances = luminance_stack(stack)
+    light = luminance(fuse_by_contrast((picture.log_radiance for picture in stack), depth))
+    seen = np.zeros_like(light)
+    for log_luminance in luminances.log_luminance:
+        seen += cv2.exp(log_luminance)
+    around_px = float(2**depth)
+    light *= gaussian_blur(seen, around_px) / gaussian_blur(light, around_px) / len(stack)
+    return light, luminances
 
 
 class FusedStack(NamedTuple):
@@ -134,9 +150,8 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
         (picture,) = stack
         return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
-    luminances = luminance_stack(stack)
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
+    sharp_luminance, luminances = _sharp_luminance(stack, depth)
+    focus, _ = estimate_sharpest_focus(sharp_luminance, luminances, sigma_per_setting_px)
     sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.api import fuse_focus
 from neucam_nerfstudio.classical.all_in_focus import (
     BLACK_DEVIATION,
     TOLERANCE,
@@ -19,6 +20,7 @@ from neucam_nerfstudio.classical.focus_fusion import (
     laplacian_pyramid,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.response_table import srgb_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate
 
 SIGMA = 1.5
@@ -145,6 +147,24 @@ def test_a_black_and_white_edge_stays_clean_beside_its_blurred_image():
     estimate = classical_estimate(frames, [0, 1], [0.0, 0.0])
     fused = estimate.response.develop(estimate.log_radiance)
     assert np.abs(fused - frames[0] / 255).max() < 0.2  # 0.64 if black and white take the light of the blurred one
+
+
+def test_high_contrast_is_taken_from_the_frame_in_which_it_is_sharp():
+    """Dark letters on white: the upper half is sharp in one photograph, the lower half in the other.
+
+    The logarithm of their blurred image is far brighter than that of the letters; that once turned near and far around.
+    """
+    letters = np.full((192, 192, 3), 235, np.uint8)
+    for bottom in (40, 80, 140, 180):
+        cv2.putText(letters, "LETTERS", (6, bottom), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (20, 20, 20), 4)
+    response = srgb_response(1 / 512)
+    light = np.exp(response.decode(letters / 255))
+    blurred = cv2.GaussianBlur(light, (0, 0), 3)
+    halves = [np.vstack([light[:96], blurred[96:]]), np.vstack([blurred[:96], light[96:]])]
+    frames = [np.rint(255 * response.develop(np.log(half))).astype(np.uint8) for half in halves]
+    fused = fuse_focus(frames)
+    assert np.abs(fused.all_in_focus - letters / 255).max() < 0.1  # 0.3 when turned around
+    assert np.abs(fused.sharpest_focus[:80]).max() < 0.5 and np.abs(fused.sharpest_focus[112:] - 1).max() < 0.5
 
 
 @pytest.mark.parametrize("is_held", [True, False])
