@@ -104,6 +104,7 @@ class Training:
         capture: Folder of photographs.
         train_frames: Name patterns of the frames to train on; all without.
         iterations: Number of steps; the method's own without.
+        reference: Name of the reference frame; the capture's middle one without.
         options: Further options of the method.
     """
 
@@ -111,6 +112,7 @@ class Training:
     capture: Path
     train_frames: tuple[str, ...] = ()
     iterations: int | None = None
+    reference: str | None = None
     options: tuple[str, ...] = ()
 
     def run(self, folder: Path) -> tuple[FinishedRun, Measurement]:
@@ -120,8 +122,11 @@ class Training:
         if self.iterations is not None:
             command += ["--max-num-iterations", self.iterations]
         command += self.options
+        data_options: list[str] = [] if self.reference is None else ["--reference", self.reference]
         if self.train_frames:
-            command += ["neucam-data", "--train-frames", *self.train_frames]
+            data_options += ["--train-frames", *self.train_frames]
+        if data_options:
+            command += ["neucam-data", *data_options]
         measurement = run_measured(command, folder / "train.log")
         return FinishedRun(folder / self.capture.name / self.method / RUN / "config.yml", folder), measurement
 

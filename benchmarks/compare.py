@@ -27,7 +27,6 @@ from benchmarks.compare_contenders import (
     Contender,
     Entry,
     Method,
-    NotInstalled,
     Subject,
     classical_contenders,
     imported,
@@ -38,6 +37,7 @@ from benchmarks.compare_contenders import (
 )
 from benchmarks.compare_page import Crop, Line, Picture, Section, choose_crops, picture_line, result_line, write_page
 from benchmarks.compare_scores import Judge
+from benchmarks.focus_stackers import NotInstalled
 from benchmarks.results_table import COST_COLUMNS, HDR_COLUMNS, Result, Table, number, score_column
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display

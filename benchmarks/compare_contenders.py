@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from jaxtyping import Float
 
 from benchmarks.commands import FinishedRun, Measurement, Training, run_measured, script
 from benchmarks.compare_classical import Photographs
+from benchmarks.focus_stackers import FOCUS_STACKERS, FocusStacker, FocusStackFiles, installed, together
+from benchmarks.focus_stackers import enfuse as fuse_focus_by_enfuse
 from benchmarks.moving_classical import eight_bit
 from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
 from neucam_nerfstudio.capture.ground_truth import read_sharp
@@ -32,13 +33,6 @@ FRAME_KINDS: dict[str, FrameKind] = {
     **dict.fromkeys(("neucam-hdr", "neucam-deblur", "neucam-hdr-video"), "moments"),
 }
 """What methods take frames for, other than settings of a still scene."""
-
-ENFUSE_FOCUS = ("--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask")
-"""How enfuse's manual fuses a focus stack."""
-
-
-class NotInstalled(RuntimeError):
-    """A program that is not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +165,8 @@ def other_programs(subject: Subject) -> dict[str, Contender]:
     if len(subject.photographs.pixels) > 1 and (subject.has_bracket or not subject.capture.moves):
         programs["enfuse"] = lambda folder: _enfuse(subject.photographs, folder)
     if not subject.capture.moves and len(np.unique(subject.focus_stack.focus_index)) > 1:
-        programs["focus-stack"] = lambda folder: _focus_stack(subject.focus_stack, folder)
+        others = {name: fuse for name, fuse in FOCUS_STACKERS.items() if name not in programs}
+        programs |= {name: _focus_stacker(fuse, subject.focus_stack) for name, fuse in others.items()}
     return programs
 
 
@@ -228,29 +223,20 @@ def _enfuse(photographs: Photographs, folder: Path) -> Entry:
             command = [program, f"--output={fused[-1]}", *files]
             stages.append(run_measured(command, folder / f"focus-{index}.log"))
     if len(fused) > 1:
-        command = [program, *ENFUSE_FOCUS, f"--output={folder / 'fused.tif'}", *fused]
-        stages.append(run_measured(command, folder / "fused.log"))
-        fused = [folder / "fused.tif"]
+        picture, measurement = fuse_focus_by_enfuse(FocusStackFiles(fused), folder)
+        fused, stages = [picture], [*stages, measurement]
     return Entry(read_sharp(fused[0]), False, "scale", together(stages))
 
 
-def _focus_stack(photographs: Photographs, folder: Path) -> Entry:
-    program, picture = installed("focus-stack"), folder / "fused.png"
-    files = write_photographs(photographs.pixels, folder / "photographs")
-    measurement = run_measured([program, f"--output={picture}", *files], folder / "log.txt")
-    return Entry(read_sharp(picture), False, "scale", measurement)
+def _focus_stacker(fuse: FocusStacker, photographs: Photographs) -> Contender:
+    """A program given the photographs as we have aligned them."""
 
+    def make(folder: Path) -> Entry:
+        files = write_photographs(photographs.pixels, folder / "given")
+        picture, measurement = fuse(FocusStackFiles(files), folder)
+        return Entry(read_sharp(picture), False, "scale", measurement)
 
-def installed(program: str) -> str:
-    """Where a program is.
-
-    Raises:
-        NotInstalled: It is not on this machine.
-    """
-    found = shutil.which(program)
-    if found is None:
-        raise NotInstalled(program)
-    return found
+    return make
 
 
 def write_photographs(pixels: np.ndarray, folder: Path) -> list[Path]:
@@ -259,12 +245,3 @@ def write_photographs(pixels: np.ndarray, folder: Path) -> list[Path]:
     for file, photograph in zip(files, pixels, strict=True):
         write_image(file, photograph / 255)
     return files
-
-
-def together(stages: Sequence[Measurement]) -> Measurement:
-    """What commands one after the other took."""
-    return Measurement(
-        sum(stage.seconds for stage in stages),
-        sum(stage.cpu_seconds for stage in stages),
-        max(stage.peak_gigabytes for stage in stages),
-    )

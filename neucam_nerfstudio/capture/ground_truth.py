@@ -19,7 +19,10 @@ from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 GROUND_TRUTH_FOLDER = "gt"
 RADIANCE_SUFFIXES = frozenset({".exr", ".hdr"})
-RADIANCE_PREFIX, SHARP_PREFIX = "hdr_", "sharp_"
+RADIANCE_PREFIX = "hdr_"
+SHARP_PREFIXES = ("sharp_", "sharp.")
+"""Of the photographs without blur: one for each frame, or a single one."""
+
 TELLING_NAME = re.compile(r"^hdr_|^hdrimg$|(?<![a-z])gt(?![a-z])|truth", re.IGNORECASE)
 """Names under which radiance files beside the photographs are ground truth; others may be somebody's results.
 `HDRImg` is that of published hand-held brackets (Kalantari and Ramamoorthi 2017)."""
@@ -65,7 +68,7 @@ def find_radiance(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], tupl
 def find_ground_truth(
     folder: Path, paths: Sequence[Path], kept: Sequence[int], reference: int | None = None
 ) -> GroundTruth:
-    """Finds the ground truth of each frame: radiance, and photographs without blur, `gt/sharp_*.png` or TIFF.
+    """Finds the ground truth of each frame: radiance, and photographs without blur, `gt/sharp_*` or `gt/sharp`.
 
     Args:
         folder: Where `gt/` lies.
@@ -75,7 +78,7 @@ def find_ground_truth(
             None for a still scene: there a single file is the truth of every frame.
     """
     radiance, beside_notes = find_radiance(folder, paths)
-    sharp = _with_prefix(_files_of_truth(folder, LOSSLESS_SUFFIXES), SHARP_PREFIX)
+    sharp = _with_prefix(_files_of_truth(folder, LOSSLESS_SUFFIXES), SHARP_PREFIXES)
     notes, kept_truth = [], []
     for kind, files in {"radiance": radiance, "sharp": sharp}.items():
         of_frames = match_to_frames(files, paths, reference)
@@ -130,7 +133,7 @@ def _files_of_truth(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     return files_with_suffix(folder, suffixes) if folder.is_dir() else []
 
 
-def _with_prefix(paths: Sequence[Path], prefix: str) -> list[Path]:
+def _with_prefix(paths: Sequence[Path], prefix: str | tuple[str, ...]) -> list[Path]:
     return [path for path in paths if path.name.lower().startswith(prefix)]
 
 

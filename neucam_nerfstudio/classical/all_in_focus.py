@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.defocus_estimation import (
+    OTHER_FOCUS_PRECISION,
     LuminanceStack,
     estimate_blur,
     estimate_sharpest_focus,
+    gaussian_blur,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -30,22 +32,29 @@ SHARPENING_STEPS = 12
 FOCUS_ROUNDS = 2
 """How often focus is found by blurring the picture again: what contrast has fused is less sharp than the sharpest
 photograph, which then seems sharper than in focus."""
-WHITE_PRECISION = 100.0
-"""Precision (1 / variance of log radiance) of white where the other focus settings are all darker: their blur has
-dimmed it, so they tell less of a sparkle than white itself."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
 LEAST_SHARE = 1e-6
 """Keeps divisions by the share of pixels that are covered finite."""
+
+TOLERANCE = 2.0
+"""Standard deviations by which what the other focus settings show may differ from what a setting shows itself."""
+
+BLACK_DEVIATION = 1.0
+"""Standard deviation of log radiance that black has at most: a few codes of an 8-bit photograph."""
+
+LEAST_PRECISION = 1e-12
+"""Keeps divisions finite."""
 
 
 class FocusStack:
     """A view at each of its focus settings, all exposures merged. A setting is merged when it is asked for.
 
     What is black, saturated or not covered at one focus setting is filled with the light that the other settings show
-    there; what none of them covers, smoothly from around. A
-    channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
-    channel that saturates last.
+    there, as far as it does not contradict the setting: black is at most so bright, white at least. Others show the
+    light of an edge blurred, and so too bright beside it on the dark side and too dark on the bright one. A channel
+    that is blown is at least as bright as the others: highlights are then white, and not of the colour of the channel
+    that saturates last. What no setting covers is filled smoothly from around.
 
     Args:
         num_settings: Number of focus settings.
@@ -90,17 +99,27 @@ class FocusStack:
             fill_from_around(departure, covered)
             merged.log_radiance[~covered] = (self._everywhere + departure)[~covered]
         for rows in row_blocks(height, width):
-            own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
-            blown = merged.blown[rows]
-            white = own[blown]
+            own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
+            least, greatest = _range_of(merged, rows)
             own -= everywhere
-            own *= np.where(covered[rows, :, None], reliability(merged.precision[rows]), 1)
+            own *= np.where(covered[rows, :, None], reliability(precision), np.float32(1))
             own += everywhere
-            dimmed = own[blown] < white
-            own[blown] = np.maximum(own[blown], white)
-            merged.precision[rows][blown] = np.where(dimmed, WHITE_PRECISION, merged.precision[rows][blown])
-            np.copyto(own, brightest_channel(own)[..., None], where=blown)
+            if self._num_settings > 1:
+                at_its_bound = (own <= least) | (own > greatest)
+                np.clip(own, least, greatest, out=own)
+                np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
+            np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
         return SettingPicture(merged.log_radiance, merged.precision)
+
+
+def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]:
+    """Between which log radiances the light of some rows lies, by what their setting shows itself."""
+    shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
+    above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
+    np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
+    below = above.copy()
+    below[black], below[blown], above[blown] = np.inf, 0, np.inf
+    return shown - below, shown + above
 
 
 def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImage:
@@ -132,8 +151,23 @@ def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
     depth = pyramid_depth(*stack.shape, float(len(stack)))
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    return estimate_blur(luminance(sharp), luminance_stack(stack))
+    return estimate_blur(*_sharp_luminance(stack, depth))
+
+
+def _sharp_luminance(stack: FocusStack, depth: int) -> tuple[Image, LuminanceStack]:
+    """Brightness of the scene, sharp by contrast alone, and that of the focus settings.
+
+    Fused logarithms are too bright or too dark around strong edges: the logarithm of a blurred edge has another mean
+    than that of a sharp one. But defocus only moves light, so what is around a place is as bright at every setting.
+    """
+    luminances = luminance_stack(stack)
+    light = luminance(fuse_by_contrast((picture.log_radiance for picture in stack), depth))
+    seen = np.zeros_like(light)
+    for log_luminance in luminances.log_luminance:
+        seen += cv2.exp(log_luminance)
+    around_px = float(2**depth)
+    light *= gaussian_blur(seen, around_px) / gaussian_blur(light, around_px) / len(stack)
+    return light, luminances
 
 
 class FusedStack(NamedTuple):
@@ -156,14 +190,14 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
         (picture,) = stack
         return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
-    luminances = luminance_stack(stack)
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
+    sharp_luminance, luminances = _sharp_luminance(stack, depth)
     for _ in range(FOCUS_ROUNDS):
-        focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
+        focus, _ = estimate_sharpest_focus(sharp_luminance, luminances, sigma_per_setting_px)
         sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
         fused = cv2.log(luminance(sharp))
         sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
         sharp += in_channels(sharpened - fused)
+        sharp_luminance = luminance(sharp)
     return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
 
 

@@ -41,11 +41,13 @@ class MergedExposures(NamedTuple):
         log_radiance: Natural log radiance.
         precision: 1 / variance of it; 0 where no frame is covered.
         blown: Where the darkest frame is saturated: radiance is known from below alone.
+        black: Where all frames are black: radiance is known from above alone.
     """
 
     log_radiance: RgbImage
     precision: RgbImage
     blown: Bool[np.ndarray, "height width 3"]
+    black: Bool[np.ndarray, "height width 3"]
 
 
 class DecodingTable(NamedTuple):
@@ -57,6 +59,7 @@ class DecodingTable(NamedTuple):
         precision: 1 / variance of the log radiance.
         trust: In all channels of a pixel whose brightest one has this code.
         saturated_code: The least code that counts as saturated.
+        black_code: The greatest code that counts as black.
         exposure_stops: Exposure of the frame.
     """
 
@@ -65,6 +68,7 @@ class DecodingTable(NamedTuple):
     precision: Float[np.ndarray, "codes 3"]
     trust: Float[np.ndarray, " codes"]
     saturated_code: int
+    black_code: int
     exposure_stops: float
 
 
@@ -87,7 +91,8 @@ def decoding_table(
     weight = precision * trust[:, None]
     weighted = weight * (log_exposure - LN2 * exposure_stops)
     weighted, weight, precision, trust = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
-    return DecodingTable(weighted, weight, precision, trust, int(np.searchsorted(ldr, WHITE_LDR)), exposure_stops)
+    saturated_code, black_code = np.searchsorted(ldr, WHITE_LDR), np.searchsorted(ldr, BLACK_MARGIN, "right") - 1
+    return DecodingTable(weighted, weight, precision, trust, int(saturated_code), int(black_code), exposure_stops)
 
 
 def merge_bracket(
@@ -106,7 +111,7 @@ def merge_bracket(
         weights: Of each frame's pixels, in [0, 1]: 0 where it is not covered; None for 1 everywhere.
     """
     height, width, _ = shape = frames[0].shape
-    merged = MergedExposures(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, bool))
+    merged = MergedExposures(*np.empty((2, *shape), np.float32), *np.empty((2, *shape), bool))
     told = zip(tables, frames, weights or [None] * len(frames), strict=True)
     darkest_first = sorted(told, key=lambda of_frame: of_frame[0].exposure_stops)
     for rows in row_blocks(height, width):
@@ -118,11 +123,11 @@ def merge_bracket(
 
 def _merged_block(
     darkest_first: Sequence[tuple[DecodingTable, Shaped[np.ndarray, "rows width 3"], Image | None]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The fields of `MergedExposures` for some rows; frames come with tables and weights, the least exposure first."""
+) -> MergedExposures:
+    """What is told of some rows; frames come with their tables and weights, the least exposure first."""
     shape = darkest_first[0][1].shape
     weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
-    unsaturated, blown = np.ones(shape, bool), np.zeros(shape, bool)
+    unsaturated, black, blown = np.ones(shape, bool), np.ones(shape, bool), np.zeros(shape, bool)
     unseen = np.ones(shape[:2], bool)
     groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
     for number, (_, equally_exposed) in enumerate(groups):
@@ -147,12 +152,14 @@ def _merged_block(
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
             unsaturated &= ~is_saturated
+            is_black = codes <= table.black_code
+            black &= is_black if frame_weight is None else is_black | (frame_weight == 0)[..., None]
         if seen_first.any():  # the darkest frame that shows a pixel tells whether it is blown
             blown |= ~unsaturated & seen_first[..., None]
             unseen &= ~seen_first
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
     np.divide(weighted_sum, weight_sum, out=weighted_sum, where=weight_sum > 0)
-    return weighted_sum, precision_sum, blown
+    return MergedExposures(weighted_sum, precision_sum, blown, black)
 
 
 def rim_weight(covered: Bool[np.ndarray, "height width"] | None) -> Image | None:

@@ -118,6 +118,13 @@ def test_sharp_photographs_are_those_with_the_prefix(tmp_path, write_grey):
     ]
 
 
+def test_a_single_sharp_photograph_is_that_of_all_frames_of_a_still_scene(tmp_path, write_grey):
+    (tmp_path / "gt").mkdir()
+    write_grey("gt/sharp.png"), write_grey("gt/sharpened.png")
+    truth = find_ground_truth(tmp_path, FRAMES, [0, 2])
+    assert truth.sharp == (tmp_path / "gt/sharp.png",) * 2
+
+
 def test_sharp_photographs_are_read_as_shares_of_white(tmp_path):
     ramp = np.arange(4 * 6 * 3, dtype=np.uint16).reshape(4, 6, 3) * 900
     cv2.imwrite(str(tmp_path / "sharp_0.png"), ramp[..., ::-1])

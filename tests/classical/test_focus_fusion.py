@@ -2,8 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack, fuse_stack, pyramid_depth
-from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack
+from neucam_nerfstudio.api import fuse_focus
+from neucam_nerfstudio.classical.all_in_focus import (
+    BLACK_DEVIATION,
+    TOLERANCE,
+    FocusStack,
+    fuse_stack,
+    pyramid_depth,
+)
+from neucam_nerfstudio.classical.defocus_estimation import OTHER_FOCUS_PRECISION, LuminanceStack
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures
 from neucam_nerfstudio.classical.focus_fusion import (
     SettingPicture,
@@ -13,6 +20,8 @@ from neucam_nerfstudio.classical.focus_fusion import (
     laplacian_pyramid,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.response_table import srgb_response
+from neucam_nerfstudio.classical.warm_start import classical_estimate
 
 SIGMA = 1.5
 MIDDLES = [32, 96, 160]
@@ -27,9 +36,12 @@ def setting_pictures(log_radiance, variances):
     ]
 
 
-def focus_stack(log_radiance, precision, blown, is_held=True):
+def focus_stack(log_radiance, precision, blown, is_held=True, black=None):
+    black = np.zeros_like(blown) if black is None else black
+
     def merge(setting):
-        return MergedExposures(log_radiance[setting].copy(), precision[setting].copy(), blown[setting])
+        of_setting = blown[setting], black[setting]
+        return MergedExposures(log_radiance[setting].copy(), precision[setting].copy(), *of_setting)
 
     return FocusStack(len(log_radiance), merge, is_held)
 
@@ -97,13 +109,62 @@ def test_a_setting_that_shows_nothing_takes_the_light_of_the_others():
 
 def test_a_blown_channel_is_at_least_as_bright_as_the_others():
     """Red is blown at the first of two focus settings, and dark at the other, which sees the place out of focus."""
-    log_radiance = np.float32([[2.0, 1.5, 1.0], [0.5, 1.5, 1.0]])[:, None, None]
+    log_radiance = np.float32([[1.2, 1.5, 1.0], [0.5, 1.5, 1.0]])[:, None, None]
     precision = np.float32([[1e-3, 1e4, 1e4], [1e4, 1e4, 1e4]])[:, None, None]
     blown = np.array([[True, False, False], [False, False, False]])[:, None, None]
     completed = [picture.log_radiance[0, 0] for picture in focus_stack(log_radiance, precision, blown)]
     assert np.allclose(completed, [[1.5, 1.5, 1.0], [0.5, 1.5, 1.0]], atol=0.01)
-    (sure,) = focus_stack(log_radiance[:1], precision[:1], blown[:1])
-    assert np.allclose(sure.log_radiance, log_radiance[0])
+    (alone,) = focus_stack(log_radiance[:1], precision[:1], blown[:1])
+    assert np.allclose(alone.log_radiance[0, 0], [1.5, 1.5, 1.0]) and np.allclose(alone.precision, precision[0])
+
+
+def test_what_the_others_show_does_not_contradict_black_and_white():
+    """The first of two focus settings is sharp at an edge: black beside white. The second has it blurred to grey."""
+    log_radiance = np.float32([[[-8.0], [1.0]], [[-0.5], [0.1]]])[..., None].repeat(3, -1)
+    precision = np.float32([[[1e-3], [1e-3]], [[1e4], [1e4]]])[..., None].repeat(3, -1)
+    black, blown = np.zeros((2, 2, 2, 1, 3), bool)
+    black[0, 0], blown[0, 1] = True, True
+    first, second = focus_stack(log_radiance, precision, blown, black=black)
+    np.testing.assert_allclose(first.log_radiance[:, 0, 0], [-8.0 + TOLERANCE * BLACK_DEVIATION, 1.0])
+    assert (first.precision == OTHER_FOCUS_PRECISION).all()  # so that grey does not outweigh them
+    np.testing.assert_allclose(second.log_radiance, log_radiance[1], atol=0.01)
+
+
+def test_black_and_white_that_the_others_do_not_contradict_are_filled():
+    log_radiance = np.float32([[[-8.0], [1.0]], [[-9.0], [2.5]]])[..., None].repeat(3, -1)
+    precision = np.float32([[[1e-3], [1e-3]], [[1e4], [1e4]]])[..., None].repeat(3, -1)
+    black, blown = np.zeros((2, 2, 2, 1, 3), bool)
+    black[0, 0], blown[0, 1] = True, True
+    for picture in focus_stack(log_radiance, precision, blown, black=black):
+        np.testing.assert_allclose(picture.log_radiance, log_radiance[1], atol=1e-3)
+
+
+def test_a_black_and_white_edge_stays_clean_beside_its_blurred_image():
+    """Photographs of black letters on white, sharp in one and a little blurred in the other."""
+    letters = np.full((96, 96), 255, np.uint8)
+    cv2.putText(letters, "EDGE", (4, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 0, 3)
+    frames = [cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) for image in (letters, cv2.GaussianBlur(letters, (0, 0), 1))]
+    estimate = classical_estimate(frames, [0, 1], [0.0, 0.0])
+    fused = estimate.response.develop(estimate.log_radiance)
+    assert np.abs(fused - frames[0] / 255).max() < 0.2  # 0.64 if black and white take the light of the blurred one
+
+
+def test_high_contrast_is_taken_from_the_frame_in_which_it_is_sharp():
+    """Dark letters on white: the upper half is sharp in one photograph, the lower half in the other.
+
+    The logarithm of their blurred image is far brighter than that of the letters; that once turned near and far around.
+    """
+    letters = np.full((192, 192, 3), 235, np.uint8)
+    for bottom in (40, 80, 140, 180):
+        cv2.putText(letters, "LETTERS", (6, bottom), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (20, 20, 20), 4)
+    response = srgb_response(1 / 512)
+    light = np.exp(response.decode(letters / 255))
+    blurred = cv2.GaussianBlur(light, (0, 0), 3)
+    halves = [np.vstack([light[:96], blurred[96:]]), np.vstack([blurred[:96], light[96:]])]
+    frames = [np.rint(255 * response.develop(np.log(half))).astype(np.uint8) for half in halves]
+    fused = fuse_focus(frames)
+    assert np.abs(fused.all_in_focus - letters / 255).max() < 0.1  # 0.3 when turned around
+    assert np.abs(fused.sharpest_focus[:80]).max() < 0.5 and np.abs(fused.sharpest_focus[112:] - 1).max() < 0.5
 
 
 @pytest.mark.parametrize("is_held", [True, False])
@@ -122,7 +183,8 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
 
     def merge(setting):
         merged.append(setting)
-        return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), np.zeros(seen[0].shape, bool))
+        clipped = np.zeros(seen[0].shape, bool)
+        return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), clipped, clipped)
 
     held, anew = (fuse_stack(FocusStack(3, merge, is_held), SIGMA) for is_held in (True, False))
     assert merged == 5 * [0, 1, 2] + [0, 1, 2]
