@@ -15,7 +15,9 @@ from neucam_nerfstudio.capture.alignment.still_alignment import (
     Alignment,
     alignment_note,
     find_alignment,
+    find_moved,
     frame_alignment,
+    moved_note,
 )
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.manifest import Capture, Frame, found
@@ -122,12 +124,12 @@ def open_capture(
         _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
-    alignment, align_note = None, None
+    alignment, align_notes = None, ()
     if not moves and align == "auto":
         order = list(dict.fromkeys((*split.train, *split.held_out)))
         known = (settings.known_focus, settings.known_exposure)
         still = StillFrames(pictures, *known, settings.reference_index, height, width, order)
-        alignment, align_note = _find_alignment(paths, still, truth)
+        alignment, align_notes = _find_alignment(paths, still, truth)
     times, frame_rate, time_note = (0.0,) * len(paths), source.frame_rate, None
     if moves:
         times, frame_rate, time_note = frame_times([float(source.moments[index]) for index in kept], frame_rate)
@@ -157,7 +159,7 @@ def open_capture(
         radiance_truth=truth.radiance,
         sharp_truth=truth.sharp,
         side_maps=find_side_maps(source.folder, paths, split.train, factor, height, width),
-        scan_notes=tuple(filter(None, (*notes, time_note, align_note, *truth.notes))),
+        scan_notes=tuple(filter(None, (*notes, time_note, *align_notes, *truth.notes))),
         nearness=None if alignment is None else alignment.nearness,
     )
     store = PixelStore(capture, decoded=decoded)
@@ -224,15 +226,16 @@ def _check_not_identical(decoded: FileFrames, brightness: Sequence[float], train
 
 def _find_alignment(
     paths: Sequence[Path], still: StillFrames, truth: GroundTruth
-) -> tuple[Alignment | None, str | None]:
-    """How photographs are to be aligned where focusing has moved the picture, and what to say of it."""
+) -> tuple[Alignment | None, tuple[str | None, ...]]:
+    """How photographs are to be aligned where the picture has moved, and what to say of it and of what moves in it."""
     alignment, reference = find_alignment(still), still.reference
+    names = [path.stem for path in paths]
+    moved = moved_note(find_moved(still, alignment), names, names[reference])
     if alignment is None:
-        return None, None
+        return None, (moved,)
     check_of_reference(truth, paths, list(alignment.maps), reference)
-    note = alignment_note(alignment, [path.stem for path in paths], paths[reference].stem)
     turned = (orientation_hint(paths[frame], paths[reference]) for frame in alignment.untold)
-    return alignment, note + "".join(turned)
+    return alignment, (alignment_note(alignment, names, names[reference]) + "".join(turned), moved)
 
 
 def _placed(

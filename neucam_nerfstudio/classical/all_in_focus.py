@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -136,7 +136,7 @@ def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImag
 def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"]) -> None:
     """Fills, in place, what is not covered from ever smaller pictures (Gortler et al. 1996, push and pull)."""
     share = covered.astype(np.float32)
-    levels = [(picture * share[..., None], share)]
+    levels: list[tuple[Any, Any]] = [(picture * share[..., None], share)]
     while levels[-1][1].min() == 0 and min(levels[-1][1].shape) > 1:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
     light, share = levels[-1]

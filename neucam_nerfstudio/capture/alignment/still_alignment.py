@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
+from jaxtyping import Float
 
 from neucam_nerfstudio.capture.alignment.breathing import (
     LEAST_DISAGREEMENT,
@@ -19,11 +20,12 @@ from neucam_nerfstudio.capture.alignment.breathing import (
     find_breathing,
     find_shake,
 )
-from neucam_nerfstudio.capture.alignment.optical_flow import leads_inside, pixel_places
+from neucam_nerfstudio.capture.alignment.optical_flow import follow, leads_inside, pixel_places
 from neucam_nerfstudio.capture.alignment.parallax import ComparedPicture, Detail, fit_parallax, flow_through
 from neucam_nerfstudio.capture.alignment.registration import corner_shift_px, full_size_map
 from neucam_nerfstudio.capture.manifest import Told
 from neucam_nerfstudio.capture.pixels.warp import Nearness, PixelMap, ViewMap
+from neucam_nerfstudio.capture.settings.pictures import small_copy
 
 AlignChoice = Literal["auto", "off"]
 
@@ -34,6 +36,17 @@ PARALLAX_QUANTILE = 0.95
 """Of the picture's pixels, how far nearer things move."""
 
 
+COMPARED_SIDE_PX = 96
+"""Photographs are compared at this size, which hides what defocus and noise do."""
+OTHER_RANK, BRIGHTNESS_STEPS = 64, 24
+"""A place shows something else if its rank of 255 is so far from where the others of its brightness are; brightness is
+told in so many steps."""
+LEAST_MOVED_SHARE = 0.02
+"""Of a photograph's places; still scenes stay below 0.007, in the hand, too; clouds and people exceed 0.05."""
+LEAST_COMPARED_SHARE = 0.1
+"""Of places that are neither black nor white in both; fewer are no evidence."""
+
+
 class Alignment(NamedTuple):
     """How photographs are to be aligned.
 
@@ -42,6 +55,7 @@ class Alignment(NamedTuple):
         scale_change: The largest change of scale; 0.02 is 2 %.
         shift_px: How far a corner is off, at most.
         untold: The photographs that were compared and do not tell how they moved, one a focus setting.
+        strange: Those of them that do not even look like the view.
         parallax_px: How far near things move against far ones, at most; 0 where the camera only turned.
         is_hand_held: Whether more than focusing has moved the picture.
     """
@@ -50,6 +64,7 @@ class Alignment(NamedTuple):
     scale_change: float
     shift_px: float
     untold: tuple[int, ...]
+    strange: tuple[int, ...]
     parallax_px: float
     is_hand_held: bool
 
@@ -93,6 +108,7 @@ def find_alignment(frames: StillFrames) -> Alignment | None:
         float(max((abs(scale - 1) for scale in scales), default=0)),
         max((shifts_px[frame] for frame in maps), default=0.0),
         untold,
+        tuple(frame for frame in untold if not frames.pictures.looks_like(frame, frames.reference)),
         most_parallax_px,
         bool(shake) or most_parallax_px > 0,
     )
@@ -110,13 +126,56 @@ def frame_alignment(alignment: Alignment | None, frame: int, unmoved: str) -> di
     }
 
 
+def find_moved(frames: StillFrames, alignment: Alignment | None) -> dict[int, float]:
+    """Photographs of the reference's focus that, aligned, show something else than it, and in which share of places.
+
+    Their ranks are no function of its ranks there, whatever exposure and response do: things have moved, or light has.
+    """
+    fixed, moved = frames.pictures.ranks(frames.reference), {}
+    for frame in frames.of_focus(frames.focus[frames.reference]):
+        if frame == frames.reference:
+            continue
+        view_map = ViewMap(np.eye(3))
+        if alignment is not None and frame in alignment.maps:
+            view_map = full_size_map(alignment.maps[frame], (frames.height, frames.width), *fixed.shape)
+        flow = flow_through(view_map, *fixed.shape)
+        share = _share_of_others(fixed, follow(frames.pictures.ranks(frame), flow), leads_inside(flow))
+        if share >= LEAST_MOVED_SHARE:
+            moved[frame] = share
+    return moved
+
+
+def _share_of_others(fixed: Detail, seen: Detail, shown: Float[np.ndarray, "height width"]) -> float:
+    """In which share of places ranks are far from where those of the same rank in the other picture are."""
+    told = shown * ((fixed > 0) & (fixed < 255) & (seen > 0) & (seen < 255))
+    told, fixed_ranks, seen_ranks = (small_copy(plane, COMPARED_SIDE_PX) for plane in (told, fixed, seen))
+    compared = told > 0.9
+    if compared.mean() < LEAST_COMPARED_SHARE:
+        return 0.0
+    ranks, others = fixed_ranks[compared], seen_ranks[compared]
+    steps = [step for step in np.array_split(np.argsort(ranks), BRIGHTNESS_STEPS) if len(step)]
+    expected = np.maximum.accumulate([np.median(others[step]) for step in steps])
+    expected = np.interp(ranks, [np.median(ranks[step]) for step in steps], expected)
+    return float((np.abs(others - expected) > OTHER_RANK).mean())
+
+
+def moved_note(moved: Mapping[int, float], names: Sequence[str], reference_name: str) -> str | None:
+    """What to do about photographs that show something else; `names` are those of all photographs."""
+    if not moved:
+        return None
+    told = ", ".join(f"{names[frame]} ({100 * share:.0f} % of the picture)" for frame, share in moved.items())
+    return (
+        f"Show something else than {reference_name}, whatever their exposure: {told}. Things have moved there, and are"
+        " seen double or torn in the picture: neucam-hdr follows what moves, or take these photographs out."
+    )
+
+
 def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: str) -> str:
     """What is done, for the user; `names` are those of all photographs."""
-    untold = ", ".join(names[frame] for frame in alignment.untold)
+    untold, strange = (", ".join(names[frame] for frame in of) for of in (alignment.untold, alignment.strange))
     if not alignment.maps:
-        return (
-            f"Left as they are, for too little of their detail is found in the next focus setting: {untold}. Take out"
-            " what shows another view, or is turned."
+        return f"Left as they are, for too little of their detail is found in the next focus setting: {untold}." + (
+            f" Take out what shows another view, or is turned: {strange}." if strange else ""
         )
     moved = f"moves its corners by up to {alignment.shift_px:.1f} px"
     if alignment.is_hand_held:

@@ -22,6 +22,8 @@ from neucam_nerfstudio.capture.alignment.registration import (
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64
+VIEW_SIDE_PX, LEAST_LIKENESS = 32, 0.8
+"""Of copies of this size, photographs of one view correlate by 0.96 and more, those of others by 0.2 at most."""
 BLOCKS_ALONG_LONGER_SIDE = 16
 BLACK, WHITE = 0.02, 0.95
 """Blocks below or above this in both pictures tell nothing of how they were exposed."""
@@ -99,9 +101,21 @@ class StillPictures:
         changes = np.abs(np.log2(power[exposed] / other_power[exposed]))
         return len(changes) > 0 and bool(np.quantile(changes, 1 - CHANGED_SHARE) > LEAST_STRENGTH_CHANGE)
 
+    def looks_like(self, frame: int, other: int) -> bool:
+        """Whether two frames show one view, by what neither focus nor exposure changes: where it is bright and dark."""
+        ranks = [small_copy(self.ranks(each), VIEW_SIDE_PX).ravel() for each in (frame, other)]
+        return bool(np.corrcoef(*ranks)[0, 1] >= LEAST_LIKENESS)
+
     def disagreement(self, frame: int, other: int) -> float:
         """How little of their fine detail two frames share, exposed alike or not: from 0, all, to 2."""
         return disagreement(self.detail(frame), self.detail(other), np.eye(3))[0]
+
+
+def small_copy(picture: Shaped[np.ndarray, "height width"], side_px: int) -> Float[np.ndarray, "rows columns"]:
+    """A picture reduced to a longer side of so many pixels."""
+    scale = side_px / max(picture.shape)
+    size = [max(1, round(length * scale)) for length in picture.shape[::-1]]
+    return cv2.resize(np.asarray(picture, np.float32), size, interpolation=cv2.INTER_AREA)
 
 
 def thumbnail(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "rows columns 3"]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from neucam_nerfstudio.capture.alignment.breathing import StillFrames, find_breathing, representatives
 from neucam_nerfstudio.capture.alignment.registration import corner_shift_px
-from neucam_nerfstudio.capture.alignment.still_alignment import Alignment, alignment_note, find_alignment
+from neucam_nerfstudio.capture.alignment.still_alignment import (
+    Alignment,
+    alignment_note,
+    find_alignment,
+    find_moved,
+    moved_note,
+)
 from neucam_nerfstudio.capture.pixels.warp import ViewMap, aligned
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
@@ -177,7 +184,7 @@ def test_representatives_are_the_best_exposed_where_no_exposure_is_shared():
 )
 def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
     note = alignment_note(
-        Alignment({0: ViewMap(np.eye(3)), 2: ViewMap(np.eye(3))}, 0.0178, 31.23, untold, 0.0, False),
+        Alignment({0: ViewMap(np.eye(3)), 2: ViewMap(np.eye(3))}, 0.0178, 31.23, untold, (), 0.0, False),
         ["pcb_003", "pcb_004", "pcb_005"],
         "pcb_004",
     )
@@ -187,8 +194,36 @@ def test_note_says_what_was_done_and_how_to_leave_it(untold, more):
     )
 
 
-def test_note_names_what_may_show_something_else():
-    assert alignment_note(Alignment({}, 0.0, 0.0, (0, 2), 0.0, False), ["a", "b", "c"], "b") == (
-        "Left as they are, for too little of their detail is found in the next focus setting: a, c. Take out what shows"
-        " another view, or is turned."
+@pytest.mark.parametrize(
+    ("strange", "more"),
+    [((), ""), ((2,), " Take out what shows another view, or is turned: c.")],
+    ids=["alike", "other"],
+)
+def test_note_names_what_shows_something_else(strange, more):
+    assert alignment_note(Alignment({}, 0.0, 0.0, (0, 2), strange, 0.0, False), ["a", "b", "c"], "b") == (
+        f"Left as they are, for too little of their detail is found in the next focus setting: a, c.{more}"
     )
+
+
+def test_a_photograph_whose_detail_is_elsewhere_is_no_other_view():
+    """Of two focus settings, one shows the near half alone, the other the far one."""
+    near, far = SCENE.copy(), SCENE.copy()
+    near[:, : WIDTH // 2] = cv2.GaussianBlur(SCENE, (0, 0), 6)[:, : WIDTH // 2]
+    far[:, WIDTH // 2 :] = cv2.GaussianBlur(SCENE, (0, 0), 6)[:, WIDTH // 2 :]
+    frames = Stack([np.eye(3)] * 3)
+    frames.pixels, frames.focus, frames.exposure, frames.reference = [near, far], [0, 1], [0, 0], 0
+    alignment = find_alignment(frames.frames)
+    assert alignment is None or not alignment.strange
+
+
+@pytest.mark.parametrize("stops", [(0.0, -2.0), (-1.0, 1.0)])
+def test_what_moves_between_exposures_is_told(stops):
+    frames = Stack([np.eye(3)] * 3)
+    other = SCENE.copy()
+    other[40:90, 60:130] = texture(50, 70, seed=3)[..., ::-1] // 3 + 140
+    frames.pixels = [expose(SCENE, stops[0]), expose(SCENE, stops[1]), expose(other, stops[1])]
+    frames.focus, frames.exposure, frames.reference = [0, 0, 0], [0, 1, 1], 0
+    moved = find_moved(frames.frames, None)
+    assert list(moved) == [2] and moved[2] == pytest.approx(50 * 70 / (HEIGHT * WIDTH), abs=0.04)
+    note = moved_note(moved, ["a", "b", "c"], "a")
+    assert note.startswith("Show something else than a, whatever their exposure: c (") and "neucam-hdr" in note
