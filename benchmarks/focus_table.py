@@ -1,15 +1,17 @@
-"""Measures focus stacks: `neucam-multifocus`, its start, and the programs people use, on rendered captures.
+"""Measures focus stacks: `neucam-multifocus`, the `fuse` it starts from, and the programs people use; all rendered.
 
     python -m benchmarks.focus_table [--data-root dataset] [--rows desk-e1 gallery-e1 ...]
 
 Scored is the all-in-focus photograph at the reference frame's exposure, PSNR and SSIM in [0, 1] against a photograph
 without blur: `gt/sharp.png` of a capture that has one, else the true radiance developed as its camera does
 (`developed_truth`), with the response fitted to all exposures of the capture. Everyone is given the same files, one a
-focus setting. From a tripod they lie on one another, which programs are told; hand-held, everyone aligns to the
-reference frame, and a border of 12 px is left out, where aligned frames may have nothing to show. Ours is the
-`ns-train` command and `neucam-export images`; Laplacian fusion (Burt & Kolczynski 1993) is `classical.laplacian_fusion`
-of the frames as they are. Programs are called as `focus_stackers` says; those that are not installed leave a line that
-says so. Writes `focus_table.md` and `focus_table.json`, anew after each result.
+focus setting. From a tripod they lie on one another, which programs are told; hand-held, everyone but Laplacian fusion
+aligns to the reference frame, and a border of 12 px is left out, where aligned frames may have nothing to show.
+
+Ours is the `ns-train` command with `neucam-export images`, and `neucam_nerfstudio.fuse`. Laplacian fusion (Burt &
+Kolczynski 1993) is `classical.laplacian_fusion`. Programs are called as `focus_stackers` says; those that are not
+installed leave a line that says so. The published method (the `-paper` twin) gets as many steps as fit in the wall time
+ours took, on one capture. Writes `focus_table.md` and `focus_table.json`, anew after each result.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from benchmarks.classical import laplacian_fusion
 from benchmarks.commands import CommandFailed, Training, measure_pace
 from benchmarks.developed_truth import fit_response
 from benchmarks.focus_stackers import FOCUS_STACKERS, FocusStackFiles, NotInstalled
-from benchmarks.results_table import Result, Table, score_column, start_alone
+from benchmarks.results_table import Result, Table, score_column
+from neucam_nerfstudio.api import fuse
 from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
@@ -88,7 +91,7 @@ ROWS = (
 
 @dataclass
 class FocusTable:
-    """Measures focus stacks: ours, its start, and the programs people use."""
+    """Measures focus stacks: ours, learned and classical, and the programs people use."""
 
     data_root: Path = Path("dataset")
     """Folder that holds the captures; rows whose capture is not there are skipped."""
@@ -115,7 +118,7 @@ class FocusTable:
         ours = Training(METHOD, capture.folder, row.train_frames, reference=row.reference)
         learned = replace(_learned_result(row, ours, truth, folder / "ours"), asked=row.asked)
         yield learned
-        yield start_alone(_learned_result(row, replace(ours, iterations=1), truth, folder / "start"))
+        yield _fused_result(row, capture, truth)
         if row.with_paper and learned.seconds is not None:
             twin = f"{METHOD}-paper"
             steps = measure_pace(twin, capture.folder, folder / "pace").steps_within(learned.seconds)
@@ -125,9 +128,9 @@ class FocusTable:
             [frame.path for frame in capture.train_frames],
             None if row.reference is None else capture.reference_position,
         )
-        for name, fuse in FOCUS_STACKERS.items():
+        for name, stacker in FOCUS_STACKERS.items():
             try:
-                picture, measurement = fuse(stack, folder / name)
+                picture, measurement = stacker(stack, folder / name)
             except NotInstalled as program:
                 yield Result(row.title, f"{name} ({program} is not installed)", {}, None)
             except CommandFailed as error:
@@ -173,6 +176,14 @@ def _learned_result(row: Row, training: Training, truth: np.ndarray, folder: Pat
         **asdict(measurement),
         steps=training.iterations,
     )
+
+
+def _fused_result(row: Row, capture: Capture, truth: np.ndarray) -> Result:
+    """The classical picture, which is what training starts from."""
+    files = [frame.path for frame in capture.train_frames]
+    start = time.perf_counter()
+    picture = fuse(files, frames="focus-stack", reference=row.reference).all_in_focus
+    return Result(row.title, "neucam_nerfstudio.fuse", scores(row, picture, truth), time.perf_counter() - start)
 
 
 def _laplacian_result(row: Row, capture: Capture, truth: np.ndarray) -> Result:
