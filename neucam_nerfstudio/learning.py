@@ -19,7 +19,12 @@ from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, exposure_groups, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
-from neucam_nerfstudio.models.learned_capture import LearnedCapture, mean_of_frames, squared_error, with_white_as_bound
+from neucam_nerfstudio.models.learned_capture import (
+    LearnedCapture,
+    error_of_photographs,
+    mean_of_frames,
+    with_white_as_bound,
+)
 from neucam_nerfstudio.models.presets import PRESETS, Preset
 from neucam_nerfstudio.parts import shared_tensor
 from neucam_nerfstudio.photographs import Photographs, open_photographs
@@ -153,7 +158,7 @@ def _learn(
         ldr, went = learned.photograph_rays(
             drawn.rays, drawn.focus_index, drawn.exposure_index, drawn.frame_index, step
         )
-        error = squared_error(*with_white_as_bound(ldr, drawn.ldr, WHITE_LDR))
+        error = error_of_photographs(*with_white_as_bound(ldr, drawn.ldr, WHITE_LDR), drawn.is_frame, moves)
         loss = mean_of_frames(error, drawn.is_frame) + sum(learned.losses(went).values())
         for optimizer in optimizers:
             optimizer.zero_grad()

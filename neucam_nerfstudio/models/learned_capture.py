@@ -178,6 +178,11 @@ class LearnedCapture(nn.Module):
         return settings.exposed(stops, self.camera.stops_of_frame(index))
 
 
+LEAST_CONTRADICTION_LDR, CONTRADICTION_DEVIATIONS = 0.01, 3.0
+"""Photographs of one scene contradict one another where pixel values are off by more than this, and by so many times as
+much as the median: what shines differently from another place, and what alignment misses. Noise stays below."""
+
+
 def with_white_as_bound(
     ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], white_ldr: float
 ) -> tuple[Float[Tensor, "*rays 3"], Float[Tensor, "*rays 3"]]:
@@ -188,9 +193,31 @@ def with_white_as_bound(
     return torch.where(photographed < white_ldr, ldr, ldr.clamp(max=white_ldr)), photographed.clamp(max=white_ldr)
 
 
-def squared_error(ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"]) -> Float[Tensor, "*rays 3"]:
-    """Squared error of pixel values in [0, 1], counted in [-1, 1] as published."""
-    return SQUARED_RANGE * (ldr - photographed).square()
+def error_of_photographs(
+    ldr: Float[Tensor, "*rays 3"],
+    photographed: Float[Tensor, "*rays 3"],
+    is_frame: Bool[Tensor, "*rays"] | None,
+    moves: bool,
+) -> Float[Tensor, "*rays 3"]:
+    """What training lessens: the squared error of pixel values in [0, 1], counted in [-1, 1] as published.
+
+    Where photographs of a still scene contradict one another, its mean over the channels counts by the logarithm alone
+    (Cauchy's robust error).
+
+    Args:
+        ldr: Rendered.
+        photographed: Of the photographs.
+        is_frame: Which of them a photograph shows; None for all.
+        moves: Whether they are moments of a scene that moves.
+    """
+    error = SQUARED_RANGE * (ldr - photographed).square()
+    if moves:
+        return error
+    error = error.mean(-1, keepdim=True)
+    shown = error.detach() if is_frame is None else error.detach().masked_fill(~is_frame[..., None], torch.nan)
+    median = shown.nanmedian().nan_to_num()
+    contradiction = (CONTRADICTION_DEVIATIONS**2 * median).clamp(min=SQUARED_RANGE * LEAST_CONTRADICTION_LDR**2)
+    return (contradiction * torch.log1p(error / contradiction)).expand_as(ldr)
 
 
 def mean_of_frames(error: Float[Tensor, "*rays 3"], is_frame: Bool[Tensor, "*rays"] | None) -> Float[Tensor, ""]:

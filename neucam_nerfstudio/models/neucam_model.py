@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
@@ -29,7 +29,12 @@ from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.learned_capture import LearnedCapture, mean_of_frames, squared_error, with_white_as_bound
+from neucam_nerfstudio.models.learned_capture import (
+    LearnedCapture,
+    error_of_photographs,
+    mean_of_frames,
+    with_white_as_bound,
+)
 from neucam_nerfstudio.rendering.view import View, pinhole_view
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
@@ -123,21 +128,27 @@ class NeucamModel(Model):
     ) -> dict[str, Float[Tensor, ""]]:
         """The weighted terms of the training loss; of evaluation rays the photographic one alone."""
         ldr, photographed = with_white_as_bound(outputs["rgb"], batch["image"], self.config.white_ldr)
-        error = self.photographic_error(ldr, photographed, outputs["rays"].frame_index)
+        is_frame = batch.get("is_frame")
+        error = self.photographic_error(ldr, photographed, outputs["rays"].frame_index, is_frame)
         of_parts = self.learned.losses(outputs["rays"]) if self.training else {}
-        return {"photographs": mean_of_frames(error, batch.get("is_frame")), **of_parts}
+        return {"photographs": mean_of_frames(error, is_frame), **of_parts}
 
     def photographic_error(
-        self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
+        self,
+        ldr: Float[Tensor, "*rays 3"],
+        photographed: Float[Tensor, "*rays 3"],
+        frame_index: Tensor,
+        is_frame: Bool[Tensor, "*rays"] | None = None,
     ) -> Float[Tensor, "*rays 3"]:
-        """Squared error of pixel values in [0, 1], counted in [-1, 1] as published.
+        """Error of pixel values in [0, 1], counted in [-1, 1] as published.
 
         Args:
             ldr: Rendered.
             photographed: Of the photographs.
             frame_index: Training frame of each ray.
+            is_frame: Which of them a photograph shows; None for all.
         """
-        return squared_error(ldr, photographed)
+        return error_of_photographs(ldr, photographed, is_frame, self.capture.moves)
 
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box: object = None) -> OutputsOnDemand:

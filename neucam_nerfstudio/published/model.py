@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
@@ -46,7 +46,11 @@ class PublishedModel(NeucamModel):
     config: PublishedModelConfig
 
     def photographic_error(
-        self, ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], frame_index: Tensor
+        self,
+        ldr: Float[Tensor, "*rays 3"],
+        photographed: Float[Tensor, "*rays 3"],
+        frame_index: Tensor,
+        is_frame: Bool[Tensor, "*rays"] | None = None,
     ) -> Float[Tensor, "*rays 3"]:
         """Squared error of pixel values, counted in [-1, 1], with the published emphases."""
         difference = ldr - photographed

@@ -103,8 +103,8 @@ class StillPictures:
 
     def looks_like(self, frame: int, other: int) -> bool:
         """Whether two frames show one view, by what neither focus nor exposure changes: where it is bright and dark."""
-        ranks = [small_copy(self.ranks(each), VIEW_SIDE_PX).ravel() for each in (frame, other)]
-        return bool(np.corrcoef(*ranks)[0, 1] >= LEAST_LIKENESS)
+        own, others = (small_copy(self.ranks(each), VIEW_SIDE_PX).ravel() for each in (frame, other))
+        return bool(np.corrcoef(own, others)[0, 1] >= LEAST_LIKENESS)
 
     def disagreement(self, frame: int, other: int) -> float:
         """How little of their fine detail two frames share, exposed alike or not: from 0, all, to 2."""

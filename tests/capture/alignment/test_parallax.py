@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from neucam_nerfstudio.api import fuse
 from neucam_nerfstudio.capture.alignment.breathing import StillFrames
 from neucam_nerfstudio.capture.alignment.optical_flow import pixel_places
 from neucam_nerfstudio.capture.alignment.parallax import ComparedPicture, fit_parallax, flow_through
@@ -31,8 +32,11 @@ def true_flow(place: int) -> np.ndarray:
     return (turned + NEAR[..., None] * np.array(PLACES_PX[place])).astype(np.float32)
 
 
-def photograph(place: int, stops: float = 0.0, blur_px: float = 0.0, is_flat: bool = False) -> np.ndarray:
+def photograph(
+    place: int, stops: float = 0.0, blur_px: float = 0.0, is_flat: bool = False, near_blur_px: float | None = None
+) -> np.ndarray:
     """What the camera shows from there: the far layer, and before it the near one."""
+    near_blur_px = blur_px if near_blur_px is None else near_blur_px
     turn = similarity(1, (0, 0), HEIGHT, WIDTH, TURNS[place])
     nearer = turn.copy()
     nearer[:2, 2] += (0, 0) if is_flat else PLACES_PX[place]
@@ -40,7 +44,8 @@ def photograph(place: int, stops: float = 0.0, blur_px: float = 0.0, is_flat: bo
     far = cv2.warpAffine(texture(HEIGHT, WIDTH, 1), turn[:2], (WIDTH, HEIGHT), **options)
     near = cv2.warpAffine(texture(HEIGHT, WIDTH, 2), nearer[:2], (WIDTH, HEIGHT), **options)
     cover = cv2.warpAffine(NEAR.astype(np.float32), nearer[:2], (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)[..., None]
-    return expose((near * cover + far * (1 - cover)).astype(np.uint8), stops, blur_px)
+    near, far = expose(near, 0, near_blur_px), expose(far, 0, blur_px)
+    return expose((near * cover + far * (1 - cover)).astype(np.uint8), stops)
 
 
 def compared(picture: np.ndarray) -> ComparedPicture:
@@ -97,3 +102,15 @@ def test_a_camera_that_only_turned_has_no_nearness():
     alignment = find_alignment(still_frames([photograph(place, is_flat=True) for place in range(4)]))
     assert sorted(alignment.maps) == [1, 2, 3] and alignment.nearness is None
     assert all(view.epipole is None for view in alignment.maps.values())
+
+
+def test_a_focus_stack_in_the_hand_is_fused_sharp():
+    """From near to far: the second photograph is the reference, in which the far layer is blurred by 2 px."""
+    frames = [photograph(place, blur_px=3.0 - place, near_blur_px=float(place)) for place in range(4)]
+    truth = photograph(1).astype(float)[inside()]
+    errors = {}
+    for align in ("auto", "off"):
+        fused = fuse(frames, focus=range(4), exposure_stops=[0.0] * 4, reference=1, align=align, response="srgb")
+        errors[align] = np.abs(255 * fused.all_in_focus[inside()] - truth).mean()
+    of_reference = np.abs(frames[1][inside()] - truth).mean()
+    assert errors["auto"] < 0.6 * min(errors["off"], of_reference), (errors, of_reference)
