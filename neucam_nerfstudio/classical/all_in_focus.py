@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,8 +12,11 @@ from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
+    completed_focus,
     estimate_blur,
     estimate_sharpest_focus,
+    gaussian_blur,
+    guided_filter,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -29,6 +33,13 @@ from neucam_nerfstudio.classical.tiles import row_blocks
 SHARPENING_STEPS = 12
 LARGEST_DEPTH = 6
 """Of pyramids."""
+AREA_CELL_PX = 4
+"""Brightness of areas is compared on cells of so many pixels a side."""
+LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 4.0
+"""An area is a Gaussian of this standard deviation, in pixels, or so many times that of the largest blur."""
+REACH_CELLS = 2
+DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
+TELLING_SHARE = 0.4
 LEAST_SHARE = 1e-6
 """Keeps divisions by the share of pixels that are covered finite."""
 
@@ -41,24 +52,44 @@ class FocusStack:
     channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
     channel that saturates last.
 
+    All settings are made equally bright over areas larger than the blur is, for blur moves light no farther: where light
+    flickers, or a frame ends, the picture would show an outline of every place that is taken from another frame.
+
     Args:
         num_settings: Number of focus settings.
         merge: Gives the merged exposures of a setting, which may be changed.
         is_held: Whether settings, once merged, are held in memory; else each use merges them again.
+        largest_sigma_px: Standard deviation of the largest blur that counts.
     """
 
-    def __init__(self, num_settings: int, merge: Callable[[int], MergedExposures], is_held: bool = True) -> None:
+    def __init__(
+        self,
+        num_settings: int,
+        merge: Callable[[int], MergedExposures],
+        is_held: bool = True,
+        largest_sigma_px: float = 0.0,
+    ) -> None:
         self._num_settings, self._merge = num_settings, merge
+        areas = []
         held: list[MergedExposures] = []
-        weighted_sum = precision_sum = np.zeros((), np.float32)
+        weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
         for setting in range(num_settings):
             merged = merge(setting)
             weighted_sum = weighted_sum + merged.log_radiance * merged.precision
             precision_sum = precision_sum + merged.precision
+            num_covering = num_covering + (merged.precision > 0)
+            areas.append(areas_of(merged))
             if is_held:
                 held.append(merged)
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
-        self._held = [self._complete(merged) for merged in held]
+        sigma_px = max(LEAST_AREA_SIGMA_PX, AREA_OF_BLUR * largest_sigma_px)
+        self._log_gains = log_gains(areas, sigma_px)
+        self._elsewhere: RgbImage | None = None
+        self._is_uncovered_somewhere = not all(area.covered.all() for area in areas)
+        if self._is_uncovered_somewhere:
+            self._mean_precision = precision_sum / np.maximum(num_covering, 1)
+            self._everywhere = self._mean_of_equally_bright(held)
+        self._held = [self._complete(setting, merged) for setting, merged in enumerate(held)]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,25 +102,107 @@ class FocusStack:
 
     def __iter__(self) -> Iterator[SettingPicture]:
         """The focus settings in order."""
-        return iter(self._held or (self._complete(self._merge(setting)) for setting in range(self._num_settings)))
+        settings = range(self._num_settings)
+        return iter(self._held or (self._complete(setting, self._merge(setting)) for setting in settings))
 
-    def _complete(self, merged: MergedExposures) -> SettingPicture:
-        """What a setting shows; where it shows nothing itself, what the others show, and beyond where it is covered as
-        much brighter or darker as it is where that ends. Changes what is merged."""
+    def fill_uncovered(self, sharp: RgbImage) -> None:
+        """Has settings show a picture where no frame of theirs is covered, as if they had photographed it as well as the
+        others. To fuse them otherwise would leave edges where a frame ends, in bands that differ by more than light."""
+        self._elsewhere = sharp
+        for picture in self._held:
+            self._fill(picture)
+
+    def _fill(self, picture: SettingPicture) -> None:
+        if self._elsewhere is not None and self._is_uncovered_somewhere:
+            uncovered = picture.precision <= 0
+            np.copyto(picture.log_radiance, self._elsewhere, where=uncovered)
+            np.copyto(picture.precision, self._mean_precision, where=uncovered)
+
+    def _gain_in_rows(self, setting: int) -> RgbImage:
         height, width = self.shape
-        covered = least_channel(merged.precision) > 0
-        if not covered.all() and covered.any():
-            merged.log_radiance[~covered] = 0
-            departure = merged.log_radiance - self._everywhere
-            fill_from_around(departure, covered)
-            merged.log_radiance[~covered] = (self._everywhere + departure)[~covered]
+        return cv2.resize(self._log_gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def _mean_of_equally_bright(self, held: Sequence[MergedExposures]) -> RgbImage:
+        weighted_sum, precision_sum = np.zeros((2, *self._everywhere.shape), np.float32)
+        for setting in range(self._num_settings):
+            merged = held[setting] if held else self._merge(setting)
+            weighted_sum += (merged.log_radiance + self._gain_in_rows(setting)) * merged.precision
+            precision_sum += merged.precision
+        return _mean_where_covered(weighted_sum, precision_sum)
+
+    def _complete(self, setting: int, merged: MergedExposures) -> SettingPicture:
+        """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
+        height, width = self.shape
+        log_gain = self._gain_in_rows(setting)
         for rows in row_blocks(height, width):
             own, everywhere = merged.log_radiance[rows], self._everywhere[rows]
+            own += log_gain[rows]
             own -= everywhere
-            own *= np.where(covered[rows, :, None], reliability(merged.precision[rows]), 1)
+            own *= reliability(merged.precision[rows])
             own += everywhere
             np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
-        return SettingPicture(merged.log_radiance, merged.precision)
+        picture = SettingPicture(merged.log_radiance, merged.precision)
+        self._fill(picture)
+        return picture
+
+
+class Areas(NamedTuple):
+    """What a setting shows of each cell of `AREA_CELL_PX` a side.
+
+    Attributes:
+        light: Mean radiance of what it tells, linear.
+        told: How much of it that is.
+        covered: How much of it some frame covers.
+    """
+
+    light: RgbImage
+    told: Image
+    covered: Image
+
+
+def areas_of(merged: MergedExposures) -> Areas:
+    """The cells of a setting."""
+    height, width, _ = merged.log_radiance.shape
+    size = (math.ceil(width / AREA_CELL_PX), math.ceil(height / AREA_CELL_PX))
+    precision = least_channel(merged.precision)
+    weight = reliability(precision)
+    light = cv2.exp(merged.log_radiance)
+    light *= in_channels(weight)
+    planes = (light, weight, (precision > 0).astype(np.float32))
+    light, told, covered = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
+    return Areas(light / in_channels(np.maximum(told, LEAST_SHARE)), told, covered)
+
+
+def log_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
+    """What makes settings equally bright over areas: natural log of a factor for each of their cells.
+
+    A lens out of focus moves light by no more than its blur, so that over larger areas settings differ by what is none
+    of its doing: flicker, the vignette that focusing changes, a veil. Where contrast is high, light does leave the
+    area, and hides behind what is near: there a difference counts the less the smaller it is. Where a setting is not
+    covered nothing else tells how bright it would be, and all of the difference counts.
+
+    Args:
+        areas: Of each setting.
+        sigma_px: Standard deviation of the Gaussian that is an area.
+    """
+    sigma_cells = sigma_px / AREA_CELL_PX
+    # Where one setting tells nothing of a cell, or of one that blur reaches, all are compared without it.
+    shared = np.minimum.reduce([of_setting.told for of_setting in areas])
+    shared = cv2.erode(shared, np.ones((2 * REACH_CELLS + 1, 2 * REACH_CELLS + 1), np.uint8)) ** 2 + LEAST_SHARE
+    share_near = gaussian_blur(shared, sigma_cells)
+
+    def mean_near(plane: RgbImage) -> RgbImage:
+        return gaussian_blur(plane * in_channels(shared), sigma_cells) / in_channels(share_near)
+
+    log_means = [cv2.log(np.maximum(mean_near(of_setting.light), LEAST_SHARE)) for of_setting in areas]
+    log_light = cv2.log(np.maximum(np.mean([of_setting.light for of_setting in areas], axis=0), LEAST_SHARE))
+    contrast = np.maximum(mean_near(log_light**2) - mean_near(log_light) ** 2, 0)
+    uncovered = 1 - np.minimum.reduce([of_setting.covered for of_setting in areas])
+    at_rim = in_channels(np.minimum(2 * gaussian_blur(uncovered, sigma_cells) + uncovered, 1))
+    doubt = (DOUBT_PER_CONTRAST**2 * contrast + LEAST_GAIN**2) * (1 - at_rim)
+    told = np.maximum(in_channels(np.minimum(share_near / TELLING_SHARE, 1)), at_rim)
+    gains = np.mean(log_means, axis=0) - log_means
+    return [(told * gain * (gain**2 / (gain**2 + doubt + LEAST_SHARE))).astype(np.float32) for gain in gains]
 
 
 def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImage:
@@ -106,7 +219,7 @@ def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImag
 def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"]) -> None:
     """Fills, in place, what is not covered from ever smaller pictures (Gortler et al. 1996, push and pull)."""
     share = covered.astype(np.float32)
-    levels = [(picture * share[..., None], share)]
+    levels: list[tuple[Any, Any]] = [(picture * share[..., None], share)]
     while levels[-1][1].min() == 0 and min(levels[-1][1].shape) > 1:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
     light, share = levels[-1]
@@ -139,15 +252,23 @@ class FusedStack(NamedTuple):
     precision: Image
 
 
-def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
-    """Fuses the focus settings of a stack, each where it is sharpest."""
+def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Image | None = None) -> FusedStack:
+    """Fuses the focus settings of a stack, each where it is sharpest.
+
+    Args:
+        stack: The settings.
+        sigma_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus.
+        coarse_focus: The sharpest focus where nothing near a pixel tells; None gathers it from this stack.
+    """
     if len(stack) == 1:
         (picture,) = stack
         return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    focus, _ = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
+    stack.fill_uncovered(sharp)
+    told = estimate_sharpest_focus(luminance(sharp), luminances, sigma_per_setting_px)
+    focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(luminance(sharp)))
     sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)

@@ -34,6 +34,15 @@ WINDOW_SHARES = ((1.0, 1.0), (3.0, 0.5), (9.0, 0.2))
 
 SMALLEST_WINDOW_PX = 2.0
 
+DETAIL_SIGMA_SHARE = 4.0
+"""Of the smallest window, the Gaussian whose blur is no detail."""
+
+LEAST_MISMATCH = 1e-4
+"""Mismatches that differ by less tell nothing."""
+
+UNSURE_EVIDENCE = 0.3
+"""Evidence that counts as much as what lies around."""
+
 GUIDE_RADIUS_PX = 4
 GUIDE_EDGE_VARIANCE = 0.01
 """Variance of log luminance above which an edge of the picture may be an edge of the focus map."""
@@ -138,41 +147,85 @@ def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " p
     return np.arange(-0.5, settings - 0.5 + step / 2, step)
 
 
+class SharpestFocus(NamedTuple):
+    """Where each pixel is in focus.
+
+    Attributes:
+        focus: Focus setting, fractional, at which it is sharpest.
+        evidence: How clearly detail tells that, [0, 1]: near 0 where nothing has detail, or where photographs differ by
+            more than their focus explains.
+        mean_mismatch: What remains unexplained, on average.
+    """
+
+    focus: Image
+    evidence: Image
+    mean_mismatch: float
+
+
 def estimate_sharpest_focus(
     sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float = FOCUS_STEP
-) -> tuple[Image, float]:
+) -> SharpestFocus:
     """Focus setting, fractional, at which each pixel is sharpest.
+
+    Only detail is compared: photographs differ in brightness, too, where light flickers, and where something far out of
+    focus is blurred a little more, and that tells nothing of what is sharp.
 
     Args:
         sharp_luminance: Linear luminance of the scene, as sharp as it is known.
         stack: The photographed focus settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         focus_step: Spacing of the tried focus positions.
-
-    Returns:
-        The sharpest setting of each pixel, and the mean mismatch that remains.
     """
     settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
     levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
     window_variances = [(scale * window_px) ** 2 - _halving_variance(levels) for scale, _ in WINDOW_SHARES]
+    detail_sigma_px = DETAIL_SIGMA_SHARE * window_px
+    photographed = [_detail(log_luminance, detail_sigma_px) for log_luminance in stack.log_luminance]
     blurred: dict[float, np.ndarray] = {}
     least = sharpest = np.array(np.inf, np.float32)
+    total, num_tried = np.float32(0), 0
     for focus in focus_grid(settings, focus_step):
         mismatch = np.zeros_like(sharp_luminance)
         for index in np.argsort(np.abs(focus - np.arange(settings)))[:NEAREST_SETTINGS]:
             distance = float(abs(focus - index))
             if distance not in blurred:
-                blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
-            _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
+                light = gaussian_blur(sharp_luminance, sigma_per_setting_px * distance)
+                blurred[distance] = _detail(cv2.log(light), detail_sigma_px)
+            _add_mismatch(mismatch, blurred[distance], photographed[index], stack.precision[index])
         mismatch = _reduced(mismatch, levels)
         gathered = np.zeros_like(mismatch)
         for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
             gathered += share * gaussian_blur(mismatch, math.sqrt(variance) / 2**levels)
         sharpest = np.where(gathered < least, np.float32(focus), sharpest)
         least = np.minimum(gathered, least)
-    sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
-    return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
+        total, num_tried = total + gathered, num_tried + 1
+    told = total / num_tried - least
+    told *= told
+    evidence = told / (told + least * least + LEAST_MISMATCH**2)
+    shape = sharp_luminance.shape
+    return SharpestFocus(_enlarged(sharpest, levels, shape), _enlarged(evidence, levels, shape), float(least.mean()))
+
+
+def _detail(log_luminance: Image, sigma_px: float) -> Image:
+    return log_luminance - gaussian_blur(log_luminance, sigma_px)
+
+
+def completed_focus(told: SharpestFocus, coarse: Image | None = None) -> Image:
+    """The focus of each pixel; smoothly that of what lies around it where its own is unsure.
+
+    Args:
+        told: As found.
+        coarse: What to take where it is unsure; None gathers it from ever larger surroundings (Gortler et al. 1996).
+    """
+    if coarse is None and min(told.focus.shape) > 2:
+        sum_told, evidence = cv2.pyrDown(told.focus * told.evidence), cv2.pyrDown(told.evidence)
+        reduced = SharpestFocus(sum_told / np.maximum(evidence, 1e-6), evidence, 0.0)
+        height, width = told.focus.shape
+        coarse = cv2.pyrUp(completed_focus(reduced), dstsize=(width, height))
+    elif coarse is None:
+        return np.full_like(told.focus, np.average(told.focus, weights=told.evidence + 1e-6))
+    return (told.evidence * told.focus + UNSURE_EVIDENCE * coarse) / (told.evidence + UNSURE_EVIDENCE)
 
 
 def _add_mismatch(mismatch: Image, log_predicted: Image, log_photographed: Image, precision: Image) -> None:
@@ -190,7 +243,7 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     Arguments as of `estimate_sharpest_focus`.
     """
     mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP)[1] for sigma in BLUR_CANDIDATES_PX
+        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mean_mismatch for sigma in BLUR_CANDIDATES_PX
     ]
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
     before, least, after = mismatches[best - 1 : best + 2]

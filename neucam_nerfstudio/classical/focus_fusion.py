@@ -38,6 +38,8 @@ DISTANCE_STEP, BLUR_GRADES = 0.5, 6
 """Blur is graded in steps of so many focus settings, so often: photographs that are farther out of focus than the last
 grade do not help to sharpen."""
 
+LAST_GRADE = DISTANCE_STEP * (BLUR_GRADES - 1)
+
 LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
 """Keep divisions and logarithms finite."""
 
@@ -178,7 +180,8 @@ def _log_ratio(log_photographed: Image, blurred: Sequence[Image], distance: Imag
     height, width = ratio.shape
     for rows in row_blocks(height, width):
         predicted = np.zeros_like(ratio[rows])
-        for image, share in zip(blurred, _grade_shares(distance[rows]), strict=True):
+        graded = np.minimum(distance[rows], np.float32(LAST_GRADE))  # all of the light, whatever has no grade
+        for image, share in zip(blurred, _grade_shares(graded), strict=True):
             share *= image[rows]
             predicted += share
         predicted += LEAST_LIGHT
