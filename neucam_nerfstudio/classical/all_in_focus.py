@@ -245,11 +245,13 @@ class FusedStack(NamedTuple):
         log_radiance: Natural log radiance, all in focus.
         sharpest_focus: The focus setting (fractional) at which each pixel is sharpest.
         precision: 1 / variance of what that setting shows, least of the channels.
+        evidence: How clearly detail tells the sharpest focus, [0, 1].
     """
 
     log_radiance: RgbImage
     sharpest_focus: Image
     precision: Image
+    evidence: Image
 
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Image | None = None) -> FusedStack:
@@ -262,7 +264,8 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     """
     if len(stack) == 1:
         (picture,) = stack
-        return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
+        nowhere, everywhere = np.zeros(stack.shape, np.float32), np.ones(stack.shape, np.float32)
+        return FusedStack(picture.log_radiance, nowhere, least_channel(picture.precision), everywhere)
     depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
@@ -272,8 +275,8 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    sharp += in_channels(sharpened - fused)
-    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
+    sharp += in_channels((sharpened - fused) * told.evidence)
+    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus), told.evidence)
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
