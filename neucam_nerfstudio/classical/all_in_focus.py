@@ -12,9 +12,11 @@ from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.defocus_estimation import (
     LuminanceStack,
+    SharpestFocus,
     completed_focus,
     estimate_blur,
     estimate_sharpest_focus,
+    evidence_nearby,
     gaussian_blur,
     guided_filter,
     reliability,
@@ -35,8 +37,9 @@ LARGEST_DEPTH = 6
 """Of pyramids."""
 AREA_CELL_PX = 4
 """Brightness of areas is compared on cells of so many pixels a side."""
-LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 4.0
-"""An area is a Gaussian of this standard deviation, in pixels, or so many times that of the largest blur."""
+LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
+"""An area is a Gaussian of this standard deviation, in pixels, or so many times that of the blur one setting out of
+focus."""
 REACH_CELLS = 2
 DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
 TELLING_SHARE = 0.4
@@ -52,14 +55,14 @@ class FocusStack:
     channel that is blown is at least as bright as the others: highlights are then white, and not of the colour of the
     channel that saturates last.
 
-    All settings are made equally bright over areas larger than the blur is, for blur moves light no farther: where light
-    flickers, or a frame ends, the picture would show an outline of every place that is taken from another frame.
+    All settings are made equally bright over areas larger than the blur is, for blur moves light no farther: where
+    light flickers, or a frame ends, the picture would show an outline of every place that is taken from another frame.
 
     Args:
         num_settings: Number of focus settings.
         merge: Gives the merged exposures of a setting, which may be changed.
         is_held: Whether settings, once merged, are held in memory; else each use merges them again.
-        largest_sigma_px: Standard deviation of the largest blur that counts.
+        sigma_per_setting_px: Standard deviation of the blur one focus setting out of focus, where it is known.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class FocusStack:
         num_settings: int,
         merge: Callable[[int], MergedExposures],
         is_held: bool = True,
-        largest_sigma_px: float = 0.0,
+        sigma_per_setting_px: float = 0.0,
     ) -> None:
         self._num_settings, self._merge = num_settings, merge
         areas = []
@@ -82,8 +85,7 @@ class FocusStack:
             if is_held:
                 held.append(merged)
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
-        sigma_px = max(LEAST_AREA_SIGMA_PX, AREA_OF_BLUR * largest_sigma_px)
-        self._log_gains = log_gains(areas, sigma_px)
+        self._log_gains = log_gains(areas, area_sigma_px(sigma_per_setting_px))
         self._elsewhere: RgbImage | None = None
         self._is_uncovered_somewhere = not all(area.covered.all() for area in areas)
         if self._is_uncovered_somewhere:
@@ -106,8 +108,8 @@ class FocusStack:
         return iter(self._held or (self._complete(setting, self._merge(setting)) for setting in settings))
 
     def fill_uncovered(self, sharp: RgbImage) -> None:
-        """Has settings show a picture where no frame of theirs is covered, as if they had photographed it as well as the
-        others. To fuse them otherwise would leave edges where a frame ends, in bands that differ by more than light."""
+        """Has settings show a picture where no frame of theirs is covered, as if they had photographed it as well as
+        the others: left out, they would be missed in the bands of the pyramid, which are wider than what is missing."""
         self._elsewhere = sharp
         for picture in self._held:
             self._fill(picture)
@@ -231,11 +233,25 @@ def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"
     picture[~covered] = filled[~covered]
 
 
+def area_sigma_px(sigma_per_setting_px: float) -> float:
+    """Standard deviation of the Gaussian over which all settings are equally bright."""
+    return max(LEAST_AREA_SIGMA_PX, AREA_OF_BLUR * sigma_per_setting_px)
+
+
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    depth = pyramid_depth(*stack.shape, float(len(stack)))
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), _depth(stack, 1.0))
     return estimate_blur(luminance(sharp), luminance_stack(stack))
+
+
+def focus_of(stack: FocusStack, sigma_per_setting_px: float) -> SharpestFocus:
+    """At which setting each pixel is sharpest, the blur one focus setting out of focus being known."""
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), _depth(stack, sigma_per_setting_px))
+    return estimate_sharpest_focus(luminance(sharp), luminance_stack(stack), sigma_per_setting_px)
+
+
+def _depth(stack: FocusStack, sigma_per_setting_px: float) -> int:
+    return pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
 
 
 class FusedStack(NamedTuple):
@@ -266,7 +282,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
         (picture,) = stack
         nowhere, everywhere = np.zeros(stack.shape, np.float32), np.ones(stack.shape, np.float32)
         return FusedStack(picture.log_radiance, nowhere, least_channel(picture.precision), everywhere)
-    depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
+    depth = _depth(stack, sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
     stack.fill_uncovered(sharp)
@@ -275,8 +291,9 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-    sharp += in_channels((sharpened - fused) * told.evidence)
-    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus), told.evidence)
+    evidence = evidence_nearby(told.evidence)
+    sharp += in_channels((sharpened - fused) * evidence)
+    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus), evidence)
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:

@@ -40,6 +40,9 @@ DETAIL_SIGMA_SHARE = 4.0
 LEAST_MISMATCH = 1e-4
 """Mismatches that differ by less tell nothing."""
 
+OUTLINE_PX = 11
+"""Lines without evidence that are narrower than this are outlines of what has it."""
+
 UNSURE_EVIDENCE = 0.3
 """Evidence that counts as much as what lies around."""
 
@@ -211,6 +214,16 @@ def _detail(log_luminance: Image, sigma_px: float) -> Image:
     return log_luminance - gaussian_blur(log_luminance, sigma_px)
 
 
+def evidence_nearby(evidence: Image) -> Image:
+    """How clearly detail tells the focus of a pixel or of both its sides, [0, 1].
+
+    At an outline focus changes, and its own detail agrees with neither side; and a little evidence is much, beside what
+    lies far out of focus and has none.
+    """
+    closed = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
+    return gaussian_blur(1 - (1 - closed) ** 4, OUTLINE_PX / 4)
+
+
 def completed_focus(told: SharpestFocus, coarse: Image | None = None) -> Image:
     """The focus of each pixel; smoothly that of what lies around it where its own is unsure.
 
@@ -243,7 +256,8 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     Arguments as of `estimate_sharpest_focus`.
     """
     mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mean_mismatch for sigma in BLUR_CANDIDATES_PX
+        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mean_mismatch
+        for sigma in BLUR_CANDIDATES_PX
     ]
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
     before, least, after = mismatches[best - 1 : best + 2]

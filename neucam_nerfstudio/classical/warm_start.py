@@ -10,7 +10,16 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, fuse_stack, pyramid_depth, stack_blur
+from neucam_nerfstudio.classical.all_in_focus import (
+    FocusStack,
+    FusedStack,
+    area_sigma_px,
+    focus_of,
+    fuse_stack,
+    pyramid_depth,
+    stack_blur,
+)
+from neucam_nerfstudio.classical.defocus_estimation import completed_focus
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import (
     DecodingTable,
@@ -41,6 +50,8 @@ tiles smaller than the second, settings are not held."""
 
 LARGEST_MARGIN_PX, MARGIN_OF_COARSEST = 128, 4
 """Tiles overlap by a margin of so many pixels of the coarsest pyramid level, and at most of so many pixels."""
+
+WHOLE = slice(None), slice(None)
 
 BLUR_SEARCH_SIDE = 1024
 """The blur is estimated on pictures of at most this longer side, reduced at least to half."""
@@ -171,7 +182,7 @@ class _StackMerger:
     tables: Sequence[DecodingTable]
     weights: Sequence[Image | None]
 
-    def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0) -> FocusStack:
+    def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0, blur_px: float = 0.0) -> FocusStack:
         """The focus stack within some rows and columns, of photographs that are made so many times smaller."""
 
         def reduced(plane: np.ndarray) -> np.ndarray:
@@ -190,7 +201,7 @@ class _StackMerger:
             tables = [self.tables[i] for i in members]
             return merge_bracket([pixels(self.frames[i]) for i in members], tables, weights)
 
-        return FocusStack(len(self.settings), merge, is_held)
+        return FocusStack(len(self.settings), merge, is_held, blur_px)
 
 
 def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
@@ -200,13 +211,22 @@ def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedS
     whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision, evidence)
     num_settings = len(merger.settings)
     most_pixels, is_held = tile_plan(num_settings)
-    blur, depth, margin_px = 0.0, 0, 0
+    blur, depth, margin_px, small = 0.0, 0, 0, None
     if num_settings > 1:
-        blur = _stack_blur_px(merger)
+        factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
+        small = merger.stack(WHOLE, is_held, factor)
+        blur = _stack_blur_px(merger, small, factor)
         depth = pyramid_depth(height, width, num_settings * blur)
-        margin_px = min(LARGEST_MARGIN_PX, MARGIN_OF_COARSEST * 2**depth)
-    for tile in overlapping_tiles(height, width, most_pixels, margin_px, 2**depth):
-        fused = fuse_stack(merger.stack(tile.with_margin, is_held), blur)
+        margin_px = min(LARGEST_MARGIN_PX, max(MARGIN_OF_COARSEST * 2**depth, math.ceil(4 * area_sigma_px(blur))))
+    tiles = list(overlapping_tiles(height, width, most_pixels, margin_px, 2**depth))
+    coarse_focus = None
+    if small is not None and len(tiles) > 1:  # where a tile does not tell, all of the picture does
+        coarse_focus = cv2.resize(completed_focus(focus_of(small, blur / factor)), (width, height))
+    small = None
+    for tile in tiles:
+        part = tile.with_margin
+        of_part = None if coarse_focus is None else coarse_focus[part]
+        fused = fuse_stack(merger.stack(part, is_held, blur_px=blur), blur, of_part)
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
         report(tile.share_done(height, width))
@@ -225,16 +245,18 @@ def tile_plan(num_settings: int) -> tuple[int, bool]:
     return max(TILE_BYTES // (FIXED_PIXEL_BYTES + LUMINANCE_PIXEL_BYTES * num_settings), LEAST_TILE_PIXELS), False
 
 
-def _stack_blur_px(merger: _StackMerger) -> float:
+def _stack_blur_px(merger: _StackMerger, whole: FocusStack, factor: float) -> float:
     """Blur of a pixel one focus setting out of focus, in pixels of the photographs.
 
     It is looked for on the whole picture made small; if it is too small to be told there, again on the part with the
     most detail, made less small.
+
+    Args:
+        merger: The photographs.
+        whole: All of the picture.
+        factor: How many times smaller that is made.
     """
-    height, width, _ = merger.frames[0].shape
-    most_pixels, is_held = tile_plan(len(merger.settings))
-    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
-    whole, whole_factor = merger.stack((slice(None), slice(None)), is_held, factor), factor
+    is_held, whole_factor = tile_plan(len(merger.settings))[1], factor
     blur_px = stack_blur(whole)
     while blur_px < LEAST_BLUR_PX and factor > 2:
         factor = max(2.0, factor / 2)
