@@ -43,6 +43,9 @@ focus."""
 REACH_CELLS = 2
 DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
 TELLING_SHARE = 0.4
+DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.1
+"""Half of the trust is gone where exposures of one setting differ by this variance of log radiance, a tenth of the
+light; and where this mismatch of focus settings remains, which is 1.7 for pictures that have nothing in common."""
 LEAST_SHARE = 1e-6
 """Keeps divisions by the share of pixels that are covered finite."""
 
@@ -143,7 +146,7 @@ class FocusStack:
             own *= reliability(merged.precision[rows])
             own += everywhere
             np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
-        picture = SettingPicture(merged.log_radiance, merged.precision)
+        picture = SettingPicture(merged.log_radiance, merged.precision, merged.spread)
         self._fill(picture)
         return picture
 
@@ -170,7 +173,7 @@ def areas_of(merged: MergedExposures) -> Areas:
     weight = reliability(precision)
     light = cv2.exp(merged.log_radiance)
     light *= in_channels(weight)
-    planes = (light, weight, (precision > 0).astype(np.float32))
+    planes: list[Any] = [light, weight, (precision > 0).astype(np.float32)]
     light, told, covered = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
     return Areas(light / in_channels(np.maximum(told, LEAST_SHARE)), told, covered)
 
@@ -262,16 +265,23 @@ class FusedStack(NamedTuple):
         sharpest_focus: The focus setting (fractional) at which each pixel is sharpest.
         precision: 1 / variance of what that setting shows, least of the channels.
         evidence: How clearly detail tells the sharpest focus, [0, 1].
+        confidence: How sure the picture is, [0, 1], see `fuse_stack`.
     """
 
     log_radiance: RgbImage
     sharpest_focus: Image
     precision: Image
     evidence: Image
+    confidence: Image
 
 
 def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Image | None = None) -> FusedStack:
     """Fuses the focus settings of a stack, each where it is sharpest.
+
+    What is sure of it is the product of four shares: how reliable the light is that the sharpest setting shows there (0
+    where no frame is covered, and where all are black or white), how clearly detail tells that it is sharp, how well
+    the focus settings agree once their focus is accounted for, and how well the exposures of each setting agree. With
+    one focus setting the second and third are 1.
 
     Args:
         stack: The settings.
@@ -281,7 +291,9 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     if len(stack) == 1:
         (picture,) = stack
         nowhere, everywhere = np.zeros(stack.shape, np.float32), np.ones(stack.shape, np.float32)
-        return FusedStack(picture.log_radiance, nowhere, least_channel(picture.precision), everywhere)
+        precision = least_channel(picture.precision)
+        confidence = reliability(precision) * agreement(picture.spread, DISAGREEMENT_OF_EXPOSURES)
+        return FusedStack(picture.log_radiance, nowhere, precision, everywhere, confidence)
     depth = _depth(stack, sigma_per_setting_px)
     luminances = luminance_stack(stack)
     sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
@@ -293,7 +305,19 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
     evidence = evidence_nearby(told.evidence)
     sharp += in_channels((sharpened - fused) * evidence)
-    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus), evidence)
+    precision = _where_sharpest(luminances.precision, focus)
+    spread = _where_sharpest([picture.spread for picture in stack], focus)
+    confidence = reliability(precision) * evidence
+    confidence *= agreement(told.mismatch, DISAGREEMENT_OF_SETTINGS)
+    confidence *= agreement(spread, DISAGREEMENT_OF_EXPOSURES)
+    # Where the sharpest setting shows nothing, the surest of the others does.
+    precision = np.where(precision > 0, precision, np.maximum.reduce(luminances.precision))
+    return FusedStack(sharp, focus, precision, evidence, confidence)
+
+
+def agreement(disagreement: Image, half_at: float) -> Image:
+    """Share of trust, [0, 1], in what disagrees so much; a half where that is `half_at`."""
+    return half_at / (half_at + disagreement)
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
@@ -321,10 +345,10 @@ def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
     return min(for_blur, for_size, LARGEST_DEPTH)
 
 
-def _precision_where_sharpest(stack: LuminanceStack, sharpest_focus: Image) -> Image:
-    """Precision of the setting nearest to the sharpest focus of each pixel."""
-    nearest_setting = np.rint(sharpest_focus).clip(0, len(stack.precision) - 1)
-    precision = np.empty_like(sharpest_focus)
-    for setting, own in enumerate(stack.precision):
-        np.copyto(precision, own, where=nearest_setting == setting)
-    return precision
+def _where_sharpest(of_settings: Sequence[Image], sharpest_focus: Image) -> Image:
+    """What is said of the setting nearest to the sharpest focus of each pixel."""
+    nearest_setting = np.rint(sharpest_focus).clip(0, len(of_settings) - 1)
+    chosen = np.empty_like(sharpest_focus)
+    for setting, own in enumerate(of_settings):
+        np.copyto(chosen, own, where=nearest_setting == setting)
+    return chosen

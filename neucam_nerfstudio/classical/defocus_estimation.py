@@ -157,12 +157,12 @@ class SharpestFocus(NamedTuple):
         focus: Focus setting, fractional, at which it is sharpest.
         evidence: How clearly detail tells that, [0, 1]: near 0 where nothing has detail, or where photographs differ by
             more than their focus explains.
-        mean_mismatch: What remains unexplained, on average.
+        mismatch: What remains unexplained, [0, 1.7].
     """
 
     focus: Image
     evidence: Image
-    mean_mismatch: float
+    mismatch: Image
 
 
 def estimate_sharpest_focus(
@@ -207,7 +207,7 @@ def estimate_sharpest_focus(
     told *= told
     evidence = told / (told + least * least + LEAST_MISMATCH**2)
     shape = sharp_luminance.shape
-    return SharpestFocus(_enlarged(sharpest, levels, shape), _enlarged(evidence, levels, shape), float(least.mean()))
+    return SharpestFocus(*(_enlarged(plane, levels, shape) for plane in (sharpest, evidence, least)))
 
 
 def _detail(log_luminance: Image, sigma_px: float) -> Image:
@@ -233,7 +233,7 @@ def completed_focus(told: SharpestFocus, coarse: Image | None = None) -> Image:
     """
     if coarse is None and min(told.focus.shape) > 2:
         sum_told, evidence = cv2.pyrDown(told.focus * told.evidence), cv2.pyrDown(told.evidence)
-        reduced = SharpestFocus(sum_told / np.maximum(evidence, 1e-6), evidence, 0.0)
+        reduced = SharpestFocus(sum_told / np.maximum(evidence, 1e-6), evidence, evidence)
         height, width = told.focus.shape
         coarse = cv2.pyrUp(completed_focus(reduced), dstsize=(width, height))
     elif coarse is None:
@@ -256,7 +256,7 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     Arguments as of `estimate_sharpest_focus`.
     """
     mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mean_mismatch
+        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mismatch.mean()
         for sigma in BLUR_CANDIDATES_PX
     ]
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))

@@ -50,10 +50,12 @@ class SettingPicture(NamedTuple):
     Attributes:
         log_radiance: Natural log radiance; where the setting shows nothing, what the others show.
         precision: 1 / variance of what the setting itself shows.
+        spread: Variance of the log radiances of its exposures, beyond that of noise.
     """
 
     log_radiance: RgbImage
     precision: RgbImage
+    spread: Image
 
 
 def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:

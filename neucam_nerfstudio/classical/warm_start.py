@@ -73,6 +73,8 @@ class WarmStart(CameraEstimate):
             of the disc that a lens makes); 0 with one setting.
         focus_evidence: How clearly detail tells the sharpest focus, [0, 1]: where it does not, nothing tells more of
             the scene than the start does. 1 with one setting.
+        confidence: How sure the picture is, [0, 1]: near 0 where no frame is sharp, covered or exposed, or where they
+            disagree, see `fuse_stack`.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
@@ -80,6 +82,7 @@ class WarmStart(CameraEstimate):
     squared_slope: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
     focus_evidence: Float[np.ndarray, "height width"] | None = None
+    confidence: Float[np.ndarray, "height width"] | None = None
 
 
 def classical_estimate(
@@ -110,7 +113,7 @@ def classical_estimate(
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
-    (log_radiance, sharpest_focus, precision, evidence), blur = _fuse(
+    (log_radiance, sharpest_focus, precision, evidence, confidence), blur = _fuse(
         _StackMerger(frames, settings, tables, [rim_weight(covered) for covered in coverage]), report
     )
     median = float(np.median(log_radiance))
@@ -123,6 +126,7 @@ def classical_estimate(
         squared_slope=noise**2 * precision * len(settings) / len(frames),
         blur_per_setting_px=blur,
         focus_evidence=evidence,
+        confidence=confidence,
     )
 
 
@@ -207,8 +211,8 @@ class _StackMerger:
 def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
     height, width, _ = merger.frames[0].shape
-    focus, precision, evidence = np.zeros((3, height, width), np.float32)
-    whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision, evidence)
+    planes = np.zeros((4, height, width), np.float32)
+    whole = FusedStack(np.empty((height, width, 3), np.float32), *planes)
     num_settings = len(merger.settings)
     most_pixels, is_held = tile_plan(num_settings)
     blur, depth, margin_px, small = 0.0, 0, 0, None
