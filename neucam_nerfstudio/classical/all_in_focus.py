@@ -43,7 +43,7 @@ focus."""
 REACH_CELLS = 2
 DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
 TELLING_SHARE = 0.4
-DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.1
+DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
 """Half of the trust is gone where exposures of one setting differ by this variance of log radiance, a tenth of the
 light; and where this mismatch of focus settings remains, which is 1.7 for pictures that have nothing in common."""
 LEAST_SHARE = 1e-6

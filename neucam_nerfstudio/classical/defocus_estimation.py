@@ -37,8 +37,11 @@ SMALLEST_WINDOW_PX = 2.0
 DETAIL_SIGMA_SHARE = 4.0
 """Of the smallest window, the Gaussian whose blur is no detail."""
 
-LEAST_MISMATCH = 1e-4
+LEAST_MISMATCH = 3e-5
 """Mismatches that differ by less tell nothing."""
+
+LEAST_COMPARED = 0.1
+"""Reliability of the compared settings, summed, below which they tell nothing."""
 
 OUTLINE_PX = 11
 """Lines without evidence that are narrower than this are outlines of what has it."""
@@ -189,13 +192,14 @@ def estimate_sharpest_focus(
     least = sharpest = np.array(np.inf, np.float32)
     total, num_tried = np.float32(0), 0
     for focus in focus_grid(settings, focus_step):
-        mismatch = np.zeros_like(sharp_luminance)
+        mismatch, compared = np.zeros((2, *sharp_luminance.shape), np.float32)
         for index in np.argsort(np.abs(focus - np.arange(settings)))[:NEAREST_SETTINGS]:
             distance = float(abs(focus - index))
             if distance not in blurred:
                 light = gaussian_blur(sharp_luminance, sigma_per_setting_px * distance)
                 blurred[distance] = _detail(cv2.log(light), detail_sigma_px)
-            _add_mismatch(mismatch, blurred[distance], photographed[index], stack.precision[index])
+            _add_mismatch(mismatch, compared, blurred[distance], photographed[index], stack.precision[index])
+        mismatch /= compared + LEAST_COMPARED  # else what one setting does not show would speak for its focus
         mismatch = _reduced(mismatch, levels)
         gathered = np.zeros_like(mismatch)
         for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
@@ -241,13 +245,16 @@ def completed_focus(told: SharpestFocus, coarse: Image | None = None) -> Image:
     return (told.evidence * told.focus + UNSURE_EVIDENCE * coarse) / (told.evidence + UNSURE_EVIDENCE)
 
 
-def _add_mismatch(mismatch: Image, log_predicted: Image, log_photographed: Image, precision: Image) -> None:
-    """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
+def _add_mismatch(
+    mismatch: Image, compared: Image, log_predicted: Image, log_photographed: Image, precision: Image
+) -> None:
+    """Adds, in place, how far a focus setting is from what is predicted, [0, 1] times its reliability; and that."""
     height, width = mismatch.shape
     for rows in row_blocks(height, width):
         squared = (log_predicted[rows] - log_photographed[rows]) ** 2
-        own = precision[rows]
-        mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
+        share = reliability(precision[rows])
+        mismatch[rows] += share * squared / (squared + TOLERATED_MISMATCH)
+        compared[rows] += share
 
 
 def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
