@@ -306,7 +306,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     evidence = evidence_nearby(told.evidence)
     sharp += in_channels((sharpened - fused) * evidence)
     precision = _where_sharpest(luminances.precision, focus)
-    spread = _where_sharpest([picture.spread for picture in stack], focus)
+    spread = _where_sharpest(luminances.spread, focus)
     confidence = reliability(precision) * evidence
     confidence *= agreement(told.mismatch, DISAGREEMENT_OF_SETTINGS)
     confidence *= agreement(spread, DISAGREEMENT_OF_EXPOSURES)
@@ -322,11 +322,12 @@ def agreement(disagreement: Image, half_at: float) -> Image:
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
     """Brightness alone of a focus stack, as reliable as its least reliable channel."""
-    log_luminance, precision = [], []
+    log_luminance, precision, spread = [], [], []
     for picture in stack:
+        spread.append(picture.spread)
         log_luminance.append(cv2.log(luminance(picture.log_radiance)))
         precision.append(least_channel(picture.precision))
-    return LuminanceStack(log_luminance, precision)
+    return LuminanceStack(log_luminance, precision, spread)
 
 
 def luminance(log_radiance: RgbImage) -> Image:

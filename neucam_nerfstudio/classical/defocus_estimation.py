@@ -7,6 +7,7 @@ photograph taken there, the pixel is `n` steps away from that setting (Pentland 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -43,6 +44,12 @@ LEAST_MISMATCH = 3e-5
 LEAST_COMPARED = 0.1
 """Reliability of the compared settings, summed, below which they tell nothing."""
 
+LEAST_EVIDENCE = 1e-6
+"""Keeps divisions by it finite."""
+
+NEAR_LEVELS = 3
+"""Surroundings of 2 to the power of this, in pixels, are near."""
+
 OUTLINE_PX = 11
 """Lines without evidence that are narrower than this are outlines of what has it."""
 
@@ -76,10 +83,12 @@ class LuminanceStack(NamedTuple):
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
         precision: 1 / variance of what the setting itself shows of it.
+        spread: How much its exposures disagree, see `SettingPicture`.
     """
 
     log_luminance: list[Image]
     precision: list[Image]
+    spread: Sequence[Image] = ()
 
 
 def reliability(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -228,21 +237,27 @@ def evidence_nearby(evidence: Image) -> Image:
     return gaussian_blur(1 - (1 - closed) ** 4, OUTLINE_PX / 4)
 
 
-def completed_focus(told: SharpestFocus, coarse: Image | None = None) -> Image:
+def completed_focus(told: SharpestFocus, far: Image | None = None, levels: int = NEAR_LEVELS) -> Image:
     """The focus of each pixel; smoothly that of what lies around it where its own is unsure.
+
+    It is gathered from ever larger surroundings (Gortler et al. 1996, pull and push).
 
     Args:
         told: As found.
-        coarse: What to take where it is unsure; None gathers it from ever larger surroundings (Gortler et al. 1996).
+        far: What to take where nothing near a pixel tells either; None goes on to all of the picture.
+        levels: How often the surroundings are doubled before that is taken.
     """
-    if coarse is None and min(told.focus.shape) > 2:
+    height, width = told.focus.shape
+    if far is not None and levels == 0:
+        around = far
+    elif min(height, width) > 2:
         sum_told, evidence = cv2.pyrDown(told.focus * told.evidence), cv2.pyrDown(told.evidence)
-        reduced = SharpestFocus(sum_told / np.maximum(evidence, 1e-6), evidence, evidence)
-        height, width = told.focus.shape
-        coarse = cv2.pyrUp(completed_focus(reduced), dstsize=(width, height))
-    elif coarse is None:
-        return np.full_like(told.focus, np.average(told.focus, weights=told.evidence + 1e-6))
-    return (told.evidence * told.focus + UNSURE_EVIDENCE * coarse) / (told.evidence + UNSURE_EVIDENCE)
+        reduced = SharpestFocus(sum_told / np.maximum(evidence, LEAST_EVIDENCE), evidence, evidence)
+        reduced_far = None if far is None else cv2.pyrDown(far)
+        around = cv2.pyrUp(completed_focus(reduced, reduced_far, levels - 1), dstsize=(width, height))
+    else:
+        return np.full_like(told.focus, np.average(told.focus, weights=told.evidence + LEAST_EVIDENCE))
+    return (told.evidence * told.focus + UNSURE_EVIDENCE * around) / (told.evidence + UNSURE_EVIDENCE)
 
 
 def _add_mismatch(

@@ -224,7 +224,7 @@ def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedS
         margin_px = min(LARGEST_MARGIN_PX, max(MARGIN_OF_COARSEST * 2**depth, math.ceil(4 * area_sigma_px(blur))))
     tiles = list(overlapping_tiles(height, width, most_pixels, margin_px, 2**depth))
     coarse_focus = None
-    if small is not None and len(tiles) > 1:  # where a tile does not tell, all of the picture does
+    if small is not None:  # where a tile does not tell, all of the picture does
         coarse_focus = cv2.resize(completed_focus(focus_of(small, blur / factor)), (width, height))
     small = None
     for tile in tiles:

@@ -21,7 +21,7 @@ def merge(frames, stops):
 @pytest.mark.parametrize("grey", [frame(128), frame(32768, np.uint16), frame(0.5, np.float32)])
 @pytest.mark.parametrize("stops", [-1.5, 0.0, 2.0])
 def test_one_frame_shows_exposure_less_its_stops(grey, stops):
-    log_radiance, precision, _ = merge([grey], [stops])
+    log_radiance, precision, *_ = merge([grey], [stops])
     assert log_radiance == pytest.approx(GREY - LN2 * stops, abs=0.02)
     assert precision.shape == log_radiance.shape and (precision > 0).all()
 
@@ -57,7 +57,7 @@ def test_saturated_and_black_frames_leave_the_say_to_the_others():
 
 
 def test_where_all_is_saturated_the_darkest_frame_bounds_radiance():
-    log_radiance, precision, _ = merge([frame(255), frame(255)], [-3.0, 3.0])
+    log_radiance, precision, *_ = merge([frame(255), frame(255)], [-3.0, 3.0])
     assert log_radiance == pytest.approx(3 * LN2, abs=0.02)
     assert (precision < 1).all()
 
@@ -90,8 +90,8 @@ def test_values_near_white_give_way_to_a_frame_that_shows_more():
 
 def test_where_a_frame_is_saturated_brighter_ones_have_no_say():
     # JPEG leaves 253 in areas that are blown: a measurement of radiance 2^-3, were the darker frame not white there.
-    log_radiance, precision, _ = merge([frame(253), frame(255)], [3.0, 0.0])
-    bound, bound_precision, _ = merge([frame(255)], [0.0])
+    log_radiance, precision, *_ = merge([frame(253), frame(255)], [3.0, 0.0])
+    bound, bound_precision, *_ = merge([frame(255)], [0.0])
     assert log_radiance == pytest.approx(0.0, abs=0.02) and np.array_equal(log_radiance, bound)
     assert np.array_equal(precision, bound_precision)
 
