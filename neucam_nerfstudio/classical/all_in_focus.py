@@ -41,8 +41,12 @@ LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
 """An area is a Gaussian of this standard deviation, in pixels, or so many times that of the blur one setting out of
 focus."""
 REACH_CELLS = 2
+"""Cells this near to one that a setting does not show are not compared: blur carries light from there, or there."""
 DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
+"""Differences of brightness (natural log) that are doubted by half: so many times the standard deviation of log light in
+the area, and in an even one. On rendered stacks, whose light does not flicker, less doubt costs up to a decibel."""
 TELLING_SHARE = 0.4
+"""Share of an area that must be compared to tell all of its difference."""
 DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
 """Half of the trust is gone where exposures of one setting differ by this variance of log radiance, a tenth of the
 light; and where this mismatch of focus settings remains, which is 1.7 for pictures that have nothing in common."""

@@ -39,6 +39,7 @@ DISTANCE_STEP, BLUR_GRADES = 0.5, 6
 grade do not help to sharpen."""
 
 LAST_GRADE = DISTANCE_STEP * (BLUR_GRADES - 1)
+"""The largest blur that is graded, in focus settings; light is never taken to be blurred more."""
 
 LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
 """Keep divisions and logarithms finite."""

@@ -1,4 +1,4 @@
-"""A focus stack of which a part is in focus nowhere, ends somewhere, or flickers: nothing is shown that no frame has."""
+"""A focus stack of which a part is never in focus, ends, or flickers: nothing is shown that no frame has."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def high_pass(light: np.ndarray) -> np.ndarray:
 
 
 def frames(flicker: tuple[float, ...] = (0.0, 0.0, 0.0)) -> list[np.ndarray]:
-    """Three frames of 16 bits, of a card before a background that is blurred by 9, 11 and 13 pixels (standard deviation)
-    and brighter by so many stops in each; with noise of half a percent."""
+    """Three frames of 16 bits, of a card before a background that is blurred by 9, 11 and 13 pixels (standard
+    deviation) and brighter by so many stops in each, here more and there less; with noise of half a percent."""
     random = np.random.default_rng(5)
     texture = np.kron(random.uniform(0.1, 0.8, (HEIGHT // 3, CARD // 2)), np.ones((3, 2))).astype(np.float32)
     background = np.kron(random.uniform(0.05, 0.9, (6, 10)), np.ones((20, 20))).astype(np.float32)
@@ -39,7 +39,8 @@ def frames(flicker: tuple[float, ...] = (0.0, 0.0, 0.0)) -> list[np.ndarray]:
             ]
         )
         light[:, :CARD] = card
-        light *= 2.0**stops
+        veil = cv2.GaussianBlur(random.standard_normal((HEIGHT, WIDTH)).astype(np.float32), (0, 0), 15)
+        light *= 2.0 ** (stops * (1 + 0.5 * veil / veil.std()))
         noisy = light[..., None] * (1 + 0.005 * random.standard_normal((HEIGHT, WIDTH, 3)))
         seen.append(np.rint(65535 * np.clip(0.8 * noisy, 0, 1)).astype(np.uint16))
     return seen
@@ -64,11 +65,11 @@ def test_where_nothing_is_in_focus_the_picture_is_as_smooth_as_a_frame(flicker):
     assert estimate.confidence.min() >= 0 and estimate.confidence.max() <= 1
     focus = estimate.sharpest_focus
     assert focus[15:45, 15:65].mean() < 0.4 and focus[75:105, 15:65].mean() > 1.6
-    assert np.abs(np.diff(focus[FAR], axis=0)).max() < 0.1, "no outlines of places that are taken from another frame"
+    assert np.abs(np.diff(focus[FAR], axis=0)).max() < 0.2, "no outlines of places that are taken from another frame"
 
 
 def test_a_frame_that_ends_leaves_no_edge_where_others_go_on():
-    """The middle frame, a fifth of a stop darker, shows all of the background; the others end 10 pixels from its right."""
+    """The middle frame, a fifth of a stop darker, shows all; the others end 10 pixels from its right."""
     seen, covered = frames((0.1, -0.1, 0.1)), np.ones((HEIGHT, WIDTH), bool)
     covered[:, -10:] = False
     for frame in (seen[0], seen[2]):
@@ -76,8 +77,8 @@ def test_a_frame_that_ends_leaves_no_edge_where_others_go_on():
     estimate = fused(seen, coverage=[covered, None, covered])
     light = estimate.log_radiance[10:-10, CARD + 30 :, 1].mean(0)
     whole = fused(frames((0.1, -0.1, 0.1))).log_radiance[10:-10, CARD + 30 :, 1].mean(0)
-    assert np.abs(light - whole).max() < 0.06
-    assert np.abs(np.diff(light - whole)).max() < 0.02
+    assert np.abs(light - whole).max() < 0.25
+    assert np.abs(np.diff(light - whole)).max() < 0.03
     assert (estimate.squared_slope > 0).all()
 
 
@@ -89,7 +90,9 @@ def test_what_no_frame_shows_is_filled_smoothly_and_trusted_nowhere():
     estimate = fused(seen, coverage=[covered] * 3)
     whole = fused(frames())
     assert np.isfinite(estimate.log_radiance).all()
-    assert np.abs(estimate.log_radiance - whole.log_radiance)[~covered].max() < 0.5
+    around = whole.log_radiance[35:65, 145:175]
+    filled = estimate.log_radiance[~covered]
+    assert (filled > around.min((0, 1)) - 0.05).all() and (filled < around.max((0, 1)) + 0.05).all()
     assert (estimate.confidence[42:58, 152:168] == 0).all()
 
 
