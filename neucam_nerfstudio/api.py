@@ -77,7 +77,7 @@ def fuse(
     focus_index = [frame.focus_index for frame in capture.train_frames]
     exposure_index = [frame.exposure_index for frame in capture.train_frames]
     stops, known = capture.known_train_stops, _known_response(response, capture)
-    defocus, blur_px = None, 0.0
+    defocus, confidence, blur_px = None, None, 0.0
     if capture.moves:
         camera = moving_estimate(pictures, stops, exposure_index, capture.reference_position, response=known)
         log_radiance = camera.moments[capture.reference_position]
@@ -85,7 +85,7 @@ def fuse(
     else:
         coverage = [store.coverage(index) for index in capture.train_indices]
         camera = classical_estimate(pictures, focus_index, stops, exposure_index, known, report, coverage)
-        log_radiance = camera.log_radiance
+        log_radiance, confidence = camera.log_radiance, camera.confidence
         if len(set(focus_index)) > 1:
             defocus, blur_px = camera.sharpest_focus, camera.blur_per_setting_px
     return FusedPhotographs(
@@ -95,6 +95,7 @@ def fuse(
         response=camera.response,
         exposures=camera.exposure_stops,
         capture=capture,
+        confidence=confidence,
     )
 
 

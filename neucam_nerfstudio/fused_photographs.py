@@ -58,6 +58,8 @@ class FusedPhotographs:
         exposures: Of each photograph in stops, as given, or estimated.
         capture: What is known of the photographs. It names the files that were fused; of arrays it names none.
         training_notes: What training chose and found, a sentence each.
+        confidence: How sure the picture is, [0, 1]: near 0 where no photograph is sharp, where all are black or white
+            or none shows anything, and where they disagree; None where the scene moves.
     """
 
     radiance: Float[np.ndarray, "height width 3"] = field(repr=False)
@@ -67,6 +69,7 @@ class FusedPhotographs:
     exposures: Float[np.ndarray, " photographs"]
     capture: Capture = field(repr=False)
     training_notes: tuple[str, ...] = field(default=(), repr=False)
+    confidence: Float[np.ndarray, "height width"] | None = field(default=None, repr=False)
 
     @property
     def reference(self) -> int:
@@ -138,8 +141,9 @@ class FusedPhotographs:
     def save(self, path: str | Path, *, bits: BitDepth = 8, precision: Precision = "half") -> list[Path]:
         """Writes a file, whole or not at all, by its suffix; or all there is, into a folder.
 
-        `.exr`, `.hdr` and `.tif` hold radiance, `.png` and `.jpg` the tone-mapped picture. A name without a suffix is a
-        folder: `hdr.exr`, `all_in_focus_hdr.png`, `defocus.png` and the manifest `capture.json`.
+        `.exr`, `.hdr` and `.tif` hold radiance, `.png` and `.jpg` the tone-mapped picture; `.exr` has the confidence as
+        a channel of that name. A name without a suffix is a folder: `hdr.exr`,
+        `all_in_focus_hdr.png`, `defocus.png` and the manifest `capture.json`.
 
         Args:
             path: File or folder; missing folders are made.
@@ -211,7 +215,10 @@ class FusedPhotographs:
             "exposureReference": self.capture.exposure_reference(),
             "frameSettings": json.dumps(self._frame_settings()),
         }
-        write_radiance(path, self.radiance, precision, attributes, primaries=self._colours[0])
+        channels = {}
+        if self.confidence is not None and path.suffix.lower() == ".exr":
+            channels["confidence"] = self.confidence[..., None]
+        write_radiance(path, self.radiance, precision, attributes, channels, self._colours[0])
 
     def _write_tone_mapped(self, path: Path, operator: DisplayOperator = "reinhard", bits: BitDepth = 8) -> None:
         profile, exif = self._metadata

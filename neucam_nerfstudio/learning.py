@@ -193,11 +193,18 @@ def _result(learned: LearnedCapture, notes: tuple[str, ...]) -> LearnedPhotograp
         exposures=np.array([stops[capture.frames[index].exposure_index] for index in capture.train_indices]),
         capture=capture,
         training_notes=notes,
+        confidence=_confidence(learned),
         learned=learned,
     )
 
 
-def _picture(learned: LearnedCapture, settings: CameraSettings, name: str) -> Float[np.ndarray, "height width 3"]:
+def _confidence(learned: LearnedCapture) -> Float[np.ndarray, "height width"] | None:
+    if "confidence" not in learned.renderer.output_names():
+        return None
+    return _picture(learned, CameraSettings(), "confidence")[..., 0]
+
+
+def _picture(learned: LearnedCapture, settings: CameraSettings, name: str) -> Float[np.ndarray, "height width _"]:
     return learned.renderer.render(learned.view, settings, (name,))[name].cpu().numpy()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -12,9 +13,13 @@ from jaxtyping import Bool
 from neucam_nerfstudio.classical.defocus_estimation import (
     OTHER_FOCUS_PRECISION,
     LuminanceStack,
+    SharpestFocus,
+    completed_focus,
     estimate_blur,
     estimate_sharpest_focus,
+    evidence_nearby,
     gaussian_blur,
+    guided_filter,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -34,6 +39,21 @@ FOCUS_ROUNDS = 2
 photograph, which then seems sharper than in focus."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
+AREA_CELL_PX = 4
+"""Brightness of areas is compared on cells of so many pixels a side."""
+LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
+"""An area is a Gaussian of this standard deviation, in pixels, or so many times that of the blur one setting out of
+focus."""
+REACH_CELLS = 2
+"""Cells this near to one that a setting does not show are not compared: blur carries light from there, or there."""
+DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
+"""Differences of brightness (natural log) that are doubted by half: so many times the standard deviation of log light
+in the area, and in an even one. On rendered stacks, whose light does not flicker, less doubt costs up to a decibel."""
+TELLING_SHARE = 0.4
+"""Share of an area that must be compared to tell all of its difference."""
+DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
+"""Half of the trust is gone where exposures of one setting differ by this variance of log radiance, a tenth of the
+light; and where this mismatch of focus settings remains, which is 1.7 for pictures that have nothing in common."""
 LEAST_SHARE = 1e-6
 """Keeps divisions by the share of pixels that are covered finite."""
 
@@ -56,24 +76,43 @@ class FocusStack:
     that is blown is at least as bright as the others: highlights are then white, and not of the colour of the channel
     that saturates last. What no setting covers is filled smoothly from around.
 
+    All settings are made equally bright over areas larger than the blur is, for blur moves light no farther: where
+    light flickers, or a frame ends, the picture would show an outline of every place that is taken from another frame.
+
     Args:
         num_settings: Number of focus settings.
         merge: Gives the merged exposures of a setting, which may be changed.
         is_held: Whether settings, once merged, are held in memory; else each use merges them again.
+        sigma_per_setting_px: Standard deviation of the blur one focus setting out of focus, where it is known.
     """
 
-    def __init__(self, num_settings: int, merge: Callable[[int], MergedExposures], is_held: bool = True) -> None:
+    def __init__(
+        self,
+        num_settings: int,
+        merge: Callable[[int], MergedExposures],
+        is_held: bool = True,
+        sigma_per_setting_px: float = 0.0,
+    ) -> None:
         self._num_settings, self._merge = num_settings, merge
+        areas = []
         held: list[MergedExposures] = []
-        weighted_sum = precision_sum = np.zeros((), np.float32)
+        weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
         for setting in range(num_settings):
             merged = merge(setting)
             weighted_sum = weighted_sum + merged.log_radiance * merged.precision
             precision_sum = precision_sum + merged.precision
+            num_covering = num_covering + (merged.precision > 0)
+            areas.append(areas_of(merged))
             if is_held:
                 held.append(merged)
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
-        self._held = [self._complete(merged) for merged in held]
+        self._log_gains = log_gains(areas, area_sigma_px(sigma_per_setting_px))
+        self._elsewhere: RgbImage | None = None
+        self._is_uncovered_somewhere = not all(area.covered.all() for area in areas)
+        if self._is_uncovered_somewhere:
+            self._mean_precision = precision_sum / np.maximum(num_covering, 1)
+            self._everywhere = self._mean_of_equally_bright(held)
+        self._held = [self._complete(setting, merged) for setting, merged in enumerate(held)]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,39 +125,123 @@ class FocusStack:
 
     def __iter__(self) -> Iterator[SettingPicture]:
         """The focus settings in order."""
-        return iter(self._held or (self._complete(self._merge(setting)) for setting in range(self._num_settings)))
+        settings = range(self._num_settings)
+        return iter(self._held or (self._complete(setting, self._merge(setting)) for setting in settings))
 
-    def _complete(self, merged: MergedExposures) -> SettingPicture:
-        """What a setting shows; where it shows nothing itself, what the others show, and beyond where it is covered as
-        much brighter or darker as it is where that ends. Changes what is merged."""
+    def fill_uncovered(self, sharp: RgbImage) -> None:
+        """Has settings show a picture where no frame of theirs is covered, as if they had photographed it as well as
+        the others: left out, they would be missed in the bands of the pyramid, which are wider than what is missing."""
+        self._elsewhere = sharp
+        for picture in self._held:
+            self._fill(picture)
+
+    def _fill(self, picture: SettingPicture) -> None:
+        if self._elsewhere is not None and self._is_uncovered_somewhere:
+            uncovered = picture.precision <= 0
+            np.copyto(picture.log_radiance, self._elsewhere, where=uncovered)
+            np.copyto(picture.precision, self._mean_precision, where=uncovered)
+
+    def _gain_in_rows(self, setting: int) -> RgbImage:
         height, width = self.shape
-        covered = least_channel(merged.precision) > 0
-        if not covered.all() and covered.any():
-            merged.log_radiance[~covered] = 0
-            departure = merged.log_radiance - self._everywhere
-            fill_from_around(departure, covered)
-            merged.log_radiance[~covered] = (self._everywhere + departure)[~covered]
+        return cv2.resize(self._log_gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def _mean_of_equally_bright(self, held: Sequence[MergedExposures]) -> RgbImage:
+        weighted_sum, precision_sum = np.zeros((2, *self._everywhere.shape), np.float32)
+        for setting in range(self._num_settings):
+            merged = held[setting] if held else self._merge(setting)
+            weighted_sum += (merged.log_radiance + self._gain_in_rows(setting)) * merged.precision
+            precision_sum += merged.precision
+        return _mean_where_covered(weighted_sum, precision_sum)
+
+    def _complete(self, setting: int, merged: MergedExposures) -> SettingPicture:
+        """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
+        height, width = self.shape
+        log_gain = self._gain_in_rows(setting)
         for rows in row_blocks(height, width):
             own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
+            own += log_gain[rows]
             least, greatest = _range_of(merged, rows)
             own -= everywhere
-            own *= np.where(covered[rows, :, None], reliability(precision), np.float32(1))
+            own *= reliability(precision)
             own += everywhere
             if self._num_settings > 1:
                 at_its_bound = (own <= least) | (own > greatest)
                 np.clip(own, least, greatest, out=own)
                 np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
             np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
-        return SettingPicture(merged.log_radiance, merged.precision)
+        picture = SettingPicture(merged.log_radiance, merged.precision, merged.spread)
+        self._fill(picture)
+        return picture
+
+
+class Areas(NamedTuple):
+    """What a setting shows of each cell of `AREA_CELL_PX` a side.
+
+    Attributes:
+        light: Mean radiance of what it tells, linear.
+        told: How much of it that is.
+        covered: How much of it some frame covers.
+    """
+
+    light: RgbImage
+    told: Image
+    covered: Image
+
+
+def areas_of(merged: MergedExposures) -> Areas:
+    """The cells of a setting."""
+    height, width, _ = merged.log_radiance.shape
+    size = (math.ceil(width / AREA_CELL_PX), math.ceil(height / AREA_CELL_PX))
+    precision = least_channel(merged.precision)
+    weight = reliability(precision)
+    light = cv2.exp(merged.log_radiance)
+    light *= in_channels(weight)
+    planes: list[Any] = [light, weight, (precision > 0).astype(np.float32)]
+    light, told, covered = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
+    return Areas(light / in_channels(np.maximum(told, LEAST_SHARE)), told, covered)
+
+
+def log_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
+    """What makes settings equally bright over areas: natural log of a factor for each of their cells.
+
+    A lens out of focus moves light by no more than its blur, so that over larger areas settings differ by what is none
+    of its doing: flicker, the vignette that focusing changes, a veil. Where contrast is high, light does leave the
+    area, and hides behind what is near: there a difference counts the less the smaller it is. Where a setting is not
+    covered nothing else tells how bright it would be, and all of the difference counts.
+
+    Args:
+        areas: Of each setting.
+        sigma_px: Standard deviation of the Gaussian that is an area.
+    """
+    sigma_cells = sigma_px / AREA_CELL_PX
+    # Where one setting tells nothing of a cell, or of one that blur reaches, all are compared without it.
+    shared = np.minimum.reduce([of_setting.told for of_setting in areas])
+    shared = cv2.erode(shared, np.ones((2 * REACH_CELLS + 1, 2 * REACH_CELLS + 1), np.uint8)) ** 2 + LEAST_SHARE
+    share_near = gaussian_blur(shared, sigma_cells)
+
+    def mean_near(plane: RgbImage) -> RgbImage:
+        return gaussian_blur(plane * in_channels(shared), sigma_cells) / in_channels(share_near)
+
+    log_means = [cv2.log(np.maximum(mean_near(of_setting.light), LEAST_SHARE)) for of_setting in areas]
+    log_light = cv2.log(np.maximum(np.mean([of_setting.light for of_setting in areas], axis=0), LEAST_SHARE))
+    contrast = np.maximum(mean_near(log_light**2) - mean_near(log_light) ** 2, 0)
+    uncovered = 1 - np.minimum.reduce([of_setting.covered for of_setting in areas])
+    at_rim = in_channels(np.minimum(2 * gaussian_blur(uncovered, sigma_cells) + uncovered, 1))
+    doubt = (DOUBT_PER_CONTRAST**2 * contrast + LEAST_GAIN**2) * (1 - at_rim)
+    told = np.maximum(in_channels(np.minimum(share_near / TELLING_SHARE, 1)), at_rim)
+    gains = np.mean(log_means, axis=0) - log_means
+    return [(told * gain * (gain**2 / (gain**2 + doubt + LEAST_SHARE))).astype(np.float32) for gain in gains]
 
 
 def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]:
     """Between which log radiances the light of some rows lies, by what their setting shows itself."""
     shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
+    uncovered = merged.precision[rows] <= 0
     above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
     np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
     below = above.copy()
     below[black], below[blown], above[blown] = np.inf, 0, np.inf
+    below[uncovered] = above[uncovered] = np.inf
     return shown - below, shown + above
 
 
@@ -148,26 +271,42 @@ def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"
     picture[~covered] = filled[~covered]
 
 
+def area_sigma_px(sigma_per_setting_px: float) -> float:
+    """Standard deviation of the Gaussian over which all settings are equally bright."""
+    return max(LEAST_AREA_SIGMA_PX, AREA_OF_BLUR * sigma_per_setting_px)
+
+
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    depth = pyramid_depth(*stack.shape, float(len(stack)))
-    return estimate_blur(*_sharp_luminance(stack, depth))
+    _, light, luminances = _sharp_by_contrast(stack, _depth(stack, 1.0))
+    return estimate_blur(light, luminances)
 
 
-def _sharp_luminance(stack: FocusStack, depth: int) -> tuple[Image, LuminanceStack]:
-    """Brightness of the scene, sharp by contrast alone, and that of the focus settings.
+def _sharp_by_contrast(stack: FocusStack, depth: int) -> tuple[RgbImage, Image, LuminanceStack]:
+    """The scene sharp by contrast alone, its brightness, and that of the focus settings.
 
     Fused logarithms are too bright or too dark around strong edges: the logarithm of a blurred edge has another mean
     than that of a sharp one. But defocus only moves light, so what is around a place is as bright at every setting.
     """
     luminances = luminance_stack(stack)
-    light = luminance(fuse_by_contrast((picture.log_radiance for picture in stack), depth))
+    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
+    light = luminance(sharp)
     seen = np.zeros_like(light)
     for log_luminance in luminances.log_luminance:
         seen += cv2.exp(log_luminance)
     around_px = float(2**depth)
     light *= gaussian_blur(seen, around_px) / gaussian_blur(light, around_px) / len(stack)
-    return light, luminances
+    return sharp, light, luminances
+
+
+def focus_of(stack: FocusStack, sigma_per_setting_px: float) -> SharpestFocus:
+    """At which setting each pixel is sharpest, the blur one focus setting out of focus being known."""
+    _, light, luminances = _sharp_by_contrast(stack, _depth(stack, sigma_per_setting_px))
+    return estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
+
+
+def _depth(stack: FocusStack, sigma_per_setting_px: float) -> int:
+    return pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
 
 
 class FusedStack(NamedTuple):
@@ -177,37 +316,71 @@ class FusedStack(NamedTuple):
         log_radiance: Natural log radiance, all in focus.
         sharpest_focus: The focus setting (fractional) at which each pixel is sharpest.
         precision: 1 / variance of what that setting shows, least of the channels.
+        evidence: How clearly detail tells the sharpest focus, [0, 1].
+        confidence: How sure the picture is, [0, 1], see `fuse_stack`.
     """
 
     log_radiance: RgbImage
     sharpest_focus: Image
     precision: Image
+    evidence: Image
+    confidence: Image
 
 
-def fuse_stack(stack: FocusStack, sigma_per_setting_px: float) -> FusedStack:
-    """Fuses the focus settings of a stack, each where it is sharpest."""
+def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Image | None = None) -> FusedStack:
+    """Fuses the focus settings of a stack, each where it is sharpest.
+
+    What is sure of it is the product of four shares: how reliable the light is that the sharpest setting shows there (0
+    where no frame is covered, and where all are black or white), how clearly detail tells that it is sharp, how well
+    the focus settings agree once their focus is accounted for, and how well the exposures of each setting agree. With
+    one focus setting the second and third are 1.
+
+    Args:
+        stack: The settings.
+        sigma_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus.
+        coarse_focus: The sharpest focus where nothing near a pixel tells; None gathers it from this stack.
+    """
     if len(stack) == 1:
         (picture,) = stack
-        return FusedStack(picture.log_radiance, np.zeros(stack.shape, np.float32), least_channel(picture.precision))
-    depth = pyramid_depth(*stack.shape, len(stack) * sigma_per_setting_px)
-    sharp_luminance, luminances = _sharp_luminance(stack, depth)
+        nowhere, everywhere = np.zeros(stack.shape, np.float32), np.ones(stack.shape, np.float32)
+        precision = least_channel(picture.precision)
+        confidence = reliability(precision) * agreement(picture.spread, DISAGREEMENT_OF_EXPOSURES)
+        return FusedStack(picture.log_radiance, nowhere, precision, everywhere, confidence)
+    depth = _depth(stack, sigma_per_setting_px)
+    sharp, light, luminances = _sharp_by_contrast(stack, depth)
+    stack.fill_uncovered(sharp)
     for _ in range(FOCUS_ROUNDS):
-        focus, _ = estimate_sharpest_focus(sharp_luminance, luminances, sigma_per_setting_px)
+        told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
+        evidence = evidence_nearby(told.evidence)
+        focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
         sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
         fused = cv2.log(luminance(sharp))
         sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
-        sharp += in_channels(sharpened - fused)
-        sharp_luminance = luminance(sharp)
-    return FusedStack(sharp, focus, _precision_where_sharpest(luminances, focus))
+        sharp += in_channels((sharpened - fused) * evidence)
+        light = luminance(sharp)
+    precision = _where_sharpest(luminances.precision, focus)
+    spread = _where_sharpest(luminances.spread, focus)
+    confidence = reliability(precision) * evidence
+    confidence *= agreement(told.mismatch, DISAGREEMENT_OF_SETTINGS)
+    confidence *= agreement(spread, DISAGREEMENT_OF_EXPOSURES)
+    # Where the sharpest setting shows nothing, the surest of the others does.
+    precision = np.where(precision > 0, precision, np.maximum.reduce(luminances.precision))
+    return FusedStack(sharp, focus, precision, evidence, confidence)
+
+
+def agreement(disagreement: Image, half_at: float) -> Image:
+    """Share of trust, [0, 1], in what disagrees so much; a half where that is `half_at`."""
+    return half_at / (half_at + disagreement)
 
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
     """Brightness alone of a focus stack, as reliable as its least reliable channel."""
-    log_luminance, precision = [], []
+    log_luminance, precision, spread = [], [], []
     for picture in stack:
+        spread.append(picture.spread)
         log_luminance.append(cv2.log(luminance(picture.log_radiance)))
         precision.append(least_channel(picture.precision))
-    return LuminanceStack(log_luminance, precision)
+    return LuminanceStack(log_luminance, precision, spread)
 
 
 def luminance(log_radiance: RgbImage) -> Image:
@@ -226,10 +399,10 @@ def pyramid_depth(height: int, width: int, largest_sigma_px: float) -> int:
     return min(for_blur, for_size, LARGEST_DEPTH)
 
 
-def _precision_where_sharpest(stack: LuminanceStack, sharpest_focus: Image) -> Image:
-    """Precision of the setting nearest to the sharpest focus of each pixel."""
-    nearest_setting = np.rint(sharpest_focus).clip(0, len(stack.precision) - 1)
-    precision = np.empty_like(sharpest_focus)
-    for setting, own in enumerate(stack.precision):
-        np.copyto(precision, own, where=nearest_setting == setting)
-    return precision
+def _where_sharpest(of_settings: Sequence[Image], sharpest_focus: Image) -> Image:
+    """What is said of the setting nearest to the sharpest focus of each pixel."""
+    nearest_setting = np.rint(sharpest_focus).clip(0, len(of_settings) - 1)
+    chosen = np.empty_like(sharpest_focus)
+    for setting, own in enumerate(of_settings):
+        np.copyto(chosen, own, where=nearest_setting == setting)
+    return chosen

@@ -7,6 +7,7 @@ photograph taken there, the pixel is `n` steps away from that setting (Pentland 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -33,6 +34,27 @@ WINDOW_SHARES = ((1.0, 1.0), (3.0, 0.5), (9.0, 0.2))
 """Windows over which evidence is gathered, in units of the smallest, with weights; flat areas need the large ones."""
 
 SMALLEST_WINDOW_PX = 2.0
+
+DETAIL_SIGMA_SHARE = 4.0
+"""Of the smallest window, the Gaussian whose blur is no detail."""
+
+LEAST_MISMATCH = 3e-5
+"""Mismatches that differ by less tell nothing."""
+
+LEAST_COMPARED = 0.1
+"""Reliability of the compared settings, summed, below which they tell nothing."""
+
+LEAST_EVIDENCE = 1e-6
+"""Keeps divisions by it finite."""
+
+NEAR_LEVELS = 3
+"""Surroundings of 2 to the power of this, in pixels, are near."""
+
+OUTLINE_PX = 11
+"""Lines without evidence that are narrower than this are outlines of what has it."""
+
+UNSURE_EVIDENCE = 0.3
+"""Evidence that counts as much as what lies around."""
 
 GUIDE_RADIUS_PX = 4
 GUIDE_EDGE_VARIANCE = 0.01
@@ -61,10 +83,12 @@ class LuminanceStack(NamedTuple):
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
         precision: 1 / variance of what the setting itself shows of it.
+        spread: How much its exposures disagree, see `SettingPicture`.
     """
 
     log_luminance: list[Image]
     precision: list[Image]
+    spread: Sequence[Image] = ()
 
 
 def reliability(precision: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -138,50 +162,114 @@ def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " p
     return np.arange(-0.5, settings - 0.5 + step / 2, step)
 
 
+class SharpestFocus(NamedTuple):
+    """Where each pixel is in focus.
+
+    Attributes:
+        focus: Focus setting, fractional, at which it is sharpest.
+        evidence: How clearly detail tells that, [0, 1]: near 0 where nothing has detail, or where photographs differ by
+            more than their focus explains.
+        mismatch: What remains unexplained, [0, 1.7].
+    """
+
+    focus: Image
+    evidence: Image
+    mismatch: Image
+
+
 def estimate_sharpest_focus(
     sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float = FOCUS_STEP
-) -> tuple[Image, float]:
+) -> SharpestFocus:
     """Focus setting, fractional, at which each pixel is sharpest.
+
+    Only detail is compared: photographs differ in brightness, too, where light flickers, and where something far out of
+    focus is blurred a little more, and that tells nothing of what is sharp.
 
     Args:
         sharp_luminance: Linear luminance of the scene, as sharp as it is known.
         stack: The photographed focus settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         focus_step: Spacing of the tried focus positions.
-
-    Returns:
-        The sharpest setting of each pixel, and the mean mismatch that remains.
     """
     settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
     levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
     window_variances = [(scale * window_px) ** 2 - _halving_variance(levels) for scale, _ in WINDOW_SHARES]
+    detail_sigma_px = DETAIL_SIGMA_SHARE * window_px
+    photographed = [_detail(log_luminance, detail_sigma_px) for log_luminance in stack.log_luminance]
     blurred: dict[float, np.ndarray] = {}
     least = sharpest = np.array(np.inf, np.float32)
+    total, num_tried = np.float32(0), 0
     for focus in focus_grid(settings, focus_step):
-        mismatch = np.zeros_like(sharp_luminance)
+        mismatch, compared = np.zeros((2, *sharp_luminance.shape), np.float32)
         for index in np.argsort(np.abs(focus - np.arange(settings)))[:NEAREST_SETTINGS]:
             distance = float(abs(focus - index))
             if distance not in blurred:
-                blurred[distance] = cv2.log(gaussian_blur(sharp_luminance, sigma_per_setting_px * distance))
-            _add_mismatch(mismatch, blurred[distance], stack.log_luminance[index], stack.precision[index])
+                light = gaussian_blur(sharp_luminance, sigma_per_setting_px * distance)
+                blurred[distance] = _detail(cv2.log(light), detail_sigma_px)
+            _add_mismatch(mismatch, compared, blurred[distance], photographed[index], stack.precision[index])
+        mismatch /= compared + LEAST_COMPARED  # else what one setting does not show would speak for its focus
         mismatch = _reduced(mismatch, levels)
         gathered = np.zeros_like(mismatch)
         for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
             gathered += share * gaussian_blur(mismatch, math.sqrt(variance) / 2**levels)
         sharpest = np.where(gathered < least, np.float32(focus), sharpest)
         least = np.minimum(gathered, least)
-    sharpest = _enlarged(sharpest, levels, sharp_luminance.shape)
-    return guided_filter(sharpest, cv2.log(sharp_luminance)), float(least.mean())
+        total, num_tried = total + gathered, num_tried + 1
+    told = total / num_tried - least
+    told *= told
+    evidence = told / (told + least * least + LEAST_MISMATCH**2)
+    shape = sharp_luminance.shape
+    return SharpestFocus(*(_enlarged(plane, levels, shape) for plane in (sharpest, evidence, least)))
 
 
-def _add_mismatch(mismatch: Image, log_predicted: Image, log_photographed: Image, precision: Image) -> None:
-    """Adds, in place, how far a focus setting is from what is predicted: [0, 1] times its reliability."""
+def _detail(log_luminance: Image, sigma_px: float) -> Image:
+    return log_luminance - gaussian_blur(log_luminance, sigma_px)
+
+
+def evidence_nearby(evidence: Image) -> Image:
+    """How clearly detail tells the focus of a pixel or of both its sides, [0, 1].
+
+    At an outline focus changes, and its own detail agrees with neither side; and a little evidence is much, beside what
+    lies far out of focus and has none.
+    """
+    closed = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
+    return gaussian_blur(1 - (1 - closed) ** 4, OUTLINE_PX / 4)
+
+
+def completed_focus(told: SharpestFocus, far: Image | None = None, levels: int = NEAR_LEVELS) -> Image:
+    """The focus of each pixel; smoothly that of what lies around it where its own is unsure.
+
+    It is gathered from ever larger surroundings (Gortler et al. 1996, pull and push).
+
+    Args:
+        told: As found.
+        far: What to take where nothing near a pixel tells either; None goes on to all of the picture.
+        levels: How often the surroundings are doubled before that is taken.
+    """
+    height, width = told.focus.shape
+    if far is not None and levels == 0:
+        around = far
+    elif min(height, width) > 2:
+        sum_told, evidence = cv2.pyrDown(told.focus * told.evidence), cv2.pyrDown(told.evidence)
+        reduced = SharpestFocus(sum_told / np.maximum(evidence, LEAST_EVIDENCE), evidence, evidence)
+        reduced_far = None if far is None else cv2.pyrDown(far)
+        around = cv2.pyrUp(completed_focus(reduced, reduced_far, levels - 1), dstsize=(width, height))
+    else:
+        return np.full_like(told.focus, np.average(told.focus, weights=told.evidence + LEAST_EVIDENCE))
+    return (told.evidence * told.focus + UNSURE_EVIDENCE * around) / (told.evidence + UNSURE_EVIDENCE)
+
+
+def _add_mismatch(
+    mismatch: Image, compared: Image, log_predicted: Image, log_photographed: Image, precision: Image
+) -> None:
+    """Adds, in place, how far a focus setting is from what is predicted, [0, 1] times its reliability; and that."""
     height, width = mismatch.shape
     for rows in row_blocks(height, width):
         squared = (log_predicted[rows] - log_photographed[rows]) ** 2
-        own = precision[rows]
-        mismatch[rows] += own * squared / ((own + OTHER_FOCUS_PRECISION) * (squared + TOLERATED_MISMATCH))
+        share = reliability(precision[rows])
+        mismatch[rows] += share * squared / (squared + TOLERATED_MISMATCH)
+        compared[rows] += share
 
 
 def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
@@ -190,7 +278,8 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
     Arguments as of `estimate_sharpest_focus`.
     """
     mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP)[1] for sigma in BLUR_CANDIDATES_PX
+        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mismatch.mean()
+        for sigma in BLUR_CANDIDATES_PX
     ]
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
     before, least, after = mismatches[best - 1 : best + 2]

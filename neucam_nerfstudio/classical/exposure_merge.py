@@ -42,12 +42,14 @@ class MergedExposures(NamedTuple):
         precision: 1 / variance of it; 0 where no frame is covered.
         blown: Where the darkest frame is saturated: radiance is known from below alone.
         black: Where all frames are black: radiance is known from above alone.
+        spread: Variance of the log radiances that the frames show, as they are weighted, beyond that of noise.
     """
 
     log_radiance: RgbImage
     precision: RgbImage
     blown: Bool[np.ndarray, "height width 3"]
     black: Bool[np.ndarray, "height width 3"]
+    spread: Image
 
 
 class DecodingTable(NamedTuple):
@@ -55,6 +57,7 @@ class DecodingTable(NamedTuple):
 
     Attributes:
         weighted_log_radiance: Natural log radiance times its weight among the frames.
+        weighted_square: Its square times that weight.
         weight: The precision, lessened near white.
         precision: 1 / variance of the log radiance.
         trust: In all channels of a pixel whose brightest one has this code.
@@ -64,6 +67,7 @@ class DecodingTable(NamedTuple):
     """
 
     weighted_log_radiance: Float[np.ndarray, "codes 3"]
+    weighted_square: Float[np.ndarray, "codes 3"]
     weight: Float[np.ndarray, "codes 3"]
     precision: Float[np.ndarray, "codes 3"]
     trust: Float[np.ndarray, " codes"]
@@ -89,10 +93,15 @@ def decoding_table(
     precision = np.maximum(precision, bound[:, None])
     trust = np.clip((1 - ldr) / DISTRUST_MARGIN, LEAST_TRUST, 1)
     weight = precision * trust[:, None]
-    weighted = weight * (log_exposure - LN2 * exposure_stops)
-    weighted, weight, precision, trust = (table.astype(np.float32) for table in (weighted, weight, precision, trust))
-    saturated_code, black_code = np.searchsorted(ldr, WHITE_LDR), np.searchsorted(ldr, BLACK_MARGIN, "right") - 1
-    return DecodingTable(weighted, weight, precision, trust, int(saturated_code), int(black_code), exposure_stops)
+    log_radiance = log_exposure - LN2 * exposure_stops
+    weighted, square = weight * log_radiance, weight * log_radiance**2
+    of_codes = [table.astype(np.float32) for table in (weighted, square, weight, precision, trust)]
+    return DecodingTable(
+        *of_codes,
+        saturated_code=int(np.searchsorted(ldr, WHITE_LDR)),
+        black_code=int(np.searchsorted(ldr, BLACK_MARGIN, "right") - 1),
+        exposure_stops=exposure_stops,
+    )
 
 
 def merge_bracket(
@@ -111,7 +120,9 @@ def merge_bracket(
         weights: Of each frame's pixels, in [0, 1]: 0 where it is not covered; None for 1 everywhere.
     """
     height, width, _ = shape = frames[0].shape
-    merged = MergedExposures(*np.empty((2, *shape), np.float32), *np.empty((2, *shape), bool))
+    light, precision = np.empty((2, *shape), np.float32)
+    blown, black = np.empty((2, *shape), bool)
+    merged = MergedExposures(light, precision, blown, black, np.empty((height, width), np.float32))
     told = zip(tables, frames, weights or [None] * len(frames), strict=True)
     darkest_first = sorted(told, key=lambda of_frame: of_frame[0].exposure_stops)
     for rows in row_blocks(height, width):
@@ -126,7 +137,7 @@ def _merged_block(
 ) -> MergedExposures:
     """What is told of some rows; frames come with their tables and weights, the least exposure first."""
     shape = darkest_first[0][1].shape
-    weighted_sum, weight_sum, precision_sum = np.zeros((3, *shape), np.float32)
+    weighted_sum, square_sum, weight_sum, precision_sum = np.zeros((4, *shape), np.float32)
     unsaturated, black, blown = np.ones(shape, bool), np.ones(shape, bool), np.zeros(shape, bool)
     unseen = np.ones(shape[:2], bool)
     groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
@@ -149,6 +160,8 @@ def _merged_block(
                 trust *= has_say
                 precision *= has_say
             weighted_sum += trust * _look_up(table.weighted_log_radiance, codes)
+            if len(darkest_first) > 1:
+                square_sum += trust * _look_up(table.weighted_square, codes)
             weight_sum += trust * _look_up(table.weight, codes)
             precision_sum += precision
             unsaturated &= ~is_saturated
@@ -158,8 +171,15 @@ def _merged_block(
             blown |= ~unsaturated & seen_first[..., None]
             unseen &= ~seen_first
     np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
-    np.divide(weighted_sum, weight_sum, out=weighted_sum, where=weight_sum > 0)
-    return MergedExposures(weighted_sum, precision_sum, blown, black)
+    is_told = weight_sum > 0
+    np.divide(weighted_sum, weight_sum, out=weighted_sum, where=is_told)
+    spread = np.zeros(shape[:2], np.float32)
+    if len(darkest_first) > 1:
+        departures = np.divide(square_sum, weight_sum, out=np.zeros_like(square_sum), where=is_told) - weighted_sum**2
+        # The mean of a few frames takes a share of the noise with it.
+        departures -= np.divide(len(darkest_first) - 1, weight_sum, out=np.zeros_like(departures), where=is_told)
+        spread = np.maximum(brightest_channel(departures), 0)
+    return MergedExposures(weighted_sum, precision_sum, blown, black, spread)
 
 
 def rim_weight(covered: Bool[np.ndarray, "height width"] | None) -> Image | None:

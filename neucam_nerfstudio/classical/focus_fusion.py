@@ -38,6 +38,9 @@ DISTANCE_STEP, BLUR_GRADES = 0.5, 6
 """Blur is graded in steps of so many focus settings, so often: photographs that are farther out of focus than the last
 grade do not help to sharpen."""
 
+LAST_GRADE = DISTANCE_STEP * (BLUR_GRADES - 1)
+"""The largest blur that is graded, in focus settings; light is never taken to be blurred more."""
+
 LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
 """Keep divisions and logarithms finite."""
 
@@ -48,10 +51,12 @@ class SettingPicture(NamedTuple):
     Attributes:
         log_radiance: Natural log radiance; where the setting shows nothing, what the others show.
         precision: 1 / variance of what the setting itself shows.
+        spread: Variance of the log radiances of its exposures, beyond that of noise.
     """
 
     log_radiance: RgbImage
     precision: RgbImage
+    spread: Image
 
 
 def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
@@ -178,7 +183,8 @@ def _log_ratio(log_photographed: Image, blurred: Sequence[Image], distance: Imag
     height, width = ratio.shape
     for rows in row_blocks(height, width):
         predicted = np.zeros_like(ratio[rows])
-        for image, share in zip(blurred, _grade_shares(distance[rows]), strict=True):
+        graded = np.minimum(distance[rows], np.float32(LAST_GRADE))  # all of the light, whatever has no grade
+        for image, share in zip(blurred, _grade_shares(graded), strict=True):
             share *= image[rows]
             predicted += share
         predicted += LEAST_LIGHT

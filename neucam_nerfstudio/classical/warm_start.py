@@ -10,7 +10,16 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack, FusedStack, fuse_stack, pyramid_depth, stack_blur
+from neucam_nerfstudio.classical.all_in_focus import (
+    FocusStack,
+    FusedStack,
+    area_sigma_px,
+    focus_of,
+    fuse_stack,
+    pyramid_depth,
+    stack_blur,
+)
+from neucam_nerfstudio.classical.defocus_estimation import completed_focus
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import (
     DecodingTable,
@@ -42,6 +51,8 @@ tiles smaller than the second, settings are not held."""
 LARGEST_MARGIN_PX, MARGIN_OF_COARSEST = 128, 4
 """Tiles overlap by a margin of so many pixels of the coarsest pyramid level, and at most of so many pixels."""
 
+WHOLE = slice(None), slice(None)
+
 BLUR_SEARCH_SIDE = 1024
 """The blur is estimated on pictures of at most this longer side, reduced at least to half."""
 
@@ -60,12 +71,18 @@ class WarmStart(CameraEstimate):
             setting: squared change of pixel value a unit of log radiance, the least of the channels.
         blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus (half the radius
             of the disc that a lens makes); 0 with one setting.
+        focus_evidence: How clearly detail tells the sharpest focus, [0, 1]: where it does not, nothing tells more of
+            the scene than the start does. 1 with one setting.
+        confidence: How sure the picture is, [0, 1]: near 0 where no frame is sharp, covered or exposed, or where they
+            disagree, see `fuse_stack`.
     """
 
     log_radiance: Float[np.ndarray, "height width 3"]
     sharpest_focus: Float[np.ndarray, "height width"]
     squared_slope: Float[np.ndarray, "height width"]
     blur_per_setting_px: float
+    focus_evidence: Float[np.ndarray, "height width"] | None = None
+    confidence: Float[np.ndarray, "height width"] | None = None
 
 
 def classical_estimate(
@@ -96,7 +113,7 @@ def classical_estimate(
     noise = estimate_pixel_noise(frames)
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
-    (log_radiance, sharpest_focus, precision), blur = _fuse(
+    (log_radiance, sharpest_focus, precision, evidence, confidence), blur = _fuse(
         _StackMerger(frames, settings, tables, [rim_weight(covered) for covered in coverage]), report
     )
     median = float(np.median(log_radiance))
@@ -108,6 +125,8 @@ def classical_estimate(
         sharpest_focus=sharpest_focus,
         squared_slope=noise**2 * precision * len(settings) / len(frames),
         blur_per_setting_px=blur,
+        focus_evidence=evidence,
+        confidence=confidence,
     )
 
 
@@ -167,7 +186,7 @@ class _StackMerger:
     tables: Sequence[DecodingTable]
     weights: Sequence[Image | None]
 
-    def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0) -> FocusStack:
+    def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0, blur_px: float = 0.0) -> FocusStack:
         """The focus stack within some rows and columns, of photographs that are made so many times smaller."""
 
         def reduced(plane: np.ndarray) -> np.ndarray:
@@ -186,23 +205,32 @@ class _StackMerger:
             tables = [self.tables[i] for i in members]
             return merge_bracket([pixels(self.frames[i]) for i in members], tables, weights)
 
-        return FocusStack(len(self.settings), merge, is_held)
+        return FocusStack(len(self.settings), merge, is_held, blur_px)
 
 
 def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
     height, width, _ = merger.frames[0].shape
-    focus, precision = np.zeros((2, height, width), np.float32)
-    whole = FusedStack(np.empty((height, width, 3), np.float32), focus, precision)
+    planes = np.zeros((4, height, width), np.float32)
+    whole = FusedStack(np.empty((height, width, 3), np.float32), *planes)
     num_settings = len(merger.settings)
     most_pixels, is_held = tile_plan(num_settings)
-    blur, depth, margin_px = 0.0, 0, 0
+    blur, depth, margin_px, small = 0.0, 0, 0, None
     if num_settings > 1:
-        blur = _stack_blur_px(merger)
+        factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
+        small = merger.stack(WHOLE, is_held, factor)
+        blur = _stack_blur_px(merger, small, factor)
         depth = pyramid_depth(height, width, num_settings * blur)
-        margin_px = min(LARGEST_MARGIN_PX, MARGIN_OF_COARSEST * 2**depth)
-    for tile in overlapping_tiles(height, width, most_pixels, margin_px, 2**depth):
-        fused = fuse_stack(merger.stack(tile.with_margin, is_held), blur)
+        margin_px = min(LARGEST_MARGIN_PX, max(MARGIN_OF_COARSEST * 2**depth, math.ceil(4 * area_sigma_px(blur))))
+    tiles = list(overlapping_tiles(height, width, most_pixels, margin_px, 2**depth))
+    coarse_focus = None
+    if small is not None:  # where a tile does not tell, all of the picture does
+        coarse_focus = cv2.resize(completed_focus(focus_of(small, blur / factor)), (width, height))
+    small = None
+    for tile in tiles:
+        part = tile.with_margin
+        of_part = None if coarse_focus is None else coarse_focus[part]
+        fused = fuse_stack(merger.stack(part, is_held, blur_px=blur), blur, of_part)
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
         report(tile.share_done(height, width))
@@ -221,16 +249,18 @@ def tile_plan(num_settings: int) -> tuple[int, bool]:
     return max(TILE_BYTES // (FIXED_PIXEL_BYTES + LUMINANCE_PIXEL_BYTES * num_settings), LEAST_TILE_PIXELS), False
 
 
-def _stack_blur_px(merger: _StackMerger) -> float:
+def _stack_blur_px(merger: _StackMerger, whole: FocusStack, factor: float) -> float:
     """Blur of a pixel one focus setting out of focus, in pixels of the photographs.
 
     It is looked for on the whole picture made small; if it is too small to be told there, again on the part with the
     most detail, made less small.
+
+    Args:
+        merger: The photographs.
+        whole: All of the picture.
+        factor: How many times smaller that is made.
     """
-    height, width, _ = merger.frames[0].shape
-    most_pixels, is_held = tile_plan(len(merger.settings))
-    factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
-    whole, whole_factor = merger.stack((slice(None), slice(None)), is_held, factor), factor
+    is_held, whole_factor = tile_plan(len(merger.settings))[1], factor
     blur_px = stack_blur(whole)
     while blur_px < LEAST_BLUR_PX and factor > 1:
         factor = max(1.0, factor / 2)

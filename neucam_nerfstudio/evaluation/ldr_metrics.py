@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 
 def psnr(prediction: Float[np.ndarray, ...], truth: Float[np.ndarray, ...], peak: float = 1.0) -> float:
@@ -31,10 +31,21 @@ def ssim(prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarra
 
 
 def ldr_scores(
-    prediction: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"]
+    prediction: Float[np.ndarray, "height width 3"],
+    truth: Float[np.ndarray, "height width 3"],
+    covered: Bool[np.ndarray, "height width"] | None = None,
 ) -> dict[str, float]:
-    """`psnr` (dB) and `ssim` of a rendered frame against the photograph, both in [0, 1], unaligned."""
-    return {"psnr": psnr(prediction, truth), "ssim": ssim(prediction, truth)}
+    """`psnr` (dB) and `ssim` of a rendered frame against the photograph, both in [0, 1], unaligned.
+
+    Args:
+        prediction: Rendered.
+        truth: The photograph.
+        covered: Which of its pixels show something; None where all do. The others count neither for nor against.
+    """
+    if covered is None:
+        return {"psnr": psnr(prediction, truth), "ssim": ssim(prediction, truth)}
+    filled = np.where(covered[..., None], truth, prediction)
+    return {"psnr": psnr(prediction[covered], truth[covered]), "ssim": ssim(prediction, filled)}
 
 
 def flip(

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from neucam_nerfstudio.camera.exposure.exposures import exposures_differ
@@ -25,6 +27,7 @@ def score_image(
     outputs: Mapping[str, Tensor],
     batch: Mapping[str, Any],
     at_reference: bool = False,
+    covered: Bool[np.ndarray, "height width"] | None = None,
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Numbers and pictures for nerfstudio's evaluation.
 
@@ -33,6 +36,7 @@ def score_image(
         alignment: How radiance is aligned with it: `scale` where exposures were given, else `affine`.
         outputs: `rgb`, `hdr` and `all_in_focus` of an evaluation frame's camera.
         batch: `image` of that frame, and `image_idx`, its number among the evaluation frames.
+        covered: Which pixels of the photograph show something, and are scored; None where all do.
         at_reference: Whether it shows the reference frame's moment, whose ground truth then counts, and not its own.
 
     Returns:
@@ -41,7 +45,7 @@ def score_image(
         Ground truth counts where every moment shown has it: nerfstudio averages each score over all of them.
     """
     photograph, rendered = batch["image"].cpu(), outputs["rgb"].cpu()
-    scores = ldr_scores(rendered.numpy(), photograph.numpy())
+    scores = ldr_scores(rendered.numpy(), photograph.numpy(), covered)
     shown = (capture.reference_index,) * len(capture.eval_indices) if at_reference else capture.eval_indices
     frame_index = shown[int(batch["image_idx"])]
     radiance_truth, sharp_truth = capture.radiance_truth[frame_index], capture.sharp_truth[frame_index]

@@ -176,7 +176,9 @@ class NeucamModel(Model):
         self, outputs: Mapping[str, Tensor], batch: Mapping[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Scores of a rendered photograph, and of the radiance where the capture has ground truth."""
-        return score_image(self.capture, self.alignment, outputs, batch)
+        pixels: PixelStore = self.kwargs["metadata"]["pixels"]
+        covered = pixels.coverage(self.capture.eval_indices[int(batch["image_idx"])])
+        return score_image(self.capture, self.alignment, outputs, batch, covered=covered)
 
     @property
     def alignment(self) -> Alignment:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
+import torch.nn.functional as F
 import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,13 +15,17 @@ from torch import Tensor, nn
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate
-from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells
+from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells, sample_plane
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import GridField
-from neucam_nerfstudio.scene.scene import PlanarScene, SceneConfig
+from neucam_nerfstudio.scene.scene import ExtraOutput, PlanarScene, SceneConfig
 
 SQUARED_RANGE = 4.0
 """The photographic error is counted in [-1, 1], as published: four times the square of pixel values in [0, 1]."""
+
+UNTOLD_FIRMNESS = 100.0
+"""How many times as firmly the light is held to its start where no detail tells its focus. There, photographs differ by
+what no focus explains, and what explains it all the same is invented."""
 
 CELLS_PER_RAY = 16
 """A training of 600 steps learns a cell well from one ray a step for so many cells: then each is seen 37 times."""
@@ -57,11 +64,18 @@ class GridScene(PlanarScene):
 
     is_looked_up = True
     field: GridField
+    confidence: Float[Tensor, "1 1 height width"]
 
     def __init__(self, config: GridSceneConfig, capture: Capture) -> None:
         check_learned_cells("scene", config.most_learned_cells)
         super().__init__(GridField(capture.height, capture.width, config.most_learned_cells), capture)
         self.config = config
+        self.register_buffer("confidence", torch.zeros(1, 1, *self.field.pyramid.grids[0].shape[-2:]))
+
+    def extra_outputs(self) -> Mapping[str, ExtraOutput]:
+        """`confidence`, [0, 1]: how sure the start is of the picture, see `fuse_stack`; with what the field shows."""
+        told: dict[str, ExtraOutput] = {"confidence": lambda places, tonemap: sample_plane(self.confidence, places.uv)}
+        return {**super().extra_outputs(), **told}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All of it is learned at one rate."""
@@ -85,8 +99,14 @@ class GridScene(PlanarScene):
         if not isinstance(start.estimate, WarmStart):
             return None
         device = next(self.parameters()).device
-        light, slope = (as_tensor(v, device) for v in (start.estimate.log_radiance, start.estimate.squared_slope))
-        self.field.start_from(light, slope)
+        estimate = start.estimate
+        firmness = estimate.squared_slope
+        if estimate.focus_evidence is not None:
+            firmness = firmness * (1 + UNTOLD_FIRMNESS * (1 - estimate.focus_evidence))
+        self.field.start_from(as_tensor(estimate.log_radiance, device), as_tensor(firmness, device))
+        if estimate.confidence is not None:
+            confidence = as_tensor(estimate.confidence, device)[None, None]
+            self.confidence.copy_(F.interpolate(confidence, self.confidence.shape[-2:], mode="area"))
         return said_of_detail(self.field)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:

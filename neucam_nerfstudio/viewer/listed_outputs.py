@@ -22,6 +22,7 @@ VIEWER_NAMES = {
     "all_in_focus": "All in focus, developed",
     "hdr_defocused": "As focused, HDR",
     "defocus": "Defocus (of largest)",
+    "confidence": "Confidence",
     "motion": "Motion",
     "opacity": "Opacity",
     "foreground": "Foreground",

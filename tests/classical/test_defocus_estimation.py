@@ -61,16 +61,17 @@ def test_guided_filter_keeps_edges_of_the_guide_and_evens_out_the_rest():
 
 def test_each_place_is_sharpest_at_the_setting_that_focused_on_it(view):
     luminance, stack = luminance_stack(view, 1.5)
-    sharpest, mismatch = estimate_sharpest_focus(luminance, stack, 1.5)
+    sharpest, evidence, mismatch = estimate_sharpest_focus(luminance, stack, 1.5)
     assert np.abs(sharpest - view.sharpest_focus)[:, MIDDLES].mean() < 0.1
-    assert 0 <= mismatch < 0.05
+    assert 0 <= mismatch.min() and mismatch.mean() < 0.05
+    assert evidence[:, MIDDLES].min() > 0.5 and evidence.max() <= 1
 
 
 def test_unreliable_settings_have_no_say(view):
     luminance, stack = luminance_stack(view, 1.5)
     stack.log_luminance[1][:] = 0
     stack.precision[1][:] = 0
-    sharpest, _ = estimate_sharpest_focus(luminance, stack, 1.5)
+    sharpest = estimate_sharpest_focus(luminance, stack, 1.5).focus
     assert np.abs(sharpest - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
 
 

@@ -31,7 +31,11 @@ MIDDLES = [32, 96, 160]
 def setting_pictures(log_radiance, variances):
     """Pictures whose noise has these variances."""
     return [
-        SettingPicture(image.astype(np.float32), np.full(image.shape, 1 / variance, np.float32))
+        SettingPicture(
+            image.astype(np.float32),
+            np.full(image.shape, 1 / variance, np.float32),
+            np.zeros(image.shape[:2], np.float32),
+        )
         for image, variance in zip(log_radiance, variances, strict=True)
     ]
 
@@ -40,7 +44,8 @@ def focus_stack(log_radiance, precision, blown, is_held=True, black=None):
     black = np.zeros_like(blown) if black is None else black
 
     def merge(setting):
-        of_setting = blown[setting], black[setting]
+        spread = np.zeros(blown[setting].shape[:2], np.float32)
+        of_setting = blown[setting], black[setting], spread
         return MergedExposures(log_radiance[setting].copy(), precision[setting].copy(), *of_setting)
 
     return FocusStack(len(log_radiance), merge, is_held)
@@ -172,10 +177,11 @@ def test_all_steps_together_find_radiance_and_focus(view, is_held):
     seen = view.seen(SIGMA)
     precision = np.broadcast_to(np.float32([1e4, 2e4, 3e4])[:, None, None, None], seen.shape)
     stack = focus_stack(np.log(seen), precision, np.zeros(seen.shape, bool), is_held)
-    sharp, focus, told = fuse_stack(stack, SIGMA)
+    sharp, focus, told, _, confidence = fuse_stack(stack, SIGMA)
     assert view.log_error(sharp) < 0.5 * min(view.log_error(np.log(image)) for image in seen)
     assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
     np.testing.assert_array_equal(told, 1e4 * (1 + np.rint(focus).clip(0, 2)))
+    assert confidence[:, MIDDLES].mean() > 0.75 and 0 <= confidence.min() and confidence.max() <= 1
 
 
 def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(view):
@@ -183,8 +189,8 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
 
     def merge(setting):
         merged.append(setting)
-        clipped = np.zeros(seen[0].shape, bool)
-        return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), clipped, clipped)
+        clipped, spread = np.zeros(seen[0].shape, bool), np.zeros(seen[0].shape[:2], np.float32)
+        return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), clipped, clipped, spread)
 
     held, anew = (fuse_stack(FocusStack(3, merge, is_held), SIGMA) for is_held in (True, False))
     assert merged == 5 * [0, 1, 2] + [0, 1, 2]

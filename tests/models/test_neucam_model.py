@@ -28,7 +28,7 @@ from ..nerfstudio_models import (
 
 OUTPUTS = {
     *("all_in_focus_hdr", "rgb", "all_in_focus", "hdr", "hdr_defocused", "defocus"),
-    *("accumulation", "depth"),
+    *("confidence", "accumulation", "depth"),
 }
 IMAGE = torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.6]])
 LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
@@ -56,7 +56,7 @@ def test_a_camera_gets_every_output_as_a_picture_of_its_size(desk):
     outputs = model_of(desk).eval().get_outputs_for_camera(camera_of_frame(desk, 4))
     assert set(outputs) == OUTPUTS and next(iter(outputs)) == "all_in_focus_hdr"
     for name, picture in outputs.items():
-        channels = 1 if name in ("defocus", "accumulation", "depth") else 3
+        channels = 1 if name in ("defocus", "confidence", "accumulation", "depth") else 3
         assert picture.shape == (60, 90, channels) and picture.isfinite().all(), name
 
 

@@ -17,7 +17,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
-from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, check_learned_cells
+from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, check_learned_cells, sample_plane
 from neucam_nerfstudio.parts import Dial, Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
 
@@ -72,6 +72,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
     """
 
     picture_size_px: Float[Tensor, " 2"]
+    focus_evidence: Float[Tensor, "1 1 height width"]
 
     def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
         super().__init__()
@@ -84,6 +85,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         self.rim_log_weight = nn.Parameter(torch.zeros(2))
         for num_taps in (TRAIN_TAPS, *(taps for _, taps in RENDER_TAPS)):
             self.register_buffer(f"disc_{num_taps}", disc_taps(num_taps), persistent=False)
+        self.register_buffer("focus_evidence", torch.ones(1, 1, *self.defocus.grids[0].shape[-2:]))
         self.register_buffer("picture_size_px", torch.tensor([width, height], dtype=torch.float32), persistent=False)
 
     def disc(self, num_taps: int) -> Float[Tensor, "taps 2"]:
@@ -96,9 +98,19 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         """Blur radius in pixels at the captured aperture; its sign tells which side of the focus a pixel lies on."""
         return self.log_radius_px.exp() * (self.defocus.sample(uv) - focus_position)
 
+    def _learned_where_told(
+        self, signed_radius_px: Float[Tensor, "rays 1"], uv: Float[Tensor, "rays 2"]
+    ) -> Float[Tensor, "rays 1"]:
+        """The same radius, of which defocus and lens learn as much as detail tells of the focus: elsewhere photographs
+        differ by what is no blur, and the lens would be bent to explain it."""
+        told = sample_plane(self.focus_evidence, uv)
+        return torch.lerp(signed_radius_px.detach(), signed_radius_px, told)
+
     def forward(self, places: PlanePlaces, settings: CameraSettings) -> Taps[PlanePlaces]:
         """Taps on a disc around each pixel: few and turned at random while training, else many that stand still."""
         signed_radius_px = self.signed_radius_px(places.uv, of_rays(settings.focus_position))
+        if self.training:
+            signed_radius_px = self._learned_where_told(signed_radius_px, places.uv)
         radius_uv = settings.aperture * signed_radius_px.abs() / self.picture_size_px
         if not self.training:
             return self._standing_taps(places, signed_radius_px, radius_uv, RENDER_TAPS[-1][1])
@@ -181,6 +193,9 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         if not isinstance(estimate, WarmStart):
             return None
         positions = start.trained_focus_positions().to(self.log_radius_px)
+        if estimate.focus_evidence is not None:
+            evidence = as_tensor(estimate.focus_evidence, positions.device)[None, None]
+            self.focus_evidence.copy_(F.interpolate(evidence, self.focus_evidence.shape[-2:], mode="area"))
         if estimate.blur_per_setting_px > 0:
             self._start_lens(
                 positions, as_tensor(estimate.sharpest_focus, positions.device), estimate.blur_per_setting_px
