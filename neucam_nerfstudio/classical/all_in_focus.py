@@ -11,12 +11,14 @@ from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.area_brightness import area_sigma_px, areas_of, log_gains
 from neucam_nerfstudio.classical.defocus_estimation import (
+    OUTLINE_PX,
     LuminanceStack,
     SharpestFocus,
     completed_focus,
     estimate_blur,
     estimate_sharpest_focus,
     evidence_nearby,
+    gaussian_blur,
     guided_filter,
     reliability,
 )
@@ -231,6 +233,10 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     fused = cv2.log(luminance(sharp))
     sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
     evidence = evidence_nearby(told.evidence)
+    covered = np.minimum.reduce([precision > 0 for precision in luminances.precision])
+    if not covered.all():  # the end of a frame is no detail
+        inside = cv2.erode(covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
+        evidence = evidence * gaussian_blur(inside, OUTLINE_PX / 4)
     sharp += in_channels((sharpened - fused) * evidence)
     precision = _where_sharpest(luminances.precision, focus)
     spread = _where_sharpest(luminances.spread, focus)
