@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,8 +9,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
+from neucam_nerfstudio.classical.area_brightness import area_sigma_px, areas_of, log_gains
 from neucam_nerfstudio.classical.defocus_estimation import (
     OTHER_FOCUS_PRECISION,
+    OUTLINE_PX,
     LuminanceStack,
     SharpestFocus,
     completed_focus,
@@ -39,18 +40,6 @@ FOCUS_ROUNDS = 2
 photograph, which then seems sharper than in focus."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
-AREA_CELL_PX = 4
-"""Brightness of areas is compared on cells of so many pixels a side."""
-LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
-"""An area is a Gaussian of this standard deviation, in pixels, or so many times that of the blur one setting out of
-focus."""
-REACH_CELLS = 2
-"""Cells this near to one that a setting does not show are not compared: blur carries light from there, or there."""
-DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
-"""Differences of brightness (natural log) that are doubted by half: so many times the standard deviation of log light
-in the area, and in an even one. On rendered stacks, whose light does not flicker, less doubt costs up to a decibel."""
-TELLING_SHARE = 0.4
-"""Share of an area that must be compared to tell all of its difference."""
 DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
 """Half of the trust is gone where exposures of one setting differ by this variance of log radiance, a tenth of the
 light; and where this mismatch of focus settings remains, which is 1.7 for pictures that have nothing in common."""
@@ -174,65 +163,6 @@ class FocusStack:
         return picture
 
 
-class Areas(NamedTuple):
-    """What a setting shows of each cell of `AREA_CELL_PX` a side.
-
-    Attributes:
-        light: Mean radiance of what it tells, linear.
-        told: How much of it that is.
-        covered: How much of it some frame covers.
-    """
-
-    light: RgbImage
-    told: Image
-    covered: Image
-
-
-def areas_of(merged: MergedExposures) -> Areas:
-    """The cells of a setting."""
-    height, width, _ = merged.log_radiance.shape
-    size = (math.ceil(width / AREA_CELL_PX), math.ceil(height / AREA_CELL_PX))
-    precision = least_channel(merged.precision)
-    weight = reliability(precision)
-    light = cv2.exp(merged.log_radiance)
-    light *= in_channels(weight)
-    planes: list[Any] = [light, weight, (precision > 0).astype(np.float32)]
-    light, told, covered = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
-    return Areas(light / in_channels(np.maximum(told, LEAST_SHARE)), told, covered)
-
-
-def log_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
-    """What makes settings equally bright over areas: natural log of a factor for each of their cells.
-
-    A lens out of focus moves light by no more than its blur, so that over larger areas settings differ by what is none
-    of its doing: flicker, the vignette that focusing changes, a veil. Where contrast is high, light does leave the
-    area, and hides behind what is near: there a difference counts the less the smaller it is. Where a setting is not
-    covered nothing else tells how bright it would be, and all of the difference counts.
-
-    Args:
-        areas: Of each setting.
-        sigma_px: Standard deviation of the Gaussian that is an area.
-    """
-    sigma_cells = sigma_px / AREA_CELL_PX
-    # Where one setting tells nothing of a cell, or of one that blur reaches, all are compared without it.
-    shared = np.minimum.reduce([of_setting.told for of_setting in areas])
-    shared = cv2.erode(shared, np.ones((2 * REACH_CELLS + 1, 2 * REACH_CELLS + 1), np.uint8)) ** 2 + LEAST_SHARE
-    share_near = gaussian_blur(shared, sigma_cells)
-
-    def mean_near(plane: RgbImage) -> RgbImage:
-        return gaussian_blur(plane * in_channels(shared), sigma_cells) / in_channels(share_near)
-
-    log_means = [cv2.log(np.maximum(mean_near(of_setting.light), LEAST_SHARE)) for of_setting in areas]
-    log_light = cv2.log(np.maximum(np.mean([of_setting.light for of_setting in areas], axis=0), LEAST_SHARE))
-    contrast = np.maximum(mean_near(log_light**2) - mean_near(log_light) ** 2, 0)
-    uncovered = 1 - np.minimum.reduce([of_setting.covered for of_setting in areas])
-    at_rim = in_channels(np.minimum(2 * gaussian_blur(uncovered, sigma_cells) + uncovered, 1))
-    doubt = (DOUBT_PER_CONTRAST**2 * contrast + LEAST_GAIN**2) * (1 - at_rim)
-    told = np.maximum(in_channels(np.minimum(share_near / TELLING_SHARE, 1)), at_rim)
-    gains = np.mean(log_means, axis=0) - log_means
-    return [(told * gain * (gain**2 / (gain**2 + doubt + LEAST_SHARE))).astype(np.float32) for gain in gains]
-
-
 def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]:
     """Between which log radiances the light of some rows lies, by what their setting shows itself."""
     shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
@@ -269,11 +199,6 @@ def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"
         own = np.minimum(share, 1)[..., None]
         filled = light / np.maximum(share, LEAST_SHARE)[..., None] * own + coarser * (1 - own)
     picture[~covered] = filled[~covered]
-
-
-def area_sigma_px(sigma_per_setting_px: float) -> float:
-    """Standard deviation of the Gaussian over which all settings are equally bright."""
-    return max(LEAST_AREA_SIGMA_PX, AREA_OF_BLUR * sigma_per_setting_px)
 
 
 def stack_blur(stack: FocusStack) -> float:
@@ -349,13 +274,17 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     depth = _depth(stack, sigma_per_setting_px)
     sharp, light, luminances = _sharp_by_contrast(stack, depth)
     stack.fill_uncovered(sharp)
+    covered = np.minimum.reduce([precision > 0 for precision in luminances.precision])
     for _ in range(FOCUS_ROUNDS):
         told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
-        evidence = evidence_nearby(told.evidence)
         focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
         sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
         fused = cv2.log(luminance(sharp))
         sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
+        evidence = evidence_nearby(told.evidence)
+        if not covered.all():  # the end of a frame is no detail
+            inside = cv2.erode(covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
+            evidence = evidence * gaussian_blur(inside, OUTLINE_PX / 4)
         sharp += in_channels((sharpened - fused) * evidence)
         light = luminance(sharp)
     precision = _where_sharpest(luminances.precision, focus)

@@ -13,12 +13,12 @@ from jaxtyping import Bool, Float, Int
 from neucam_nerfstudio.classical.all_in_focus import (
     FocusStack,
     FusedStack,
-    area_sigma_px,
     focus_of,
     fuse_stack,
     pyramid_depth,
     stack_blur,
 )
+from neucam_nerfstudio.classical.area_brightness import area_sigma_px
 from neucam_nerfstudio.classical.defocus_estimation import completed_focus
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import (

@@ -61,6 +61,20 @@ def radii_px(learned: LearnedCapture, uv: torch.Tensor, focus_position: float = 
     return learned.camera.blur.signed_radius_px(uv, torch.full((len(uv), 1), focus_position))
 
 
+def test_lens_and_defocus_learn_where_detail_tells_the_focus(desk):
+    told = np.zeros((HEIGHT, WIDTH), np.float32)
+    told[:, WIDTH // 2 :] = 1
+    learned, _ = started(desk, estimate(focus_evidence=told))
+    blur, slopes = learned.camera.blur.train(), []
+    for u in (0.25, 0.75):
+        places = PlanePlaces(torch.tensor([[u, 0.5]]), torch.zeros(1, 1))
+        taps = blur(places, CameraSettings(focus_position=torch.full((1, 1), -0.3)))
+        blur.zero_grad()
+        taps.places.uv.square().sum().backward()
+        slopes.append(float(blur.log_radius_px.grad.abs() + blur.defocus.grids[0].grad.abs().sum()))
+    assert slopes[0] == 0 and slopes[1] > 0
+
+
 def test_scene_and_response_start_as_estimated(desk):
     learned, _ = started(desk)
     places = PlanePlaces(torch.tensor([[10.5 / WIDTH, 7.5 / HEIGHT]]), torch.zeros(1, 1))

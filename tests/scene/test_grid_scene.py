@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Start, TrainingRays
 from neucam_nerfstudio.scene.grid_scene import GridScene, GridSceneConfig
+from neucam_nerfstudio.scene.scene import PlanePlaces
 
 from ..learned import capture_of, load_capture, photographs_of
 
@@ -74,6 +77,21 @@ def test_it_is_held_as_firmly_as_photographs_tell_it():
     with torch.no_grad():
         scene.field.pyramid.grids[0] += 0.2
     assert losses_of(scene)["start"] == pytest.approx(4 * 0.25 * 0.2**2, rel=1e-4)
+
+
+def test_it_is_held_the_firmer_the_less_detail_tells_and_shows_how_sure_it_is():
+    scene, capture = scene_of(60, 90, start_mult=1.0, variation_mult=0.0), capture_of(60, 90)
+    told = np.tile(np.linspace(0, 1, 90, dtype=np.float32), (60, 1))
+    known = replace(estimate(60, 90), focus_evidence=told, confidence=told)
+    scene.start(Start(capture, photographs_of(capture), known))
+    firmness = scene.field.start_prior.firmness[0, 0, 30]
+    torch.testing.assert_close(firmness[[0, -1]], torch.tensor([101 * 0.25, 0.25]), rtol=1e-3, atol=0)
+    places = PlanePlaces(torch.tensor([[0.5, 0.5]]), NOW)
+    again = scene_of(60, 90)
+    again.load_state_dict(scene.state_dict())
+    for each in (scene, again):
+        shown = each.extra_outputs()["confidence"](places, None)
+        assert shown.shape == (1, 1) and shown.item() == pytest.approx(0.5, abs=0.01)
 
 
 def test_variation_by_hand():
