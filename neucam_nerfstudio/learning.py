@@ -158,7 +158,7 @@ def _learn(
         ldr, went = learned.photograph_rays(
             drawn.rays, drawn.focus_index, drawn.exposure_index, drawn.frame_index, step
         )
-        error = error_of_photographs(*with_white_as_bound(ldr, drawn.ldr, WHITE_LDR), drawn.is_frame, moves)
+        error = error_of_photographs(*with_white_as_bound(ldr, drawn.ldr, WHITE_LDR), drawn.is_frame, capture)
         loss = mean_of_frames(error, drawn.is_frame) + sum(learned.losses(went).values())
         for optimizer in optimizers:
             optimizer.zero_grad()

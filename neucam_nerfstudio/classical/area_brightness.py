@@ -20,9 +20,12 @@ LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
 focus."""
 REACH_CELLS = 2
 """Cells this near to one that a setting does not show are not compared: blur carries light from there, or there."""
-DOUBT_PER_CONTRAST, LEAST_GAIN = 1.0, 0.02
+DOUBT_PER_CONTRAST, LEAST_GAIN = 2.0, 0.02
 """Differences of brightness (natural log) that are doubted by half: so many times the standard deviation of log light
 in the area, and in an even one. On rendered stacks, whose light does not flicker, less doubt costs up to a decibel."""
+WHOLE_CELL_POWER = 24
+"""Power of the share of a cell that all settings tell: sparkles that are white in the sharp setting alone make it
+darker than the blurred ones, so cells with a tenth of white hardly count."""
 TELLING_SHARE = 0.4
 """Share of an area that must be compared to tell all of its difference."""
 LEAST_LIGHT = 1e-6
@@ -71,7 +74,10 @@ def log_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
     sigma_cells = sigma_px / AREA_CELL_PX
     # Where one setting tells nothing of a cell, or of one that blur reaches, all are compared without it.
     shared = np.minimum.reduce([of_setting.told for of_setting in areas])
-    shared = cv2.erode(shared, np.ones((2 * REACH_CELLS + 1, 2 * REACH_CELLS + 1), np.uint8)) ** 2 + LEAST_LIGHT
+    shared = (
+        cv2.erode(shared, np.ones((2 * REACH_CELLS + 1, 2 * REACH_CELLS + 1), np.uint8)) ** WHOLE_CELL_POWER
+        + LEAST_LIGHT
+    )
     share_near = gaussian_blur(shared, sigma_cells)
 
     def mean_near(plane: RgbImage) -> RgbImage:

@@ -148,7 +148,7 @@ class NeucamModel(Model):
             frame_index: Training frame of each ray.
             is_frame: Which of them a photograph shows; None for all.
         """
-        return error_of_photographs(ldr, photographed, is_frame, self.capture.moves)
+        return error_of_photographs(ldr, photographed, is_frame, self.capture)
 
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box: object = None) -> OutputsOnDemand:
