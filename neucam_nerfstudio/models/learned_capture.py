@@ -5,9 +5,11 @@ nerfstudio is not needed here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,9 +22,11 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.motion.as_filmed import explained, said_of_unexplained, share_as_filmed
+from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, pixel_values
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.parts import Part, Start, TrainingRays
-from neucam_nerfstudio.rendering.outputs import Renderer
+from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
+from neucam_nerfstudio.rendering.outputs import Output, Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
 from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE
 from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
@@ -30,6 +34,9 @@ from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
 ONE_THREAD_PIXELS = 250_000
 """On a processor, steps on smaller pictures run in one thread. Their operations take some 100 microseconds, and handing
 them out takes longer than two threads save: 73 against 100 ms a step at 0.14 megapixels, but 112 against 96 at 0.54."""
+
+COMPARED_PIXELS = 600_000
+"""Larger frames are made this small to be compared with what is rendered of them, which takes seconds a megapixel."""
 
 
 class LearnedCapture(nn.Module):
@@ -119,6 +126,42 @@ class LearnedCapture(nn.Module):
         )
         start = self.scene.estimate(known, self.camera.response.known_table(capture))
         return [said for part in self.parts() if (said := part.start(start)) is not None]
+
+    @torch.no_grad()
+    def keep_as_filmed(self, photograph: Callable[[int], np.ndarray]) -> str | None:
+        """Compares each training frame with what scene and camera make of it. Where that is something else, and where
+        there was no blur to take away, a scene of frames shows them as filmed; other scenes are left alone.
+
+        Args:
+            photograph: Pixels of a frame, by its index in the capture.
+
+        Returns:
+            Which frames are not explained, in a sentence; None if hardly any.
+        """
+        if not self.scene.keeps_frames:
+            return None
+        capture, device = self.capture, next(self.parameters()).device
+        smaller = min(1.0, math.sqrt(COMPARED_PIXELS / (capture.height * capture.width)))
+        height, width = (max(1, round(smaller * side)) for side in (capture.height, capture.width))
+        view = front_view(self.planar_scene.plane, device, height, width)
+        outputs: dict[str, Output] = {"rendered": lambda film: film.developed(film.modelled)}
+        if self.camera.blur is not None:
+            outputs["sharp"] = lambda film: film.developed(film.scene.radiance(film.places))
+            outputs["radius_px"] = lambda film: film.blur_radius_px
+        frames = [photograph(index) for index in capture.train_indices]
+        pixel_noise, unexplained = estimate_pixel_noise(frames), []
+        was_training = self.training
+        self.eval()
+        for number, (index, frame) in enumerate(zip(capture.train_indices, frames, strict=True)):
+            rendered = self.renderer.render(view, self.camera.settings_of_frame(index), outputs)
+            of_frame = {name: picture.cpu().numpy() for name, picture in rendered.items()}
+            photographed = cv2.resize(pixel_values(frame), (width, height), interpolation=cv2.INTER_AREA)
+            told = explained(photographed, of_frame["rendered"], of_frame.get("sharp"), pixel_noise)
+            radius_px = of_frame["radius_px"][..., 0] if "radius_px" in of_frame else None
+            self.scene.show_as_filmed(number, as_tensor(share_as_filmed(told, radius_px), device))
+            unexplained.append(1 - told.mean())
+        self.train(was_training)
+        return said_of_unexplained([frame.name for frame in capture.train_frames], np.array(unexplained))
 
     @contextmanager
     def threads_of_steps(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import margin_px
 from neucam_nerfstudio.scene.grid_scene import GridFieldConfig, said_of_detail, start_loss
 from neucam_nerfstudio.scene.moving_field import MovingGridField
-from neucam_nerfstudio.scene.scene import PlanarScene
+from neucam_nerfstudio.scene.scene import ExtraOutput, Filmed, PlanarScene, PlanePlaces
 
 BLURRED_START_OPACITY = 0.02
 """Where photographs are blurred, disagreement with them tells of blur as much as of other things in view, so at the
@@ -50,6 +51,7 @@ class MovingGridScene(PlanarScene):
     """
 
     is_looked_up = True
+    keeps_frames = True
     field: MovingGridField
 
     def __init__(self, config: MovingGridSceneConfig, capture: Capture) -> None:
@@ -102,6 +104,18 @@ class MovingGridScene(PlanarScene):
             f"The shared picture is {shared}, which explains {estimate.agreement.mean():.0%} of what all frames show."
         )
         return " ".join(filter(None, (said, said_of_detail(self.field.canonical))))
+
+    def filmed(self, places: PlanePlaces) -> Filmed:
+        """The frames' own pictures, where they are not explained."""
+        return Filmed(self.field.foreground.radiance(*places), self.field.as_filmed(*places))
+
+    def show_as_filmed(self, frame: int, share: Float[Tensor, "height width"]) -> None:
+        """Sets how much of a training frame is to be seen as it was filmed."""
+        self.field.as_filmed.set(frame, share)
+
+    def extra_outputs(self) -> Mapping[str, ExtraOutput]:
+        """Besides, `as_filmed`: how much of a frame is seen as it was filmed, because motion does not explain it."""
+        return {**super().extra_outputs(), "as_filmed": lambda places, tonemap: self.field.as_filmed(*places)}
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`start`, `motion_variation`, `opacity` and `blurred_opacity`."""

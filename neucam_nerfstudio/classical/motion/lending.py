@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
 from neucam_nerfstudio.classical.motion.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
-from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, pixel_values
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
@@ -63,8 +63,7 @@ class DecodedFrames:
 
     def ldr(self, index: int) -> RgbImage:
         """Pixel values in [0, 1]."""
-        codes = to_codes(np.asarray(self.frames[index]))
-        return codes.astype(np.float32) / np.iinfo(codes.dtype).max
+        return pixel_values(np.asarray(self.frames[index]))
 
     def radiance(self, index: int) -> tuple[RgbImage, RgbImage]:
         """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
