@@ -50,9 +50,20 @@ class FrameMotion(Deformation):
         moment = frame_numbers(times, self.moment_times)
         return uv + sample_frames(self.offset_px.learned(), uv, moment) / self.picture_size_px
 
-    def start_from(self, offset_px: Float[Tensor, "frames height width 2"]) -> None:
-        """Starts at known offsets (right, down), standing still before the first and after the last frame."""
-        self.offset_px.start_from(torch.cat([offset_px[:1], offset_px, offset_px[-1:]]))
+    def start_from(
+        self, offset_px: Float[Tensor, "frames height width 2"], ends: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Starts at known offsets (right, down).
+
+        Args:
+            offset_px: Of each frame.
+            ends: Share of the motion after the first frame that there was before it, and of that before the last frame
+                that there is after it.
+        """
+        steps = self.moment_times.diff()
+        before = offset_px[:1] - ends[0] * steps[0] / steps[1] * (offset_px[1:2] - offset_px[:1])
+        after = offset_px[-1:] + ends[1] * steps[-1] / steps[-2] * (offset_px[-1:] - offset_px[-2:-1])
+        self.offset_px.start_from(torch.cat([before, offset_px, after]))
 
     def largest_step_px(self) -> Float[Tensor, ""]:
         """The farthest that anything moves within the shortest time from one frame to the next."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moments_from_means, moving_estimate
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart, evenness, moments_from_means, moving_estimate
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
@@ -92,12 +92,13 @@ class MovingGridScene(PlanarScene):
         device = next(self.parameters()).device
         self.field.canonical.start_from(as_tensor(estimate.canvas, device), as_tensor(estimate.squared_slope, device))
         self.field.frame_pictures.start_from(as_tensor(estimate.moments, device))
+        times = [capture.times[index] for index in capture.train_indices]
         offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
+        ends = evenness(offset_px, times)
         if start.shutter_open_share is not None:
-            times = [capture.times[index] for index in capture.train_indices]
-            offset_px = moments_from_means(offset_px, times, start.shutter_open_share)
+            offset_px = moments_from_means(offset_px, times, start.shutter_open_share, ends)
             opacity = np.full_like(opacity, BLURRED_START_OPACITY)
-        self.field.motion.start_from(as_tensor(offset_px, device))
+        self.field.motion.start_from(as_tensor(offset_px, device), ends)
         self.field.opacity.start_from(as_tensor(opacity, device))
         shared = capture.frames[capture.train_indices[estimate.anchor]].name
         said = (
