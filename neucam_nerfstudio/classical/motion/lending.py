@@ -12,7 +12,14 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.classical.exposure_merge import DISTRUST_MARGIN, DecodingTable, decoding_table, look_up_radiance
 from neucam_nerfstudio.classical.motion.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, Photograph, RgbImage, estimate_pixel_noise, pixel_values
+from neucam_nerfstudio.classical.pixel_values import (
+    WHITE_LDR,
+    Image,
+    Photograph,
+    RgbImage,
+    estimate_pixel_noise,
+    pixel_values,
+)
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 

@@ -201,7 +201,9 @@ def evenness(places_px: Float[np.ndarray, "frames ..."], times: Sequence[float])
 
     if len(times) < 3:
         return 0.0, 0.0
-    first, second, before_last, last = ((places_px[i + 1] - places_px[i]) / (times[i + 1] - times[i]) for i in (0, 1, -3, -2))
+    first, second, before_last, last = (
+        (places_px[i + 1] - places_px[i]) / (times[i + 1] - times[i]) for i in (0, 1, -3, -2)
+    )
     return share(first, second), share(last, before_last)
 
 
