@@ -17,19 +17,22 @@ GLANCE_SIDE_PX = 96
 GLANCE_LEAST_PX = 24
 
 DETAIL_PX = 4.0
-"""Detail is compared within a Gaussian of this standard deviation; contrast weaker than this is none, in grey levels."""
+"""Detail is compared within a Gaussian of this standard deviation; contrast of fewer grey levels is none."""
 NO_CONTRAST = 5.0
 
 COARSE_SCALE = 1
 """Motion is told for pixels of twice the side: finer, one picture can be bent into any other."""
 
 LEAST_ALIKE = 0.6
-"""Mean local correlation, after motion, below which two frames show different scenes. Measured: neighbouring frames that
-shake, alternate their exposure by 4 stops or have cars pass have 0.72 to 0.97, unrelated photographs at most 0.43, and
-soft shapes, the easiest to bend, at most 0.52."""
+"""Mean local correlation, after motion, below which two frames show different scenes. Measured: neighbours in a video
+that shake, alternate their exposure by 4 stops or have cars pass have 0.72 to 0.97, unrelated photographs at most 0.43,
+and soft shapes, the easiest to bend, at most 0.52."""
 
 LEAST_OF_MEDIAN = 0.75
 """Besides, frames at a cut are less alike than this share of what neighbouring frames of the video usually are."""
+
+PASSES_IN = 3
+"""Frames in which something may fill the picture and be gone again."""
 
 LEAST_VIDEO_FRAMES = 10
 """Photographs, fewer than this, are a bracket, whose frames may be too dark and too bright to be compared."""
@@ -79,7 +82,13 @@ def find_cuts(glances: Sequence[Glance]) -> list[int]:
         return []
     alike = np.array([likeness(before, after) for before, after in pairwise(glances)])
     bound = min(LEAST_ALIKE, LEAST_OF_MEDIAN * float(np.median(alike)))
-    return [int(index) + 1 for index in np.flatnonzero(alike < bound)]
+
+    def goes_on(first: int) -> bool:
+        """Whether the scene before is seen again at once: something has passed, or light has flashed."""
+        before, after = glances[max(0, first - PASSES_IN) : first], glances[first : first + PASSES_IN + 1]
+        return any(likeness(earlier, later) >= bound for earlier in before for later in after)
+
+    return [first for first in map(int, np.flatnonzero(alike < bound) + 1) if not goes_on(first)]
 
 
 def scenes_between(cuts: Sequence[int], numbers: Sequence[int]) -> list[tuple[int, int]]:

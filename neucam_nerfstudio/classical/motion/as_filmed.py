@@ -11,11 +11,11 @@ from jaxtyping import Float
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, RgbImage
 
 AROUND_PX = 3.0
-"""What is told of a pixel is told by those around it, weighted by a Gaussian of this standard deviation: narrower, noise
-would tell; a tear is seldom wider."""
+"""Standard deviation of the Gaussian within which pixels are compared: narrower, noise would tell; a tear is seldom
+wider."""
 
 UNEXPLAINED_RMS = (0.03, 0.08)
-"""Departure of a photograph from what is rendered of it, beyond noise, in pixel values: up to the first it is explained,
+"""Departure of a photograph from what is rendered of it, beyond noise, in pixel values: up to the first, explained;
 from the second on something else is there. Videos that are deblurred well depart by 0.01 to 0.02, torn ones by 0.1."""
 
 UNEXPLAINED_SHARE = (0.2, 0.6)

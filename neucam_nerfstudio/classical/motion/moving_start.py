@@ -201,9 +201,8 @@ def evenness(places_px: Float[np.ndarray, "frames ..."], times: Sequence[float])
 
     if len(times) < 3:
         return 0.0, 0.0
-    first, second, before_last, last = (
-        (places_px[i + 1] - places_px[i]) / (times[i + 1] - times[i]) for i in (0, 1, -3, -2)
-    )
+    steps = ((places_px[i + 1] - places_px[i]) / (times[i + 1] - times[i]) for i in (0, 1, -3, -2))
+    first, second, before_last, last = steps
     return share(first, second), share(last, before_last)
 
 
@@ -215,8 +214,9 @@ def moments_from_means(
 ) -> Float[np.ndarray, "frames ..."]:
     """Positions at the frames' moments, of which blurred frames only show the means over their open time.
 
-    Motion is even from moment to moment. Half of the open time lies on each side of the frame's moment, so its mean has a share s of each neighbour's position and the rest of its own. At
-    the shortest time between frames s = open_share / 8; at k times that, it is a k-th.
+    Motion is even from moment to moment. Half of the open time lies on each side of the frame's moment, so its mean has
+    a share s of each neighbour's position and the rest of its own. At the shortest time between frames s = open_share /
+    8; at k times that, it is a k-th.
 
     Args:
         mean_px: Mean positions, any number of them a frame.
