@@ -35,6 +35,9 @@ ONE_THREAD_PIXELS = 250_000
 """On a processor, steps on smaller pictures run in one thread. Their operations take some 100 microseconds, and handing
 them out takes longer than two threads save: 73 against 100 ms a step at 0.14 megapixels, but 112 against 96 at 0.54."""
 
+NOISE_FRAMES = 8
+"""Noise is measured in about so many frames, which are held at a time."""
+
 COMPARED_PIXELS = 600_000
 """Larger frames are made this small to be compared with what is rendered of them, which takes seconds a megapixel."""
 
@@ -148,14 +151,14 @@ class LearnedCapture(nn.Module):
         if self.camera.blur is not None:
             outputs["sharp"] = lambda film: film.developed(film.scene.radiance(film.places))
             outputs["radius_px"] = lambda film: film.blur_radius_px
-        frames = [photograph(index) for index in capture.train_indices]
-        pixel_noise, unexplained = estimate_pixel_noise(frames), []
+        some = capture.train_indices[:: max(1, len(capture.train_indices) // NOISE_FRAMES)]
+        pixel_noise, unexplained = estimate_pixel_noise([photograph(index) for index in some]), []
         was_training = self.training
         self.eval()
-        for number, (index, frame) in enumerate(zip(capture.train_indices, frames, strict=True)):
+        for number, index in enumerate(capture.train_indices):
             rendered = self.renderer.render(view, self.camera.settings_of_frame(index), outputs)
             of_frame = {name: picture.cpu().numpy() for name, picture in rendered.items()}
-            photographed = cv2.resize(pixel_values(frame), (width, height), interpolation=cv2.INTER_AREA)
+            photographed = cv2.resize(pixel_values(photograph(index)), (width, height), interpolation=cv2.INTER_AREA)
             told = explained(photographed, of_frame["rendered"], of_frame.get("sharp"), pixel_noise)
             radius_px = of_frame["radius_px"][..., 0] if "radius_px" in of_frame else None
             self.scene.show_as_filmed(number, as_tensor(share_as_filmed(told, radius_px), device))

@@ -37,7 +37,7 @@ FADE_PX = 3.0
 """Standard deviation over which a photograph fades into what is shown beside it, so that there is no edge."""
 
 MUCH_SHARE = 0.05
-"""Who left more than this of a video as filmed says so."""
+"""More than this of a video, or four times as much of a frame, left as filmed is said."""
 
 MOST_NAMES = 6
 """Frames that are named in a sentence."""
@@ -90,7 +90,7 @@ def said_of_unexplained(names: Sequence[str], unexplained: Float[np.ndarray, " f
         names: Of the frames.
         unexplained: Share of each that is not explained.
     """
-    if unexplained.mean() <= MUCH_SHARE and unexplained.max() <= 2 * MUCH_SHARE:
+    if unexplained.mean() <= MUCH_SHARE and unexplained.max() <= 4 * MUCH_SHARE:
         return None
     most = [index for index in np.argsort(-unexplained) if unexplained[index] > MUCH_SHARE]
     named = ", ".join(f"{names[index]} {unexplained[index]:.0%}" for index in sorted(most[:MOST_NAMES]))
