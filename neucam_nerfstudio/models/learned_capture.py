@@ -38,8 +38,10 @@ them out takes longer than two threads save: 73 against 100 ms a step at 0.14 me
 NOISE_FRAMES = 8
 """Noise is measured in about so many frames, which are held at a time."""
 
-COMPARED_PIXELS = 600_000
-"""Larger frames are made this small to be compared with what is rendered of them, which takes seconds a megapixel."""
+COMPARED_PIXELS = 3_000_000
+LEAST_COMPARED_PIXELS, MOST_COMPARED_PIXELS = 60_000, 600_000
+"""All frames of a video together are compared with what is rendered of them at about so many places, on a processor 14
+seconds a million; each at no fewer and no more than these."""
 
 
 class LearnedCapture(nn.Module):
@@ -144,7 +146,9 @@ class LearnedCapture(nn.Module):
         if not self.scene.keeps_frames:
             return None
         capture, device = self.capture, next(self.parameters()).device
-        smaller = min(1.0, math.sqrt(COMPARED_PIXELS / (capture.height * capture.width)))
+        per_frame = COMPARED_PIXELS / len(capture.train_indices)
+        per_frame = min(max(per_frame, LEAST_COMPARED_PIXELS), MOST_COMPARED_PIXELS)
+        smaller = min(1.0, math.sqrt(per_frame / (capture.height * capture.width)))
         height, width = (max(1, round(smaller * side)) for side in (capture.height, capture.width))
         view = front_view(self.planar_scene.plane, device, height, width)
         outputs: dict[str, Output] = {"rendered": lambda film: film.developed(film.modelled)}
@@ -158,7 +162,8 @@ class LearnedCapture(nn.Module):
         for number, index in enumerate(capture.train_indices):
             rendered = self.renderer.render(view, self.camera.settings_of_frame(index), outputs)
             of_frame = {name: picture.cpu().numpy() for name, picture in rendered.items()}
-            photographed = cv2.resize(pixel_values(photograph(index)), (width, height), interpolation=cv2.INTER_AREA)
+            # At the very places that are rendered: the mean of more pixels would differ from them in fine detail.
+            photographed = cv2.resize(pixel_values(photograph(index)), (width, height), interpolation=cv2.INTER_LINEAR)
             told = explained(photographed, of_frame["rendered"], of_frame.get("sharp"), pixel_noise)
             radius_px = of_frame["radius_px"][..., 0] if "radius_px" in of_frame else None
             self.scene.show_as_filmed(number, as_tensor(share_as_filmed(told, radius_px), device))
