@@ -30,6 +30,12 @@ SHARP_RADIUS_PX = (0.3, 0.8)
 """Blur of a radius up to the first is too little to be taken away for certain, and a photograph stays as it is; up to
 the second, it is taken away more and more. A lens of half a pixel's radius is as sharp as pixels are."""
 
+UNEVEN_PX = 9
+UNEVEN_BLUR = (1.5, 3.0)
+"""What hides behind much blur is explained by anything, but such motion is torn: in a square of this side its radius
+differs, over one pixel and a quarter of its mean, by 4 and more where cars pass, and where a camera shakes by less than
+the first bound. Up to that it is believed, from the second on not at all."""
+
 THIN_PX = 5
 """What is believed is believed in a square of this side: wrong contours are thin."""
 
@@ -68,7 +74,12 @@ def share_as_filmed(explained: Image, blur_radius_px: Image | None) -> Image:
         explained: See `explained`.
         blur_radius_px: Of what is taken away; None where the camera has no blur.
     """
-    believed = explained if blur_radius_px is None else explained * _rise(blur_radius_px, SHARP_RADIUS_PX)
+    believed = explained
+    if blur_radius_px is not None:
+        square = np.ones((UNEVEN_PX, UNEVEN_PX), np.uint8)
+        spread = cv2.dilate(blur_radius_px, square) - cv2.erode(blur_radius_px, square)
+        unevenness = spread / (1 + cv2.blur(blur_radius_px, (UNEVEN_PX, UNEVEN_PX)) / 4)
+        believed = explained * _rise(blur_radius_px, SHARP_RADIUS_PX) * (1 - _rise(unevenness, UNEVEN_BLUR))
     believed = cv2.erode(believed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN_PX, THIN_PX)))
     return 1 - cv2.GaussianBlur(believed, (0, 0), FADE_PX)
 

@@ -73,6 +73,14 @@ def test_what_is_hardly_blurred_stays_as_it_is():
     assert share[:, :15].min() > 0.99 and share[:, -15:].max() < 0.01
 
 
+def test_torn_motion_is_not_believed_but_parallax_is():
+    told, columns = np.ones((40, 60), np.float32), np.arange(60)
+    near_and_far = np.where(columns < 30, 2.0, 3.5)[None].repeat(40, 0).astype(np.float32)
+    torn = np.random.default_rng(0).uniform(2, 30, (40, 60)).astype(np.float32)
+    assert share_as_filmed(told, near_and_far).max() < 0.05
+    assert share_as_filmed(told, torn).min() > 0.9
+
+
 def test_frames_that_are_much_as_filmed_are_named():
     said = said_of_unexplained(["a", "b", "c"], np.array([0.6, 0.01, 0.3]))
     assert said is not None and "30% of what" in said and "a 60%, c 30%" in said and "b " not in said
