@@ -128,7 +128,8 @@ def train(
             _learn(
                 learned, preset, pixels, covered, preset.num_steps if num_steps is None else num_steps, device, report
             )
-    return _result(learned.eval(), (*learned.notes(), *said))
+        said_last = learned.keep_as_filmed(store.whole)
+    return _result(learned.eval(), (*learned.notes(), *filter(None, (*said, said_last))))
 
 
 def _learn(

@@ -31,6 +31,14 @@ from neucam_nerfstudio.capture.pixels.source import (
 )
 from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, PixelStore
 from neucam_nerfstudio.capture.pixels.white_level import ValueCount
+from neucam_nerfstudio.capture.scene_cuts import (
+    LEAST_VIDEO_FRAMES,
+    Glance,
+    find_cuts,
+    glance,
+    said_of_scenes,
+    scenes_between,
+)
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, SettingsChoice, assign_settings
 from neucam_nerfstudio.capture.settings.evidence import gather_evidence
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
@@ -116,7 +124,27 @@ def open_capture(
     linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
-    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, is_measured=not moves)
+    decoded, pictures, white_note, glances = _scan_pixels(source, paths, balance, factor, budget_bytes, moves)
+    scenes = scenes_between(find_cuts(glances), kept)
+    if len(scenes) > 1:
+        longest = max(scenes, key=lambda scene: scene[1] - scene[0])
+        if which != FrameChoice():
+            raise NeucamError(f"{said_of_scenes(data, scenes)} Give one of them as --frame-range, and none beyond it.")
+        capture, store = open_capture(
+            data,
+            frames=frames,
+            frame_range=longest,
+            downscale_factor=downscale_factor,
+            exposures=exposures,
+            focus=focus,
+            settings_per_frame=settings_per_frame,
+            reference=reference,
+            align=align,
+            budget_bytes=budget_bytes,
+        )
+        note = f"{said_of_scenes(data, scenes)} Used is the longest; give another one as --frame-range."
+        store.capture = replace(capture, scan_notes=(note, *capture.scan_notes))
+        return store.capture, store
     assert decoded.likeness is not None, "at least one frame was decoded"
     (height, width, _), number_type = decoded.likeness
     settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
@@ -175,26 +203,29 @@ def _scan_pixels(
     white_balance: WhiteBalance | None,
     factor: int,
     budget_bytes: int,
-    is_measured: bool,
-) -> tuple[FileFrames, StillPictures, str | None]:
+    moves: bool,
+) -> tuple[FileFrames, StillPictures, str | None, list[Glance]]:
     """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
 
     Returns:
-        The frames, kept as far as the budget goes; what they show; and which value was taken for white, in a sentence,
-        where the number type does not tell.
+        The frames, kept as far as the budget goes; what they show; which value was taken for white, in a sentence,
+        where the number type does not tell; and a glance at each frame of a video.
     """
     read = frame_reader(source.kind, source.data, white_balance, source)
     has_files = source.kind == "photographs"
     decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes), have_files=has_files)
-    count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
+    count, thumbnails, brightness, glances = ValueCount(source.holds_sensor_values), [], [], []
+    is_video = moves and (source.kind == "video" or len(paths) >= LEAST_VIDEO_FRAMES)
     pictures = StillPictures(decoded, brightness, decoded.coverage)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)
         decoded.cache.put(index, pixels)
         thumbnails.append(thumbnail(pixels).copy())
+        if is_video:
+            glances.append(glance(pixels))
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if is_measured and knows_white and pixels.nbytes * len(paths) > budget_bytes:
+        if not moves and knows_white and pixels.nbytes * len(paths) > budget_bytes:
             pictures.measure(index)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
@@ -209,7 +240,7 @@ def _scan_pixels(
             decoded.cache.scale(table)
             thumbnails = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
-    return decoded, pictures, white_note
+    return decoded, pictures, white_note, glances
 
 
 def _check_not_identical(decoded: FileFrames, brightness: Sequence[float], train: Sequence[int], data: Path) -> None:

@@ -58,6 +58,12 @@ def code_values(dtype: np.dtype) -> Float[np.ndarray, " codes"]:
     return np.arange(largest + 1) / largest
 
 
+def pixel_values(frame: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """A photograph's pixel values in [0, 1]."""
+    codes = to_codes(frame)
+    return codes.astype(np.float32) / np.iinfo(codes.dtype).max
+
+
 def half_step(dtype: np.dtype) -> float:
     """Pixel value that black stands for in logarithms: half a step of the codes that `to_codes` makes of a type."""
     return HALF_STEP_OF_8_BIT if dtype == np.uint8 else HALF_STEP_OF_16_BIT

@@ -5,9 +5,11 @@ nerfstudio is not needed here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,9 +22,11 @@ from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.motion.as_filmed import explained, said_of_unexplained, share_as_filmed
+from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, pixel_values
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.parts import Part, Start, TrainingRays
-from neucam_nerfstudio.rendering.outputs import Renderer
+from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
+from neucam_nerfstudio.rendering.outputs import Output, Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
 from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE
 from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
@@ -30,6 +34,14 @@ from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
 ONE_THREAD_PIXELS = 250_000
 """On a processor, steps on smaller pictures run in one thread. Their operations take some 100 microseconds, and handing
 them out takes longer than two threads save: 73 against 100 ms a step at 0.14 megapixels, but 112 against 96 at 0.54."""
+
+NOISE_FRAMES = 8
+"""Noise is measured in about so many frames, which are held at a time."""
+
+COMPARED_PIXELS = 3_000_000
+LEAST_COMPARED_PIXELS, MOST_COMPARED_PIXELS = 60_000, 600_000
+"""All frames of a video together are compared with what is rendered of them at about so many places, on a processor 14
+seconds a million; each at no fewer and no more than these."""
 
 
 class LearnedCapture(nn.Module):
@@ -125,6 +137,45 @@ class LearnedCapture(nn.Module):
         )
         start = self.scene.estimate(known, self.camera.response.known_table(capture))
         return [said for part in self.parts() if (said := part.start(start)) is not None]
+
+    @torch.no_grad()
+    def keep_as_filmed(self, photograph: Callable[[int], np.ndarray]) -> str | None:
+        """Compares each training frame with what scene and camera make of it. Where that is something else, and where
+        there was no blur to take away, a scene of frames shows them as filmed; other scenes are left alone.
+
+        Args:
+            photograph: Pixels of a frame, by its index in the capture.
+
+        Returns:
+            Which frames are not explained, in a sentence; None if hardly any.
+        """
+        if not self.scene.keeps_frames:
+            return None
+        capture, device = self.capture, next(self.parameters()).device
+        per_frame = COMPARED_PIXELS / len(capture.train_indices)
+        per_frame = min(max(per_frame, LEAST_COMPARED_PIXELS), MOST_COMPARED_PIXELS)
+        smaller = min(1.0, math.sqrt(per_frame / (capture.height * capture.width)))
+        height, width = (max(1, round(smaller * side)) for side in (capture.height, capture.width))
+        view = front_view(self.planar_scene.plane, device, height, width)
+        outputs: dict[str, Output] = {"rendered": lambda film: film.developed(film.modelled)}
+        if self.camera.blur is not None:
+            outputs["sharp"] = lambda film: film.developed(film.scene.radiance(film.places))
+            outputs["radius_px"] = lambda film: film.blur_radius_px
+        some = capture.train_indices[:: max(1, len(capture.train_indices) // NOISE_FRAMES)]
+        pixel_noise, unexplained = estimate_pixel_noise([photograph(index) for index in some]), []
+        was_training = self.training
+        self.eval()
+        for number, index in enumerate(capture.train_indices):
+            rendered = self.renderer.render(view, self.camera.settings_of_frame(index), outputs)
+            of_frame = {name: picture.cpu().numpy() for name, picture in rendered.items()}
+            # At the very places that are rendered: the mean of more pixels would differ from them in fine detail.
+            photographed = cv2.resize(pixel_values(photograph(index)), (width, height), interpolation=cv2.INTER_LINEAR)
+            told = explained(photographed, of_frame["rendered"], of_frame.get("sharp"), pixel_noise)
+            radius_px = of_frame["radius_px"][..., 0] if "radius_px" in of_frame else None
+            self.scene.show_as_filmed(number, as_tensor(share_as_filmed(told, radius_px), device))
+            unexplained.append(1 - told.mean())
+        self.train(was_training)
+        return said_of_unexplained([frame.name for frame in capture.train_frames], np.array(unexplained))
 
     @contextmanager
     def threads_of_steps(self) -> Iterator[None]:

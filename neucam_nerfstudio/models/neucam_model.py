@@ -103,6 +103,12 @@ class NeucamModel(Model):
         for said in self.learned.start(pixels.whole, pixels.coverage):
             CONSOLE.print(said, markup=False)
 
+    def keep_as_filmed(self) -> None:
+        """Lets pictures show frames as they were filmed where they are not explained, and says which."""
+        said = self.learned.keep_as_filmed(self.kwargs["metadata"]["pixels"].whole)
+        if said is not None:
+            CONSOLE.print(said, markup=False)
+
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """`rgb` of rays of captured frames, `[rays, exposures, 3]`, or `[rays, 3]` for one exposure; and `rays`."""
         times, frame, known = ray_bundle.times, ray_bundle.camera_indices, ray_bundle.metadata

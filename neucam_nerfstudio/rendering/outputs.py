@@ -49,13 +49,19 @@ class Film:
 
     @cached_property
     def sharp(self) -> Float[Tensor, "rays 3"]:
-        """Linear radiance without blur."""
-        return self.scene.radiance(self.places)
+        """Linear radiance without blur; of photographs that the scene does not explain, as they were filmed."""
+        return self.scene.seen(self.places)
+
+    @cached_property
+    def modelled(self) -> Float[Tensor, "rays 3"]:
+        """Linear radiance of the scene that the lens and the open shutter let through."""
+        return sensor_radiance(self.scene, self.camera.blur, self.places, self.settings)[0]
 
     @cached_property
     def blurred(self) -> Float[Tensor, "rays 3"]:
-        """Linear radiance that the lens and the open shutter let through."""
-        return sensor_radiance(self.scene, self.camera.blur, self.places, self.settings)[0]
+        """The same, and of photographs that the scene does not explain, as they were filmed."""
+        filmed = self.scene.filmed(self.places)
+        return self.modelled if filmed is None else filmed.over(self.modelled)
 
     @property
     def distance(self) -> Float[Tensor, "rays 1"]:
@@ -75,10 +81,16 @@ class Film:
         """Blur radius at the captured aperture, whatever the settings say, as a share of the largest, [0, 1]; 0 where
         the camera has no blur."""
         if self.camera.blur is None:
+            return self.blur_radius_px
+        return (self.blur_radius_px / self.camera.blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
+
+    @cached_property
+    def blur_radius_px(self) -> Float[Tensor, "rays 1"]:
+        """Blur radius at the captured aperture, whatever the settings say, in pixels of the photographs."""
+        blur = self.camera.blur
+        if blur is None:
             return torch.zeros_like(self._rays.times)
-        blur, as_captured = self.camera.blur, replace(self.settings, aperture=1.0)
-        radius_px = blur.radius_px(self.places, blur(self.places, as_captured))
-        return (radius_px / blur.largest_radius_px.clamp(min=SMALLEST_RADIUS_PX)).clamp(0, 1)
+        return blur.radius_px(self.places, blur(self.places, replace(self.settings, aperture=1.0)))
 
     def tonemapped(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
         """Linear radiance for display, [0, 1]."""
@@ -135,7 +147,7 @@ class Renderer:
     @torch.no_grad()
     def _anchors_of_picture(self) -> DisplayAnchors:
         side = ANCHOR_SAMPLES_PER_SIDE
-        return display_anchors(self.scene.radiance(self.scene.reference_places(side, side)).reshape(-1, 3))
+        return display_anchors(self.scene.seen(self.scene.reference_places(side, side)).reshape(-1, 3))
 
     @torch.no_grad()
     def _local_curves_of_picture(self) -> Float[Tensor, "1 2 height width"]:
@@ -143,7 +155,7 @@ class Renderer:
         scale = LOCAL_LONGER_SIDE / max(self._height, self._width)
         height, width = (max(1, round(scale * side)) for side in (self._height, self._width))
         # Means of two places each way: a single one may fall on a glint.
-        radiance = self.scene.radiance(self.scene.reference_places(2 * height, 2 * width))
+        radiance = self.scene.seen(self.scene.reference_places(2 * height, 2 * width))
         return local_curves(F.avg_pool2d(radiance.permute(2, 0, 1), 2).permute(1, 2, 0))
 
     def output_names(self) -> tuple[str, ...]:

@@ -1,8 +1,11 @@
 """Grids of every frame of a scene that moves: where its pixels are, what covers them, and what it shows by itself."""
 
+import math
+
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from neucam_nerfstudio.grids.plane_pyramid import FramePyramid, frame_numbers, sample_frames
 from neucam_nerfstudio.scene.plane_field import Deformation, Opacity, PlaneField
@@ -12,6 +15,9 @@ CELL_PX = 4
 
 MOTION_LEVELS = 6
 """Grids of the motion; the cells of the coarsest have 32 times the side."""
+
+AS_FILMED_CELL_PX = 2
+"""What is shown as filmed is told for squares of this side, in pixels: it has no edges."""
 
 LEAST_OPACITY = 0.02
 """Opacities start at least this far from 0 and 1, so that training can change its mind."""
@@ -44,9 +50,20 @@ class FrameMotion(Deformation):
         moment = frame_numbers(times, self.moment_times)
         return uv + sample_frames(self.offset_px.learned(), uv, moment) / self.picture_size_px
 
-    def start_from(self, offset_px: Float[Tensor, "frames height width 2"]) -> None:
-        """Starts at known offsets (right, down), standing still before the first and after the last frame."""
-        self.offset_px.start_from(torch.cat([offset_px[:1], offset_px, offset_px[-1:]]))
+    def start_from(
+        self, offset_px: Float[Tensor, "frames height width 2"], ends: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Starts at known offsets (right, down).
+
+        Args:
+            offset_px: Of each frame.
+            ends: Share of the motion after the first frame that there was before it, and of that before the last frame
+                that there is after it.
+        """
+        steps = self.moment_times.diff()
+        before = offset_px[:1] - ends[0] * steps[0] / steps[1] * (offset_px[1:2] - offset_px[:1])
+        after = offset_px[-1:] + ends[1] * steps[-1] / steps[-2] * (offset_px[-1:] - offset_px[-2:-1])
+        self.offset_px.start_from(torch.cat([before, offset_px, after]))
 
     def largest_step_px(self) -> Float[Tensor, ""]:
         """The farthest that anything moves within the shortest time from one frame to the next."""
@@ -109,3 +126,33 @@ class FramePictures(PlaneField):
     def start_from(self, log_radiance: Float[Tensor, "frames height width 3"]) -> None:
         """Starts at known pictures."""
         self.pictures.copy_(log_radiance.permute(0, 3, 1, 2))
+
+
+class FramesAsFilmed(nn.Module):
+    """How much of each frame is to be seen as it was filmed, linear between cells and between frames.
+
+    It is not learned: who has compared what is learned with the photographs sets it. Saved with a run, as it is part of
+    what a run shows.
+
+    Args:
+        frame_times: Time of each frame, rising; at least two.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+    """
+
+    frame_times: Float[Tensor, " frames"]
+
+    def __init__(self, frame_times: Float[Tensor, " frames"], height: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("frame_times", frame_times, persistent=False)
+        cells = (math.ceil(side / AS_FILMED_CELL_PX) for side in (height, width))
+        self.shares = nn.Parameter(torch.zeros(len(frame_times), 1, *cells), requires_grad=False)
+
+    def forward(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        """Share in [0, 1] at (u, v) in [0, 1] and a time in [0, 1]."""
+        return sample_frames(self.shares, uv, frame_numbers(times, self.frame_times))
+
+    @torch.no_grad()
+    def set(self, frame: int, share: Float[Tensor, "height width"]) -> None:
+        """Sets a frame's shares, [0, 1], told at places that are spread evenly over it."""
+        self.shares[frame] = F.interpolate(share[None, None], self.shares.shape[-2:], mode="area")[0]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neucam_nerfstudio.scene.frame_grids import FrameMotion, FrameOpacity, FramePictures
+from neucam_nerfstudio.scene.frame_grids import FrameMotion, FrameOpacity, FramePictures, FramesAsFilmed
 from neucam_nerfstudio.scene.grid_field import CanvasField
 from neucam_nerfstudio.scene.plane_field import DeformedField, LayeredField, Layers
 
@@ -35,6 +35,7 @@ class MovingGridField(LayeredField):
         self.background = DeformedField(CanvasField(height, width, most_learned_cells), FrameMotion(*size))
         self.foreground = FramePictures(*size)
         self.opacity = FrameOpacity(*size)
+        self.as_filmed = FramesAsFilmed(*size)
 
     @property
     def canonical(self) -> CanvasField:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,14 +12,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.classical.motion.moving_start import MovingStart, moments_from_means, moving_estimate
+from neucam_nerfstudio.classical.motion.moving_start import MovingStart, evenness, moments_from_means, moving_estimate
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.grids.plane_pyramid import check_learned_cells
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.scene.grid_field import margin_px
 from neucam_nerfstudio.scene.grid_scene import GridFieldConfig, said_of_detail, start_loss
 from neucam_nerfstudio.scene.moving_field import MovingGridField
-from neucam_nerfstudio.scene.scene import PlanarScene
+from neucam_nerfstudio.scene.scene import ExtraOutput, Filmed, PlanarScene, PlanePlaces
 
 BLURRED_START_OPACITY = 0.02
 """Where photographs are blurred, disagreement with them tells of blur as much as of other things in view, so at the
@@ -50,6 +51,7 @@ class MovingGridScene(PlanarScene):
     """
 
     is_looked_up = True
+    keeps_frames = True
     field: MovingGridField
 
     def __init__(self, config: MovingGridSceneConfig, capture: Capture) -> None:
@@ -90,18 +92,31 @@ class MovingGridScene(PlanarScene):
         device = next(self.parameters()).device
         self.field.canonical.start_from(as_tensor(estimate.canvas, device), as_tensor(estimate.squared_slope, device))
         self.field.frame_pictures.start_from(as_tensor(estimate.moments, device))
+        times = [capture.times[index] for index in capture.train_indices]
         offset_px, opacity = estimate.offset_px, 1 - estimate.agreement
+        ends = evenness(offset_px, times)
         if start.shutter_open_share is not None:
-            times = [capture.times[index] for index in capture.train_indices]
-            offset_px = moments_from_means(offset_px, times, start.shutter_open_share)
+            offset_px = moments_from_means(offset_px, times, start.shutter_open_share, ends)
             opacity = np.full_like(opacity, BLURRED_START_OPACITY)
-        self.field.motion.start_from(as_tensor(offset_px, device))
+        self.field.motion.start_from(as_tensor(offset_px, device), ends)
         self.field.opacity.start_from(as_tensor(opacity, device))
         shared = capture.frames[capture.train_indices[estimate.anchor]].name
         said = (
             f"The shared picture is {shared}, which explains {estimate.agreement.mean():.0%} of what all frames show."
         )
         return " ".join(filter(None, (said, said_of_detail(self.field.canonical))))
+
+    def filmed(self, places: PlanePlaces) -> Filmed:
+        """The frames' own pictures, where they are not explained."""
+        return Filmed(self.field.foreground.radiance(*places), self.field.as_filmed(*places))
+
+    def show_as_filmed(self, frame: int, share: Float[Tensor, "height width"]) -> None:
+        """Sets how much of a training frame is to be seen as it was filmed."""
+        self.field.as_filmed.set(frame, share)
+
+    def extra_outputs(self) -> Mapping[str, ExtraOutput]:
+        """Besides, `as_filmed`: how much of a frame is seen as it was filmed, because motion does not explain it."""
+        return {**super().extra_outputs(), "as_filmed": lambda places, tonemap: self.field.as_filmed(*places)}
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`start`, `motion_variation`, `opacity` and `blurred_opacity`."""

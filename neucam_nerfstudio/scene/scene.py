@@ -37,6 +37,22 @@ class Rays(NamedTuple):
     times: Float[Tensor, "*batch 1"]
 
 
+class Filmed(NamedTuple):
+    """What a photograph shows at some places of its moment, to be seen instead of what is known of the scene.
+
+    Attributes:
+        radiance: Linear radiance that it tells.
+        share: How much of it is to be seen, [0, 1].
+    """
+
+    radiance: Float[Tensor, "*batch 3"]
+    share: Float[Tensor, "*batch 1"]
+
+    def over(self, radiance: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """What is to be seen where the scene alone has this linear radiance."""
+        return torch.lerp(radiance, self.radiance, self.share)
+
+
 Places = TypeVar("Places", bound=tuple)
 """Where rays look, in a scene's own terms: places of a picture, or the rays themselves."""
 
@@ -60,9 +76,11 @@ class Scene(Part, ABC, Generic[Places]):
 
     Attributes:
         is_looked_up: Whether light is read from grids, in operations that are short beside those of a network.
+        keeps_frames: Whether it has a picture of each training frame to show, see `filmed`.
     """
 
     is_looked_up: bool = False
+    keeps_frames: bool = False
 
     @abstractmethod
     def meet(self, rays: Rays) -> tuple[Places, Bool[Tensor, "*batch 1"]]:
@@ -91,6 +109,24 @@ class Scene(Part, ABC, Generic[Places]):
     def extra_outputs(self) -> Mapping[str, ExtraOutput]:
         """What the scene shows beside its radiance, by the name of the output."""
         return {}
+
+    def filmed(self, places: Places) -> Filmed | None:
+        """What photographs show where nothing that the scene knows explains them; None if it keeps no photographs."""
+        return None
+
+    def show_as_filmed(self, frame: int, share: Float[Tensor, "height width"]) -> None:
+        """Sets how much of a training frame `filmed` is to show, [0, 1]. Only for a scene that keeps photographs.
+
+        Args:
+            frame: Counted among the training frames.
+            share: At places that are spread evenly over it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} keeps no photographs")
+
+    def seen(self, places: Places) -> Float[Tensor, "*batch 3"]:
+        """Linear radiance without blur, as pictures show it: photographs where `filmed` says so."""
+        radiance, filmed = self.radiance(places), self.filmed(places)
+        return radiance if filmed is None else filmed.over(radiance)
 
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
         """What classical methods tell of the photographs, added to what is known; nothing unless a scene can use it.

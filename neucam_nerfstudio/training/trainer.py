@@ -151,6 +151,7 @@ class NeucamTrainer(Trainer):
         Raises:
             NeucamError: It cannot be written.
         """
+        self.model.keep_as_filmed()
         folder = self.checkpoint_dir
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".unfinished-", dir=self.base_dir) as scratch:

@@ -27,6 +27,7 @@ VIEWER_NAMES = {
     "opacity": "Opacity",
     "foreground": "Foreground",
     "background": "Background",
+    "as_filmed": "As filmed",
 }
 """The viewer's name of each output, in the order in which it lists them; nerfstudio's own `accumulation` and `depth`,
 which it asks for by that name, come last. `hdr` is missing: tone-mapped, as the viewer would show it, it is
@@ -42,7 +43,7 @@ PICTURE_BELOW = 0.5
 def listed_outputs(names: tuple[str, ...], photograph: Float[Tensor, "1 3 height width"] | None) -> dict[str, Output]:
     """The outputs that the viewer lists, by its names.
 
-    Linear radiance is tone-mapped, as the viewer shows nothing above 1, and opacity is laid over the picture.
+    Linear radiance is tone-mapped, as the viewer shows nothing above 1; opacity and shares are laid over the picture.
 
     Args:
         names: Of the outputs there are.
@@ -51,6 +52,7 @@ def listed_outputs(names: tuple[str, ...], photograph: Float[Tensor, "1 3 height
     own: dict[str, Output] = {
         "hdr_defocused": lambda film: film.tonemapped(film.blurred),
         "opacity": lambda film: covered_picture(film.extra("opacity"), film.tonemapped(film.sharp)),
+        "as_filmed": lambda film: covered_picture(film.extra("as_filmed"), film.tonemapped(film.sharp)),
         "residual": lambda film: residual(film, photograph),
     }
     listed = {}

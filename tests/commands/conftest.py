@@ -22,8 +22,8 @@ STILL = {
 LAYERED = {"opacity", "background", "foreground", "motion"}
 OUTPUTS = {
     **dict.fromkeys(("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"), STILL | {"defocus"}),
-    **dict.fromkeys(("neucam-hdr", "neucam-hdr-video"), STILL | LAYERED),
-    "neucam-deblur": STILL | LAYERED | {"defocus"},
+    **dict.fromkeys(("neucam-hdr", "neucam-hdr-video"), STILL | LAYERED | {"as_filmed"}),
+    "neucam-deblur": STILL | LAYERED | {"defocus", "as_filmed"},
     "neucam-hdr-paper": STILL | {"motion"},
     "neucam-deblur-paper": STILL | LAYERED | {"defocus"},
     "neucam-hdr-video-paper": STILL | LAYERED,

@@ -19,7 +19,7 @@ from .conftest import NUM_STEPS, Run, train
 DESK = Path(__file__).parents[2] / "dataset" / "MFME" / "Desk"
 PICTURES = (
     *("all_in_focus_hdr", "rgb", "all_in_focus", "defocus"),
-    *("opacity", "background", "foreground", "motion"),
+    *("opacity", "background", "foreground", "motion", "as_filmed"),
 )
 
 

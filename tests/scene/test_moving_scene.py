@@ -76,15 +76,14 @@ def test_holds_pictures_motion_and_agreement(moving):
 
 
 def test_blurred_frames_start_at_their_moments_and_in_the_shared_picture(moving):
-    """Means of 0, 4 and 8 px while the shutter is open; before the first and after the last frame nothing moves.
-
-    So x0 = (8 * 0 - (x1 - x0)) / 8, x1 = 4 and x2 likewise.
-    """
+    """Means of 0, 4 and 8 px while the shutter is open are even motion, which goes on before and after: its moments."""
     learned, _ = started(moving, blur=MotionBlurConfig(), response=SrgbResponseConfig())
     field = learned.scene.field
     offsets = [(field.motion(UV, torch.full((2, 1), t)) - UV)[0, 0].item() * 90 for t in moving.times]
     assert offsets[1] == pytest.approx(4.0, abs=1e-3)
-    assert offsets[0] == pytest.approx(-4 / 7, abs=1e-3) and offsets[2] == pytest.approx(8 + 4 / 7, abs=1e-3)
+    assert offsets[0] == pytest.approx(0, abs=1e-3) and offsets[2] == pytest.approx(8, abs=1e-3)
+    around = field.motion.offset_px.learned()[[0, -1], 0, 3, 3].tolist()
+    assert around == pytest.approx([-4, 12], abs=1e-3)
     assert field.opacity(UV, torch.zeros(2, 1)).max() < 0.03
 
 
@@ -178,4 +177,30 @@ def test_picture_motion_and_opacity_learn_apart():
     assert list(groups) == ["scene", "motion", "opacity"]
     scene.radiance(PlanePlaces(UV, torch.full((2, 1), 0.5))).sum().backward()
     assert all(any(p.grad is not None and p.grad.any() for p in group) for group in groups.values())
-    assert sum(map(len, groups.values())) == len(list(scene.parameters()))
+    assert sum(map(len, groups.values())) == sum(p.requires_grad for p in scene.parameters())
+
+
+def test_frames_are_shown_as_filmed_as_far_as_told():
+    scene = scene_of()
+    scene.field.canonical.start_from(torch.ones_like(scene.field.canonical.picture()), torch.ones(74, 112))
+    scene.field.frame_pictures.start_from(torch.full((3, 60, 90, 3), 2.0))
+    scene.field.opacity.start_from(torch.zeros(3, 60, 90))
+    share = torch.zeros(60, 90)
+    share[:, 45:] = 0.5
+    scene.show_as_filmed(1, share)
+    uv = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
+    at = {time: PlanePlaces(uv, torch.full((2, 1), time)) for time in (0.0, 0.25, 0.5)}
+    alone, beside = scene.radiance(at[0.5]), np.e**2
+    torch.testing.assert_close(scene.seen(at[0.0]), scene.radiance(at[0.0]))
+    torch.testing.assert_close(scene.seen(at[0.5])[0], alone[0])
+    torch.testing.assert_close(scene.seen(at[0.5])[1], (alone[1] + beside) / 2)
+    torch.testing.assert_close(scene.extra_outputs()["as_filmed"](at[0.25], None), torch.tensor([[0.0], [0.25]]))
+
+
+def test_what_is_shown_as_filmed_is_saved_and_learns_nothing():
+    scene, loaded = scene_of(), scene_of()
+    scene.show_as_filmed(2, torch.full((60, 90), 0.75))
+    loaded.load_state_dict(scene.state_dict())
+    last = PlanePlaces(UV, torch.ones(2, 1))
+    torch.testing.assert_close(loaded.filmed(last).share, torch.full((2, 1), 0.75))
+    assert not any(p is scene.field.as_filmed.shares for group in scene.parameter_groups().values() for p in group)

@@ -47,9 +47,9 @@ def test_names_and_order():
 
 
 def test_what_a_scene_shows_besides_is_listed_after_that():
-    names = ("rgb", "motion", "opacity", "background", "foreground")
-    assert list(listed_outputs(names, None))[:6] == [
-        *("Photograph", RESIDUAL, "Motion", "Opacity", "Foreground", "Background")
+    names = ("rgb", "motion", "opacity", "background", "foreground", "as_filmed")
+    assert list(listed_outputs(names, None))[:7] == [
+        *("Photograph", RESIDUAL, "Motion", "Opacity", "Foreground", "Background", "As filmed")
     ]
 
 

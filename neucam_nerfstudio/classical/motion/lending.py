@@ -11,8 +11,15 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.alignment.optical_flow import Flow, Guide, flow_pair, follow, leads_inside, round_trip_px
-from neucam_nerfstudio.classical.exposure_merge import DecodingTable, decoding_table, look_up_radiance
-from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, estimate_pixel_noise, to_codes
+from neucam_nerfstudio.classical.exposure_merge import DISTRUST_MARGIN, DecodingTable, decoding_table, look_up_radiance
+from neucam_nerfstudio.classical.pixel_values import (
+    WHITE_LDR,
+    Image,
+    Photograph,
+    RgbImage,
+    estimate_pixel_noise,
+    pixel_values,
+)
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.photometry import LN2
 
@@ -35,6 +42,12 @@ LEAST_TOLERANCE = 0.01
 """Light agrees with a frame if it develops to the frame's pixel value within its noise (so many deviations), what a
 misplacement by so many pixels changes, and this much."""
 ROUND_TRIP_PX = 1.0
+
+LEAST_PRECISION = 10.0
+"""Light that is known to a third of a logarithm counts half beside what is around it, where a frame is white."""
+
+SURER = 4.0
+"""One pixel of four that is fully known makes the pixel of half the size fully known."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,7 @@ class DecodedFrames:
 
     def ldr(self, index: int) -> RgbImage:
         """Pixel values in [0, 1]."""
-        codes = to_codes(np.asarray(self.frames[index]))
-        return codes.astype(np.float32) / np.iinfo(codes.dtype).max
+        return pixel_values(np.asarray(self.frames[index]))
 
     def radiance(self, index: int) -> tuple[RgbImage, RgbImage]:
         """Natural log radiance that one frame shows, and its weight in a merge (a precision, lessened near white)."""
@@ -123,6 +135,9 @@ def lenders(exposure_stops: Float[np.ndarray, " frames"], index: int) -> list[in
 def merge_lent(decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flow, Flow]]) -> RgbImage:
     """Natural log radiance at one frame's moment: its own, and that of others wherever theirs explains the frame.
 
+    Where the frame is white and no darker one lends, its light goes on smoothly from where one does, at least as bright
+    as white: there is no step where lending ends.
+
     Args:
         decoded: The frames.
         index: Which frame it is.
@@ -131,6 +146,7 @@ def merge_lent(decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flo
     own, own_weight = decoded.radiance(index)
     weighted_sum, weight_sum = own_weight * own, own_weight.copy()
     photographed = decoded.ldr(index)
+    is_darker, bounded = False, np.zeros_like(own)
     for other, (there, back) in flows.items():
         log_radiance, weight = (follow(part, there) for part in decoded.radiance(other))
         agreed = agreement(photographed, decoded.develop(log_radiance, index), decoded.pixel_noise)
@@ -138,7 +154,41 @@ def merge_lent(decoded: DecodedFrames, index: int, flows: Mapping[int, tuple[Flo
         weight = weight * agreed[..., None]
         weighted_sum += weight * log_radiance
         weight_sum += weight
-    return weighted_sum / weight_sum
+        if decoded.exposure_stops[other] < decoded.exposure_stops[index] - OTHER_EXPOSURE_STOPS:
+            is_darker = True
+            np.maximum(bounded, whiteness(follow(decoded.ldr(other), there)) * agreed[..., None], out=bounded)
+    log_radiance = weighted_sum / weight_sum
+    if not is_darker:
+        return log_radiance
+    white = whiteness(photographed)
+    told = weight_sum / (weight_sum + LEAST_PRECISION)
+    least = decoded.response.inverse(np.array([WHITE_LDR]))[0] - LN2 * decoded.exposure_stops[index]
+    continued = np.maximum(continue_light(log_radiance, told * white), least.astype(np.float32))
+    return log_radiance + white * (1 - told) * (1 - bounded) * (continued - log_radiance)
+
+
+def whiteness(ldr: RgbImage) -> RgbImage:
+    """How far pixel values are white: 0 up to where a response is certain, 1 from white on."""
+    return np.clip((ldr - (WHITE_LDR - DISTRUST_MARGIN)) / DISTRUST_MARGIN, 0, 1)
+
+
+def continue_light(log_radiance: RgbImage, weight: RgbImage) -> RgbImage:
+    """Light where it is known, and where it is not, smoothly what is around: means over ever larger neighbourhoods
+    (Gortler et al. 1996, push and pull). Where nothing is known, it stays.
+
+    Args:
+        log_radiance: Natural log radiance.
+        weight: How well it is known, [0, 1].
+    """
+    height, width = weight.shape[:2]
+    if min(height, width) < 2 or not weight.any():
+        return log_radiance
+    known_sum, known = cv2.pyrDown(weight * log_radiance), cv2.pyrDown(weight)
+    coarse = known_sum / np.maximum(known, 1e-6)
+    # What is hardly known is made surer from level to level, or a far neighbour would never be heard.
+    coarse = continue_light(coarse, np.minimum(SURER * known, 1))
+    around = cv2.pyrUp(coarse, dstsize=(width, height))
+    return around + weight * (log_radiance - around)
 
 
 def agreement(photographed: RgbImage, developed: RgbImage, pixel_noise: float) -> Image:

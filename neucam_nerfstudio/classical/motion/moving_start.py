@@ -187,22 +187,47 @@ def shared_canvas(
     return canvas
 
 
+def evenness(places_px: Float[np.ndarray, "frames ..."], times: Sequence[float]) -> tuple[float, float]:
+    """How much of the motion after the first frame there was before it, and after the last of that before it: all of a
+    steady walk (1), nothing of a camera that shakes (0), as the next step of the motion tells.
+
+    Args:
+        places_px: Of any number of things in each frame.
+        times: Of the frames, rising.
+    """
+
+    def share(nearest: np.ndarray, next_one: np.ndarray) -> float:
+        return float(np.clip((nearest * next_one).sum() / max(float((nearest**2).sum()), 1e-9), 0, 1))
+
+    if len(times) < 3:
+        return 0.0, 0.0
+    steps = ((places_px[i + 1] - places_px[i]) / (times[i + 1] - times[i]) for i in (0, 1, -3, -2))
+    first, second, before_last, last = steps
+    return share(first, second), share(last, before_last)
+
+
 def moments_from_means(
-    mean_px: Float[np.ndarray, "frames ..."], times: Sequence[float] | Float[np.ndarray, " frames"], open_share: float
+    mean_px: Float[np.ndarray, "frames ..."],
+    times: Sequence[float] | Float[np.ndarray, " frames"],
+    open_share: float,
+    ends: tuple[float, float] = (0.0, 0.0),
 ) -> Float[np.ndarray, "frames ..."]:
     """Positions at the frames' moments, of which blurred frames only show the means over their open time.
 
-    Motion is even from moment to moment, and none before the first and after the last. Half of the open time lies on
-    each side of the frame's moment, so its mean has a share s of each neighbour's position and the rest of its own. At
-    the shortest time between frames s = open_share / 8; at k times that, it is a k-th.
+    Motion is even from moment to moment. Half of the open time lies on each side of the frame's moment, so its mean has
+    a share s of each neighbour's position and the rest of its own. At the shortest time between frames s = open_share /
+    8; at k times that, it is a k-th.
 
     Args:
         mean_px: Mean positions, any number of them a frame.
         times: Of the frames, rising.
         open_share: Share of the shortest time between frames that the shutter is open, [0, 2].
+        ends: See `evenness`. Where the motion goes on evenly, the mean of the first or last frame is its moment.
     """
     steps = np.diff(times)
     neighbour_shares = open_share / 8 * steps.min(initial=np.inf) / steps
     mixing = np.diag(neighbour_shares, k=1) + np.diag(neighbour_shares, k=-1)
+    mixing[0] *= 1 - ends[0]
+    mixing[-1] *= 1 - ends[1]
     mixing += np.diag(1 - mixing.sum(axis=1))
     return np.linalg.solve(mixing, mean_px.reshape(len(mean_px), -1)).reshape(mean_px.shape).astype(mean_px.dtype)

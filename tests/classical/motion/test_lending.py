@@ -12,6 +12,7 @@ from neucam_nerfstudio.classical.motion import lending
 from neucam_nerfstudio.classical.motion.lending import (
     DecodedFrames,
     agreement,
+    continue_light,
     grey_between,
     lenders,
     merge_lent,
@@ -175,3 +176,48 @@ def test_guides_show_the_same_light_alike():
 def test_grey_between_by_hand():
     log_radiance = np.array([[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [9.0, 9.0, 9.0]]], np.float32)
     assert grey_between(log_radiance, np.zeros(3), np.full(3, 4.0)).tolist() == [[0, 128, 255]]
+
+
+def test_where_nobody_lends_white_goes_on_without_a_step(view):
+    """A sky that brightens to the right is white in the frame; the darker one sees only its right half."""
+    sky = np.float32(np.linspace(100, 300, 160))[None, :, None] * np.ones((96, 1, 3), np.float32)
+    light = np.where(np.arange(96)[:, None, None] < 60, sky, 0.3 * view.radiance[:, :160])
+    decoded = frames_of(view, [light, light], [-6, 0])
+    flow = np.zeros((96, 160, 2), np.float32)
+    beyond = flow.copy()
+    beyond[:, :80, 0] = -200
+    merged = merge_lent(decoded, 1, {0: (beyond, flow)})[:56]
+    step = np.abs(merged[:, 80] - merged[:, 79]).max()
+    assert step < 0.1
+    lent = merged[:, 82:] - np.log(light[:56, 82:])
+    np.testing.assert_allclose(lent, np.median(lent), atol=0.1)
+    white = decoded.response.inverse(np.array([251.5 / 255]))[0]
+    assert (merged >= white - 1e-4).all()
+    assert np.abs(np.diff(merged[:, :80], axis=1)).max() < 0.1
+
+
+def test_what_is_white_in_the_darkest_frame_is_not_dimmed(view):
+    """A lamp that is white in all frames stays as bright as the darkest frame tells it is at least."""
+    light = view.radiance.copy()
+    light[40:60, 40:70] = 1e4
+    decoded = frames_of(view, [light, light], [-3, 0])
+    flow = np.zeros((*light.shape[:2], 2), np.float32)
+    merged = merge_lent(decoded, 1, {0: (flow, flow)})
+    darkest = decoded.radiance(0)[0]
+    assert merged[50, 55].min() > darkest[50, 55].min() - 0.7
+
+
+def test_light_is_continued_by_what_is_around():
+    light = np.float32(np.linspace(0, 1, 64))[None, :, None] * np.ones((48, 1, 3), np.float32)
+    weight = np.ones_like(light)
+    weight[10:38, 20:44] = 0
+    spoiled = np.where(weight > 0, light, 9.0).astype(np.float32)
+    filled = continue_light(spoiled, weight)
+    assert np.abs(filled - light).max() < 0.25
+    assert np.abs(np.diff(filled, axis=1)).max() < 0.1
+    np.testing.assert_array_equal(filled[weight > 0], light[weight > 0])
+
+
+def test_without_any_light_nothing_is_continued():
+    light = np.full((8, 9, 3), 2.0, np.float32)
+    np.testing.assert_array_equal(continue_light(light, np.zeros_like(light)), light)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.classical.motion.moving_start import (
+    evenness,
     flows_to_anchor,
     moments_from_means,
     moving_estimate,
@@ -121,3 +122,28 @@ def test_a_closed_shutter_changes_nothing():
     found = moments_from_means(offsets, [0.0, 0.2, 0.4, 1.0], 0.0)
     np.testing.assert_allclose(found, offsets, rtol=1e-6)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([0.0, 2.0, 4.0, 6.0], (1, 1)),
+        ([0.0, 4.0, -2.0, 3.0], (0, 0)),
+        ([0.0, 4.0, 5.0, 9.0], (0.25, 0.25)),
+        ([0.0, 1.0], (0, 0)),
+    ],
+)
+def test_motion_goes_on_before_and_after_as_far_as_it_is_even(places, expected):
+    assert evenness(np.array(places)[:, None], range(len(places))) == pytest.approx(expected)
+
+
+def test_frames_unevenly_spaced_in_time_may_move_evenly():
+    assert evenness(np.array([[0.0], [2.0], [6.0]]), [0.0, 1.0, 3.0]) == pytest.approx((1, 1))
+
+
+def test_even_motion_that_goes_on_has_its_moments_at_the_means():
+    """0, 4 and 8 px: alone, the first frame's mean would lie an eighth of a step after its moment."""
+    means = np.array([[0.0], [4.0], [8.0]])
+    np.testing.assert_allclose(moments_from_means(means, [0.0, 1.0, 2.0], 1.0, (1.0, 1.0)), means)
+    still_before = moments_from_means(means, [0.0, 1.0, 2.0], 1.0, (0.0, 1.0))
+    assert still_before[0, 0] < 0 and still_before[2, 0] == pytest.approx(8, abs=0.1)
