@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_codes import PQ_PEAK_NITS
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, REC709, ColourPrimaries
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_png
@@ -36,8 +37,6 @@ fewer than 26 rows or columns, and more than 64 of the other."""
 
 WHITE_NITS = 203.0
 """Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
-PQ_PEAK_NITS = 10_000.0
-"""Greatest luminance of PQ in cd/m2 (SMPTE ST 2084)."""
 BRIGHTEST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
 """Greatest light in a file for bright displays, in diffuse whites."""
 

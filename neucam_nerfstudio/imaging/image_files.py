@@ -10,14 +10,12 @@ from jaxtyping import Float, UInt
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips
-from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.imaging.photograph_metadata import NOTHING_KEPT, PhotographMetadata, sized
 from neucam_nerfstudio.imaging.tiff_files import write_tiff
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 BitDepth = Literal[8, 16]
-
-NOTHING_KEPT = PhotographMetadata(None, None)
 
 PNG_HEADER_BYTES = 33
 """A PNG's signature and its first chunk, after which others may come."""
@@ -36,7 +34,7 @@ def write_image(
         image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
         bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
-        metadata: Colour profile and EXIF for the file; a grey picture takes no colour profile.
+        metadata: Colour profile and EXIF for the file, whose size EXIF then names; a grey picture takes no profile.
 
     Raises:
         NeucamError: If the suffix is another one, or 16 bits are asked of a JPEG.
@@ -56,6 +54,8 @@ def write_image(
     if samples.shape[-1] == 1:
         samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
     profile, exif = metadata
+    if exif is not None:
+        exif = sized(exif, *samples.shape[:2])
     if is_png:
         chunks = {} if profile is None else {b"iCCP": b"ICC profile\0\0" + zlib.compress(profile)}
         write_png(path, samples, chunks if exif is None else {**chunks, b"eXIf": exif.block()})

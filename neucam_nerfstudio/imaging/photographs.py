@@ -5,24 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped, UInt8, UInt16
+from jaxtyping import Shaped, UInt8
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
+from neucam_nerfstudio.imaging.phone_pictures import (
+    HEIF_SUFFIXES,
+    PHONE_SUFFIXES,
+    SIGNATURE_BYTES,
+    phone_kind,
+    read_phone_picture,
+)
 from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
 from neucam_nerfstudio.imaging.tiff_files import read_unusual_tiff
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
-PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
+PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES | PHONE_SUFFIXES
 
 JPEG_SIGNATURE, TIFF_SIGNATURES = b"\xff\xd8\xff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 UNREAD_SIGNATURES = {
-    "WebP": rb"RIFF....WEBP",
-    "AVIF": rb"....ftypavi[fs]",
-    "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
-    "JPEG XL": rb"\xff\x0a|....JXL ",
     "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
     "GIF": rb"GIF8",
     "BMP": rb"BM",
@@ -52,7 +55,11 @@ def files_with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
 
 
 def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
-    """Leaves out JPEGs that lie beside a RAW file of the same name.
+    """Leaves out files that are another version of a frame beside them.
+
+    Of one name a RAW file is kept rather than a HEIF file, and either rather than a JPEG; what a phone writes beside a
+    photograph - iPhones' edited copies (`IMG_E1234`), the cover of a portrait that Pixels blur (`.PORTRAIT-01.COVER`) -
+    is left out where the photograph is there.
 
     Returns:
         The remaining files, and a sentence about those left out.
@@ -60,15 +67,59 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     Raises:
         NeucamError: Two other files share a name, so that a frame's name would mean both.
     """
-    raw_names = {path.stem.lower() for path in paths if is_raw(path)}
-    kept = [path for path in paths if path.suffix.lower() not in JPEG_SUFFIXES or path.stem.lower() not in raw_names]
-    by_name: dict[str, Path] = {}
-    for path in kept:
-        twin = by_name.setdefault(path.stem.lower(), path)
-        if twin != path:
-            raise NeucamError(f"{path}: {twin.name} has the same name. Keep one file of each frame in the folder.")
-    num_left_out = len(paths) - len(kept)
-    return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
+    versions: dict[str, list[Path]] = {}
+    for path in paths:
+        versions.setdefault(name_of_moment(path), []).append(path)
+    kept: list[Path] = []
+    for files in versions.values():
+        first, *others = sorted(files, key=_version)
+        twin = next((path for path in others if _version(path) == _version(first) or _kind(path) == OTHER_KIND), None)
+        if twin is not None:
+            first, twin = sorted((first, twin), key=paths.index)
+            raise NeucamError(f"{twin}: {first.name} has the same name. Keep one file of each frame in the folder.")
+        kept.append(first)
+    left_out = [path for path in paths if path not in set(kept)]
+    return sorted(kept, key=paths.index), _left_out_note(kept, left_out)
+
+
+def name_of_moment(path: Path) -> str:
+    """What the versions of one photograph that cameras and phones write share of their names."""
+    name = re.sub(r"\.(raw|portrait|night|long_exposure)-\d+(\.mp)?\.(cover|original)$", "", path.stem.lower())
+    return re.sub(r"^img_e(\d{4,})$", r"img_\1", name)
+
+
+KINDS = ("RAW files", "HEIF files", "JPEGs")
+"""Kinds of files that cameras write of one frame, the best first."""
+OTHER_KIND = len(KINDS)
+
+
+def _kind(path: Path) -> int:
+    suffix = path.suffix.lower()
+    suffixes = RAW_SUFFIXES, HEIF_SUFFIXES, JPEG_SUFFIXES
+    return next((kind for kind, known in enumerate(suffixes) if suffix in known), OTHER_KIND)
+
+
+def _version(path: Path) -> tuple[bool, int]:
+    """Rank among the versions of a photograph, the one to be read first: as taken, then the better kind."""
+    stem = path.stem.lower()
+    is_edited = re.fullmatch(r"img_e\d{4,}|.*\.portrait-\d+(\.mp)?\.cover", stem) is not None
+    return is_edited, _kind(path)
+
+
+def _left_out_note(kept: Sequence[Path], left_out: Sequence[Path]) -> str | None:
+    if not left_out:
+        return None
+    partners = {name_of_moment(path): path for path in kept}
+    edited = [path for path in left_out if _version(path)[0]]
+    notes = []
+    if edited:
+        notes.append(f"Read the photographs as taken, not {len(edited)} versions of the phone's: {edited[0].name}, ...")
+    for kind in sorted({_kind(path) for path in left_out if path not in edited}):
+        of_kind = [path for path in left_out if path not in edited and _kind(path) == kind]
+        better = sorted({_kind(partners[name_of_moment(path)]) for path in of_kind})
+        names = " and ".join(KINDS[each] for each in better)
+        notes.append(f"Read the {names}, not the {len(of_kind)} {KINDS[kind]} of the same names.")
+    return " ".join(notes)
 
 
 def hold_linear_light(paths: Sequence[Path]) -> bool:
@@ -95,10 +146,10 @@ def read_photograph(
     """Reads one photograph, upright as its EXIF orientation says.
 
     Grey becomes three equal channels, and an alpha channel is dropped. RAW files are developed to linear 16 bit with no
-    automatic brightness. The content of the file tells JPEG, PNG and TIFF apart, not its suffix.
+    automatic brightness. The content of the file tells other formats apart, not its suffix.
 
     Args:
-        path: A PNG, JPEG, TIFF or camera RAW file.
+        path: A PNG, JPEG, TIFF, HEIC, AVIF, WebP, JPEG XL or camera RAW file.
         downscale_factor: Size divisor, by area averaging; 1 keeps every pixel.
         white_balance: White balance for developing a RAW file; None takes the file's own.
 
@@ -136,11 +187,6 @@ def downscale(
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def full_scale_table(white: int) -> UInt16[np.ndarray, "65536"]:
-    """A table of all 16-bit values, scaled so that `white` becomes 65535; larger values are clipped."""
-    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
-
-
 def check_pixels(pixels: Shaped[np.ndarray, "height width 3"], path: Path) -> Shaped[np.ndarray, "height width 3"]:
     """Returns the pixels if they are uint8, uint16, or float32 in [0, 1].
 
@@ -161,9 +207,12 @@ def _decode(path: Path) -> Shaped[np.ndarray, "height width 3"]:
     """Decodes a file that is not camera RAW, with the library that reads its kind rightly."""
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(SIGNATURE_BYTES)
     except OSError as error:
         raise NeucamError(broken_file_message(path, error.strerror)) from error
+    kind = phone_kind(start)
+    if kind is not None:
+        return read_phone_picture(path, kind)
     unread = next((kind for kind, sign in UNREAD_SIGNATURES.items() if re.match(sign, start, re.DOTALL)), None)
     if unread is not None:
         raise NeucamError(f"{path}: the file holds {unread} data, which is not read. Convert it to PNG, TIFF or JPEG.")

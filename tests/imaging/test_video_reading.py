@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.video_reading import VideoFile, count_in_frames, open_video, read_index, upright_rgb
+from neucam_nerfstudio.imaging.video_frames import upright_rgb
+from neucam_nerfstudio.imaging.video_index import count_in_frames, open_video, read_index
+from neucam_nerfstudio.imaging.video_reading import VideoFile
 
 BT_601, BT_709 = (0.299, 0.114), (0.2126, 0.0722)
 VIDEO_LEVELS, FULL_LEVELS = 1, 2

@@ -36,7 +36,7 @@ FrameReader = Callable[[Path], Shaped[np.ndarray, "height width 3"]]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
 ARRAY_SUFFIXES = frozenset({".npy"})
-UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
+UNREAD_SUFFIXES = frozenset(".bmp .gif .jp2 .psd".split())
 """Of pictures that are not read as photographs."""
 FILES = {"video": VideoFile, "array": ArrayFile}
 MAX_DECODERS = 8
