@@ -138,6 +138,12 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
         return NOTHING_KEPT
 
 
+def name_of_source(path: Path) -> str:
+    """Name of the file that a photograph or a frame of a video comes from."""
+    video = None if path.is_file() else video_of_frame(path)
+    return (path if video is None else video).name
+
+
 def sized(exif: Exif, height: int, width: int) -> Exif:
     """EXIF of a picture of this size, which it names."""
     sides = {tag: _long(side, exif.byte_order) for tag, side in zip(SIZE_TAGS, (width, height), strict=True)}
