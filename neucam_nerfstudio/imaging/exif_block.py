@@ -79,7 +79,8 @@ def read_header(file: BufferedIOBase) -> tuple[ByteOrder, int]:
     """
     file.seek(0)
     header = file.read(8)
-    byte_order = ({mark: order for order, mark in HEADERS.items()} | RAW_HEADERS).get(header[:4])
+    marks: dict[bytes, ByteOrder] = {mark: order for order, mark in HEADERS.items()}
+    byte_order = (marks | RAW_HEADERS).get(header[:4])
     if byte_order is not None and len(header) == 8:
         return byte_order, struct.unpack(f"{byte_order}I", header[4:])[0]
     raise ValueError(f"{header!r} does not begin a TIFF file")

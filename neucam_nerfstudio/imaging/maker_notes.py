@@ -6,6 +6,7 @@ Most of it is what exiv2 knows, an optional library (`pip install 'neucam-nerfst
 import math
 import struct
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -77,7 +78,7 @@ def _tags_by_exiv2(path: Path, wanted: Callable[[str], bool], as_bytes: bool = F
     """Tags by exiv2's keys: numerator of their first value and its denominator, or number and bytes."""
     if not exiv2_is_there():
         return {}
-    import exiv2
+    exiv2: Any = import_module("exiv2")
 
     def content(datum: Any) -> Any:
         if not as_bytes:

@@ -24,6 +24,8 @@ PhoneKind = Literal["HEIC", "AVIF", "WebP", "JPEG XL"]
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 PHONE_SUFFIXES = HEIF_SUFFIXES | {".avif", ".jxl", ".mpo", ".webp"}
 """Of the files read here, and of JPEGs that hold several pictures."""
+FULL_SCALE_SUFFIXES = HEIF_SUFFIXES | {".avif"}
+"""Of files whose deep values are brought to 16 bits, whatever bits they have."""
 
 SIGNATURES: dict[PhoneKind, bytes] = {
     "AVIF": rb"....ftyp(avi[fs]|(mif1|msf1|miaf)....(....)*avi[fs])",

@@ -67,30 +67,37 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     Raises:
         NeucamError: Two other files share a name, so that a frame's name would mean both.
     """
-    versions: dict[str, list[Path]] = {}
-    for path in paths:
-        versions.setdefault(name_of_moment(path), []).append(path)
-    kept: list[Path] = []
-    for files in versions.values():
-        first, *others = sorted(files, key=_version)
-        twin = next((path for path in others if _version(path) == _version(first) or _kind(path) == OTHER_KIND), None)
-        if twin is not None:
-            first, twin = sorted((first, twin), key=paths.index)
-            raise NeucamError(f"{twin}: {first.name} has the same name. Keep one file of each frame in the folder.")
-        kept.append(first)
-    left_out = [path for path in paths if path not in set(kept)]
-    return sorted(kept, key=paths.index), _left_out_note(kept, left_out)
+    taken = {name_of_moment(path) for path in paths if not _is_edited(path)}
+    as_taken = [path for path in paths if not (_is_edited(path) and name_of_moment(path) in taken)]
+    best: dict[str, Path] = {}
+    for path in as_taken:
+        name = path.stem.lower() if _is_edited(path) else name_of_moment(path)
+        other = best.setdefault(name, path)
+        if other != path and (OTHER_KIND in (_kind(path), _kind(other)) or _kind(path) == _kind(other)):
+            raise NeucamError(f"{path}: {other.name} has the same name. Keep one file of each frame in the folder.")
+        best[name] = min(path, other, key=_kind)
+    kept = [path for path in paths if path in set(best.values())]
+    return kept, _left_out_note(kept, [path for path in paths if path not in set(kept)])
 
 
-def name_of_moment(path: Path) -> str:
-    """What the versions of one photograph that cameras and phones write share of their names."""
-    name = re.sub(r"\.(raw|portrait|night|long_exposure)-\d+(\.mp)?\.(cover|original)$", "", path.stem.lower())
-    return re.sub(r"^img_e(\d{4,})$", r"img_\1", name)
-
-
+EDITED = re.compile(r"img_e(\d{4,})|(.+)\.portrait-\d+(?:\.mp)?\.cover|(.+)~\d+|(.+)-edited")
+"""Names of what a phone makes of a photograph, and the photograph's: iPhones' edits, portraits with a background that
+Pixels have blurred, and edits of Google Photos."""
+SHOT = re.compile(r"(.+)\.(?:raw|portrait)-\d+(?:\.mp)?\.(?:cover|original)")
+"""Names of the RAW file and the JPEG that Pixels write of one photograph."""
 KINDS = ("RAW files", "HEIF files", "JPEGs")
 """Kinds of files that cameras write of one frame, the best first."""
 OTHER_KIND = len(KINDS)
+
+
+def name_of_moment(path: Path) -> str:
+    """What the files that cameras and phones write of one photograph share of their names."""
+    stem = path.stem.lower()
+    edited, shot = EDITED.fullmatch(stem), SHOT.fullmatch(stem)
+    if edited is not None:
+        apple, *others = edited.groups()
+        return f"img_{apple}" if apple else next(filter(None, others))
+    return stem if shot is None else shot[1]
 
 
 def _kind(path: Path) -> int:
@@ -99,27 +106,24 @@ def _kind(path: Path) -> int:
     return next((kind for kind, known in enumerate(suffixes) if suffix in known), OTHER_KIND)
 
 
-def _version(path: Path) -> tuple[bool, int]:
-    """Rank among the versions of a photograph, the one to be read first: as taken, then the better kind."""
-    stem = path.stem.lower()
-    is_edited = re.fullmatch(r"img_e\d{4,}|.*\.portrait-\d+(\.mp)?\.cover", stem) is not None
-    return is_edited, _kind(path)
+def _is_edited(path: Path) -> bool:
+    return EDITED.fullmatch(path.stem.lower()) is not None
 
 
 def _left_out_note(kept: Sequence[Path], left_out: Sequence[Path]) -> str | None:
-    if not left_out:
-        return None
     partners = {name_of_moment(path): path for path in kept}
-    edited = [path for path in left_out if _version(path)[0]]
+    edited = [path.name for path in left_out if _is_edited(path)]
     notes = []
     if edited:
-        notes.append(f"Read the photographs as taken, not {len(edited)} versions of the phone's: {edited[0].name}, ...")
-    for kind in sorted({_kind(path) for path in left_out if path not in edited}):
-        of_kind = [path for path in left_out if path not in edited and _kind(path) == kind]
+        more = f" and {len(edited) - 1} others" if len(edited) > 1 else ""
+        notes.append(f"Read the photographs as taken, not what the phone made of them: {edited[0]}{more}.")
+    others = [path for path in left_out if not _is_edited(path)]
+    for kind in sorted(set(map(_kind, others))):
+        of_kind = [path for path in others if _kind(path) == kind]
         better = sorted({_kind(partners[name_of_moment(path)]) for path in of_kind})
         names = " and ".join(KINDS[each] for each in better)
         notes.append(f"Read the {names}, not the {len(of_kind)} {KINDS[kind]} of the same names.")
-    return " ".join(notes)
+    return " ".join(notes) or None
 
 
 def hold_linear_light(paths: Sequence[Path]) -> bool:

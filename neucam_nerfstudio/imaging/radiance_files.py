@@ -141,13 +141,8 @@ def write_radiance(
         raise NeucamError(f"{path}: only .exr has a place for further channels ({', '.join(named)}).")
     if suffix == ".exr":
         chromaticities = tuple(coordinate for colour in primaries for coordinate in colour)
-        _write_exr(
-            path,
-            radiance,
-            precision,
-            {"chromaticities": chromaticities, **exr_attributes(exif), **(metadata or {})},
-            named,
-        )
+        attributes = {"chromaticities": chromaticities, **exr_attributes(exif), **(metadata or {})}
+        _write_exr(path, radiance, precision, attributes, named)
     elif suffix == ".hdr":
         _write_rgbe(path, radiance, primaries, exr_attributes(exif))
     elif suffix in (".tif", ".tiff"):

@@ -169,7 +169,7 @@ def read_index(path: Path) -> VideoIndex:
         ]
         num_missing = _count_missing(path, container, packets)
         frame_rate = float(stream.average_rate) if stream.average_rate else None
-        tick_s = float(stream.time_base)
+        tick_s = float(stream.time_base or 1)
     num_frames = sum(packet.is_shown for packet in packets) + num_missing
     num_intact = _count_intact(packets, num_missing)
     if num_frames == 0:

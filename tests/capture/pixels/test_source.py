@@ -101,7 +101,7 @@ def test_missing_folder_is_named(tmp_path):
 
 def test_other_file_is_named(tmp_path, write_grey):
     with pytest.raises(
-        NeucamError, match=r"a\.png: this file is not read as frames\..*\.mp4, \.webm\) or a \.npy file"
+        NeucamError, match=r"a\.png: this file is not read as frames\..*\.mp4, .*\.wmv\) or a \.npy file"
     ):
         open_source(write_grey("a.png"))
 
