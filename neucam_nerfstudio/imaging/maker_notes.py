@@ -5,6 +5,7 @@ Most of it is what exiv2 knows, an optional library (`pip install 'neucam-nerfst
 
 import math
 import struct
+import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -84,10 +85,11 @@ def _tags_by_exiv2(path: Path, wanted: Callable[[str], bool], as_bytes: bool = F
         if not as_bytes:
             return datum.value().toRational(0) if datum.count() else (0, 1)
         buffer = bytearray(datum.size())
-        datum.value().copy(buffer, exiv2.ByteOrder.littleEndian)
+        datum.copy(buffer, exiv2.ByteOrder.littleEndian)
         return datum.tag(), Tag(int(datum.typeId()), bytes(buffer))
 
-    with EXIV2_LOCK:
+    with EXIV2_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of `copy`, the only way to a value's bytes
         exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
         try:
             image = exiv2.ImageFactory.open(str(path))

@@ -156,8 +156,8 @@ def _holds_more_pictures(path: Path, head: bytes) -> bool:
     if kind in ("AVIF", "WebP"):
         with _errors_of(path), open_with_pillow(path) as picture:
             return getattr(picture, "n_frames", 1) > 1
-    if b"MPF\0" not in head:
-        return False
+    if path.suffix.lower() == ".mpo" or b"MPF\0" not in head:
+        return path.suffix.lower() == ".mpo"
     with suppress(Exception), open_with_pillow(path, formats=("JPEG", "MPO")) as picture:
         told = getattr(picture, "mpinfo", None) or {}
         kinds = [str(entry["Attribute"]["MPType"]) for entry in told.get(MP_ENTRIES, ())]
