@@ -68,7 +68,8 @@ def film(path: Path, filmed: Callable[[int], np.ndarray], flagged: bool = False,
 
 def psnr(frames: list[np.ndarray], wanted: list[np.ndarray]) -> float:
     """Of the green channel, away from the first and last frame and from borders."""
-    errors = [(frame[8:-8, 8:-8, 1] - want[8:-8, 8:-8].astype(float)) ** 2 for frame, want in zip(frames, wanted)][1:-1]
+    pairs = zip(frames[1:-1], wanted[1:-1], strict=True)
+    errors = [(frame[8:-8, 8:-8, 1] - want[8:-8, 8:-8].astype(float)) ** 2 for frame, want in pairs]
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
