@@ -81,6 +81,11 @@ def test_focus_distance_is_in_metres(tmp_path, make, tags, distance_m):
     assert found is None if distance_m is None else found == pytest.approx(distance_m)
 
 
+def test_focus_distance_of_a_raw_file(tmp_path):
+    tiff = write(tmp_path / "IMG_1.tif", NIKON, nikon_lens(60))
+    assert read_exif(tiff.rename(tmp_path / "IMG_1.NEF")).focus_distance_m == pytest.approx(0.01 * 10**1.5)
+
+
 def apple_note(nearest: tuple[int, int], farthest: tuple[int, int]) -> bytes:
     header = b"Apple iOS\0\0\1MM" + struct.pack(">H", 1)
     entry = struct.pack(">HHII", 0x000C, 10, 2, 32)  # two signed rationals, behind the folder's only entry
@@ -91,10 +96,6 @@ def test_an_iphone_tells_the_range_that_is_in_focus():
     note = apple_note((1, 4), (1, 2))
     assert apple_focus_distance_m(note) == pytest.approx(1 / 3)  # the middle of 4 and 2 dioptres
     assert apple_focus_distance_m(apple_note((0, 1), (0, 0))) is apple_focus_distance_m(b"Nikon\0") is None
-
-
-def test_a_bracket_keeps_distances_apart_in_a_raw_file(tmp_path, write_raf):
-    assert maker_focus_distance_m(write_raf("a.raf", np.full((64, 96), 2000))) is None
 
 
 def test_exif_of_raw_files_that_are_no_tiff_is_kept(tmp_path, write_raf):

@@ -152,3 +152,25 @@ def test_photograph_that_has_moved_is_named_with_what_to_do(tmp_path, manifest):
         frame_reader("photographs", tmp_path, manifest_file=manifest)(tmp_path / "F0.png")
     with pytest.raises(NeucamError, match=r"clip\.mp4: is not there\."):
         frame_reader("video", tmp_path / "clip.mp4")(tmp_path / "clip" / "0")
+
+
+def test_live_photos_are_photographs(tmp_path, write_grey):
+    for number in (1, 2):
+        write_grey(f"IMG_{number}.JPG"), (tmp_path / f"IMG_{number}.MOV").touch()
+    source = open_source(tmp_path)
+    assert [path.name for path in source.paths] == ["IMG_1.JPG", "IMG_2.JPG"]
+    assert source.notes == ("Not used, as each has a photograph's name: IMG_1.MOV, IMG_2.MOV.",)
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(NeucamError, match=r"holds 2 photographs and the video clip\.mp4"):
+        open_source(tmp_path)
+
+
+def test_phones_photographs_are_found_and_brought_to_full_scale(tmp_path):
+    import pillow_heif
+
+    for number in (1, 2):
+        picture = pillow_heif.from_bytes("RGB;16", (8, 6), np.full((6, 8, 3), 9000 * number, np.uint16).tobytes())
+        picture.save(tmp_path / f"IMG_{number}.HEIC", quality=-1, chroma=444, matrix_coefficients=0)
+    source = open_source(tmp_path)
+    assert [path.name for path in source.paths] == ["IMG_1.HEIC", "IMG_2.HEIC"]
+    assert not source.holds_sensor_values, "10 bits of dark light are no sensor's values"
