@@ -18,7 +18,7 @@ HEADERS: dict[ByteOrder, bytes] = {"<": b"II*\0", ">": b"MM\0*"}
 """First four bytes of a TIFF file or EXIF block."""
 RAW_HEADERS: dict[bytes, ByteOrder] = {b"IIRO": "<", b"IIRS": "<", b"IIU\0": "<", b"MMOR": ">"}
 """Those of RAW files of Olympus and Panasonic, which are built like TIFF files beyond them."""
-ASCII, LONG, RATIONAL = 2, 4, 5
+ASCII, SHORT, LONG, RATIONAL = 2, 3, 4, 5
 """Types of a tag (TIFF 6.0, section 2)."""
 BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
 """Size of one value by the type of its tag (TIFF 6.0, section 2; 129 is UTF-8 text: EXIF 3.0)."""

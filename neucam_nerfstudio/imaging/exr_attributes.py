@@ -4,9 +4,9 @@ import math
 import struct
 from collections.abc import Mapping
 
-from neucam_nerfstudio.imaging.exif_block import ASCII, EXIF_FOLDER, GPS_FOLDER, LONG, RATIONAL, Exif, Tag
+from neucam_nerfstudio.imaging.exif_block import ASCII, EXIF_FOLDER, GPS_FOLDER, LONG, RATIONAL, SHORT, Exif, Tag
 
-SHORT, SIGNED_RATIONAL, UTF8 = 3, 10, 129
+SIGNED_RATIONAL, UTF8 = 10, 129
 """Types of a tag (TIFF 6.0, section 2; EXIF 3.0)."""
 MICROMETRES_OF_UNIT = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}
 """Micrometres in EXIF's units of resolution: inch, centimetre, millimetre, micrometre."""

@@ -18,6 +18,7 @@ from neucam_nerfstudio.imaging.exif_block import (
     GPS_FOLDER,
     LONG,
     RATIONAL,
+    SHORT,
     SOFTWARE,
     SOFTWARE_TAG,
     ByteOrder,
@@ -29,6 +30,7 @@ from neucam_nerfstudio.imaging.exif_block import (
     read_pointed,
     text_tag,
 )
+from neucam_nerfstudio.imaging.exr_attributes import exr_attributes, numbers
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
 from neucam_nerfstudio.imaging.maker_notes import exif_by_exiv2
 from neucam_nerfstudio.imaging.phone_pictures import embedded_metadata, kind_of_file
@@ -60,6 +62,10 @@ RESOLUTION_TAGS = {
 }
 """Tags of pixels a unit of length, on paper or in a microscope, and on the sensor: measuring programs take the scale
 from them."""
+DENSITIES_OF_SCREENS = (72, 96)
+"""Pixels an inch that programs write where they know none."""
+PROFILE_TAG = 34675
+"""TIFF's tag of the ICC profile."""
 LARGEST_DENOMINATOR = 1_000_000
 """Of a resolution that is written anew: well within 32 bits, and finer than any is known."""
 
@@ -128,14 +134,14 @@ def read_metadata(path: Path, turned: Collection[TurnedDial] = ()) -> Photograph
 
     try:
         with open_with_pillow(path) as photograph:
-            profile = photograph.info.get("icc_profile")
+            profile, density = photograph.info.get("icc_profile"), photograph.info.get("dpi")
             exif_file: BufferedIOBase | None = getattr(photograph.getexif(), "fp", None)  # where Pillow reads EXIF from
-            return PhotographMetadata(
-                profile if profile and is_rgb_profile(profile) else None,
-                None if exif_file is None else _kept(exif_file, turned),
-            )
+            exif = None if exif_file is None else _kept(exif_file, turned)
     except UnidentifiedImageError:  # such as a float TIFF, whose pixels another library reads
-        return NOTHING_KEPT
+        with path.open("rb") as file:
+            profile, density, exif = _profile_of_tiff(file), None, _kept(file, turned)
+    has_profile = profile is not None and is_rgb_profile(profile)
+    return PhotographMetadata(profile if has_profile else None, _with_density(exif, density))
 
 
 def name_of_source(path: Path) -> str:
@@ -148,6 +154,49 @@ def sized(exif: Exif, height: int, width: int) -> Exif:
     """EXIF of a picture of this size, which it names."""
     sides = {tag: _long(side, exif.byte_order) for tag, side in zip(SIZE_TAGS, (width, height), strict=True)}
     return exif._replace(folders=exif.folders | {EXIF_FOLDER: exif.folders.get(EXIF_FOLDER, {}) | sides})
+
+
+def pixels_an_inch(exif: Exif | None) -> float | None:
+    """Pixels an inch of paper, or of what is under a microscope; None where EXIF does not tell, or in no unit."""
+    per_inch = exr_attributes(exif).get("xDensity")
+    return per_inch if isinstance(per_inch, float) else None
+
+
+def _with_density(exif: Exif | None, pixels_an_inch: tuple[float, float] | None) -> Exif | None:
+    """EXIF with the density that a JPEG's or PNG's own header tells, where EXIF tells none."""
+    if pixels_an_inch is None or min(pixels_an_inch) <= 0 or round(pixels_an_inch[0]) in DENSITIES_OF_SCREENS:
+        return exif
+    exif = exif or Exif("<", {SOFTWARE_TAG: text_tag(SOFTWARE)}, {})
+    if 282 in exif.main:
+        return exif
+    ratios = (Fraction(each).limit_denominator(LARGEST_DENOMINATOR) for each in pixels_an_inch)
+    tags = {number: _rational(ratio, exif.byte_order) for number, ratio in zip((282, 283), ratios, strict=True)}
+    inch = Tag(SHORT, struct.pack(f"{exif.byte_order}H", 2))
+    return exif._replace(main=exif.main | tags | {296: inch})
+
+
+def _true_description(content: bytes) -> bytes | None:
+    """A description without what programs of science write there of the pixels of their own file; None of no other."""
+    text = content.rstrip(b"\0")
+    if text.startswith(b'{"shape"') or (text.startswith(b"<") and b"OME" in text):
+        return None
+    if not text.startswith(b"ImageJ="):
+        return content
+    lines = (line for line in text.splitlines() if line.startswith((b"ImageJ=", b"unit=")))  # of resolutions
+    return b"\n".join(lines) + b"\n\0"
+
+
+def _profile_of_tiff(file: BufferedIOBase) -> bytes | None:
+    try:
+        byte_order, start = read_header(file)
+    except ValueError:
+        return None
+    tag = read_folder(file, start, byte_order, lambda number: number == PROFILE_TAG).get(PROFILE_TAG)
+    return None if tag is None else tag.content
+
+
+def _rational(value: Fraction, byte_order: ByteOrder) -> Tag:
+    return Tag(RATIONAL, struct.pack(f"{byte_order}2I", min(value.numerator, 0xFFFFFFFF), value.denominator))
 
 
 def _rescaled(exif: Exif, reduction: float) -> Exif:
@@ -170,8 +219,7 @@ def _reduced(tag: Tag, reduction: float, byte_order: ByteOrder) -> Tag:
     if not above or not below:
         return tag
     value = Fraction(above, below) / Fraction(reduction).limit_denominator(LARGEST_DENOMINATOR)
-    value = value.limit_denominator(LARGEST_DENOMINATOR)
-    return Tag(RATIONAL, struct.pack(f"{byte_order}2I", min(value.numerator, 0xFFFFFFFF), value.denominator))
+    return _rational(value.limit_denominator(LARGEST_DENOMINATOR), byte_order)
 
 
 def _long(value: int, byte_order: ByteOrder) -> Tag:
@@ -208,6 +256,10 @@ def _true_of_pictures(exif: Exif | None, turned: Collection[TurnedDial]) -> Exif
         return None
     dropped = DROPPED_EXIF_TAGS.keys() | {tag for dial in turned for tag in TAGS_OF_DIAL[dial]}
     main = {number: tag for number, tag in exif.main.items() if number in KEPT_TAGS}
+    if numbers(main.get(296), exif.byte_order) == [1.0] and numbers(main.get(282), exif.byte_order) == [1.0]:
+        main = {number: tag for number, tag in main.items() if number not in (282, 283, 296)}  # no unit, and no number
+    if DESCRIPTION_TAG in main and (description := _true_description(main.pop(DESCRIPTION_TAG).content)):
+        main[DESCRIPTION_TAG] = Tag(exif.main[DESCRIPTION_TAG].type, description)
     kept = exif.folders.copy()
     if EXIF_FOLDER in kept:
         kept[EXIF_FOLDER] = {number: tag for number, tag in kept[EXIF_FOLDER].items() if number not in dropped}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -99,6 +100,12 @@ def video_of_frame(path: Path) -> Path | None:
 
 def told_of_video(path: Path) -> ToldOfVideo:
     """Colours, camera and time as the file says; nothing of one that cannot be opened."""
+    return _told_of_video(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _told_of_video(path: Path, changed: int) -> ToldOfVideo:
+    """The same, opened once for all its frames, until it is changed."""
     try:
         with open_video(path) as container:
             codes = codes_of_stream(main_stream(container))

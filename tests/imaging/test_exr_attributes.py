@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
+import tifffile
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -138,3 +139,38 @@ def test_the_file_with_more_items_is_the_same_picture(tmp_path, photograph):
     np.testing.assert_array_equal(read_photograph(tmp_path / "with.avif"), read_photograph(tmp_path / "without.avif"))
     with Image.open(tmp_path / "with.avif") as picture:
         assert picture.size == (32, 24) and math.isclose(picture.getexif().get_ifd(EXIF)[33434], 0.125)
+
+
+@pytest.mark.parametrize("source", ["scan.png", "scan.jpg", "deep.tif", "float.tif"])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff"])
+def test_the_scale_of_a_microscope_arrives_where_programs_look_for_it(tmp_path, source, name):
+    """10,000 pixels a centimetre: a micrometre each, two once the picture has half the size."""
+    per_cm, per_inch = (10_000, 10_000), (25_400, 25_400)
+    if source.endswith(".tif"):
+        pixels = np.zeros((6, 8, 3), np.uint16 if source == "deep.tif" else np.float32)
+        options = {"photometric": "rgb", "resolution": per_cm, "resolutionunit": "CENTIMETER", "metadata": None}
+        tifffile.imwrite(tmp_path / source, pixels, **options)
+    else:
+        Image.new("RGB", (8, 6)).save(tmp_path / source, dpi=per_inch)
+    kept = read_metadata(tmp_path / source).at_size(2.0)
+    write_image(tmp_path / name, np.zeros((3, 4, 3)), metadata=kept)
+    with Image.open(tmp_path / name) as picture:
+        assert picture.info["dpi"] == pytest.approx((12_700, 12_700), rel=1e-4)
+    write_radiance(tmp_path / "hdr.exr", RADIANCE, exif=kept.exif)
+    header = OpenEXR.File(str(tmp_path / "hdr.exr"), header_only=True).header()
+    assert header["xDensity"] == pytest.approx(12_700, rel=1e-4)
+
+
+def test_densities_that_programs_make_up_are_no_scale(tmp_path):
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.jpg", dpi=(72, 72))
+    assert read_metadata(tmp_path / "a.jpg") == (None, None)
+
+
+def test_imagej_finds_its_unit_and_no_stack(tmp_path):
+    stack = np.zeros((5, 6, 8), np.uint16)
+    options = {"resolution": (4, 4), "metadata": {"axes": "ZYX", "unit": "um", "slices": 5}}
+    tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, **options)
+    write_image(tmp_path / "a.tiff", np.zeros((6, 8, 3)), metadata=read_metadata(tmp_path / "stack.tif"))
+    with tifffile.TiffFile(tmp_path / "a.tiff") as file:
+        assert file.imagej_metadata["unit"] == "um" and "slices" not in file.imagej_metadata
+        assert file.pages.first.tags["XResolution"].value == (4, 1) and file.asarray().shape == (6, 8, 3)
