@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt16
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.colour_codes import ColourCodes
+from neucam_nerfstudio.imaging.colour_codes import NO_CODES, ColourCodes
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow, pictures_of_any_size
 from neucam_nerfstudio.imaging.tiff_files import UPRIGHT, upright
 from neucam_nerfstudio.imaging.video_frames import has_deep_colour, rgb_of_frame
@@ -110,16 +110,19 @@ def embedded_metadata(path: Path, kind: PhoneKind) -> EmbeddedMetadata:
     return EmbeddedMetadata(profile or None, exif.removeprefix(b"Exif\0\0") if exif else None)
 
 
-def left_out_notes(paths: Sequence[Path]) -> list[str]:
-    """What the files hold besides the picture that is read of each, in sentences."""
-    with_gain, with_more = [], []
+def notes_of_files(paths: Sequence[Path]) -> list[str]:
+    """What is made of the files' signals, and what they hold besides the picture that is read of each, in sentences."""
+    with_gain, with_more, bright = [], [], []
     for path in paths:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        if any(mark in head for mark in GAIN_MAP_MARKS):
-            with_gain.append(path)
-        if _holds_more_pictures(path, head):
-            with_more.append(path)
+        with suppress(OSError, NeucamError):  # what cannot be read is reported when it is decoded
+            with path.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+            if any(mark in head for mark in GAIN_MAP_MARKS):
+                with_gain.append(path)
+            if _holds_more_pictures(path, head):
+                with_more.append(path)
+            if (codes := _codes(path, phone_kind(head))).is_bright:
+                bright.append((path, codes))
     notes = []
     if with_gain:
         notes.append(
@@ -127,6 +130,10 @@ def left_out_notes(paths: Sequence[Path]) -> list[str]:
         )
     if with_more:
         notes.append(f"Of files that hold several pictures only the first one is read ({_counted(with_more)}).")
+    for transfer in sorted({codes.transfer for _, codes in bright}):
+        of_kind = [path for path, codes in bright if codes.transfer == transfer]
+        codes = next(codes for _, codes in bright if codes.transfer == transfer)
+        notes += filter(None, [codes.note(_counted(of_kind))])
     return notes
 
 
@@ -163,6 +170,11 @@ def _holds_more_pictures(path: Path, head: bytes) -> bool:
         kinds = [str(entry["Attribute"]["MPType"]) for entry in told.get(MP_ENTRIES, ())]
         return sum(MANY_VIEWS in kind for kind in kinds) > 1
     return False
+
+
+def _codes(path: Path, kind: PhoneKind | None) -> ColourCodes:
+    with _errors_of(path):
+        return _heif_codes(_heif(path)) if kind == "HEIC" else _avif_codes(path) if kind == "AVIF" else NO_CODES
 
 
 def _counted(paths: Sequence[Path]) -> str:

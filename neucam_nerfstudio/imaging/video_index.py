@@ -152,6 +152,17 @@ def other_streams_note(container: "av.container.InputContainer", name: str) -> s
     )
 
 
+def pixel_shape_note(stream: "av.VideoStream", name: str) -> str | None:
+    """That pictures are to be shown wider or narrower than their pixels say, in a sentence; None where they are not."""
+    shape = stream.sample_aspect_ratio
+    if not shape or shape == 1:
+        return None
+    return (
+        f"{name}: its pixels are not square, {shape.numerator}:{shape.denominator} wide to high. Pictures keep them:"
+        " programs that do not know show everything too narrow or too wide."
+    )
+
+
 def _is_larger(chosen: "av.VideoStream", streams: Sequence["av.VideoStream"]) -> bool:
     sizes = [stream.width * stream.height for stream in streams]
     return sizes.count(chosen.width * chosen.height) == 1

@@ -19,6 +19,7 @@ from neucam_nerfstudio.imaging.video_index import (
     main_stream,
     open_video,
     other_streams_note,
+    pixel_shape_note,
     read_index,
 )
 
@@ -41,7 +42,7 @@ class VideoFile:
         self._index = read_index(path)
         with open_video(path) as container:
             stream = main_stream(container)
-            streams_note = other_streams_note(container, path.name)
+            streams_note, shape_note = other_streams_note(container, path.name), pixel_shape_note(stream, path.name)
             probed = probe(container, stream, path.name)
             self._codes = codes_of_stream(stream)
         self._interlacing = probed.interlacing
@@ -50,7 +51,7 @@ class VideoFile:
         self.paths = frame_paths(path, self._index.num_frames)
         self.frame_rate = self._index.frame_rate
         interlacing_note = probed.interlacing.note if probed.interlacing else probed.note
-        self.notes = list(filter(None, (streams_note, interlacing_note, self._codes.note(path.name))))
+        self.notes = list(filter(None, (streams_note, interlacing_note, shape_note, self._codes.note(path.name))))
         self.moments = self._index.moments or tuple(map(float, range(self._index.num_frames)))
         if self._index.moments is None:
             self.notes.append(f"{path.name} does not say when each frame is shown: taken as evenly spaced.")

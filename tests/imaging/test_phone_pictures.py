@@ -15,7 +15,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, primaries_of_profile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
 from neucam_nerfstudio.imaging.hdr_display_files import write_hdr_picture
-from neucam_nerfstudio.imaging.phone_pictures import left_out_notes
+from neucam_nerfstudio.imaging.phone_pictures import notes_of_files
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.photometry import decode_srgb
@@ -115,6 +115,8 @@ def test_hlg_of_a_camera_s_heif_becomes_light(tmp_path):
     picture.save(tmp_path / "a.hif", quality=-1, chroma=444, color_primaries=9, transfer_characteristics=18)
     pixels = read_photograph(tmp_path / "a.hif")
     np.testing.assert_allclose(decode_srgb(pixels / 65535), 1 / 12, rtol=0.01)
+    (note,) = notes_of_files([tmp_path / "a.hif"])
+    assert note.startswith("a.hif: its colours are those of BT.2020") and "HLG" in note
     profile = read_metadata(tmp_path / "a.hif").icc_profile
     np.testing.assert_allclose(np.array(primaries_of_profile(profile)), np.array(BT2020), atol=2e-3)
 
@@ -126,6 +128,7 @@ def test_a_broken_file_is_named(tmp_path, suffix):
     with pytest.raises(NeucamError, match=rf"IMG_2\{suffix}: broken or unreadable file"):
         read_photograph(tmp_path / f"IMG_2{suffix}")
     assert read_exif(tmp_path / f"IMG_2{suffix}").focus_distance_m in (None, 0.25)
+    assert notes_of_files([tmp_path / f"IMG_2{suffix}", tmp_path / "missing.heic"]) == []
 
 
 def test_jpeg_xl_without_its_library_says_what_to_install(tmp_path, monkeypatch):
@@ -142,8 +145,8 @@ def test_what_a_file_holds_besides_its_picture_is_said(tmp_path):
     plain = write(tmp_path / "plain.webp")
     gain = tmp_path / "gain.jpg"
     views[0].save(gain, xmp=b'<x:xmpmeta xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"/>')
-    assert left_out_notes([plain]) == []
-    assert left_out_notes([plain, gain, tmp_path / "moving.webp", tmp_path / "stereo.mpo"]) == [
+    assert notes_of_files([plain]) == []
+    assert notes_of_files([plain, gain, tmp_path / "moving.webp", tmp_path / "stereo.mpo"]) == [
         "Gain maps are not used (gain.jpg): read is the picture that ordinary displays show.",
         "Of files that hold several pictures only the first one is read (2 files, the first moving.webp).",
     ]

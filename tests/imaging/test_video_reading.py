@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -377,3 +378,19 @@ def test_frames_tell_when_the_video_was_taken(tmp_path, metadata, told):
         assert exif is None
     else:
         assert exif is not None and tuple(tag.content for tag in exif.folders[34665].values()) == told
+
+
+def test_pixels_that_are_not_square_are_said(tmp_path):
+    path = tmp_path / "dv.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        (stream.height, stream.width), stream.pix_fmt = (48, 64), "yuv420p"
+        stream.sample_aspect_ratio = Fraction(16, 15)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    source = VideoFile(path)
+    assert len(source.notes) == 1 and source.notes[0].startswith(
+        "dv.mp4: its pixels are not square, 16:15 wide to high"
+    )
+    assert source.frame(1).shape == (48, 64, 3)

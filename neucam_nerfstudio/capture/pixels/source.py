@@ -19,7 +19,7 @@ from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.array_files import ArrayFile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
-from neucam_nerfstudio.imaging.phone_pictures import FULL_SCALE_SUFFIXES, left_out_notes
+from neucam_nerfstudio.imaging.phone_pictures import FULL_SCALE_SUFFIXES, notes_of_files
 from neucam_nerfstudio.imaging.photographs import (
     files_with_suffix,
     find_photographs,
@@ -73,7 +73,7 @@ class PhotographFolder:
         self.moments = tuple(map(float, range(len(paths))))
         unread_note = _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found)
         self.notes = tuple(
-            filter(None, (raw_note, unread_note, *left_out_notes(paths), _live_photos_note(folder, found)))
+            filter(None, (raw_note, unread_note, *notes_of_files(paths), _live_photos_note(folder, found)))
         )
         # RAW and HEIF files are brought to full scale: small values are dark light there.
         self.holds_sensor_values = not any(is_raw(path) or path.suffix.lower() in FULL_SCALE_SUFFIXES for path in paths)
