@@ -1,5 +1,6 @@
 """HEIC, AVIF, WebP and JPEG XL, as phones and cameras write them: upright, in all their bits."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +25,7 @@ PhoneKind = Literal["HEIC", "AVIF", "WebP", "JPEG XL"]
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 PHONE_SUFFIXES = HEIF_SUFFIXES | {".avif", ".jxl", ".mpo", ".webp"}
 """Of the files read here, and of JPEGs that hold several pictures."""
-FULL_SCALE_SUFFIXES = HEIF_SUFFIXES | {".avif"}
+FULL_SCALE_SUFFIXES = HEIF_SUFFIXES | {".avif", ".jxl"}
 """Of files whose deep values are brought to 16 bits, whatever bits they have."""
 
 SIGNATURES: dict[PhoneKind, bytes] = {
@@ -81,7 +82,7 @@ def read_phone_picture(path: Path, kind: PhoneKind) -> Shaped[np.ndarray, "heigh
     not read.
 
     Returns:
-        uint8, or uint16 where the file has more than 8 bits: 65535 is white, but in a JPEG XL of 10 to 14 bits.
+        uint8, or uint16 where the file has more than 8 bits, whatever bits it has: 65535 is white.
 
     Raises:
         NeucamError: The file is broken, or the library that reads it is missing.
@@ -265,7 +266,14 @@ def _read_jxl(path: Path) -> Shaped[np.ndarray, "height width 3"]:
     if samples.ndim == 4:  # an animation
         samples = samples[0]
     colours = samples if samples.ndim == 3 and samples.shape[-1] >= 3 else _first_channel(samples)
-    return np.ascontiguousarray(np.broadcast_to(colours[..., :3], (*colours.shape[:2], 3)))
+    pixels = np.ascontiguousarray(np.broadcast_to(colours[..., :3], (*colours.shape[:2], 3)))
+    if pixels.dtype == np.uint16 and 0 < pixels.max() < 1 << 15:  # of fewer bits perhaps, or dark
+        import_optional("pillow_jxl", path)
+        with open_with_pillow(path) as picture:  # in 8 bits, whatever it has
+            in_eight = float(np.asarray(picture.convert("RGB"), np.float64).mean())
+        bits = min(16, 8 + max(1, round(math.log2(pixels.mean() / in_eight)))) if in_eight > 0 else 16
+        pixels = full_scale_table((1 << bits) - 1)[pixels]
+    return pixels
 
 
 READERS: dict[PhoneKind, Callable[[Path], Shaped[np.ndarray, "height width 3"]]] = {

@@ -91,11 +91,12 @@ def test_ten_bits_stay_ten_bits(tmp_path):
     np.testing.assert_allclose(pixels, np.rint((ramp >> 6) * (65535 / 1023)), atol=1)
 
 
-def test_sixteen_bits_of_a_jpeg_xl_stay(tmp_path):
+@pytest.mark.parametrize(("bits", "share"), [(16, 1.0), (16, 0.3), (10, 1.0), (10, 0.3), (12, 0.8), (14, 0.1)])
+def test_bits_of_a_jpeg_xl_stay_however_dark_it_is(tmp_path, bits, share):
     imagecodecs = pytest.importorskip("imagecodecs")
-    ramp = np.linspace(0, 65535, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint16)
-    (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode(ramp, lossless=True))
-    np.testing.assert_array_equal(read_photograph(tmp_path / "a.jxl"), ramp)
+    ramp = np.linspace(0, share * (2**bits - 1), 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint16)
+    (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode(ramp, lossless=True, bitspersample=bits))
+    np.testing.assert_allclose(read_photograph(tmp_path / "a.jxl"), ramp * (65535 / (2**bits - 1)), atol=0.51)
 
 
 def test_pq_becomes_light_in_its_own_primaries(tmp_path):
