@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, primaries_of_profile
@@ -394,3 +395,13 @@ def test_pixels_that_are_not_square_are_said(tmp_path):
         "dv.mp4: its pixels are not square, 16:15 wide to high"
     )
     assert source.frame(1).shape == (48, 64, 3)
+
+
+def test_a_cover_is_no_video_though_it_is_larger(tmp_path, write_video):
+    whole = write_video("clip.mp4")
+    Image.new("RGB", (640, 480), (255, 0, 0)).save(tmp_path / "cover.png")
+    streams = ("-map", 0, "-map", 1, "-c", "copy", "-disposition:v:1", "attached_pic")
+    ffmpeg("-i", whole, "-i", tmp_path / "cover.png", *streams, tmp_path / "covered.mp4")
+    source = VideoFile(tmp_path / "covered.mp4")
+    assert source.notes == [] and len(source.paths) == 12
+    np.testing.assert_array_equal(source.frame(5), VideoFile(whole).frame(5))
