@@ -96,42 +96,60 @@ def upright_rgb(frame: "av.VideoFrame", codes: ColourCodes = NO_CODES) -> Shaped
 
 
 def probe(container: "av.container.InputContainer", stream: "av.VideoStream", name: str) -> Probe:
-    """Looks for combs in the first frames, as FFmpeg's idet does, where things move; and at what the file says.
+    """Looks for combs where things move, in the first frames or those in the middle; and at what the file says.
 
     Args:
         container: The file, at its beginning; it is read on.
         stream: Of its pictures.
         name: Of the file, for sentences.
     """
+    import av.error
+
     told = stream.codec_context.field_order in INTERLACED_ORDERS
     if stream.height > MOST_ROWS and not told:
         return Probe()
-    frames, num_packets = _first_frames(container, stream)
+    frames, num_packets = _next_frames(container, stream)
     if not frames:
         return Probe()
     in_fields = told or any(frame.interlaced_frame for frame in frames)
-    looks = [frame.metadata.get("lavfi.idet.multiple.current_frame") for frame in filtered(frames, "idet")]
-    # idet compares neighbouring frames, which flicker misleads; combs alone may be a window's blinds.
-    shows = [look in ("tff", "bff") and has_combs(each) for look, each in zip(looks, frames, strict=False)]
-    combed, whole = sum(shows), looks.count("progressive")
-    share = combed / max(combed + whole, 1)
-    first = "tff" if looks.count("tff") >= looks.count("bff") else "bff"
     packets_are_fields = in_fields and num_packets >= 1.5 * len(frames)
-    if combed >= LEAST_COMBED and share >= LEAST_SHARE:
+    looks = _look_at(frames)
+    if looks.combed + looks.whole == 0 and len(frames) >= PROBED_FRAMES and container.duration:  # nothing moves yet
+        with suppress(av.error.FFmpegError):
+            container.seek((container.start_time or 0) + container.duration // 2)
+            looks = _look_at(_next_frames(container, stream)[0])
+    share = looks.combed / max(looks.combed + looks.whole, 1)
+    if (looks.combed >= LEAST_COMBED and share >= LEAST_SHARE) or (in_fields and looks.combed):
         which = "all" if share >= SHARE_OF_ALL else "combed"
         what = "all its frames hold" if which == "all" else "some of its frames hold"
         note = (
             f"{name} is interlaced: {what} two moments, in alternate rows. They are deinterlaced: the first moment is"
             " kept, and its missing rows are filled in."
         )
-        return Probe(Interlacing(which, first, note), None, packets_are_fields)
+        return Probe(Interlacing(which, looks.first, note), None, packets_are_fields)
     if not in_fields:
         return Probe()
-    if whole > combed:
+    if looks.whole:
         note = f"{name} says that it is interlaced, but its frames show no combs: they are used as they are."
         return Probe(None, note, packets_are_fields)
     note = f"{name} says that it is interlaced, and too little moves to see it: its frames are deinterlaced."
     return Probe(Interlacing("all", "auto", note), None, packets_are_fields)
+
+
+class _Looks(NamedTuple):
+    """How many frames show combs, and how many are whole though things move; and which field seems to be the first."""
+
+    combed: int
+    whole: int
+    first: Literal["tff", "bff"]
+
+
+def _look_at(frames: list["av.VideoFrame"]) -> _Looks:
+    looks = [frame.metadata.get("lavfi.idet.multiple.current_frame") for frame in filtered(frames, "idet")]
+    # idet compares neighbouring frames, which flicker misleads; combs alone may be a window's blinds.
+    shows = [look in ("tff", "bff") and has_combs(each) for look, each in zip(looks, frames, strict=False)]
+    first = "tff" if looks.count("tff") >= looks.count("bff") else "bff"
+    return _Looks(sum(shows), looks.count("progressive"), first)
 
 
 def has_combs(frame: "av.VideoFrame") -> bool:
@@ -150,10 +168,10 @@ def _alternating_share(luma: Int16[np.ndarray, "rows columns"]) -> float:
     return float(alternating.mean()) if alternating.size else 0.0
 
 
-def _first_frames(
+def _next_frames(
     container: "av.container.InputContainer", stream: "av.VideoStream"
 ) -> tuple[list["av.VideoFrame"], int]:
-    """The first frames as far as they are whole, and of how many packets they are made."""
+    """The next frames as far as they are whole, and of how many packets they are made."""
     import av.error
 
     frames, num_packets = [], 0

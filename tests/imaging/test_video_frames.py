@@ -54,12 +54,12 @@ def blinds(frame: int) -> np.ndarray:
     return picture
 
 
-def film(path: Path, filmed: Callable[[int], np.ndarray], flagged: bool = False, damaged: int | None = None) -> Path:
+def film(path: Path, filmed: Callable[[int], np.ndarray], flagged: bool = False, num_frames: int = NUM_FRAMES) -> Path:
     options = {"flags": "+ildct+ilme"} if flagged else {}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25, options={"qscale": "2", **options})
         stream.height, stream.width, stream.pix_fmt, stream.bit_rate = HEIGHT, WIDTH, "yuv420p", 8_000_000
-        for index in range(NUM_FRAMES):
+        for index in range(num_frames):
             rgb = av.VideoFrame.from_ndarray(np.repeat(filmed(index)[..., None], 3, 2), format="rgb24")
             container.mux(stream.encode(rgb.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
@@ -92,6 +92,15 @@ def test_whole_frames_are_left_alone(tmp_path, kind):
     source = VideoFile(film(tmp_path / "clip.avi", FILMED[kind]))
     assert source.notes == []
     assert psnr([source.frame(i) for i in range(NUM_FRAMES)], [FILMED[kind](i) for i in range(NUM_FRAMES)]) > 36
+
+
+def test_combs_are_found_once_something_moves(tmp_path):
+    """The first two seconds show nothing."""
+    path = tmp_path / "clip.avi"
+    film(path, lambda frame: woven(max(0, frame - 50), 0) if frame > 50 else view(0), num_frames=90)
+    assert "is interlaced: all its frames" in VideoFile(path).notes[0]
+    film(path, lambda frame: view(max(0, frame - 50)), num_frames=90)
+    assert VideoFile(path).notes == []
 
 
 def test_blinds_are_no_combs(tmp_path):
