@@ -1,7 +1,8 @@
 """Photographs on disk: which files of a folder are photographs, and their pixels without losing a bit."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
 
     Of one name a RAW file is kept rather than a HEIF file, and either rather than a JPEG; what a phone writes beside a
     photograph - iPhones' edited copies (`IMG_E1234`), the cover of a portrait that Pixels blur (`.PORTRAIT-01.COVER`) -
-    is left out where the photograph is there.
+    is left out where the photograph is there, and so are copies that computers make (`IMG_1 (1)`) of the same content.
 
     Returns:
         The remaining files, and a sentence about those left out.
@@ -69,6 +70,8 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     """
     taken = {name_of_moment(path) for path in paths if not _is_edited(path)}
     as_taken = [path for path in paths if not (_is_edited(path) and name_of_moment(path) in taken)]
+    copies = set(_copies(as_taken))
+    as_taken = [path for path in as_taken if path not in copies]
     best: dict[str, Path] = {}
     for path in as_taken:
         name = path.stem.lower() if _is_edited(path) else name_of_moment(path)
@@ -77,7 +80,9 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
             raise NeucamError(f"{path}: {other.name} has the same name. Keep one file of each frame in the folder.")
         best[name] = min(path, other, key=_kind)
     kept = [path for path in paths if path in set(best.values())]
-    return kept, _left_out_note(kept, [path for path in paths if path not in set(kept)])
+    left_out = [path for path in paths if path not in set(kept) and path not in copies]
+    said = f"Left out, as they are copies: {', '.join(path.name for path in sorted(copies))}." if copies else None
+    return kept, " ".join(filter(None, (_left_out_note(kept, left_out), said))) or None
 
 
 EDITED = re.compile(r"img_e(\d{4,})|(.+)\.portrait-\d+(?:\.mp)?\.cover|(.+)~\d+|(.+)-edited")
@@ -85,6 +90,8 @@ EDITED = re.compile(r"img_e(\d{4,})|(.+)\.portrait-\d+(?:\.mp)?\.cover|(.+)~\d+|
 Pixels have blurred, and edits of Google Photos."""
 SHOT = re.compile(r"(.+)\.(?:raw|portrait)-\d+(?:\.mp)?\.(?:cover|original)")
 """Names of the RAW file and the JPEG that Pixels write of one photograph."""
+COPY = re.compile(r"(.+?)(?: ?\(\d+\)| \d+|[ _-]+copy(?: ?\(?\d+\)?)?)")
+"""Names that computers give to a copy of a file, and the file's."""
 KINDS = ("RAW files", "HEIF files", "JPEGs")
 """Kinds of files that cameras write of one frame, the best first."""
 OTHER_KIND = len(KINDS)
@@ -98,6 +105,16 @@ def name_of_moment(path: Path) -> str:
         apple, *others = edited.groups()
         return f"img_{apple}" if apple else next(filter(None, others))
     return stem if shot is None else shot[1]
+
+
+def _copies(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files named as copies of another of the files, with the same content."""
+    by_name = {(path.stem.lower(), path.suffix.lower()): path for path in paths}
+    for path in paths:
+        named = COPY.fullmatch(path.stem.lower())
+        original = None if named is None else by_name.get((named[1], path.suffix.lower()))
+        if original is not None and original.is_file() and path.is_file() and cmp(original, path, shallow=False):
+            yield path
 
 
 def _kind(path: Path) -> int:

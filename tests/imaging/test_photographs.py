@@ -268,3 +268,11 @@ def test_bursts_of_phones_are_in_the_order_they_were_taken(tmp_path):
         (tmp_path / name).touch()
     paths, note = one_file_per_frame(find_photographs(tmp_path))
     assert [path.name for path in paths] == names and note is None
+
+
+def test_copies_are_left_out_and_other_pictures_of_such_names_are_not(tmp_path, write_grey):
+    for name, value in (("a.png", 50), ("a (1).png", 50), ("a copy.png", 50), ("a (2).png", 90), ("b 2.png", 50)):
+        write_grey(name, value)
+    kept, note = one_file_per_frame(find_photographs(tmp_path))
+    assert sorted(path.name for path in kept) == ["a (2).png", "a.png", "b 2.png"]
+    assert note == "Left out, as they are copies: a (1).png, a copy.png."
