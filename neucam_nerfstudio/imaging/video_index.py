@@ -215,10 +215,13 @@ def decoded_index(path: Path) -> VideoIndex:
         stream.thread_type = "AUTO"
         with suppress(av.error.FFmpegError):  # reading frames reports it
             shown_at += [frame.pts or 0 for frame in container.decode(stream)]
-        frame_rate = float(stream.average_rate) if stream.average_rate else None
+        tick_s = float(stream.time_base or 1)
     if not shown_at:
         raise NeucamError(f"{path}: none of its frames can be read. Copy it again from the camera.")
-    return VideoIndex(len(shown_at), len(shown_at), frame_rate, count_in_frames(sorted(shown_at)))
+    shown_at.sort()
+    span_s = (shown_at[-1] - shown_at[0]) * tick_s  # the file's own rate may be that of fields
+    frame_rate = (len(shown_at) - 1) / span_s if span_s > 0 else None
+    return VideoIndex(len(shown_at), len(shown_at), frame_rate, count_in_frames(shown_at))
 
 
 def count_in_frames(shown_at: Sequence[int]) -> tuple[float, ...] | None:

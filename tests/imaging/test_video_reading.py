@@ -14,8 +14,8 @@ from PIL import Image
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, primaries_of_profile
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
-from neucam_nerfstudio.imaging.video_frames import upright_rgb
-from neucam_nerfstudio.imaging.video_index import count_in_frames, open_video, read_index
+from neucam_nerfstudio.imaging.video_frames import Probe, upright_rgb
+from neucam_nerfstudio.imaging.video_index import VideoIndex, count_in_frames, open_video, read_index
 from neucam_nerfstudio.imaging.video_reading import VideoFile
 from neucam_nerfstudio.photometry import decode_srgb
 
@@ -405,3 +405,16 @@ def test_a_cover_is_no_video_though_it_is_larger(tmp_path, write_video):
     source = VideoFile(tmp_path / "covered.mp4")
     assert source.notes == [] and len(source.paths) == 12
     np.testing.assert_array_equal(source.frame(5), VideoFile(whole).frame(5))
+
+
+def test_packets_of_half_a_frame_are_counted_by_decoding(write_video, monkeypatch):
+    """As camcorders write each field in a packet of its own: twice as many packets as frames."""
+    path = write_video("clip.mp4", shown_at=GAP)
+    whole = VideoFile(path)
+    doubled = VideoIndex(24, 24, 50.0, tuple(map(float, range(24))))
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.read_index", lambda path: doubled)
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.probe", lambda *given: Probe(fields_are_packets=True))
+    source = VideoFile(path)
+    assert len(source.paths) == 12 and source.moments == whole.moments
+    assert source.frame_rate == pytest.approx(whole.frame_rate)
+    np.testing.assert_array_equal(source.frame(11), whole.frame(11))
