@@ -209,12 +209,13 @@ def decoded_index(path: Path) -> VideoIndex:
     """The same by decoding all frames, for videos with packets of half a frame: a field of alternate rows."""
     import av.error
 
-    shown_at = []
+    shown_at: list[int] = []
     with open_video(path) as container:
         stream = main_stream(container)
         stream.thread_type = "AUTO"
         with suppress(av.error.FFmpegError):  # reading frames reports it
-            shown_at += [frame.pts or 0 for frame in container.decode(stream)]
+            for frame in container.decode(stream):
+                shown_at.append(frame.pts or 0)
         tick_s = float(stream.time_base or 1)
     if not shown_at:
         raise NeucamError(f"{path}: none of its frames can be read. Copy it again from the camera.")
