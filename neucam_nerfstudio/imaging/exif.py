@@ -113,7 +113,7 @@ def _number(tag: object) -> float | None:
     """A positive finite number from an EXIF tag; cameras write 0 or 0/0 for what they do not know."""
     values = getattr(tag, "values", None)
     try:
-        value = float(values[0] if isinstance(values, list) else values)  # type: ignore[arg-type]  # refused below
+        value = float(values[0] if isinstance(values, list | tuple) else values)  # type: ignore[arg-type]  # refused below
     except (IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
     return value if value > 0 and math.isfinite(value) else None

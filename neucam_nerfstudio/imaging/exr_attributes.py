@@ -8,6 +8,8 @@ from neucam_nerfstudio.imaging.exif_block import ASCII, EXIF_FOLDER, GPS_FOLDER,
 
 SIGNED_RATIONAL, UTF8 = 10, 129
 """Types of a tag (TIFF 6.0, section 2; EXIF 3.0)."""
+FLOATS = {11: (4, "f"), 12: (8, "d")}
+"""Size and `struct`'s letter of floating-point types (TIFF 6.0, section 2)."""
 MICROMETRES_OF_UNIT = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}
 """Micrometres in EXIF's units of resolution: inch, centimetre, millimetre, micrometre."""
 INFINITE_DISTANCE = 0xFFFFFFFF
@@ -80,6 +82,9 @@ def numbers(tag: Tag | None, byte_order: str) -> list[float]:
     if tag.type in (SHORT, LONG):
         size, kind = (2, "H") if tag.type == SHORT else (4, "I")
         return list(map(float, struct.unpack(f"{byte_order}{len(tag.content) // size}{kind}", tag.content)))
+    if tag.type in FLOATS:  # which EXIF does not know, and programs write all the same
+        size, kind = FLOATS[tag.type]
+        return list(struct.unpack(f"{byte_order}{len(tag.content) // size}{kind}", tag.content))
     return []
 
 
