@@ -111,12 +111,14 @@ def _tags(path: Path, details: bool = True) -> Mapping[str, object]:
 
 def _number(tag: object) -> float | None:
     """A positive finite number from an EXIF tag; cameras write 0 or 0/0 for what they do not know."""
-    values = getattr(tag, "values", None)
+    value = getattr(tag, "values", None)
     try:
-        value = float(values[0] if isinstance(values, list | tuple) else values)  # type: ignore[arg-type]  # refused below
+        while isinstance(value, list | tuple):  # ExifRead nests floating-point numbers
+            value = value[0]
+        number = float(value)  # type: ignore[arg-type]  # refused below
     except (IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
-    return value if value > 0 and math.isfinite(value) else None
+    return number if number > 0 and math.isfinite(number) else None
 
 
 def _focus_distance_m(path: Path, tags: Mapping[str, object]) -> float | None:
