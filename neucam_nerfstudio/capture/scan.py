@@ -39,9 +39,9 @@ from neucam_nerfstudio.capture.settings.selection import FrameChoice, frame_time
 from neucam_nerfstudio.capture.side_maps import find_side_maps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
-from neucam_nerfstudio.imaging.photographs import full_scale_table, hold_linear_light
+from neucam_nerfstudio.imaging.photographs import hold_linear_light
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
-from neucam_nerfstudio.photometry import WHITE_LEVEL
+from neucam_nerfstudio.photometry import WHITE_LEVEL, full_scale_table
 
 
 def open_capture(
