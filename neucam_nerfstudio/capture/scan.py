@@ -107,12 +107,12 @@ def open_capture(
     linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
-    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, is_measured=not moves)
+    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, moves, linear_light)
     assert decoded.likeness is not None, "at least one frame was decoded"
     (height, width, _), number_type = decoded.likeness
-    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
-    if not moves:
+    if not moves and len(split.train) > 1:
         _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
     alignment, align_note = None, None
@@ -161,7 +161,8 @@ def _scan_pixels(
     white_balance: WhiteBalance | None,
     factor: int,
     budget_bytes: int,
-    is_measured: bool,
+    moves: bool,
+    linear_light: bool,
 ) -> tuple[FileFrames, StillPictures, str | None]:
     """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
 
@@ -172,14 +173,14 @@ def _scan_pixels(
     read = frame_reader(source.kind, source.data, white_balance, source)
     decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes))
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
-    pictures = StillPictures(decoded, brightness)
+    pictures = StillPictures(thumbnails if moves else decoded, brightness, linear_light)
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)
         decoded.cache.put(index, pixels)
         thumbnails.append(thumbnail(pixels).copy())
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if is_measured and knows_white and pixels.nbytes * len(paths) > budget_bytes:
+        if not moves and knows_white and pixels.nbytes * len(paths) > budget_bytes:
             pictures.measure(index)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
@@ -192,7 +193,7 @@ def _scan_pixels(
         if decoded.white_level != WHITE_LEVEL[number_type]:
             table = full_scale_table(decoded.white_level)
             decoded.cache.scale(table)
-            thumbnails = [table[pixels] for pixels in thumbnails]
+            thumbnails[:] = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
     return decoded, pictures, white_note
 

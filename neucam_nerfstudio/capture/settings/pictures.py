@@ -13,6 +13,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from neucam_nerfstudio.capture.registration import LEAST_CONTRAST, detail_picture, disagreement, fine_detail
+from neucam_nerfstudio.capture.settings.exposure_steps import (
+    black_floor,
+    change_in_stops,
+    measured_stops,
+    ranked_values,
+)
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64
@@ -29,6 +35,11 @@ CHANGED_SHARE, LEAST_STRENGTH_CHANGE = 0.05, 0.15
 to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take one focus for two costs less than the
 reverse."""
 
+TYPICAL_GAMMA = 2.2
+"""Stops of light to a factor of two in pixel values."""
+MOST_MEASURED = 64
+"""Frames whose exposures are measured, to see whether what is written of them can be true."""
+
 
 @runtime_checkable
 class Frames(Protocol):
@@ -43,17 +54,19 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
+        is_linear: Whether pixel values are linear light.
     """
 
-    def __init__(self, pixels: Frames, mean_brightness: Sequence[float]) -> None:
-        self.mean_brightness = mean_brightness
+    def __init__(self, pixels: Frames, mean_brightness: Sequence[float], is_linear: bool = False) -> None:
+        self.mean_brightness, self.is_linear = mean_brightness, is_linear
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
         self.detail = cache(lambda frame: detail_picture(pixels[frame]))
+        self.ranked = cache(lambda frame: ranked_values(pixels[frame]))
 
     def measure(self, frame: int) -> None:
         """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        for measured in (self._blocks, self._strength, self.detail):
+        for measured in (self._blocks, self._strength, self.detail, self.ranked):
             measured(frame)
 
     @cached_property
@@ -72,8 +85,24 @@ class StillPictures:
             log2_brightness[brighter] = log2_brightness[darker] + change
         return [2 ** log2_brightness[frame] for frame in range(len(order))]
 
+    @cached_property
+    def floor(self) -> Float[np.ndarray, " 3"]:
+        """The pixel value of each channel where no light was; see `black_floor`."""
+        return black_floor([self.ranked(frame) for frame in range(len(self.mean_brightness))])
+
+    @cached_property
+    def measured_stops(self) -> Float[np.ndarray, " frames"]:
+        """Exposures of the first frames by what they show, see `measured_stops`; nan of others."""
+        stops = np.full(len(self.mean_brightness), np.nan)
+        some = [self.ranked(frame) for frame in range(min(len(stops), MOST_MEASURED))]
+        stops[: len(some)] = measured_stops(some, self.floor, self.is_linear)
+        return stops
+
     def brightness_change(self, frame: int, other: int) -> float | None:
         """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both."""
+        if self.floor.any():
+            change = change_in_stops(self.ranked(frame), self.ranked(other), self.floor)
+            return None if change is None else change / TYPICAL_GAMMA
         return median_change(self._blocks(frame), self._blocks(other))
 
     def differ(self, frame: int, other: int) -> bool:
