@@ -114,7 +114,7 @@ def estimate_camera(
     """
     small_ldr = reduce_frames(frames)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response)
+        stops = estimate_exposure_stops(small_ldr, exposure_index, response)
     else:
         stops = np.asarray(exposure_stops, np.float64)
     return response or response_of_frames(small_ldr, focus_index, stops, frames[0].dtype, near), stops

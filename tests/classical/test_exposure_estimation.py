@@ -34,7 +34,7 @@ def test_grouping_does_not_depend_on_the_order_of_frames(stops):
 def test_shuffled_exposures_come_out_in_proportion_with_the_middle_one_zero(view):
     true_stops = np.array([2.0, -2.0, 0.0, 2.0, 0.0, -2.0, 1.0])
     small = np.stack([view.photograph(view.radiance, s, seed=i) for i, s in enumerate(true_stops)]) / np.float32(255)
-    stops = estimate_exposure_stops(small, np.zeros(7, int), None)
+    stops = estimate_exposure_stops(small, None)
     assert stops[2] == 0 and stops[0] == stops[3]
     assert np.corrcoef(stops, true_stops)[0, 1] > 0.999
 
@@ -42,7 +42,7 @@ def test_shuffled_exposures_come_out_in_proportion_with_the_middle_one_zero(view
 def test_known_settings_tie_exposures(view):
     true_stops = np.array([-1.0, 0.0, 1.0, 1.1])
     small = np.stack([view.photograph(view.radiance, s) for s in true_stops]) / np.float32(255)
-    stops = estimate_exposure_stops(small, np.zeros(4, int), [0, 1, 2, 2])
+    stops = estimate_exposure_stops(small, [0, 1, 2, 2])
     assert stops[2] == stops[3] == 0 and stops[1] < 0 and stops[0] < stops[1]
 
 
@@ -50,7 +50,7 @@ def test_known_settings_tie_exposures(view):
 def test_every_frame_of_a_long_capture_gets_its_exposure(view):
     true_stops = np.tile([-2.0, 0.0, 2.0], 20)
     small = np.stack([view.photograph(view.radiance, s, seed=i) for i, s in enumerate(true_stops)]) / np.float32(255)
-    stops = estimate_exposure_stops(small, np.zeros(60, int), None)
+    stops = estimate_exposure_stops(small, None)
     assert np.corrcoef(stops, true_stops)[0, 1] > 0.999 and len(np.unique(stops)) == 3
 
 
@@ -60,7 +60,7 @@ def test_a_known_response_leaves_no_doubt_about_exposures(view):
     exposed = view.radiance / view.radiance.max() * np.exp2(true_stops)[:, None, None, None]
     small = np.clip(exposed, 0, 1).astype(np.float32)
     response = linear_response(half_step(small.dtype))
-    stops = estimate_exposure_stops(small, np.zeros(3, int), None, response)
+    stops = estimate_exposure_stops(small, None, response)
     np.testing.assert_allclose(stops, true_stops, atol=0.02)
 
 

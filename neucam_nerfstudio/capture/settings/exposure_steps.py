@@ -20,11 +20,11 @@ SMALL_SIDE_PX = 192
 """Photographs are compared at this longer side."""
 CLIPPED_LDR = 0.92
 """Pixel values from here on are taken for saturated."""
-DARK_LDR = 0.12
-"""Middle pixel values above this are the scene, not what a frame shows where no light is."""
+DARK_SHARE, DARK_LDR = 0.2, 0.12
+"""The dark parts of a frame; if their pixel values are above the second, they are the scene, not the lack of light."""
 FLOOR_SPREAD_LDR = 2.5 / 255
-"""Frames whose middle pixel values are this near to each other may show the same floor..."""
-FLOOR_STEP_STOPS = 0.4
+"""Frames whose dark parts are this near to each other may show the same floor..."""
+FLOOR_STEP_STOPS = 0.7
 """... and do if what is brighter differs between them by more than this."""
 MARGINS_LDR = (0.1, 0.04, 0.015)
 """How far above the floor pixel values must be to tell light: the first that leaves enough of them."""
@@ -42,7 +42,7 @@ RankedValues = Float[np.ndarray, "places 3"]
 
 
 def ranked_values(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndarray, "places 3"]:
-    """Pixel values that occur in a photograph, made small by area averaging; few and in half precision, as all are kept."""
+    """Pixel values of a photograph made small by area averaging; few, in half precision, as those of all are kept."""
     factor = max(1.0, max(pixels.shape[:2]) / SMALL_SIDE_PX)
     size = tuple(max(1, round(length / factor)) for length in pixels.shape[1::-1])
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32) / WHITE_LEVEL[pixels.dtype]
@@ -54,11 +54,11 @@ def ranked_values(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.ndar
 def black_floor(frames: Sequence[RankedValues]) -> Float[np.ndarray, " 3"]:
     """The pixel value of each channel where no light was, if it is above 0: film scans, flare and black points lift it.
 
-    It is told by frames of which at least half shows the same dark value, though they were exposed differently.
+    It is told by frames whose dark parts show the same value, though they were exposed differently.
     """
-    middles = np.array([np.median(values[: -len(values) // 4], axis=0) for values in frames], np.float32)
-    darkest = middles[middles.mean(-1).argmin()]
-    at_floor = np.flatnonzero((np.abs(middles - darkest) <= FLOOR_SPREAD_LDR).all(-1))
+    dark = np.array([values[int(DARK_SHARE * len(values))] for values in frames], np.float32)
+    darkest = dark[dark.mean(-1).argmin()]
+    at_floor = np.flatnonzero((np.abs(dark - darkest) <= FLOOR_SPREAD_LDR).all(-1))
     if len(at_floor) < 2 or darkest.max() > DARK_LDR:
         return NO_FLOOR
     highlights = [frames[index][-len(frames[index]) // 20 - 1].min() for index in at_floor]
