@@ -31,9 +31,6 @@ VARIANCE_WINDOW_PX = 5
 ABOVE_FLOOR_LDR = 0.05
 """Pixel values tell light where they are at least so far above what a frame shows without light."""
 
-LOW_FLOOR_LDR = 4 / 255
-"""Up to here a floor is as good as none."""
-
 CLIPPED_RADIUS_PX = 2
 """A pixel this near to a saturated one tells nothing: lenses and compression spread its light."""
 
@@ -111,7 +108,7 @@ def sample_unknown_exposures(
     floor = black_floor(ranked)
     measured = measured_stops(ranked, floor)
     values = small_ldr.reshape(len(small_ldr), -1, 3)
-    if floor.max() > LOW_FLOOR_LDR:
+    if floor.any():
         values = np.where(values > floor + ABOVE_FLOOR_LDR, decode_srgb(values) - decode_srgb(floor), 0)
         values = encode_srgb(values).astype(np.float32)
         from_dark = small_ldr[chosen[np.argsort(measured if np.isfinite(measured).all() else levels[chosen])]]

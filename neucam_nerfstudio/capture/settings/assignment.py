@@ -23,6 +23,7 @@ from neucam_nerfstudio.capture.settings.focus import (
     focus_in_order,
     metres,
 )
+from neucam_nerfstudio.capture.settings.odd_frames import odd_colours
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
@@ -109,7 +110,8 @@ def assign_settings(
         check_settings_differ(focus.indices, levels.numbers, train, paths)
         reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
         why = "middle exposure of the middle focus setting"
-        notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
+        colours = odd_colours([path.stem for path in paths], pictures)
+        notes = (focus.note, untrained_focus_note(focus.indices, train, paths), *colours)
     if choice.reference is not None:
         reference, why = named_reference(choice.reference, paths, train), "--reference"
     known_stops = [None if source == "unknown" else stops[index] for index in exposure_indices]

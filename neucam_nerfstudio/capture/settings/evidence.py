@@ -32,6 +32,7 @@ from neucam_nerfstudio.capture.settings.exposures import (
     gap_ranks,
     merge_nearly_equal,
 )
+from neucam_nerfstudio.capture.settings.odd_frames import odd_cameras
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
@@ -175,6 +176,7 @@ def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
         partly = "EXIF tells the exposure of some frames only, so it is not used."
         notes.append(partly if some_told else unread_note(frames.paths, exif) or "")
     dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
+    notes += odd_cameras([path.stem for path in frames.paths], exif)
     all_notes = tuple(filter(None, (names_note, *notes)))
     return SettingsEvidence(focus_numbers, exposure_numbers, None, "unknown", dioptres, all_notes, claims=tuple(claims))
 

@@ -22,6 +22,8 @@ CLIPPED_LDR = 0.92
 """Pixel values from here on are taken for saturated."""
 DARK_SHARE, DARK_LDR = 0.2, 0.12
 """The dark parts of a frame; if their pixel values are above the second, they are the scene, not the lack of light."""
+LOW_FLOOR_LDR = 4 / 255
+"""Up to here a floor is as good as none."""
 FLOOR_SPREAD_LDR = 2.5 / 255
 """Frames whose dark parts are this near to each other may show the same floor..."""
 FLOOR_STEP_STOPS = 0.7
@@ -59,7 +61,7 @@ def black_floor(frames: Sequence[RankedValues]) -> Float[np.ndarray, " 3"]:
     dark = np.array([values[int(DARK_SHARE * len(values))] for values in frames], np.float32)
     darkest = dark[dark.mean(-1).argmin()]
     at_floor = np.flatnonzero((np.abs(dark - darkest) <= FLOOR_SPREAD_LDR).all(-1))
-    if len(at_floor) < 2 or darkest.max() > DARK_LDR:
+    if len(at_floor) < 2 or not LOW_FLOOR_LDR < darkest.max() <= DARK_LDR:
         return NO_FLOOR
     highlights = [frames[index][-len(frames[index]) // 20 - 1].min() for index in at_floor]
     ends = (frames[at_floor[np.argmin(highlights)]], frames[at_floor[np.argmax(highlights)]])
