@@ -54,8 +54,9 @@ def open_capture(
 ) -> tuple[Capture, PixelStore]:
     """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
 
-    Exposure comes from `exposure.txt`, else from EXIF unless names or pictures contradict; else it is one for all
-    frames of one `E<j>` or, without such names, one brightness; else it is unknown. Focus settings come from `F<i>` in
+    Exposure comes from `exposure.txt`, else from another list or EXIF unless names or pictures contradict, else from
+    stops or seconds in names; else it is one for all frames of one `E<j>` or, without such names, one brightness; else
+    it is unknown. Focus settings come from `F<i>` in
     the names, else from EXIF focus distances unless pictures contradict; else each frame of a focus stack has its own,
     and others are told by their order, or by the detail they share where exposures are missing. Of a scene that moves
     each frame has its own.

@@ -11,15 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.settings.exposure_lists import (
+from neucam_nerfstudio.capture.settings.exposure_lists import find_lists, read_exposure_file, read_other_list
+from neucam_nerfstudio.capture.settings.exposure_numbers import (
     EXPOSURE_FILE_NAME,
     ExposureList,
     Unit,
     exposures_in_names,
-    find_lists,
     is_exposure_file,
-    read_exposure_file,
-    read_other_list,
 )
 from neucam_nerfstudio.capture.settings.exposures import (
     SMALLEST_BRACKET_STOPS,
@@ -131,7 +129,9 @@ def _claim(numbers: ExposureList, source: ExposureSource, said_by: str, dealt: s
         "its name" if numbers.file is None else f"{said_by}, line {line}"
         for word, line in zip(numbers.words, numbers.lines, strict=True)
     ]
-    readings = {unit: stops if unit == "stops" else _from_middle(stops) for unit, stops in numbers.readings.items()}
+    readings: dict[Unit, list[float]] = {}
+    for unit, stops in numbers.readings.items():
+        readings[unit] = stops if unit == "stops" else _from_middle(stops)
     needs_proof = numbers.file is None and len(readings) > 1
     return ExposureClaim(source, said_by, readings, told, numbers.words, dealt, numbers.file, needs_proof)
 
@@ -159,15 +159,14 @@ def judge(claim: ExposureClaim, measured: Float[np.ndarray, " frames"], names: S
         names: Of the frames.
         moves: Whether the scene moves: then brightness changes with the view, and only all frames together tell.
     """
-    usual, *others = claim.readings
-    fits = {unit: misfit(stops, measured) for unit, stops in claim.readings.items()}
-    best = min(fits, key=lambda unit: fits[unit])
+    fits: dict[Unit, float] = {unit: misfit(stops, measured) for unit, stops in claim.readings.items()}
+    usual, best = next(iter(fits)), min(fits.items(), key=lambda fit: fit[1])[0]
     unit = best if fits[best] < min(FITS, fits[usual] - CLEARLY_BETTER) else usual
     stops, note = claim.readings[unit], None
     if claim.needs_proof and not (fits[unit] < FITS and spread(measured) > LEAST_SPREAD_STOPS):
         return Judgement(None, unit)
     wrong = reversal(stops, measured) if moves else contradiction(stops, measured, names)
-    if wrong is None and others:
+    if wrong is None and len(fits) > 1:
         proof = f": the pictures' brightness follows {unit}" if spread(measured) > LEAST_SPREAD_STOPS else ""
         if unit != "stops":
             no_stops = ", not stops" if usual == "stops" else ""
@@ -225,14 +224,14 @@ def contradiction(stops: Sequence[float], measured: Float[np.ndarray, " frames"]
     shown = np.nan_to_num(np.subtract.outer(measured, measured), nan=0)
     told = np.isfinite(np.subtract.outer(measured, measured))
     alike = np.where(told & (np.abs(claimed) < SMALLEST_BRACKET_STOPS), shown, 0)
-    upper, lower = np.unravel_index(alike.argmax(), alike.shape)
+    upper, lower = map(int, np.unravel_index(alike.argmax(), alike.shape))
     if alike.max() > MOST_CHANGE_AT_ONE_EXPOSURE_STOPS:
         return (
             f"it tells nearly the same for {names[lower]} and {names[upper]}, but {names[upper]} is as bright as"
             f" about {alike.max():.1f} stops more"
         )
     missing = np.where(told & (claimed >= LEAST_CHECKED_STOPS), LEAST_SHARE_SHOWN * claimed - shown, 0)
-    upper, lower = np.unravel_index(missing.argmax(), missing.shape)
+    upper, lower = map(int, np.unravel_index(missing.argmax(), missing.shape))
     if missing.max() > 0:
         seen = "darker" if shown[upper, lower] < -LEAST_SPREAD_STOPS else "not brighter"
         apart = f"{claimed[upper, lower]:.1f} stops more"

@@ -1,4 +1,4 @@
-"""Exposures that people write down: `exposure.txt`, lists of other programs, tables, and numbers in file names."""
+"""Files in which people write exposures down: `exposure.txt`, lists of other programs, and tables."""
 
 from __future__ import annotations
 
@@ -7,42 +7,28 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from neucam_nerfstudio.capture.settings.exposures import MAX_STOPS
+from neucam_nerfstudio.capture.settings.exposure_numbers import (
+    EXPOSURE_FILE_NAME,
+    ExposureList,
+    Unit,
+    WrittenNumber,
+    exposure_list,
+    is_exposure_file,
+    no_exposure,
+    parse_number,
+)
 from neucam_nerfstudio.errors import NeucamError
 
-Unit = Literal["stops", "seconds", "1/seconds"]
-"""What numbers may mean: stops, of which +1 is twice the light; shutter times; or what those are divisors of."""
-
-EXPOSURE_FILE_NAME = "exposure.txt"
-"""In any case of letters."""
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".lst", ".list", ".dat"})
 LIST_NAME = re.compile(
     r"expos|shutter|(?:^|[ _.-])(?:list|times?|stops|brackets?|ev)(?:$|[ _.-])|image_list", re.IGNORECASE
 )
 """Names without suffix of files that are lists of exposures, whatever they hold."""
 LARGEST_LIST_BYTES = 1_000_000
-DIVISOR_LIST = re.compile(r"^list$|hdr_image_list$", re.IGNORECASE)
-"""Names without suffix of lists of OpenCV and of Debevec's HDRgen: each line has a name and 1/seconds."""
 DECIBELS_PER_STOP = 20 * math.log10(2)
 
-_DIGITS = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
-_QUANTITY = re.compile(
-    rf"""(?P<value>[+-]?{_DIGITS}) (?: \s*/\s* (?P<divisor>{_DIGITS}) )?
-    \s* (?P<unit> ms | s | secs? | seconds? | "|''|″ | ev | stops? )?""",
-    re.IGNORECASE | re.VERBOSE,
-)
 _SPACED_UNIT = re.compile(r"""(?<=[\d.])\s+(?=(?:ms|s|secs?|seconds?|"|''|″|ev|stops?)(?:[\s,;]|$))""", re.IGNORECASE)
-
-_NAMED_EXPOSURES: tuple[tuple[re.Pattern[str], Unit], ...] = (
-    (re.compile(r"(?<![a-z0-9.])(?P<value>[+-]?\d+(?:[.,]\d+)?) ?ev(?![a-z0-9])", re.IGNORECASE), "stops"),
-    (re.compile(r"(?<![a-z0-9])ev[_ ]?(?P<value>[+-]?\d+(?:[.,]\d+)?)(?![a-z0-9])", re.IGNORECASE), "stops"),
-    (re.compile(r"(?<![a-z0-9.])1[-_](?P<divisor>\d+) ?s(?:ecs?)?(?![a-z0-9])", re.IGNORECASE), "seconds"),
-    (re.compile(r"(?<![a-z0-9.])(?P<value>\d+(?:[.,]\d+)?) ?s(?:ecs?)?(?![a-z0-9])", re.IGNORECASE), "seconds"),
-    (re.compile(r"(?<![a-z0-9.])(?P<value>\d+(?:[.,]\d+)?) ?ms(?![a-z0-9])", re.IGNORECASE), "seconds"),
-)
-"""Exposures in file names: `-2EV`, `ev+1.3`, `1-250s`, `0.5s`, `15ms`."""
 
 _COLUMNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nd", re.compile(r"\bnd|nd_stops|filter")),
@@ -57,51 +43,11 @@ _COLUMNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 """What the heading of a column says about its numbers; the first that fits."""
 
 
-class ExposureList(NamedTuple):
-    """Numbers that tell exposures, in stops by each meaning that they may have.
-
-    Attributes:
-        file: What holds them; None of file names.
-        words: The numbers as they are written.
-        lines: Line that each stands in, from 1.
-        readings: Exposures in stops by meaning; first what such a list means by its rules.
-        is_named: Whether they are those of the frames, one each; else they are to be dealt out.
-    """
-
-    file: Path | None
-    words: list[str]
-    lines: list[int]
-    readings: dict[Unit, list[float]]
-    is_named: bool
-
-    def of_frames(self, places: Sequence[int]) -> ExposureList:
-        """The numbers that belong to frames, by their places in the list."""
-        return self._replace(
-            words=[self.words[place] for place in places],
-            lines=[self.lines[place] for place in places],
-            readings={unit: [stops[place] for place in places] for unit, stops in self.readings.items()},
-            is_named=True,
-        )
-
-
-class _Number(NamedTuple):
-    value: float
-    unit: Unit | None
-    word: str
-    line: int
-    is_ratio: bool = False
-
-
 def find_lists(folder: Path) -> list[Path]:
     """Text files of a folder that may tell exposures: first `exposure.txt`, in any case of letters, then by name."""
     files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     lists = [path for path in files if path.suffix.lower() in LIST_SUFFIXES]
     return sorted(lists, key=lambda path: (path.name != EXPOSURE_FILE_NAME, not is_exposure_file(path), path.name))
-
-
-def is_exposure_file(path: Path) -> bool:
-    """Whether this is `exposure.txt`, in any case of letters."""
-    return path.name.lower() == EXPOSURE_FILE_NAME
 
 
 def read_exposure_file(path: Path, frames: Sequence[Path]) -> ExposureList:
@@ -118,17 +64,17 @@ def read_exposure_file(path: Path, frames: Sequence[Path]) -> ExposureList:
     except NeucamError as error:
         raise NeucamError(f"{path}: {error}. Write a line for each frame, or numbers alone.") from error
     if table is not None:
-        return _listed(path, *table, is_named=True)
+        return exposure_list(path, *table, is_named=True)
     numbers = []
     for line_number, line in enumerate(text.splitlines(), 1):
         for word in _SPACED_UNIT.sub("", line.partition("#")[0]).split():
-            number = _parse(word, line_number)
+            number = parse_number(word, line_number)
             if number is None:
-                raise _no_exposure(path, word, line_number)
+                raise no_exposure(path, word, line_number)
             numbers.append(number)
     if not numbers:
         raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
-    return _listed(path, numbers, None, is_named=False)
+    return exposure_list(path, numbers, None, is_named=False)
 
 
 def read_other_list(path: Path, frames: Sequence[Path]) -> ExposureList | str | None:
@@ -144,117 +90,19 @@ def read_other_list(path: Path, frames: Sequence[Path]) -> ExposureList | str | 
     try:
         table = _named_numbers(text, frames, looks_like_list)
         if table is not None:
-            return _listed(path, *table, is_named=True)
+            return exposure_list(path, *table, is_named=True)
         if not looks_like_list:
             return None
         words = [line.partition("#")[0].split() for line in _SPACED_UNIT.sub("", text).splitlines()]
-        parsed = [_parse(line[0], number) for number, line in enumerate(words, 1) if line]
+        parsed = [parse_number(line[0], number) for number, line in enumerate(words, 1) if line]
         numbers = [number for number in parsed if number is not None]
         if len(numbers) == len(frames) + 1 and numbers[0].value == len(frames):
             numbers = numbers[1:]  # first their number
         if len(numbers) != len(frames) or len(parsed) - len(numbers) > 1:
             return f"it names no frame, and holds {len(numbers)} numbers for {len(frames)} frames"
-        return _listed(path, numbers, None, is_named=True)
+        return exposure_list(path, numbers, None, is_named=True)
     except NeucamError as error:
         return str(error).removeprefix(f"{path}: ")
-
-
-def exposures_in_names(frames: Sequence[Path]) -> ExposureList | None:
-    """Exposures that all file names carry: `-2EV`, `ev+1.3`, `1-250s`, `0.5s`, or a decimal number; else None."""
-    if not frames:
-        return None
-    numbers = [_named_exposure(path.stem) for path in frames]
-    found = [number for number in numbers if number is not None]
-    if len(found) < len(frames):
-        words = [re.findall(r"(?<![\d.])\d+(?:\.\d+)?(?![\d.])", path.stem) for path in frames]
-        if not all(len(of_name) == 1 for of_name in words) or not any("." in of_name[0] for of_name in words):
-            return None
-        found = [_Number(float(word), None, word, 0) for (word,) in words]
-        if len({path.stem.replace(number.word, "", 1) for path, number in zip(frames, found, strict=True)}) > 1:
-            return None
-    try:
-        return _listed(None, found, None, is_named=True)
-    except NeucamError:  # a time of 0 s, or seconds beside stops
-        return None
-
-
-def _named_exposure(stem: str) -> _Number | None:
-    for pattern, unit in _NAMED_EXPOSURES:
-        found = pattern.search(stem)
-        if found is not None:
-            groups = found.groupdict()
-            value = 1 / max(float(groups["divisor"]), 1) if "divisor" in groups else _decimal(groups["value"])
-            value /= 1000 if "ms" in found[0].lower() else 1
-            return _Number(value, unit, f"1/{groups['divisor']} s" if "divisor" in groups else found[0], 0)
-    return None
-
-
-def _listed(
-    path: Path | None, numbers: Sequence[_Number], added: Sequence[float] | None, is_named: bool
-) -> ExposureList:
-    """The list of numbers whose meaning is found out as far as they tell it; `added` are stops beside shutter times."""
-    values, units = [number.value for number in numbers], {number.unit for number in numbers} - {None}
-    if len(units) > 1:
-        raise NeucamError(f"{path}: some numbers are {' and some '.join(sorted(map(str, units)))}. Write all alike.")
-    meanings: list[Unit] = ["stops", "seconds", "1/seconds"]
-    is_positive = all(value > 0 for value in values)
-    if units:
-        meanings = [next(iter(units))]
-    elif is_positive and any(number.is_ratio for number in numbers):
-        meanings = ["seconds"]
-    elif not is_positive:
-        meanings = ["stops"]
-    elif path is not None and DIVISOR_LIST.search(path.stem):
-        meanings = ["1/seconds", "seconds", "stops"]
-    elif path is None or not is_exposure_file(path):
-        meanings = ["seconds", "1/seconds", "stops"]
-    readings: dict[Unit, list[float]] = {}
-    for meaning in meanings:
-        if meaning == "stops":
-            wrong = next((number for number in numbers if abs(number.value) > MAX_STOPS), None)
-            if wrong is None:
-                readings[meaning] = values
-            elif meanings == ["stops"]:
-                raise _no_exposure(path, wrong.word, wrong.line)
-        else:
-            wrong = next((number for number in numbers if number.value <= 0), None)
-            if wrong is not None:
-                raise _no_exposure(path, wrong.word, wrong.line)
-            sign = 1 if meaning == "seconds" else -1
-            stops = [sign * math.log2(value) for value in values]
-            readings[meaning] = stops if added is None else [a + b for a, b in zip(stops, added, strict=True)]
-    words = [number.word for number in numbers]
-    return ExposureList(path, words, [number.line for number in numbers], readings, is_named)
-
-
-def _no_exposure(path: Path | None, word: str, line: int) -> NeucamError:
-    return NeucamError(
-        f"{path}, line {line}: '{word}' is not an exposure. Write one finite number of stops a line, such as -3, 0 or"
-        " 1.5 (+1 is twice the light), or the shutter time in seconds, such as 1/60 or 2 s."
-    )
-
-
-def _decimal(word: str) -> float:
-    return float(word.replace(",", "."))
-
-
-def _parse(word: str, line: int) -> _Number | None:
-    """The number of a word with or without unit; None if it is none that is finite."""
-    found = _QUANTITY.fullmatch(word.strip())
-    if found is None:
-        return None
-    value, unit_word = float(found["value"]), (found["unit"] or "").lower()
-    if found["divisor"] is not None:
-        if float(found["divisor"]) == 0:
-            return None
-        value /= float(found["divisor"])
-    if not math.isfinite(value):
-        return None
-    unit: Unit | None = None
-    if unit_word:
-        unit = "stops" if unit_word.startswith(("ev", "stop")) else "seconds"
-        value /= 1000 if unit_word == "ms" else 1
-    return _Number(value, unit, word.strip(), line, found["divisor"] is not None)
 
 
 def _text_of(path: Path) -> str | None:
@@ -270,7 +118,9 @@ def _text_of(path: Path) -> str | None:
     return None if "\0" in text else text
 
 
-def _named_numbers(text: str, frames: Sequence[Path], is_list: bool) -> tuple[list[_Number], list[float] | None] | None:
+def _named_numbers(
+    text: str, frames: Sequence[Path], is_list: bool
+) -> tuple[list[WrittenNumber], list[float] | None] | None:
     """Numbers of the frames from lines that name them, and stops to add; None if no line names a frame.
 
     Args:
@@ -281,7 +131,7 @@ def _named_numbers(text: str, frames: Sequence[Path], is_list: bool) -> tuple[li
     Raises:
         NeucamError: A frame is not named, or lines have no number that tells an exposure.
     """
-    by_name = {path.stem.lower(): index for index, path in enumerate(frames) if _parse(path.stem, 0) is None}
+    by_name = {path.stem.lower(): index for index, path in enumerate(frames) if parse_number(path.stem, 0) is None}
     by_name |= {path.name.lower(): index for index, path in enumerate(frames)}
     lines = text.splitlines()
     separator = next((mark for mark in ";\t," if any(mark in line.partition("#")[0] for line in lines)), None)
@@ -295,7 +145,7 @@ def _named_numbers(text: str, frames: Sequence[Path], is_list: bool) -> tuple[li
             rows.setdefault(frame, (number, [*cells[:place], "", *cells[place + 1 :]]))
         elif not rows:
             words = _cells(line.lstrip("# "), separator, by_name)
-            heading = words if any(_parse(word, number) is None for word in words) else heading
+            heading = words if any(parse_number(word, number) is None for word in words) else heading
     if not rows or (not is_list and len(rows) < len(frames) / 2):
         return None
     missing = [path.name for index, path in enumerate(frames) if index not in rows]
@@ -309,12 +159,12 @@ def _named_numbers(text: str, frames: Sequence[Path], is_list: bool) -> tuple[li
 
 def _columns(
     rows: Sequence[tuple[int, list[str]]], kinds: Sequence[str | None], separator: str | None
-) -> tuple[list[_Number], list[float] | None]:
+) -> tuple[list[WrittenNumber], list[float] | None]:
     """The column of exposures, and what columns of aperture, sensitivity, gain and filters add in stops."""
-    columns: dict[int, list[_Number]] = {}
+    columns: dict[int, list[WrittenNumber]] = {}
     for column in range(len(kinds)):
         words = [cells[column].replace(",", ".") if separator == ";" else cells[column] for _, cells in rows]
-        parsed = [_parse(word, line) for word, (line, _) in zip(words, rows, strict=True)]
+        parsed = [parse_number(word, line) for word, (line, _) in zip(words, rows, strict=True)]
         numbers = [number for number in parsed if number is not None]
         if len(numbers) == len(rows):
             columns[column] = numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import pairwise
@@ -46,15 +47,13 @@ def odd_cameras(names: Sequence[str], exif: Sequence[ExifSettings]) -> Iterator[
         if odd:
             said = listed(f"{names[index]} ({values[index]})" for index in odd)
             yield f"Taken with another {kind} than the others ({usual}): {said}. {meaning.format(kind)}"
-    lengths = [settings.focal_length_mm for settings in exif]
-    told = [index for index, length in enumerate(lengths) if length is not None]
-    if not told:
-        return
-    groups = gap_ranks([np.log(lengths[index]) for index in told], np.log(SAME_FOCAL_LENGTH))
+    told = [index for index, settings in enumerate(exif) if settings.focal_length_mm is not None]
+    lengths = [exif[index].focal_length_mm or 0.0 for index in told]
+    groups = gap_ranks([math.log(length) for length in lengths], math.log(SAME_FOCAL_LENGTH)) if told else []
     odd, usual = _odd(groups)
     if odd:
-        millimetres = next(lengths[index] for index, group in zip(told, groups, strict=True) if group == usual)
-        said = listed(f"{names[told[index]]} ({lengths[told[index]]:g} mm)" for index in odd)
+        millimetres = lengths[next(place for place, group in enumerate(groups) if group == usual)]
+        said = listed(f"{names[told[index]]} ({lengths[index]:g} mm)" for index in odd)
         yield f"Another focal length than of the others ({millimetres:g} mm): {said}. {meaning.format('focal length')}"
 
 

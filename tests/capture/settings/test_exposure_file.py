@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposure_lists import ExposureList, read_exposure_file
+from neucam_nerfstudio.capture.settings.exposure_lists import read_exposure_file
+from neucam_nerfstudio.capture.settings.exposure_numbers import ExposureList
 from neucam_nerfstudio.capture.settings.exposures import deal_out
 from neucam_nerfstudio.errors import NeucamError
 

@@ -7,12 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposure_lists import (
-    ExposureList,
-    exposures_in_names,
-    read_exposure_file,
-    read_other_list,
-)
+from neucam_nerfstudio.capture.settings.exposure_lists import read_exposure_file, read_other_list
+from neucam_nerfstudio.capture.settings.exposure_numbers import ExposureList, exposures_in_names
 from neucam_nerfstudio.errors import NeucamError
 
 FRAMES = [Path(f"IMG {number}.jpg") for number in (1, 2, 3)]
