@@ -27,6 +27,9 @@ BLACK, WHITE = 0.02, 0.95
 """Blocks below or above this in both pictures tell nothing of how they were exposed."""
 LEAST_TELLING_SHARE = 0.1
 """Of the blocks; fewer are no evidence."""
+FEW_TELLING_SHARE, CLEAR_STEP_STOPS = 0.3, 0.6
+"""Fewer blocks than the first tell less than what is brightest, if that differs by more than the second: focus alone
+changes it by less."""
 
 CELL_PX, NEIGHBOURHOOD_CELLS = 8, 2.0
 """Strength of detail is its mean power in square cells, averaged over a Gaussian of this many."""
@@ -99,11 +102,16 @@ class StillPictures:
         return stops
 
     def brightness_change(self, frame: int, other: int) -> float | None:
-        """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both."""
-        if self.floor.any():
-            change = change_in_stops(self.ranked(frame), self.ranked(other), self.floor)
-            return None if change is None else change / TYPICAL_GAMMA
-        return median_change(self._blocks(frame), self._blocks(other))
+        """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both.
+
+        Where few blocks tell, as of frames that show little but a window, the brightest values are asked as well.
+        """
+        change, telling_share = median_change(self._blocks(frame), self._blocks(other))
+        if self.floor.any() or telling_share < FEW_TELLING_SHARE:
+            stops = change_in_stops(self.ranked(frame), self.ranked(other), self.floor)
+            if self.floor.any() or (stops is not None and abs(stops) > CLEAR_STEP_STOPS):
+                return None if stops is None else stops / TYPICAL_GAMMA
+        return change
 
     def differ(self, frame: int, other: int) -> bool:
         """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise.
@@ -138,13 +146,19 @@ def block_brightness(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.n
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).mean(-1) / WHITE_LEVEL[pixels.dtype]
 
 
-def median_change(blocks: Float[np.ndarray, "rows columns"], others: Float[np.ndarray, "rows columns"]) -> float | None:
-    """Median change of blocks' brightness (log2), without those black or white in both; None if hardly any is left."""
+def median_change(
+    blocks: Float[np.ndarray, "rows columns"], others: Float[np.ndarray, "rows columns"]
+) -> tuple[float | None, float]:
+    """Median change of blocks' brightness (log2), without those black or white in both; None if hardly any is left.
+
+    And the share that is left.
+    """
     telling = (np.maximum(blocks, others) > BLACK) & (np.minimum(blocks, others) < WHITE)
-    if telling.mean() < LEAST_TELLING_SHARE:
-        return None
+    share = float(telling.mean())
+    if share < LEAST_TELLING_SHARE:
+        return None, share
     floor = BLACK / 16  # what is black in one of them tells at least that it is darker
-    return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor))))
+    return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor)))), share
 
 
 def detail_strength(

@@ -204,10 +204,13 @@ def test_dark_scene_at_one_exposure_has_no_floor():
     assert not black_floor([ranked_values(dark), ranked_values(cv2.GaussianBlur(dark, (0, 0), 2))]).any()
 
 
-def test_bracket_whose_dark_frames_show_little_is_one_focus_setting(tmp_path):
+@pytest.mark.parametrize(("floor", "edge_px"), [(20, 0), (20, 20), (0, 0), (0, 20)])
+def test_bracket_whose_dark_frames_show_little_is_one_focus_setting(tmp_path, floor, edge_px):
     for index, stops in enumerate((2, 1, 0, -1, -2, -3, -4)):
         noise = np.random.default_rng(index).integers(-2, 3, (180, 240, 3))
-        cv2.imwrite(str(tmp_path / f"{index}.png"), np.clip(lamp(stops).astype(int) + noise, 0, 255).astype(np.uint8))
+        picture = np.clip(lamp(stops, floor) + noise, 0, 255).astype(np.uint8)
+        picture[180 - edge_px :, :, 0] = 255  # the edge of a scan, the same in all frames
+        cv2.imwrite(str(tmp_path / f"{index}.png"), picture)
     capture = load_capture(tmp_path)
     assert {frame.focus_index for frame in capture.frames} == {0} and capture.exposures.source == "unknown"
 
