@@ -78,13 +78,14 @@ def exposure_list(
     path: Path | None, numbers: Sequence[WrittenNumber], added: Sequence[float] | None, is_named: bool
 ) -> ExposureList:
     """The list of numbers whose meaning is found out as far as they tell it; `added` are stops beside shutter times."""
-    values, units = [number.value for number in numbers], {number.unit for number in numbers if number.unit is not None}
+    values = [number.value for number in numbers]
+    units: set[Unit] = {number.unit for number in numbers if number.unit is not None}
     if len(units) > 1:
         raise NeucamError(f"{path}: some numbers are {' and some '.join(sorted(map(str, units)))}. Write all alike.")
     meanings: list[Unit] = ["stops", "seconds", "1/seconds"]
     is_positive = all(value > 0 for value in values)
     if units:
-        meanings = [next(iter(units))]
+        meanings = list(units)
     elif is_positive and any(number.is_ratio for number in numbers):
         meanings = ["seconds"]
     elif not is_positive:
