@@ -63,8 +63,9 @@ def open_capture(
 ) -> tuple[Capture, PixelStore]:
     """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
 
-    Exposure comes from `exposure.txt`, else from EXIF unless names or pictures contradict; else it is one for all
-    frames of one `E<j>` or, without such names, one brightness; else it is unknown. Focus settings come from `F<i>` in
+    Exposure comes from `exposure.txt`, else from another list or EXIF unless names or pictures contradict, else from
+    stops or seconds in names; else it is one for all frames of one `E<j>` or, without such names, one brightness; else
+    it is unknown. Focus settings come from `F<i>` in
     the names, else from EXIF focus distances unless pictures contradict; else each frame of a focus stack has its own,
     and others are told by their order, or by the detail they share where exposures are missing. Of a scene that moves
     each frame has its own.
@@ -116,12 +117,12 @@ def open_capture(
     linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
-    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, is_measured=not moves)
+    decoded, pictures, white_note = _scan_pixels(source, paths, balance, factor, budget_bytes, moves, linear_light)
     assert decoded.likeness is not None, "at least one frame was decoded"
     (height, width, _), number_type = decoded.likeness
-    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
-    if not moves:
+    if not moves and len(split.train) > 1:
         _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
     alignment, align_notes = None, ()
@@ -175,7 +176,8 @@ def _scan_pixels(
     white_balance: WhiteBalance | None,
     factor: int,
     budget_bytes: int,
-    is_measured: bool,
+    moves: bool,
+    linear_light: bool,
 ) -> tuple[FileFrames, StillPictures, str | None]:
     """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
 
@@ -187,14 +189,18 @@ def _scan_pixels(
     has_files = source.kind == "photographs"
     decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes), have_files=has_files)
     count, thumbnails, brightness = ValueCount(source.holds_sensor_values), [], []
-    pictures = StillPictures(decoded, brightness, decoded.coverage)
+    pictures = (
+        StillPictures(thumbnails, brightness, linear_light)
+        if moves
+        else StillPictures(decoded, brightness, linear_light, decoded.coverage)
+    )
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)
         decoded.cache.put(index, pixels)
         thumbnails.append(thumbnail(pixels).copy())
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if is_measured and knows_white and pixels.nbytes * len(paths) > budget_bytes:
+        if not moves and knows_white and pixels.nbytes * len(paths) > budget_bytes:
             pictures.measure(index)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
@@ -207,7 +213,7 @@ def _scan_pixels(
         if decoded.white_level != WHITE_LEVEL[number_type]:
             table = full_scale_table(decoded.white_level)
             decoded.cache.scale(table)
-            thumbnails = [table[pixels] for pixels in thumbnails]
+            thumbnails[:] = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
     return decoded, pictures, white_note
 

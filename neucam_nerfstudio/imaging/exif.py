@@ -1,4 +1,4 @@
-"""Camera settings from EXIF: shutter time, aperture, sensitivity and focus distance of a photograph."""
+"""Camera settings from EXIF: camera, lens, shutter time, aperture, sensitivity and focus distance of a photograph."""
 
 import logging
 import math
@@ -25,6 +25,9 @@ class ExifSettings:
     f_number: float | None = None
     iso: float | None = None
     focus_distance_m: float | None = None
+    focal_length_mm: float | None = None
+    camera: str | None = None
+    lens: str | None = None
 
 
 def read_exif(path: Path) -> ExifSettings:
@@ -37,6 +40,9 @@ def read_exif(path: Path) -> ExifSettings:
     exposure_time_s = _number(tags.get("EXIF ExposureTime"))
     header = read_raw_header(path) if exposure_time_s is None and is_raw(path) else RawHeader()
     return ExifSettings(
+        focal_length_mm=_number(tags.get("EXIF FocalLength")),
+        camera=_words(tags.get("Image Model")),
+        lens=_words(tags.get("EXIF LensModel")),
         exposure_time_s=exposure_time_s or header.exposure_time_s,
         f_number=_number(tags.get("EXIF FNumber")) or header.f_number,
         iso=_number(tags.get("EXIF ISOSpeedRatings")) or header.iso,
@@ -107,6 +113,11 @@ def _tags(path: Path, details: bool = True) -> Mapping[str, object]:
             return exifread.process_file(file, details=details)
     except Exception:  # noqa: BLE001 - EXIF is optional, and a file that is broken is reported when it is decoded
         return {}
+
+
+def _words(tag: object) -> str | None:
+    """The text of an EXIF tag; None if it says nothing."""
+    return str(tag).strip("\0 -") or None if tag is not None else None
 
 
 def _number(tag: object) -> float | None:

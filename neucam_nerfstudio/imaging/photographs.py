@@ -21,7 +21,7 @@ from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, deve
 from neucam_nerfstudio.imaging.tiff_files import TIFF_SIGNATURES, read_unusual_tiff
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
-JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".jfi"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES | PHONE_SUFFIXES
 

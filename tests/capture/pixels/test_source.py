@@ -68,7 +68,9 @@ def test_pictures_that_are_not_read_are_named(tmp_path, write_grey, name):
     write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
     source = open_source(tmp_path)
     assert [path.name for path in source.paths] == ["IMG_1.png", "IMG_3.png"]
-    assert source.notes == (f"Not read as photographs: {name}.",)
+    suffix = Path(name).suffix.lower()
+    reason = f"{suffix} files are not read: convert them to PNG, TIFF or JPEG"
+    assert source.notes == (f"Not read as photographs: {name} ({reason}).",)
 
 
 @pytest.mark.parametrize("name", ["IMG_2.gif", "img_12.BMP", "IMG_2.jp2", "IMG_2.psd"])
