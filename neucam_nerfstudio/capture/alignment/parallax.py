@@ -22,7 +22,7 @@ MOST_PIXELS = 1 << 17
 """Flows are kept at this many pixels at most: nearness is smooth."""
 POSE_PIXELS = 20_000
 """So many pixels tell eleven numbers well."""
-STEPS = 10
+STEPS = 20
 """Of finding maps and nearness by turns; more change the places by less than a hundredth of a pixel."""
 FLOW_NOISE = 32.0
 """Standard deviation, in grey levels, by which detail pictures differ besides their motion."""
@@ -32,7 +32,7 @@ INLIER_PX = 0.5
 """Flow that is farther off than this counts less (Cauchy weights)."""
 SCALES_PX = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0)
 """Gaussians over which nearness is gathered; what tells little at one is as at the one before."""
-SCALE_DEVIATION = 0.15
+SCALE_DEVIATION = 0.07
 """By how much nearness at one of these scales differs from the one before, as a share of its root mean square."""
 EPIPOLE_PRIOR = 1e-4
 """Share of the mean information that holds epipoles to nought, so that a flat scene has no parallax."""
