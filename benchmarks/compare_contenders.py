@@ -22,7 +22,7 @@ from neucam_nerfstudio.capture.ground_truth import read_sharp
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
-from neucam_nerfstudio.capture.settings.assignment import FrameKind
+from neucam_nerfstudio.capture.settings.assignment import TOLD_A_FRAME, FrameKind
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.photometry import WHITE_LEVEL
@@ -74,7 +74,7 @@ class Subject:
     @property
     def knows_exposures(self) -> bool:
         """Whether the photographs' exposures were told."""
-        return self.capture.exposures.source in ("exposure.txt", "EXIF")
+        return self.capture.exposures.source in TOLD_A_FRAME
 
     @property
     def has_bracket(self) -> bool:

@@ -22,10 +22,11 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     srgb_curve_profile,
     told_primaries,
 )
+from neucam_nerfstudio.imaging.exif_block import SOFTWARE
 from neucam_nerfstudio.imaging.file_writing import unsupported
 from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, BitDepth, write_image
 from neucam_nerfstudio.imaging.large_pictures import in_strips
-from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, PhotographMetadata, read_metadata
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, name_of_source, read_metadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.display_tonemapping import (
@@ -203,11 +204,11 @@ class FusedPhotographs:
     @cached_property
     def _metadata(self) -> PhotographMetadata:
         """What the reference photograph's file says besides its pixels."""
-        return read_metadata(self._reference_file)
+        return read_metadata(self._reference_file).at_size(self.capture.downscale_factor)
 
     @cached_property
     def _colours(self) -> tuple[ColourPrimaries, str | None]:
-        return told_primaries(self._metadata.icc_profile, self._reference_file.name)
+        return told_primaries(self._metadata.icc_profile, name_of_source(self._reference_file))
 
     def _write_radiance(self, path: Path, precision: Precision = "half") -> None:
         attributes = {
@@ -215,10 +216,10 @@ class FusedPhotographs:
             "exposureReference": self.capture.exposure_reference(),
             "frameSettings": json.dumps(self._frame_settings()),
         }
-        channels = {}
+        exif, channels = self._metadata.exif, {}
         if self.confidence is not None and path.suffix.lower() == ".exr":
             channels["confidence"] = self.confidence[..., None]
-        write_radiance(path, self.radiance, precision, attributes, channels, self._colours[0])
+        write_radiance(path, self.radiance, precision, attributes, channels, self._colours[0], exif=exif)
 
     def _write_tone_mapped(self, path: Path, operator: DisplayOperator = "reinhard", bits: BitDepth = 8) -> None:
         profile, exif = self._metadata
@@ -229,7 +230,8 @@ class FusedPhotographs:
 
     def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
         """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
-        write_image(path, (defocus / max(frame.focus_index for frame in self.capture.train_frames))[..., None])
+        shown = (defocus / max(frame.focus_index for frame in self.capture.train_frames))[..., None]
+        write_image(path, shown, metadata=PhotographMetadata(None, self._metadata.exif))
 
     def _frame_settings(self) -> list[dict[str, object]]:
         return [

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt16
 
 LN2 = math.log(2.0)
 """One stop in natural-log units."""
@@ -42,3 +42,8 @@ def decode_srgb(encoded: Float[Any, "*shape"]) -> Float[Any, "*shape"]:
     """Display-linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
     power = ((encoded + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
     return array_module(encoded).where(encoded <= SRGB_TOE_ENCODED, encoded / SRGB_TOE_SLOPE, power)
+
+
+def full_scale_table(white: int) -> UInt16[np.ndarray, "65536"]:
+    """A table of all 16-bit values, scaled so that `white` becomes 65535; larger values are clipped."""
+    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)

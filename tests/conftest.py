@@ -151,15 +151,31 @@ def write_dng(tmp_path: Path) -> Writer:
     """Writes an RGGB Bayer mosaic of 14 bits as a DNG: the smallest RAW file that LibRaw develops.
 
     A picture, `[height, width, 3]`, becomes a linear DNG of its own number type. `neutral` are the shares of R, G and B
-    that a grey thing gives, of which the white balance is the inverse.
+    that a grey thing gives, of which the white balance is the inverse; `black` is the value of no light; with `time_s`
+    EXIF tells the exposure time, f/8, ISO 100, 50 mm, and 4000 pixels a centimetre.
     """
+    import struct
+
     import tifffile
+
+    from neucam_nerfstudio.imaging.exif_block import EXIF_FOLDER, Exif, Tag
+    from neucam_nerfstudio.imaging.tiff_files import _add_tags
+
+    def settings(time_s: Fraction) -> dict[int, Tag]:
+        ratios_of = {33434: time_s, 33437: Fraction(8), 37386: Fraction(50), 41486: Fraction(4000)}
+        told = {number: Tag(5, struct.pack("<2I", *each.as_integer_ratio())) for number, each in ratios_of.items()}
+        return told | {34855: Tag(3, struct.pack("<H", 100)), 41488: Tag(3, struct.pack("<H", 3))}
 
     def ratios(values: list[float]) -> list[int]:
         return [part for value in values for part in (round(value * 1000), 1000)]
 
     def write(
-        name: str, mosaic: np.ndarray, orientation: int = 1, neutral: tuple[float, float, float] | None = (1, 1, 1)
+        name: str,
+        mosaic: np.ndarray,
+        orientation: int = 1,
+        neutral: tuple[float, float, float] | None = (1, 1, 1),
+        black: int = 0,
+        time_s: Fraction | None = None,
     ) -> Path:
         is_mosaic, is_float = mosaic.ndim == 2, mosaic.dtype.kind == "f"
         pattern = [
@@ -175,7 +191,7 @@ def write_dng(tmp_path: Path) -> Writer:
             (50721, "2i", 9, ratios([1, 0, 0, 0, 1, 0, 0, 0, 1]), True),  # ColorMatrix1
             *([(50728, "2I", 3, ratios(neutral), True)] if neutral else []),  # AsShotNeutral
             (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
-            (50714, "H", samples, (0,) * samples, True),  # BlackLevel
+            (50714, "H", samples, (black,) * samples, True),  # BlackLevel
             (50717, "I", samples, (white,) * samples, True),  # WhiteLevel
             (274, "H", 1, orientation, True),
         ]
@@ -183,6 +199,8 @@ def write_dng(tmp_path: Path) -> Writer:
         stored = mosaic if is_float else mosaic.astype(np.uint16)
         photometric = 32803 if is_mosaic else 34892  # CFA, LinearRaw
         tifffile.imwrite(path, stored, photometric=photometric, extratags=tags, metadata=None)
+        if time_s is not None:
+            _add_tags(path, Exif("<", {}, {EXIF_FOLDER: settings(time_s)}))
         return path
 
     return write

@@ -47,9 +47,9 @@ from neucam_nerfstudio.capture.settings.selection import FrameChoice, frame_time
 from neucam_nerfstudio.capture.side_maps import find_side_maps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
-from neucam_nerfstudio.imaging.photographs import full_scale_table, hold_linear_light
+from neucam_nerfstudio.imaging.photographs import hold_linear_light
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
-from neucam_nerfstudio.photometry import WHITE_LEVEL
+from neucam_nerfstudio.photometry import WHITE_LEVEL, full_scale_table
 
 
 def open_capture(
@@ -71,8 +71,9 @@ def open_capture(
 ) -> tuple[Capture, PixelStore]:
     """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
 
-    Exposure comes from `exposure.txt`, else from EXIF unless names or pictures contradict; else it is one for all
-    frames of one `E<j>` or, without such names, one brightness; else it is unknown. Focus settings come from `F<i>` in
+    Exposure comes from `exposure.txt`, else from another list or EXIF unless names or pictures contradict, else from
+    stops or seconds in names; else it is one for all frames of one `E<j>` or, without such names, one brightness; else
+    it is unknown. Focus settings come from `F<i>` in
     the names, else from EXIF focus distances unless pictures contradict; else each frame of a focus stack has its own,
     and others are told by their order, or by the detail they share where exposures are missing. Of a scene that moves
     each frame has its own.
@@ -124,7 +125,9 @@ def open_capture(
     linear_light = hold_linear_light(paths)
     factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
-    decoded, pictures, white_note, glances = _scan_pixels(source, paths, balance, factor, budget_bytes, moves)
+    decoded, pictures, white_note, glances = _scan_pixels(
+        source, paths, balance, factor, budget_bytes, moves, linear_light
+    )
     scenes = scenes_between(find_cuts(glances), kept)
     if len(scenes) > 1:
         longest = max(scenes, key=lambda scene: scene[1] - scene[0])
@@ -147,9 +150,9 @@ def open_capture(
         return store.capture, store
     assert decoded.likeness is not None, "at least one frame was decoded"
     (height, width, _), number_type = decoded.likeness
-    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
-    if not moves:
+    if not moves and len(split.train) > 1:
         _check_not_identical(decoded, pictures.mean_brightness, split.train, data)
+    settings = assign_settings(paths, split.train, evidence.of_frames(kept), pictures, choice)
     truth = find_ground_truth(source.folder, source.paths, kept, kept[settings.reference_index] if moves else None)
     check_sizes(truth, factor, height, width)
     alignment, align_notes = None, ()
@@ -204,6 +207,7 @@ def _scan_pixels(
     factor: int,
     budget_bytes: int,
     moves: bool,
+    linear_light: bool,
 ) -> tuple[FileFrames, StillPictures, str | None, list[Glance]]:
     """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
 
@@ -216,7 +220,11 @@ def _scan_pixels(
     decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes), have_files=has_files)
     count, thumbnails, brightness, glances = ValueCount(source.holds_sensor_values), [], [], []
     is_video = moves and (source.kind == "video" or len(paths) >= LEAST_VIDEO_FRAMES)
-    pictures = StillPictures(decoded, brightness, decoded.coverage)
+    pictures = (
+        StillPictures(thumbnails, brightness, linear_light)
+        if moves
+        else StillPictures(decoded, brightness, linear_light, decoded.coverage)
+    )
     for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)
@@ -238,7 +246,7 @@ def _scan_pixels(
         if decoded.white_level != WHITE_LEVEL[number_type]:
             table = full_scale_table(decoded.white_level)
             decoded.cache.scale(table)
-            thumbnails = [table[pixels] for pixels in thumbnails]
+            thumbnails[:] = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
     return decoded, pictures, white_note, glances
 

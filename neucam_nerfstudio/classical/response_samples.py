@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from neucam_nerfstudio.capture.settings.exposure_steps import CLIPPED_LDR, black_floor, measured_stops, ranked_values
 from neucam_nerfstudio.classical.pixel_values import Photograph, to_codes
+from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 
 SAMPLES = 600
 """How many places are compared."""
@@ -25,6 +27,19 @@ SMALL_SIDE = 256
 
 VARIANCE_WINDOW_PX = 5
 """Side of the square in which a place must be flat."""
+
+LEAST_COMMON_SHARE = 0.1
+"""Of a picture: exposures are told by what all frames show, if it is at least this much. Else all of it is compared, in
+which a frame's nearest pixels go on beyond what it shows."""
+
+ABOVE_FLOOR_LDR = 0.05
+"""Pixel values tell light where they are at least so far above what a frame shows without light."""
+
+CLIPPED_RADIUS_PX = 2
+"""A pixel this near to a saturated one tells nothing: lenses and compression spread its light."""
+
+FALL_LDR = 0.02
+"""A place whose pixel value falls by more than this where others rise moves, or is no part of the view."""
 
 
 def reduce_frames(frames: Sequence[Photograph]) -> Float[np.ndarray, "frames height width 3"]:
@@ -73,24 +88,24 @@ class FrameSamples(NamedTuple):
 def sample_frames(
     small_ldr: Float[np.ndarray, "frames height width 3"],
     focus_index: Int[np.ndarray, " frames"],
-    exposure_stops: Float[np.ndarray, " frames"] | None,
+    exposure_stops: Float[np.ndarray, " frames"],
     near: int | None = None,
     covered: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> FrameSamples:
     """Pixel values at places of all brightnesses where the picture is flat, and which frames show the same light there.
 
-    Frames of one focus setting do. Where no focus setting was photographed at all the exposures, or the exposures are
-    not known, all frames are compared: flat places look the same at any focus. Of many frames, some are taken that show
-    all exposures, so that the cost does not grow with their number.
+    Frames of one focus setting do. Where no focus setting was photographed at all the exposures, all frames are
+    compared: flat places look the same at any focus. Of many frames, some are taken that show all exposures, so that
+    the cost does not grow with their number.
 
     Args:
         small_ldr: Aligned photographs, pixel values in [0, 1].
         focus_index: Focus setting of each.
-        exposure_stops: Exposure of each, or None.
+        exposure_stops: Exposure of each.
         near: The frame around which frames are taken, where there are many; None for the middle one.
         covered: Which pixels of each show something; None where all do. The others are not compared.
     """
-    groups = _comparable_groups(small_ldr, focus_index, exposure_stops, near)
+    groups = _comparable_groups(focus_index, exposure_stops, near)
     chosen = np.unique(np.concatenate(groups))
     samples, comparable, places = [], [], []
     for group in groups:
@@ -104,17 +119,72 @@ def sample_frames(
     return FrameSamples(np.concatenate(samples), np.concatenate(comparable), chosen, np.concatenate(places))
 
 
-def _comparable_groups(
+def sample_unknown_exposures(
     small_ldr: Float[np.ndarray, "frames height width 3"],
-    focus_index: Int[np.ndarray, " frames"],
-    exposure_stops: Float[np.ndarray, " frames"] | None,
-    near: int | None,
+    covered: Bool[np.ndarray, "frames height width"] | None = None,
+) -> tuple[FrameSamples, Float[np.ndarray, "frames places 3"], Float[np.ndarray, " chosen"]]:
+    """Pixel values that tell exposures: of each frame as many, of all brightnesses it has.
+
+    A dark frame may show little but its lamps, which a choice by the mean of all frames would hardly see. Values are
+    compared by rank, the brightest with the brightest (Grossberg and Nayar 2003): then it does not matter what is
+    focused or where it has moved. Where frames have a floor, as film scans do, ranks are those of noise and borders:
+    there values are compared place by place, from the floor on.
+
+    Args:
+        small_ldr: Photographs of one view, pixel values in [0, 1].
+        covered: Which pixels of each show something; None where all do. Compared is what all frames show, if that is
+            not too little of the picture (`LEAST_COMMON_SHARE`).
+
+    Returns:
+        The samples; the values that they are taken from, of all frames; and about which exposures the ranks tell, in
+        stops (see `measured_stops`).
+    """
+    common = np.ones(small_ldr.shape[1:3], bool) if covered is None else covered.all(0)
+    if common.mean() < LEAST_COMMON_SHARE:
+        common[:] = True
+    if not common.all():  # of each frame as many values that are as bright as its middle one change no rank
+        small_ldr = np.where(common[..., None], small_ldr, np.median(small_ldr[:, common], axis=1)[:, None, None])
+    levels = np.log2(np.maximum(small_ldr.mean((1, 2, 3)), 1e-6))
+    chosen = _some_of_each_level(np.arange(len(small_ldr)), levels, None)
+    ranked = [ranked_values(picture) for picture in small_ldr[chosen]]
+    floor = black_floor(ranked)
+    measured = measured_stops(ranked, floor)
+    values = small_ldr.reshape(len(small_ldr), -1, 3)
+    if floor.any():
+        values = np.where(values > floor + ABOVE_FLOOR_LDR, decode_srgb(values) - decode_srgb(floor), 0)
+        values = encode_srgb(values).astype(np.float32)
+        from_dark = small_ldr[chosen[np.argsort(measured if np.isfinite(measured).all() else levels[chosen])]]
+        shown = (from_dark > np.maximum.accumulate(from_dark) - FALL_LDR).all((0, 3))
+        shown &= common
+        shown = np.stack([shown & _unclipped(picture) for picture in small_ldr[chosen]]).reshape(len(chosen), -1)
+        contrast = _contrast(small_ldr[chosen])
+    else:
+        values = np.sort(values[:, common.ravel()], axis=1)
+        shown = (values[chosen] < CLIPPED_LDR).all(-1)
+        contrast = np.zeros(values.shape[1])
+    told, places = np.where(shown[..., None], values[chosen], 0), []
+    for frame in told:
+        telling = np.flatnonzero((frame > ABOVE_FLOOR_LDR).any(-1))
+        order = telling[np.argsort(frame.mean(-1)[telling], kind="stable")]
+        classes = np.array_split(order, max(1, min(SAMPLES // len(chosen), order.size)))
+        places += [members[np.argmin(contrast[members])] for members in classes if members.size]
+    found = np.unique(np.array(places, int))
+    samples = told[:, found].transpose(1, 0, 2)
+    return FrameSamples(samples, np.ones(samples.shape[:2], bool), chosen, found), values, measured
+
+
+def _unclipped(small_ldr: Float[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height width"]:
+    """Which pixels are saturated in no channel, and not beside one that is."""
+    side = 2 * CLIPPED_RADIUS_PX + 1
+    clipped = (small_ldr >= CLIPPED_LDR).any(-1).astype(np.uint8)
+    return cv2.dilate(clipped, np.ones((side, side), np.uint8)) == 0
+
+
+def _comparable_groups(
+    focus_index: Int[np.ndarray, " frames"], exposure_stops: Float[np.ndarray, " frames"], near: int | None
 ) -> list[Int[np.ndarray, " _members"]]:
     """Frames that show the same light, group by group; at most `MOST_FRAMES` in all."""
-    everything = np.arange(len(small_ldr))
-    if exposure_stops is None:
-        log2_brightness = np.log2(np.maximum(small_ldr.mean((1, 2, 3)), 1e-6))
-        return [_some_of_each_level(everything, log2_brightness, near)]
+    everything = np.arange(len(focus_index))
     by_focus = [np.flatnonzero(focus_index == index) for index in np.unique(focus_index)]
     all_exposures = len(np.unique(exposure_stops))
     whole_brackets = [group for group in by_focus if len(np.unique(exposure_stops[group])) == all_exposures]
@@ -154,11 +224,16 @@ def _reduced(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3
 
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:
     """Indices of the flattest place in each of `count` classes of brightness."""
-    grey_frames = small_ldr.mean(axis=-1, dtype=np.float64)
-    window = (VARIANCE_WINDOW_PX, VARIANCE_WINDOW_PX)
-    # A small difference of squares, which float32 would lose.
-    variances = [np.maximum(cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2, 0) for grey in grey_frames]
-    contrast = np.sum(variances, axis=0).ravel()
+    contrast, grey_frames = _contrast(small_ldr), small_ldr.mean(axis=-1, dtype=np.float64)
     order = np.argsort(grey_frames.mean(axis=0).ravel(), kind="stable")
     by_brightness = np.array_split(order, min(count, order.size))
     return np.array([places[np.argmin(contrast[places])] for places in by_brightness])
+
+
+def _contrast(small_ldr: Float[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " places"]:
+    """Variance of grey around each place, summed over the frames."""
+    window = (VARIANCE_WINDOW_PX, VARIANCE_WINDOW_PX)
+    # A small difference of squares, which float32 would lose.
+    grey_frames = small_ldr.mean(axis=-1, dtype=np.float64)
+    variances = [np.maximum(cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2, 0) for grey in grey_frames]
+    return np.sum(variances, axis=0).ravel()

@@ -145,7 +145,7 @@ def estimate_camera(
     """
     small_ldr, covered = reduce_frames(frames), reduce_coverage(frames, coverage)
     if exposure_stops is None:
-        stops = estimate_exposure_stops(small_ldr, focus_index, exposure_index, response, covered)
+        stops = estimate_exposure_stops(small_ldr, exposure_index, response, covered)
     else:
         stops = np.asarray(exposure_stops, np.float64)
     return response or response_of_frames(small_ldr, focus_index, stops, frames[0].dtype, near, covered), stops

@@ -33,7 +33,7 @@ class NeucamDataParserConfig(DataParserConfig):
     _target: type = field(default_factory=lambda: NeucamDataParser)
     """The dataparser."""
     data: Path = Path()
-    """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), a video, or a .npy file with an array of frames;
+    """Folder of the photographs (PNG, JPEG, TIFF, HEIC, camera RAW), a video, or a .npy file with an array of frames;
     optionally with exposure.txt and ground truth in gt/ beside the frames. Or the capture.json of an earlier run, which
     says all that the options below would."""
     train_frames: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.imaging.photographs import check_pixels
-from neucam_nerfstudio.imaging.video_reading import frame_paths
+from neucam_nerfstudio.imaging.video_index import frame_paths
 
 NUMBER_TYPES = frozenset(map(np.dtype, (np.uint8, np.uint16, np.float16, np.float32, np.float64)))
 

@@ -138,12 +138,17 @@ def linear_profile(primaries: ColourPrimaries) -> bytes:
     return _matrix_profile("Linear RGB", primaries, identity)
 
 
-def srgb_curve_profile(primaries: ColourPrimaries) -> bytes:
-    """ICC profile for pixel values encoded with the curve of sRGB (IEC 61966-2-1), whatever their primaries."""
+def srgb_curve_profile(primaries: ColourPrimaries, name: str = "RGB") -> bytes:
+    """ICC profile for pixel values encoded with the curve of sRGB (IEC 61966-2-1), whatever their primaries.
+
+    Args:
+        primaries: Of the pixels.
+        name: Of the primaries.
+    """
     a, b = 1 / (1 + SRGB_OFFSET), SRGB_OFFSET / (1 + SRGB_OFFSET)
     coefficients = np.array([SRGB_POWER, a, b, 1 / SRGB_TOE_SLOPE, SRGB_TOE_ENCODED])  # g to d (ICC.1:2022, 10.18)
     curve = b"para" + struct.pack(">4xHH", 3, 0) + _fixed(coefficients)
-    return _matrix_profile("RGB with the curve of sRGB", primaries, curve)
+    return _matrix_profile(f"{name} with the curve of sRGB", primaries, curve)
 
 
 def _matrix_profile(name: str, primaries: ColourPrimaries, curve: bytes) -> bytes:

@@ -16,10 +16,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_codes import PQ_PEAK_NITS
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, REC709, ColourPrimaries
+from neucam_nerfstudio.imaging.exif_block import Exif
+from neucam_nerfstudio.imaging.exif_item import with_exif_item
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_png
 from neucam_nerfstudio.imaging.large_pictures import even_size, in_strips, strips_of_rows
+from neucam_nerfstudio.imaging.photograph_metadata import sized
 from neucam_nerfstudio.photometry import REC709_LUMINANCE, encode_srgb
 
 if TYPE_CHECKING:
@@ -36,8 +40,6 @@ fewer than 26 rows or columns, and more than 64 of the other."""
 
 WHITE_NITS = 203.0
 """Luminance of a picture's diffuse white in cd/m2 (ITU-R BT.2408, section 2)."""
-PQ_PEAK_NITS = 10_000.0
-"""Greatest luminance of PQ in cd/m2 (SMPTE ST 2084)."""
 BRIGHTEST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
 """Greatest light in a file for bright displays, in diffuse whites."""
 
@@ -54,7 +56,10 @@ JPEG_QUALITY = 95
 
 
 def write_hdr_picture(
-    path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries = REC709
+    path: Path,
+    light: Float[np.ndarray, "height width 3"],
+    primaries: ColourPrimaries = REC709,
+    exif: Exif | None = None,
 ) -> None:
     """Writes a picture for bright displays, by its suffix.
 
@@ -66,19 +71,22 @@ def write_hdr_picture(
     Args:
         light: Linear light; 1 is diffuse white (203 cd/m2), more is brighter than paper.
         primaries: Primaries of the light.
+        exif: Camera, time, settings and scale of the photograph that it was made from.
 
     Raises:
         NeucamError: The suffix is another one, or pyvips is missing.
     """
     suffix = path.suffix.lower()
+    height, width = even_size(*light.shape[:2]) if suffix == ".avif" else light.shape[:2]
+    block = None if exif is None else sized(exif, height, width).block()
     if suffix == ".jpg":
-        _write_ultra_hdr(path, light, primaries)
+        _write_ultra_hdr(path, light, primaries, block)
     elif suffix == ".png":
         full_range_rgb = bytes((BT2020_PRIMARIES, PQ_TRANSFER, NO_MATRIX, FULL_RANGE))
         bgr = in_strips(light, lambda rows: quantised(pq_from_light(rows, primaries), bits=16)[..., ::-1])
-        write_png(path, bgr, {b"cICP": full_range_rgb})
+        write_png(path, bgr, {b"cICP": full_range_rgb} | ({} if block is None else {b"eXIf": block}))
     elif suffix == ".avif":
-        _write_avif(path, light, primaries)
+        _write_avif(path, light, primaries, block)
     else:
         raise unsupported(path, "bright displays", HDR_DISPLAY_SUFFIXES)
 
@@ -94,13 +102,22 @@ def pq_from_light(
     return ((c1 + c2 * root) / (1 + c3 * root)) ** m2
 
 
-def _write_avif(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
+def _write_avif(
+    path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries, exif: bytes | None
+) -> None:
     os.environ.setdefault("SVT_LOG", "1")  # errors only: the encoder would print its settings
+    picture = _pq_frame(light, primaries)
+    with written_whole(path) as temporary:
+        _encode_avif(temporary, picture)
+        if exif is not None:
+            temporary.write_bytes(with_exif_item(temporary.read_bytes(), exif))
+
+
+def _encode_avif(path: Path, picture: "av.VideoFrame") -> None:
     import av
     from av.video.reformatter import ColorRange
 
-    picture = _pq_frame(light, primaries)
-    with written_whole(path) as temporary, av.open(str(temporary), "w", format="avif") as container:
+    with av.open(str(path), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1, options=AVIF_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.format.name
         encoder = stream.codec_context
@@ -147,7 +164,9 @@ def scheduled_as_before() -> Iterator[None]:
                     os.sched_setscheduler(thread, policy, parameters)
 
 
-def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
+def _write_ultra_hdr(
+    path: Path, light: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries, exif: bytes | None
+) -> None:
     pyvips = import_pyvips()
     base, gain_map, boost = _base_and_gain_map(light, primaries)
     picture = pyvips.Image.new_from_array(base, interpretation="srgb")
@@ -165,6 +184,8 @@ def _write_ultra_hdr(path: Path, light: Float[np.ndarray, "height width 3"], pri
         ("data", pyvips.GValue.blob_type, jpeg),
     ):
         picture.set_type(kind, f"gainmap-{name}", value)
+    if exif is not None:
+        picture.set_type(pyvips.GValue.blob_type, "exif-data", b"Exif\0\0" + exif)
     with written_whole(path, pyvips.Error) as temporary:
         picture.uhdrsave(str(temporary), Q=JPEG_QUALITY)
 

@@ -1,5 +1,6 @@
 """Writes display pictures as PNG, JPEG or TIFF, with the colour profile and EXIF of a photograph."""
 
+import struct
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -10,15 +11,14 @@ from jaxtyping import Float, UInt
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips
-from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.imaging.photograph_metadata import NOTHING_KEPT, PhotographMetadata, pixels_an_inch, sized
 from neucam_nerfstudio.imaging.tiff_files import write_tiff
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 BitDepth = Literal[8, 16]
 
-NOTHING_KEPT = PhotographMetadata(None, None)
-
+INCHES_A_METRE = 1 / 0.0254
 PNG_HEADER_BYTES = 33
 """A PNG's signature and its first chunk, after which others may come."""
 
@@ -36,7 +36,7 @@ def write_image(
         image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
         bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
-        metadata: Colour profile and EXIF for the file; a grey picture takes no colour profile.
+        metadata: Colour profile and EXIF for the file, whose size EXIF then names; a grey picture takes no profile.
 
     Raises:
         NeucamError: If the suffix is another one, or 16 bits are asked of a JPEG.
@@ -56,14 +56,22 @@ def write_image(
     if samples.shape[-1] == 1:
         samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
     profile, exif = metadata
+    if exif is not None:
+        exif = sized(exif, *samples.shape[:2])
+    density = pixels_an_inch(exif)
     if is_png:
         chunks = {} if profile is None else {b"iCCP": b"ICC profile\0\0" + zlib.compress(profile)}
+        if density is not None:
+            per_metre = round(density * INCHES_A_METRE)
+            chunks[b"pHYs"] = struct.pack(">2IB", per_metre, per_metre, 1)
         write_png(path, samples, chunks if exif is None else {**chunks, b"eXIf": exif.block()})
     elif suffix in (".jpg", ".jpeg"):
         from PIL import Image
 
         block = b"" if exif is None else b"Exif\0\0" + exif.block()
         options = {"quality": jpeg_quality, "subsampling": "4:4:4", "icc_profile": profile, "exif": block}
+        if density is not None:
+            options["dpi"] = (density, density)
         with written_whole(path) as temporary:
             Image.fromarray(samples).save(temporary, "JPEG", **options)
     else:

@@ -1,28 +1,32 @@
 """Photographs on disk: which files of a folder are photographs, and their pixels without losing a bit."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped, UInt8, UInt16
+from jaxtyping import Shaped, UInt8
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
 from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
+from neucam_nerfstudio.imaging.phone_pictures import (
+    HEIF_SUFFIXES,
+    PHONE_SUFFIXES,
+    SIGNATURE_BYTES,
+    phone_kind,
+    read_phone_picture,
+)
 from neucam_nerfstudio.imaging.raw_files import RAW_SUFFIXES, WhiteBalance, develop_raw, is_raw
 from neucam_nerfstudio.imaging.tiff_files import TIFF_SIGNATURES, read_unusual_tiff
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
-JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".jfi"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
-PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES
+PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES | PHONE_SUFFIXES
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 UNREAD_SIGNATURES = {
-    "WebP": rb"RIFF....WEBP",
-    "AVIF": rb"....ftypavi[fs]",
-    "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
-    "JPEG XL": rb"\xff\x0a|....JXL ",
     "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
     "GIF": rb"GIF8",
     "BMP": rb"BM",
@@ -52,7 +56,11 @@ def files_with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
 
 
 def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
-    """Leaves out JPEGs that lie beside a RAW file of the same name.
+    """Leaves out files that are another version of a frame beside them.
+
+    Of one name a RAW file is kept rather than a HEIF file, and either rather than a JPEG; what a phone writes beside a
+    photograph - iPhones' edited copies (`IMG_E1234`), the cover of a portrait that Pixels blur (`.PORTRAIT-01.COVER`) -
+    is left out where the photograph is there, and so are copies that computers make (`IMG_1 (1)`) of the same content.
 
     Returns:
         The remaining files, and a sentence about those left out.
@@ -60,15 +68,79 @@ def one_file_per_frame(paths: Sequence[Path]) -> tuple[list[Path], str | None]:
     Raises:
         NeucamError: Two other files share a name, so that a frame's name would mean both.
     """
-    raw_names = {path.stem.lower() for path in paths if is_raw(path)}
-    kept = [path for path in paths if path.suffix.lower() not in JPEG_SUFFIXES or path.stem.lower() not in raw_names]
-    by_name: dict[str, Path] = {}
-    for path in kept:
-        twin = by_name.setdefault(path.stem.lower(), path)
-        if twin != path:
-            raise NeucamError(f"{path}: {twin.name} has the same name. Keep one file of each frame in the folder.")
-    num_left_out = len(paths) - len(kept)
-    return kept, f"Read the RAW files, not the {num_left_out} JPEGs of the same names." if num_left_out else None
+    taken = {name_of_moment(path) for path in paths if not _is_edited(path)}
+    as_taken = [path for path in paths if not (_is_edited(path) and name_of_moment(path) in taken)]
+    copies = set(_copies(as_taken))
+    as_taken = [path for path in as_taken if path not in copies]
+    best: dict[str, Path] = {}
+    for path in as_taken:
+        name = path.stem.lower() if _is_edited(path) else name_of_moment(path)
+        other = best.setdefault(name, path)
+        if other != path and (OTHER_KIND in (_kind(path), _kind(other)) or _kind(path) == _kind(other)):
+            raise NeucamError(f"{path}: {other.name} has the same name. Keep one file of each frame in the folder.")
+        best[name] = min(path, other, key=_kind)
+    kept = [path for path in paths if path in set(best.values())]
+    left_out = [path for path in paths if path not in set(kept) and path not in copies]
+    said = f"Left out, as they are copies: {', '.join(path.name for path in sorted(copies))}." if copies else None
+    return kept, " ".join(filter(None, (_left_out_note(kept, left_out), said))) or None
+
+
+EDITED = re.compile(r"img_e(\d{4,})|(.+)\.portrait-\d+(?:\.mp)?\.cover|(.+)~\d+|(.+)-edited")
+"""Names of what a phone makes of a photograph, and the photograph's: iPhones' edits, portraits with a background that
+Pixels have blurred, and edits of Google Photos."""
+SHOT = re.compile(r"(.+)\.(?:raw|portrait)-\d+(?:\.mp)?\.(?:cover|original)")
+"""Names of the RAW file and the JPEG that Pixels write of one photograph."""
+COPY = re.compile(r"(.+?)(?: ?\(\d+\)| \d+|[ _-]+copy(?: ?\(?\d+\)?)?)")
+"""Names that computers give to a copy of a file, and the file's."""
+KINDS = ("RAW files", "HEIF files", "JPEGs")
+"""Kinds of files that cameras write of one frame, the best first."""
+OTHER_KIND = len(KINDS)
+
+
+def name_of_moment(path: Path) -> str:
+    """What the files that cameras and phones write of one photograph share of their names."""
+    stem = path.stem.lower()
+    edited, shot = EDITED.fullmatch(stem), SHOT.fullmatch(stem)
+    if edited is not None:
+        apple, *others = edited.groups()
+        return f"img_{apple}" if apple else next(filter(None, others))
+    return stem if shot is None else shot[1]
+
+
+def _copies(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files named as copies of another of the files, with the same content."""
+    by_name = {(path.stem.lower(), path.suffix.lower()): path for path in paths}
+    for path in paths:
+        named = COPY.fullmatch(path.stem.lower())
+        original = None if named is None else by_name.get((named[1], path.suffix.lower()))
+        if original is not None and original.is_file() and path.is_file() and cmp(original, path, shallow=False):
+            yield path
+
+
+def _kind(path: Path) -> int:
+    suffix = path.suffix.lower()
+    suffixes = RAW_SUFFIXES, HEIF_SUFFIXES, JPEG_SUFFIXES
+    return next((kind for kind, known in enumerate(suffixes) if suffix in known), OTHER_KIND)
+
+
+def _is_edited(path: Path) -> bool:
+    return EDITED.fullmatch(path.stem.lower()) is not None
+
+
+def _left_out_note(kept: Sequence[Path], left_out: Sequence[Path]) -> str | None:
+    partners = {name_of_moment(path): path for path in kept}
+    edited = [path.name for path in left_out if _is_edited(path)]
+    notes = []
+    if edited:
+        more = f" and {len(edited) - 1} others" if len(edited) > 1 else ""
+        notes.append(f"Read the photographs as taken, not what the phone made of them: {edited[0]}{more}.")
+    others = [path for path in left_out if not _is_edited(path)]
+    for kind in sorted(set(map(_kind, others))):
+        of_kind = [path for path in others if _kind(path) == kind]
+        better = sorted({_kind(partners[name_of_moment(path)]) for path in of_kind})
+        names = " and ".join(KINDS[each] for each in better)
+        notes.append(f"Read the {names}, not the {len(of_kind)} {KINDS[kind]} of the same names.")
+    return " ".join(notes) or None
 
 
 def hold_linear_light(paths: Sequence[Path]) -> bool:
@@ -95,11 +167,11 @@ def read_photograph(
     """Reads one photograph, upright as its EXIF orientation says.
 
     Grey becomes three equal channels, and an alpha channel is dropped: `read_coverage` tells what it says. RAW files
-    are developed to linear 16 bit with no automatic brightness. The content of the file tells JPEG, PNG and TIFF apart,
-    not its suffix.
+    are developed to linear 16 bit with no automatic brightness. The content of the file tells other formats apart, not
+    its suffix.
 
     Args:
-        path: A PNG, JPEG, TIFF or camera RAW file.
+        path: A PNG, JPEG, TIFF, HEIC, AVIF, WebP, JPEG XL or camera RAW file.
         downscale_factor: Size divisor, by area averaging; 1 keeps every pixel.
         white_balance: White balance for developing a RAW file; None takes the file's own.
 
@@ -137,11 +209,6 @@ def downscale(
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def full_scale_table(white: int) -> UInt16[np.ndarray, "65536"]:
-    """A table of all 16-bit values, scaled so that `white` becomes 65535; larger values are clipped."""
-    return np.minimum(np.rint(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
-
-
 def check_pixels(pixels: Shaped[np.ndarray, "height width 3"], path: Path) -> Shaped[np.ndarray, "height width 3"]:
     """Returns the pixels if they are uint8, uint16, or float32 in [0, 1].
 
@@ -162,9 +229,12 @@ def _decode(path: Path) -> Shaped[np.ndarray, "height width 3"]:
     """Decodes a file that is not camera RAW, with the library that reads its kind rightly."""
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(SIGNATURE_BYTES)
     except OSError as error:
         raise NeucamError(broken_file_message(path, error.strerror)) from error
+    kind = phone_kind(start)
+    if kind is not None:
+        return read_phone_picture(path, kind)
     unread = next((kind for kind, sign in UNREAD_SIGNATURES.items() if re.match(sign, start, re.DOTALL)), None)
     if unread is not None:
         raise NeucamError(f"{path}: the file holds {unread} data, which is not read. Convert it to PNG, TIFF or JPEG.")

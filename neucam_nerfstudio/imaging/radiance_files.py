@@ -10,8 +10,11 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import REC709, ColourPrimaries, linear_profile
+from neucam_nerfstudio.imaging.exif_block import Exif
+from neucam_nerfstudio.imaging.exr_attributes import exr_attributes
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips, open_with_pillow, strips_of_rows
+from neucam_nerfstudio.imaging.photograph_metadata import sized
 from neucam_nerfstudio.imaging.photographs import downscale
 from neucam_nerfstudio.imaging.tiff_files import write_tiff
 
@@ -110,6 +113,7 @@ def write_radiance(
     metadata: Mapping[str, Any] | None = None,
     channels: Mapping[str, Float[np.ndarray, "height width channels"]] | None = None,
     primaries: ColourPrimaries = REC709,
+    exif: Exif | None = None,
 ) -> None:
     """Writes linear radiance as `.exr`, Radiance `.hdr` or 16-bit `.tif`/`.tiff`; each file names its primaries.
 
@@ -122,6 +126,8 @@ def write_radiance(
             place for them.
         channels: Further channels of an EXR file by name: one channel `name`, or three `name.R`, `name.G`, `name.B`.
         primaries: Primaries of the radiance.
+        exif: Camera, time, settings and scale of the photograph that it was made from: attributes of an EXR, tags of a
+            TIFF, and lines in the header of an `.hdr` file.
 
     Raises:
         NeucamError: The suffix is another one, or has no place for channels; a value is not finite, or too large for
@@ -135,15 +141,17 @@ def write_radiance(
         raise NeucamError(f"{path}: only .exr has a place for further channels ({', '.join(named)}).")
     if suffix == ".exr":
         chromaticities = tuple(coordinate for colour in primaries for coordinate in colour)
-        _write_exr(path, radiance, precision, {"chromaticities": chromaticities, **(metadata or {})}, named)
+        attributes = {"chromaticities": chromaticities, **exr_attributes(exif), **(metadata or {})}
+        _write_exr(path, radiance, precision, attributes, named)
     elif suffix == ".hdr":
-        _write_rgbe(path, radiance, primaries)
+        _write_rgbe(path, radiance, primaries, exr_attributes(exif))
     elif suffix in (".tif", ".tiff"):
         peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
         scale = 65535 / peak
         samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
         said = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{k}: {v}" for k, v in (metadata or {}).items())]
-        write_tiff(path, samples, linear_profile(primaries), description="\n".join(said))
+        own = None if exif is None else sized(exif, *samples.shape[:2])
+        write_tiff(path, samples, linear_profile(primaries), own, "\n".join(said))
     else:
         raise unsupported(path, "radiance", (".exr", ".hdr", ".tif", ".tiff"))
 
@@ -180,12 +188,16 @@ def _samples(
     return in_strips(values, lambda rows: rows.astype(np.float16))
 
 
-def _write_rgbe(path: Path, radiance: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries) -> None:
+def _write_rgbe(
+    path: Path, radiance: Float[np.ndarray, "height width 3"], primaries: ColourPrimaries, told: Mapping[str, Any]
+) -> None:
     import cv2
 
     height, width = radiance.shape[:2]
     coordinates = " ".join(f"{coordinate:.4f}" for colour in primaries for coordinate in colour)
-    header = f"#?RADIANCE\nPRIMARIES={coordinates}\nFORMAT=32-bit_rle_rgbe\n\n-Y {height} +X {width}\n"
+    date = f"CAPDATE={told['capDate']}\n" if "capDate" in told else ""
+    said = "".join(f"# {name}: {' '.join(str(value).split())}\n" for name, value in told.items())
+    header = f"#?RADIANCE\n{said}{date}PRIMARIES={coordinates}\nFORMAT=32-bit_rle_rgbe\n\n-Y {height} +X {width}\n"
     with written_whole(path) as temporary, temporary.open("wb") as file:
         file.write(header.encode())
         for rows in strips_of_rows(height, width):

@@ -8,9 +8,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.file_writing import written_whole
-from neucam_nerfstudio.imaging.large_pictures import pictures_of_any_size
-from neucam_nerfstudio.imaging.photograph_metadata import (
+from neucam_nerfstudio.imaging.exif_block import (
     DESCRIPTION_TAG,
     SOFTWARE,
     Exif,
@@ -18,12 +16,16 @@ from neucam_nerfstudio.imaging.photograph_metadata import (
     read_header,
     text_tag,
 )
+from neucam_nerfstudio.imaging.file_writing import written_whole
+from neucam_nerfstudio.imaging.large_pictures import pictures_of_any_size
 
 if TYPE_CHECKING:
     import tifffile
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of the files."""
+UPRIGHT = 1
+"""Orientation of a picture that is stored as it is to be seen."""
 UNSIGNED, FLOATING = 1, 3
 """Values of the tag SampleFormat."""
 LIGHT = ("RGB", "MINISBLACK", "MINISWHITE", "PALETTE", "YCBCR")
@@ -100,7 +102,7 @@ def read_tiff_opacity(path: Path) -> Shaped[np.ndarray, "height width"] | None:
 def upright(
     pixels: Shaped[np.ndarray, "stored_height stored_width samples"], orientation: int
 ) -> Shaped[np.ndarray, "height width samples"]:
-    """Turns a picture as a TIFF orientation says: 1 is upright, 2 to 8 are mirrored or turned."""
+    """Turns a picture as a TIFF or EXIF orientation says: 1 is upright, 2 to 8 are mirrored or turned."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -191,7 +193,7 @@ def _samples(page: "tifffile.TiffPage", path: Path) -> Shaped[np.ndarray, "heigh
         with pictures_of_any_size(), Image.open(path, formats=("TIFF",)) as image:  # decoding checks the size once more
             return np.array(ImageOps.exif_transpose(image))
     samples = {"YX": stored[..., None], "YXS": stored, "SYX": np.moveaxis(stored, 0, -1)}[page.axes]
-    return upright(samples, int(page.tags.valueof("Orientation", 1)))
+    return upright(samples, int(page.tags.valueof("Orientation", UPRIGHT)))
 
 
 def _refusal(path: Path, page: "tifffile.TiffPage") -> str:

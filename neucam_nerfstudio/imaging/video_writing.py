@@ -18,7 +18,7 @@ from neucam_nerfstudio.imaging.colour_profiles import conversion_to_srgb
 from neucam_nerfstudio.imaging.file_writing import unfinished_name, unsupported, written_whole
 from neucam_nerfstudio.imaging.image_files import quantised, write_image
 from neucam_nerfstudio.imaging.large_pictures import even_size
-from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
+from neucam_nerfstudio.imaging.photograph_metadata import NOTHING_KEPT, PhotographMetadata
 
 if TYPE_CHECKING:
     import av
@@ -81,11 +81,11 @@ def video_file(path: Path, frame_rate: float, icc_profile: bytes | None = None) 
 
 
 @contextmanager
-def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Callable[[Picture], None]]:
+def frame_folder(folder: Path, metadata: PhotographMetadata = NOTHING_KEPT) -> Iterator[Callable[[Picture], None]]:
     """A folder, and the function that adds `00000.png`, `00001.png`, ... to it; all appear when the last is added.
 
-    Frames of an earlier sequence are removed, so that the folder holds one sequence; other files stay. The files name
-    the colour profile.
+    Frames of an earlier sequence are removed, so that the folder holds one sequence; other files stay. The files hold
+    the colour profile and EXIF.
 
     Raises:
         NeucamError: There is a file of that name.
@@ -100,7 +100,7 @@ def frame_folder(folder: Path, icc_profile: bytes | None = None) -> Iterator[Cal
 
     def add(picture: Picture) -> None:
         nonlocal count
-        write_image(unfinished / f"{count:05d}.png", picture, metadata=PhotographMetadata(icc_profile, None))
+        write_image(unfinished / f"{count:05d}.png", picture, metadata=metadata)
         count += 1
 
     try:

@@ -37,8 +37,8 @@ class Fuse:
     """
 
     data: tyro.conf.Positional[Path]
-    """Folder of the photographs (PNG, JPEG, TIFF, camera RAW), a video, a .npy file with an array of frames, or a
-    capture.json; optionally with exposure.txt beside the frames."""
+    """Folder of the photographs (PNG, JPEG, TIFF, HEIC, camera RAW, ...), a video, a .npy file with an array of frames,
+    or a capture.json; optionally with exposure.txt beside the frames."""
     output_path: Path
     """Folder to write to; it is made if missing, and files of the same name are replaced."""
     frames: FrameKind = "settings"

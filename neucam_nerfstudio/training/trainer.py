@@ -23,7 +23,9 @@ from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.colour_profiles import REC709, srgb_curve_profile, told_primaries
 from neucam_nerfstudio.imaging.image_files import write_image
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, read_metadata
 from neucam_nerfstudio.imaging.radiance_files import write_radiance
 from neucam_nerfstudio.models.neucam_model import NeucamModel
 from neucam_nerfstudio.rendering.view import UNTIMED_FRAME_RATE, write_camera_path
@@ -179,8 +181,14 @@ class NeucamTrainer(Trainer):
         settings = learned.camera.settings_of_frame(learned.capture.reference_index)
         pictures = learned.renderer.render(learned.view, settings, ("hdr", "all_in_focus_hdr"))
         radiance, shown = (picture.cpu().numpy() for picture in pictures.values())
-        write_radiance(folder / "hdr.exr", radiance, "float")
-        write_image(folder / "all_in_focus_hdr.png", shown)
+        capture = learned.capture
+        reference = capture.frames[capture.reference_index].path
+        profile, exif = read_metadata(reference).at_size(capture.downscale_factor)
+        primaries, _ = told_primaries(profile, reference.name)
+        write_radiance(folder / "hdr.exr", radiance, "float", primaries=primaries, exif=exif)
+        shown_profile = None if primaries == REC709 else srgb_curve_profile(primaries)
+        kept = PhotographMetadata(shown_profile, exif)
+        write_image(folder / "all_in_focus_hdr.png", shown, metadata=kept)
         CONSOLE.print(f"The picture that training starts from: {folder}", markup=False, soft_wrap=True)
 
     def _write_camera_path(self, capture: Capture) -> None:

@@ -8,14 +8,13 @@ import torch
 
 from benchmarks.compare_contenders import (
     Entry,
-    NotInstalled,
     Subject,
     classical_contenders,
-    installed,
     open_subject,
     trained,
 )
 from benchmarks.compare_scores import Judge
+from benchmarks.focus_stackers import NotInstalled, installed
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.models.evaluation_scores import score_reference
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display

@@ -123,7 +123,7 @@ def test_photograph_that_is_turned_is_named_with_its_orientation(tmp_path):
     (note,) = (note for note in load_capture(tmp_path).notes if "detail" in note)
     assert note == (
         "Left as they are, for too little of their detail is found in the next focus setting: F2. Take out what shows"
-        " another view, or is turned. EXIF turns them differently (orientation 3 of F2.png, 1 of F1.png)."
+        " another view, or is turned: F2. EXIF turns them differently (orientation 3 of F2.png, 1 of F1.png)."
     )
 
 

@@ -95,7 +95,7 @@ def test_frames_of_a_video_with_gaps_keep_their_times(write_video):
 
 
 def test_video_that_tells_no_times_is_taken_as_even_and_says_so(write_video, monkeypatch):
-    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.count_in_frames", lambda shown_at: None)
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_index.count_in_frames", lambda shown_at: None)
     capture = load(write_video("clip.mp4", num_frames=3))
     assert capture.times == (0.0, 0.5, 1.0)
     assert capture.notes[0] == "clip.mp4 does not say when each frame is shown: taken as evenly spaced."

@@ -19,6 +19,8 @@ from neucam_nerfstudio.imaging.exif import (
     read_exif,
     unread_note,
 )
+from neucam_nerfstudio.imaging.exr_attributes import exr_attributes
+from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 
 
 def test_settings_are_read(write_jpeg_with_exif):
@@ -101,3 +103,13 @@ def test_focus_distances_become_dioptres():
 
 def test_focus_distances_that_only_some_files_tell_are_unknown():
     assert focus_dioptres([ExifSettings(focus_distance_m=1.0), ExifSettings()]) is None
+
+
+def test_settings_as_floating_point_numbers_are_read(tmp_path):
+    """EXIF has ratios; programs that do not know write floats all the same."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829A: 0.0025, 0x829D: 1.8, 0x8827: 64, 0x9206: 0.25})
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.jpg", exif=exif.tobytes())
+    assert read_exif(tmp_path / "a.jpg") == ExifSettings(0.0025, 1.8, 64.0, 0.25)
+    kept = read_metadata(tmp_path / "a.jpg").exif
+    assert exr_attributes(kept) == {"expTime": 0.0025, "aperture": 1.8, "isoSpeed": 64.0, "focus": 0.25}

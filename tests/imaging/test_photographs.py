@@ -151,9 +151,7 @@ def test_what_a_file_holds_counts_not_its_suffix(tmp_path, name, kind):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
-@pytest.mark.parametrize(
-    ("kind", "called"), [("webp", "WebP"), ("avif", "AVIF"), ("gif", "GIF"), ("bmp", "BMP"), ("jpeg2000", "JPEG 2000")]
-)
+@pytest.mark.parametrize(("kind", "called"), [("gif", "GIF"), ("bmp", "BMP"), ("jpeg2000", "JPEG 2000")])
 def test_what_is_not_read_is_named_whatever_its_suffix(tmp_path, name, kind, called):
     Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(tmp_path / name, format=kind)
     message = rf"{name}: the file holds {called} data, which is not read\. Convert it to PNG, TIFF or JPEG\."
@@ -164,8 +162,6 @@ def test_what_is_not_read_is_named_whatever_its_suffix(tmp_path, name, kind, cal
 @pytest.mark.parametrize(
     ("start", "called"),
     [
-        (b"\0\0\0\x18ftypheic", "HEIC"),
-        (b"\0\0\0\x18ftypmif1", "HEIC"),
         (b"#?RADIANCE\n", "Radiance HDR"),
         (b"8BPS", "Photoshop"),
     ],
@@ -229,3 +225,54 @@ def test_raw_files_among_others_are_refused():
     message = r"b\.tif: no RAW file, as a\.dng is\. .* share no camera response .* export all frames alike"
     with pytest.raises(NeucamError, match=message):
         hold_linear_light([Path("a.dng"), Path("b.tif")])
+
+
+@pytest.mark.parametrize(
+    ("names", "read", "note"),
+    [
+        ("IMG_1.HEIC IMG_1.JPG IMG_2.HEIC", "IMG_1.HEIC IMG_2.HEIC", "Read the HEIF files, not the 1 JPEGs of"),
+        ("A.ARW A.HIF A.JPG B.ARW", "A.ARW B.ARW", "Read the RAW files, not the 1 HEIF files of"),
+        (
+            "PXL_1.RAW-01.COVER.jpg PXL_1.RAW-02.ORIGINAL.dng PXL_2.RAW-01.MP.COVER.jpg PXL_2.RAW-02.ORIGINAL.dng",
+            "PXL_1.RAW-02.ORIGINAL.dng PXL_2.RAW-02.ORIGINAL.dng",
+            "Read the RAW files, not the 2 JPEGs of",
+        ),
+        (
+            "PXL_1.PORTRAIT-01.COVER.jpg PXL_1.PORTRAIT-02.ORIGINAL.jpg PXL_2.jpg",
+            "PXL_1.PORTRAIT-02.ORIGINAL.jpg PXL_2.jpg",
+            "as taken, not what the phone made of them: PXL_1.PORTRAIT-01.COVER.jpg.",
+        ),
+        (
+            "IMG_0012.HEIC IMG_E0012.HEIC PXL_1.MP.jpg PXL_1.MP~2.jpg",
+            "IMG_0012.HEIC PXL_1.MP.jpg",
+            "as taken, not what the phone made of them: IMG_E0012.HEIC and 1 others.",
+        ),
+        ("IMG_E0012.HEIC IMG_E0013.HEIC a~1.png a~2.png", "IMG_E0012.HEIC IMG_E0013.HEIC a~1.png a~2.png", None),
+    ],
+)
+def test_one_file_of_each_photograph_is_read(names, read, note):
+    kept, said = one_file_per_frame(list(map(Path, names.split())))
+    assert [path.name for path in kept] == read.split()
+    assert said is None if note is None else said is not None and note in said
+
+
+def test_bursts_of_phones_are_in_the_order_they_were_taken(tmp_path):
+    names = [
+        "00000IMG_00000_BURST20230712101500123.jpg",
+        "00002IMG_00002_BURST20230712101500123_COVER.jpg",
+        "00010IMG_00010_BURST20230712101500123.jpg",
+        "PXL_20230712_101500123.MP.jpg",
+        "PXL_20230712_101501004.jpg",
+    ]
+    for name in reversed(names):
+        (tmp_path / name).touch()
+    paths, note = one_file_per_frame(find_photographs(tmp_path))
+    assert [path.name for path in paths] == names and note is None
+
+
+def test_copies_are_left_out_and_other_pictures_of_such_names_are_not(tmp_path, write_grey):
+    for name, value in (("a.png", 50), ("a (1).png", 50), ("a copy.png", 50), ("a (2).png", 90), ("b 2.png", 50)):
+        write_grey(name, value)
+    kept, note = one_file_per_frame(find_photographs(tmp_path))
+    assert sorted(path.name for path in kept) == ["a (2).png", "a.png", "b 2.png"]
+    assert note == "Left out, as they are copies: a (1).png, a copy.png."

@@ -3,14 +3,21 @@
 import re
 import subprocess
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.video_reading import VideoFile, count_in_frames, open_video, read_index, upright_rgb
+from neucam_nerfstudio.imaging.colour_profiles import BT2020, primaries_of_profile
+from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
+from neucam_nerfstudio.imaging.video_frames import Probe, upright_rgb
+from neucam_nerfstudio.imaging.video_index import VideoIndex, count_in_frames, open_video, read_index
+from neucam_nerfstudio.imaging.video_reading import VideoFile
+from neucam_nerfstudio.photometry import decode_srgb
 
 BT_601, BT_709 = (0.299, 0.114), (0.2126, 0.0722)
 VIDEO_LEVELS, FULL_LEVELS = 1, 2
@@ -303,3 +310,111 @@ def test_every_container_tells_when_frames_are_shown(write_video, name, codec, p
     gap = read_index(write_video(name, codec, pixel_format, shown_at=GAP))
     assert gap.moments == pytest.approx([index * 11 / 15 for index in GAP], abs=0.03)
     assert gap.frame_rate == pytest.approx(11 / (15 / 30)), "eleven steps in fifteen thirtieths of a second"
+
+
+def write_streams(path: Path, sizes: Sequence[tuple[int, int]], **metadata: str) -> Path:
+    """A file with several videos of grey frames, each as bright as its number is high."""
+    with av.open(str(path), "w") as container:
+        container.metadata.update(metadata)
+        streams = [container.add_stream("libx264", rate=25) for _ in sizes]
+        for stream, size in zip(streams, sizes, strict=True):
+            (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
+        container.start_encoding()
+        for number, (stream, size) in enumerate(zip(streams, sizes, strict=True)):
+            for _ in range(4):
+                grey = np.full((*size, 3), 50 + 50 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen", "said"),
+    [
+        ([(48, 64), (96, 128), (32, 48)], 1, "holds 3 videos (64x48, 128x96, 48x32): the largest is used, stream 1."),
+        ([(48, 64), (48, 64)], 0, "holds 2 videos (64x48, 64x48): the first is used, stream 0."),
+    ],
+)
+def test_of_several_videos_in_a_file_the_largest_is_taken(tmp_path, sizes, chosen, said):
+    source = VideoFile(write_streams(tmp_path / "clip.mkv", sizes))
+    assert source.notes == [f"clip.mkv {said}"]
+    frame = source.frame(2)
+    assert frame.shape == (*sizes[chosen], 3) and abs(int(frame[5, 5, 0]) - 50 - 50 * chosen) <= 2
+
+
+def test_hlg_becomes_light_and_its_frames_keep_the_primaries(tmp_path):
+    path = tmp_path / "clip.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx265", rate=25, options={"x265-params": "lossless=1:log-level=none"})
+        (stream.height, stream.width), stream.pix_fmt = (48, 64), "yuv420p10le"
+        coder = stream.codec_context
+        coder.color_primaries, coder.color_trc, coder.colorspace = 9, 18, 9
+        for _ in range(3):
+            half = np.full((48, 64, 3), 32768, np.uint16)
+            frame = av.VideoFrame.from_ndarray(half, format="rgb48le")
+            container.mux(stream.encode(frame.reformat(format="yuv420p10le", dst_colorspace=9)))
+        container.mux(stream.encode(None))
+    source = VideoFile(path)
+    assert source.notes == [
+        "clip.mov: its colours are those of BT.2020, and stay so; its HLG signal is brought to light by the standard's"
+        " curve."
+    ]
+    np.testing.assert_allclose(decode_srgb(source.frame(1) / 65535), 1 / 12, rtol=0.02)
+    profile = read_metadata(source.paths[1]).icc_profile
+    assert profile is not None
+    np.testing.assert_allclose(np.array(primaries_of_profile(profile)), np.array(BT2020), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"creation_time": "2024-05-12T16:30:00.000000Z"}, (b"2024:05:12 16:30:00\0", b"+00:00\0")),
+        ({}, None),
+    ],
+)
+def test_frames_tell_when_the_video_was_taken(tmp_path, metadata, told):
+    source = VideoFile(write_streams(tmp_path / "clip.mp4", [(48, 64)], **metadata))
+    exif = read_metadata(source.paths[0]).exif
+    if told is None:
+        assert exif is None
+    else:
+        assert exif is not None and tuple(tag.content for tag in exif.folders[34665].values()) == told
+
+
+def test_pixels_that_are_not_square_are_said(tmp_path):
+    path = tmp_path / "dv.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        (stream.height, stream.width), stream.pix_fmt = (48, 64), "yuv420p"
+        stream.sample_aspect_ratio = Fraction(16, 15)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    source = VideoFile(path)
+    assert len(source.notes) == 1 and source.notes[0].startswith(
+        "dv.mp4: its pixels are not square, 16:15 wide to high"
+    )
+    assert source.frame(1).shape == (48, 64, 3)
+
+
+def test_a_cover_is_no_video_though_it_is_larger(tmp_path, write_video):
+    whole = write_video("clip.mp4")
+    Image.new("RGB", (640, 480), (255, 0, 0)).save(tmp_path / "cover.png")
+    streams = ("-map", 0, "-map", 1, "-c", "copy", "-disposition:v:1", "attached_pic")
+    ffmpeg("-i", whole, "-i", tmp_path / "cover.png", *streams, tmp_path / "covered.mp4")
+    source = VideoFile(tmp_path / "covered.mp4")
+    assert source.notes == [] and len(source.paths) == 12
+    np.testing.assert_array_equal(source.frame(5), VideoFile(whole).frame(5))
+
+
+def test_packets_of_half_a_frame_are_counted_by_decoding(write_video, monkeypatch):
+    """As camcorders write each field in a packet of its own: twice as many packets as frames."""
+    path = write_video("clip.mp4", shown_at=GAP)
+    whole = VideoFile(path)
+    doubled = VideoIndex(24, 24, 50.0, tuple(map(float, range(24))))
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.read_index", lambda path: doubled)
+    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.probe", lambda *given: Probe(fields_are_packets=True))
+    source = VideoFile(path)
+    assert len(source.paths) == 12 and source.moments == whole.moments
+    assert source.frame_rate == pytest.approx(whole.frame_rate)
+    np.testing.assert_array_equal(source.frame(11), whole.frame(11))

@@ -10,6 +10,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging import video_writing as video_files
 from neucam_nerfstudio.imaging.colour_profiles import REC709, linear_profile
 from neucam_nerfstudio.imaging.large_pictures import even_size
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 from neucam_nerfstudio.imaging.video_writing import frame_folder, gif_frame_rate, video_file
 
 from .test_colour_profiles import DISPLAY_P3
@@ -56,7 +57,7 @@ def test_videos_show_the_colours_of_a_profile_in_srgb(tmp_path, name):
 
 def test_frames_of_a_folder_keep_a_profile(tmp_path):
     profile = linear_profile(DISPLAY_P3)
-    with frame_folder(tmp_path / "frames", profile) as add:
+    with frame_folder(tmp_path / "frames", PhotographMetadata(profile, None)) as add:
         add(pictures()[0])
     with Image.open(tmp_path / "frames" / "00000.png") as frame:
         assert frame.info["icc_profile"] == profile and frame.getpixel((0, 0)) == (41, 26, 10)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
@@ -87,3 +89,25 @@ def test_errors_are_one_line(arguments, line, tiny_capture, monkeypatch):
     assert ended.returncode == 1 and ended.stderr == ""
     assert ended.stdout.replace("\n", " ").startswith(line)
     assert not (tiny_capture / "out").exists()
+
+
+def test_a_raw_bracket_gives_the_light_of_the_scene_and_its_scale(tmp_path, write_dng):
+    """Six stops of grey by a sensor that sees little red: three exposures, each with a white balance of its own."""
+    neutral, black = (0.5, 1.0, 0.7), 512
+    columns = np.arange(192)[None, :].repeat(96, 0)
+    light = 0.002 * 2.0 ** (6 * columns / 192)
+    rows = np.arange(96)[:, None].repeat(192, 1)
+    gains = np.where(rows % 2, np.where(columns % 2, neutral[2], 1.0), np.where(columns % 2, 1.0, neutral[0]))
+    told = (neutral, (0.6, 1.0, 0.6), (0.4, 1.0, 0.9))
+    for index, (time_s, balance) in enumerate(zip((1, 8, 64), told, strict=True)):
+        mosaic = np.minimum(black + light * time_s * gains * (16383 - black), 16383).astype(np.uint16)
+        write_dng(f"IMG_{index}.dng", mosaic, neutral=balance, black=black, time_s=Fraction(time_s, 100))
+    ended = neucam_fuse(tmp_path, "--output-path", tmp_path / "out", "--downscale-factor", "2")
+    assert ended.returncode == 0, ended.stderr
+    assert "EXIF" in ended.stdout and "developed with IMG_0's" in ended.stdout
+    radiance = read_radiance(tmp_path / "out" / "hdr.exr")[8:-8, 8:-8]
+    ratio = radiance / light.reshape(48, 2, 96, 2).mean((1, 3))[8:-8, 8:-8, None]
+    np.testing.assert_allclose(ratio / np.median(ratio), 1, rtol=0.02)
+    header = OpenEXR.File(str(tmp_path / "out" / "hdr.exr"), header_only=True).header()
+    assert header["nominalFocalLength"] == 50 and header["expTime"] == pytest.approx(0.08)
+    assert header["sensorPhotositePitch"] == pytest.approx(5.0), "two pixels of the sensor a pixel"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,13 +14,16 @@ from typing import Literal, TypeVar
 import numpy as np
 from jaxtyping import Shaped
 
+from neucam_nerfstudio.capture.pixels.other_files import check_one_view, unread_note
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.array_files import ArrayFile
 from neucam_nerfstudio.imaging.exif import ExifSettings, read_exif
+from neucam_nerfstudio.imaging.phone_pictures import FULL_SCALE_SUFFIXES, notes_of_files
 from neucam_nerfstudio.imaging.photographs import (
     files_with_suffix,
     find_photographs,
+    name_of_moment,
     one_file_per_frame,
     read_photograph,
 )
@@ -34,10 +36,8 @@ SourceKind = Literal["photographs", "video", "array"]
 FrameReader = Callable[[Path], Shaped[np.ndarray, "height width 3"]]
 """Decodes a frame, told by its path, at full size: uint8, uint16 or float32."""
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".webm", ".mkv", ".m4v"})
+VIDEO_SUFFIXES = frozenset(".3gp .avi .dv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ts .vob .webm .wmv".split())
 ARRAY_SUFFIXES = frozenset({".npy"})
-UNREAD_SUFFIXES = frozenset(".avif .bmp .gif .heic .heif .hif .jp2 .jxl .psd .webp".split())
-"""Of pictures that are not read as photographs."""
 FILES = {"video": VideoFile, "array": ArrayFile}
 MAX_DECODERS = 8
 """Photographs decoded at a time; each needs a few times its own size while it is."""
@@ -69,10 +69,10 @@ class PhotographFolder:
         paths, raw_note = one_file_per_frame(found)
         self.paths = tuple(paths)
         self.moments = tuple(map(float, range(len(paths))))
-        unread_note = _unread_note(files_with_suffix(folder, UNREAD_SUFFIXES), found)
-        self.notes = tuple(filter(None, (raw_note, unread_note)))
-        # RAW files are developed to full scale: small values are dark light there.
-        self.holds_sensor_values = not any(map(is_raw, paths))
+        unread = unread_note(folder, [*found, *_live_photos(folder, found)])
+        self.notes = tuple(filter(None, (raw_note, unread, *notes_of_files(paths), _live_photos_note(folder, found))))
+        # RAW and HEIF files are brought to full scale: small values are dark light there.
+        self.holds_sensor_values = not any(is_raw(path) or path.suffix.lower() in FULL_SCALE_SUFFIXES for path in paths)
 
     def exif(self) -> list[ExifSettings]:
         """Camera settings of each photograph."""
@@ -185,8 +185,9 @@ def open_source(data: Path) -> FrameSource:
         )
     if data.is_file():
         return _open_file(data)
-    videos = files_with_suffix(data, VIDEO_SUFFIXES)
     photographs = find_photographs(data)
+    videos = [path for path in files_with_suffix(data, VIDEO_SUFFIXES) if path not in _live_photos(data, photographs)]
+    check_one_view(data, is_parent=not photographs and not videos)
     if photographs and videos:
         raise NeucamError(
             f"{data}: holds {len(photographs)} photographs and the video {videos[0].name}. Give --data the video, or"
@@ -215,25 +216,15 @@ def _open_file(path: Path) -> FrameSource:
     )
 
 
-def _unread_note(unread: Sequence[Path], photographs: Sequence[Path]) -> str | None:
-    """Names the pictures beside photographs that are not read, in a sentence.
+def _live_photos(folder: Path, photographs: Sequence[Path]) -> list[Path]:
+    """The short videos that phones write beside photographs, under their names."""
+    names = set(map(name_of_moment, photographs))
+    return [path for path in files_with_suffix(folder, VIDEO_SUFFIXES) if name_of_moment(path) in names]
 
-    Refuses one that is named like the photographs but for its numbers: exposures would be counted off wrongly.
-    """
 
-    def without_numbers(path: Path) -> str:
-        return re.sub(r"\d+", "#", path.stem.lower())
-
-    names = {path.stem.lower() for path in photographs}
-    patterns = {without_numbers(path): path for path in photographs}
-    for path in unread:
-        alike = patterns.get(without_numbers(path))
-        if alike is not None and path.stem.lower() not in names:
-            raise NeucamError(
-                f"{path}: named as a frame like {alike.name}, but {path.suffix} files are not read. Convert it to PNG,"
-                " TIFF or JPEG, or take it out of the folder."
-            )
-    return f"Not read as photographs: {listed(path.name for path in unread)}." if unread else None
+def _live_photos_note(folder: Path, photographs: Sequence[Path]) -> str | None:
+    videos = _live_photos(folder, photographs)
+    return f"Not used, as each has a photograph's name: {listed(path.name for path in videos)}." if videos else None
 
 
 def _no_frames_message(folder: Path) -> str:
@@ -243,4 +234,6 @@ def _no_frames_message(folder: Path) -> str:
     said = f"{folder}: no photographs in this folder."
     said += f" It holds {', '.join(others)} files, which are not read as photographs." if others else ""
     said += f" It has sub-folders: if one of {', '.join(folders[:5])} is the capture, give that one." if folders else ""
-    return f"{said} Expected PNG, JPEG, TIFF or camera RAW files of one view directly in the folder, or one video."
+    return (
+        f"{said} Expected PNG, JPEG, TIFF, HEIC or camera RAW files of one view directly in the folder, or one video."
+    )

@@ -19,8 +19,9 @@ from neucam_nerfstudio.capture.pixels.white_level import FULL_SCALE
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
-from neucam_nerfstudio.imaging.photographs import downscale, full_scale_table
+from neucam_nerfstudio.imaging.photographs import downscale
 from neucam_nerfstudio.imaging.transparency import filled_outward, read_coverage
+from neucam_nerfstudio.photometry import full_scale_table
 
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""

@@ -23,6 +23,7 @@ from neucam_nerfstudio.capture.settings.focus import (
     focus_in_order,
     metres,
 )
+from neucam_nerfstudio.capture.settings.odd_frames import odd_colours
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
@@ -30,6 +31,8 @@ from neucam_nerfstudio.errors import NeucamError
 FrameKind = Literal["settings", "focus-stack", "moments"]
 """Whether frames are settings of one still scene - each a focus of its own, in a focus stack, where nothing tells
 otherwise - or moments of a scene or camera that moves."""
+TOLD_A_FRAME = ("exposure.txt", "list", "EXIF", "file names")
+"""Sources that tell each frame's exposure."""
 
 
 class SettingsChoice(NamedTuple):
@@ -83,7 +86,7 @@ def assign_settings(
         NeucamError: The training frames do not tell enough, or a choice contradicts what is known.
     """
     moves, num_frames = choice.frames == "moments", len(paths)
-    evidence = evidence.with_checked_exif([path.stem for path in paths], None if moves else pictures)
+    evidence = evidence.with_checked_exposures([path.stem for path in paths], pictures, moves)
     brightness = pictures.mean_brightness if moves else pictures.brightness
     levels = exposure_levels(evidence.exposure_numbers, evidence.stops, brightness)
     evidence = evidence.with_equal_exposures(levels, choice.exposures)
@@ -107,7 +110,8 @@ def assign_settings(
         check_settings_differ(focus.indices, levels.numbers, train, paths)
         reference = middle_frame(train, focus.indices, evidence.stops or pictures.brightness)
         why = "middle exposure of the middle focus setting"
-        notes = (focus.note, untrained_focus_note(focus.indices, train, paths))
+        colours = odd_colours([path.stem for path in paths], pictures)
+        notes = (focus.note, untrained_focus_note(focus.indices, train, paths), *colours)
     if choice.reference is not None:
         reference, why = named_reference(choice.reference, paths, train), "--reference"
     known_stops = [None if source == "unknown" else stops[index] for index in exposure_indices]
@@ -128,7 +132,7 @@ def assign_settings(
 
 def _exposure_evidence(evidence: SettingsEvidence, num_frames: int) -> list[str]:
     """What told each frame's exposure."""
-    if evidence.stops_told is not None and evidence.stops_source in ("exposure.txt", "EXIF"):
+    if evidence.stops_told is not None and evidence.stops_source in TOLD_A_FRAME:
         return evidence.stops_told
     if evidence.stops_source == "brightness":
         return ["equal brightness"] * num_frames

@@ -7,25 +7,34 @@ changed, with flash, or of exposures developed from one RAW file.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from neucam_nerfstudio.capture.pixels.source import FrameSource
+from neucam_nerfstudio.capture.settings.exposure_claims import (
+    CONTRADICTION_STOPS,
+    ExposureClaim,
+    Judgement,
+    judge,
+    refusal,
+    written_claims,
+)
 from neucam_nerfstudio.capture.settings.exposures import (
     BRIGHTNESS_STEP,
-    EXPOSURE_FILE_NAME,
     SMALLEST_BRACKET_STOPS,
     ExposureLevels,
     ExposureSource,
     LearnChoice,
-    deal_out,
     gap_ranks,
     merge_nearly_equal,
-    read_exposure_values,
 )
+from neucam_nerfstudio.capture.settings.odd_frames import odd_cameras
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
+from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import ExifSettings, exposure_stops, focus_dioptres, unread_note
 
@@ -56,7 +65,8 @@ class SettingsEvidence(NamedTuple):
         dioptres: Focus distances in 1/m.
         notes: What was found and not used, a sentence each.
         dealt: How the values of `exposure.txt` were dealt out, in words.
-        stops_told: What told each exposure: a line of `exposure.txt`, or EXIF's settings.
+        stops_told: What told each exposure: a line of a list, EXIF's settings, or a word in its name.
+        claims: What each source tells of exposures, the first that can be true counts.
     """
 
     focus_numbers: list[int] | None
@@ -67,27 +77,52 @@ class SettingsEvidence(NamedTuple):
     notes: tuple[str, ...] = ()
     dealt: str | None = None
     stops_told: list[str] | None = None
+    claims: tuple[ExposureClaim, ...] = ()
 
     def of_frames(self, indices: Sequence[int]) -> SettingsEvidence:
         """The evidence for some of the frames."""
         of_all = {name: values for name, values in self._asdict().items() if isinstance(values, list)}
-        return self._replace(**{name: [values[index] for index in indices] for name, values in of_all.items()})
+        chosen = self._replace(**{name: [values[index] for index in indices] for name, values in of_all.items()})
+        return chosen._replace(claims=tuple(claim.of_frames(indices) for claim in self.claims))
 
-    def with_checked_exif(self, names: Sequence[str], pictures: StillPictures | None) -> SettingsEvidence:
-        """Without EXIF exposures that cannot be true.
+    def with_checked_exposures(self, names: Sequence[str], pictures: StillPictures, moves: bool) -> SettingsEvidence:
+        """With the exposures of the first source that neither names nor pictures contradict.
 
-        There are no `pictures` of a scene that moves: its brightness changes with the view.
+        Of a scene that moves, brightness changes with the view: EXIF is believed, and of what is written only that it
+        rises with the light.
+
+        Raises:
+            NeucamError: Pictures contradict `exposure.txt`.
         """
-        if self.stops is None or self.stops_source != "EXIF":
-            return self
-        numbers = self.exposure_numbers
-        wrong = None if numbers is None else contradiction_by_names(self.stops, numbers, names)
+        used, checked, notes, passed_over = None, self, list(self.notes), []
+        for claim in self.claims:
+            if used is not None:
+                passed_over.append(claim)
+                continue
+            if claim.source == "EXIF":
+                judgement = self._judged_exif(claim, names, None if moves else pictures)
+            else:
+                judgement = judge(claim, pictures.measured_stops, names, moves)
+            if judgement.wrong is not None:
+                if claim.source == "exposure.txt":
+                    raise refusal(claim, judgement, pictures.measured_stops)
+                said_by = "EXIF exposures" if claim.source == "EXIF" else f"Exposures in {claim.said_by}"
+                advice = "Write exposure.txt if you know the exposures."
+                notes.append(f"{said_by} are not used: {judgement.wrong}. {advice}")
+            elif judgement.stops is not None:
+                used, told = claim, claim.told_as(judgement.unit)
+                checked = checked._replace(
+                    stops=judgement.stops, stops_source=claim.source, dealt=claim.dealt, stops_told=told
+                )
+                notes += filter(None, (judgement.note,))
+        return checked._replace(notes=(*notes, *_passed_over_notes(used, checked.stops, passed_over)))
+
+    def _judged_exif(self, claim: ExposureClaim, names: Sequence[str], pictures: StillPictures | None) -> Judgement:
+        stops, numbers = claim.readings["stops"], self.exposure_numbers
+        wrong = None if numbers is None else contradiction_by_names(stops, numbers, names)
         if wrong is None and pictures is not None:
-            wrong = contradiction_by_pictures(self.stops, pictures, names)
-        if wrong is None:
-            return self
-        note = f"EXIF exposures are not used: {wrong}. Write exposure.txt if you know the exposures."
-        return self._replace(stops=None, stops_source="unknown", notes=(*self.notes, note))
+            wrong = contradiction_by_pictures(stops, pictures, names)
+        return Judgement(None if wrong else stops, "stops", wrong)
 
     def with_equal_exposures(self, levels: ExposureLevels, choice: LearnChoice) -> SettingsEvidence:
         """Unknown exposures that do not differ as one of 0 stops, unless they are to be learned or refined a frame."""
@@ -100,36 +135,50 @@ class SettingsEvidence(NamedTuple):
         return self._replace(stops=stops, stops_source="brightness", notes=(*self.notes, note))
 
 
+def _passed_over_notes(
+    used: ExposureClaim | None, stops: Sequence[float] | None, passed_over: Sequence[ExposureClaim]
+) -> Iterator[str]:
+    """What is said of sources that were not needed: which lists, and whether they tell otherwise."""
+    if used is None or stops is None:
+        return
+    lists = [claim.said_by for claim in passed_over if claim.file is not None]
+    if lists:
+        yield f"Not read, for {used.said_by} tells the exposures: {listed(lists)}."
+    for claim in passed_over:
+        others = (np.subtract(reading, stops) for reading in claim.readings.values())
+        apart = min(float(np.ptp(difference)) for difference in others)
+        if apart > CONTRADICTION_STOPS and not claim.needs_proof:
+            yield (
+                f"{used.said_by} and {claim.said_by} disagree on the exposures by up to {apart:.1f} stops:"
+                f" {used.said_by} counts."
+            )
+
+
 def gather_evidence(frames: FrameSource, moves: bool) -> SettingsEvidence:
-    """Reads names, `exposure.txt` and, for what these leave open, EXIF of all frames, used or not.
+    """Reads names, lists of exposures and EXIF of all frames, used or not.
 
     Raises:
         NeucamError: Names are inconsistent, or `exposure.txt` is unusable.
     """
     focus_numbers, exposure_numbers, names_note = settings_from_names(frames.paths)
-    exposure_file = frames.folder / EXPOSURE_FILE_NAME
-    dealt = told = exif_note = None
-    source: ExposureSource
-    if exposure_file.exists():
-        (values, lines), source = read_exposure_values(exposure_file), "exposure.txt"
-        break_off = moves or frames.data != frames.folder
-        places, dealt = deal_out(values, exposure_numbers, len(frames.paths), exposure_file, break_off)
-        stops = [values[place] for place in places]
-        told = [f"{EXPOSURE_FILE_NAME}, line {lines[place]}" for place in places]
-        exif = frames.exif() if focus_numbers is None else []
-    else:
-        exif = frames.exif()
-        stops, source = exposure_stops(exif), "EXIF"
-        if stops is not None:
-            stops, told = merge_nearly_equal(stops), [f"EXIF {said_by_exif(settings)}" for settings in exif]
-    dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
-    if stops is None:
-        source = "unknown"
+    is_folder = frames.data == frames.folder
+    may_break_off = moves or not is_folder
+    claims, notes = written_claims(frames.paths, frames.folder, exposure_numbers, is_folder, may_break_off)
+    exif = frames.exif()
+    by_exif = exposure_stops(exif)
+    if by_exif is not None:
+        told = [f"EXIF {said_by_exif(settings)}" for settings in exif]
+        claim = ExposureClaim("EXIF", "EXIF", {"stops": merge_nearly_equal(by_exif)}, told, told)
+        place = next((index for index, other in enumerate(claims) if other.source == "file names"), len(claims))
+        claims.insert(place, claim)
+    elif not claims:
         some_told = any(settings.exposure_time_s is not None for settings in exif)
         partly = "EXIF tells the exposure of some frames only, so it is not used."
-        exif_note = partly if some_told else unread_note(frames.paths, exif)
-    notes = tuple(filter(None, (names_note, exif_note)))
-    return SettingsEvidence(focus_numbers, exposure_numbers, stops, source, dioptres, notes, dealt, told)
+        notes.append(partly if some_told else unread_note(frames.paths, exif) or "")
+    dioptres = focus_dioptres(exif) if exif and focus_numbers is None else None
+    notes += odd_cameras([path.stem for path in frames.paths], exif)
+    all_notes = tuple(filter(None, (names_note, *notes)))
+    return SettingsEvidence(focus_numbers, exposure_numbers, None, "unknown", dioptres, all_notes, claims=tuple(claims))
 
 
 def said_by_exif(settings: ExifSettings) -> str:

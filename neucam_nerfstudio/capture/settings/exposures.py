@@ -15,9 +15,10 @@ from neucam_nerfstudio.errors import NeucamError
 
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
-ExposureSource = Literal["exposure.txt", "EXIF", "names", "brightness", "argument", "unknown", "edited"]
+ExposureSource = Literal[
+    "exposure.txt", "list", "EXIF", "file names", "names", "brightness", "argument", "unknown", "edited"
+]
 
-EXPOSURE_FILE_NAME = "exposure.txt"
 MAX_STOPS = 30.0
 """Beyond this a value cannot be in stops (a factor of a billion): seconds or ISO values were meant."""
 NOT_GIVEN = {"unknown": "estimated", "learned": "learned"}
@@ -38,7 +39,7 @@ class ExposureSettings:
 
     Attributes:
         stops: Of each setting, +1 is twice the light; all 0 where unknown.
-        source: What told them; names and brightness only tell that they do not differ.
+        source: What told them; names (`E<j>`) and brightness only tell that they do not differ.
         mode: Whether they are held fixed, refined from these values, or learned from scratch.
         dealt: How the values of `exposure.txt` were dealt out to the frames, in words; None if it told nothing.
     """
@@ -136,39 +137,6 @@ def resolve_exposure_mode(
         advice = "Write them into exposure.txt (stops, one a line), or choose learn."
         raise NeucamError(" ".join((found, *notes, advice)))
     return choice
-
-
-def read_exposure_values(path: Path) -> tuple[list[float], list[int]]:
-    """Reads the values of an `exposure.txt`; what follows a `#` is a comment.
-
-    Returns:
-        The values in stops, +1 is twice the light; and the line that each stands in, from 1.
-
-    Raises:
-        NeucamError: The file is empty, or a line is not one finite number of stops.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NeucamError(f"{path}: not a readable text file ({error}). Write one number of stops a line.") from error
-    words = [(number, word) for number, line in enumerate(lines, 1) for word in line.partition("#")[0].split()]
-    values = [_parse_stops(word, path, number) for number, word in words]
-    if not values:
-        raise NeucamError(f"{path}: the file is empty. Write each frame's exposure in stops, one a line, or delete it.")
-    return values, [number for number, _ in words]
-
-
-def _parse_stops(word: str, path: Path, line_number: int) -> float:
-    try:
-        stops = float(word)
-    except ValueError:
-        stops = math.nan
-    if not abs(stops) <= MAX_STOPS:
-        raise NeucamError(
-            f"{path}, line {line_number}: '{word}' is not an exposure. Write one finite number of stops a line, such as"
-            " -3, 0 or 1.5 (+1 is twice the light; not seconds)."
-        )
-    return stops
 
 
 def deal_out(

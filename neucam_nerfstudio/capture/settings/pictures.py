@@ -19,6 +19,12 @@ from neucam_nerfstudio.capture.alignment.registration import (
     fine_detail,
     rank_picture,
 )
+from neucam_nerfstudio.capture.settings.exposure_steps import (
+    black_floor,
+    change_in_stops,
+    measured_stops,
+    ranked_values,
+)
 from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 THUMBNAIL_SIDE_PX = 64
@@ -29,6 +35,9 @@ BLACK, WHITE = 0.02, 0.95
 """Blocks below or above this in both pictures tell nothing of how they were exposed."""
 LEAST_TELLING_SHARE = 0.1
 """Of the blocks; fewer are no evidence."""
+FEW_TELLING_SHARE, CLEAR_STEP_STOPS = 0.3, 0.6
+"""Fewer blocks than the first tell less than what is brightest, if that differs by more than the second: focus alone
+changes it by less."""
 
 CELL_PX, NEIGHBOURHOOD_CELLS = 8, 2.0
 """Strength of detail is its mean power in square cells, averaged over a Gaussian of this many."""
@@ -36,6 +45,11 @@ CHANGED_SHARE, LEAST_STRENGTH_CHANGE = 0.05, 0.15
 """Two pictures differ in focus if this share of them gains or loses this much (log2) of its detail's power: noise of up
 to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take one focus for two costs less than the
 reverse."""
+
+TYPICAL_GAMMA = 2.2
+"""Stops of light to a factor of two in pixel values."""
+MOST_MEASURED = 64
+"""Frames whose exposures are measured, to see whether what is written of them can be true."""
 
 
 @runtime_checkable
@@ -51,6 +65,7 @@ class StillPictures:
     Args:
         pixels: Of each frame, white at the number type's full scale.
         mean_brightness: Mean pixel value of each frame in [0, 1].
+        is_linear: Whether pixel values are linear light.
         coverage: Which pixels of a frame show something; None where all do.
     """
 
@@ -58,17 +73,19 @@ class StillPictures:
         self,
         pixels: Frames,
         mean_brightness: Sequence[float],
+        is_linear: bool = False,
         coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda frame: None,
     ) -> None:
-        self.mean_brightness = mean_brightness
+        self.mean_brightness, self.is_linear = mean_brightness, is_linear
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
         self.detail = cache(lambda frame: detail_picture(pixels[frame], coverage(frame)))
         self.ranks = cache(lambda frame: rank_picture(pixels[frame]))
+        self.ranked = cache(lambda frame: ranked_values(pixels[frame]))
 
     def measure(self, frame: int) -> None:
         """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        for measured in (self._blocks, self._strength, self.detail, self.ranks):
+        for measured in (self._blocks, self._strength, self.detail, self.ranks, self.ranked):
             measured(frame)
 
     @cached_property
@@ -87,9 +104,30 @@ class StillPictures:
             log2_brightness[brighter] = log2_brightness[darker] + change
         return [2 ** log2_brightness[frame] for frame in range(len(order))]
 
+    @cached_property
+    def floor(self) -> Float[np.ndarray, " 3"]:
+        """The pixel value of each channel where no light was; see `black_floor`."""
+        return black_floor([self.ranked(frame) for frame in range(len(self.mean_brightness))])
+
+    @cached_property
+    def measured_stops(self) -> Float[np.ndarray, " frames"]:
+        """Exposures of the first frames by what they show, see `measured_stops`; nan of others."""
+        stops = np.full(len(self.mean_brightness), np.nan)
+        some = [self.ranked(frame) for frame in range(min(len(stops), MOST_MEASURED))]
+        stops[: len(some)] = measured_stops(some, self.floor, self.is_linear)
+        return stops
+
     def brightness_change(self, frame: int, other: int) -> float | None:
-        """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both."""
-        return median_change(self._blocks(frame), self._blocks(other))
+        """How much brighter the other frame's pixel values are (log2); None if nearly all is black or white in both.
+
+        Where few blocks tell, as of frames that show little but a window, the brightest values are asked as well.
+        """
+        change, telling_share = median_change(self._blocks(frame), self._blocks(other))
+        if self.floor.any() or telling_share < FEW_TELLING_SHARE:
+            stops = change_in_stops(self.ranked(frame), self.ranked(other), self.floor)
+            if self.floor.any() or (stops is not None and abs(stops) > CLEAR_STEP_STOPS):
+                return None if stops is None else stops / TYPICAL_GAMMA
+        return change
 
     def differ(self, frame: int, other: int) -> bool:
         """Whether one of two frames of one exposure is sharper than the other somewhere, beyond noise.
@@ -136,13 +174,19 @@ def block_brightness(pixels: Shaped[np.ndarray, "height width 3"]) -> Float[np.n
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).mean(-1) / WHITE_LEVEL[pixels.dtype]
 
 
-def median_change(blocks: Float[np.ndarray, "rows columns"], others: Float[np.ndarray, "rows columns"]) -> float | None:
-    """Median change of blocks' brightness (log2), without those black or white in both; None if hardly any is left."""
+def median_change(
+    blocks: Float[np.ndarray, "rows columns"], others: Float[np.ndarray, "rows columns"]
+) -> tuple[float | None, float]:
+    """Median change of blocks' brightness (log2), without those black or white in both; None if hardly any is left.
+
+    And the share that is left.
+    """
     telling = (np.maximum(blocks, others) > BLACK) & (np.minimum(blocks, others) < WHITE)
-    if telling.mean() < LEAST_TELLING_SHARE:
-        return None
+    share = float(telling.mean())
+    if share < LEAST_TELLING_SHARE:
+        return None, share
     floor = BLACK / 16  # what is black in one of them tells at least that it is darker
-    return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor))))
+    return float(np.median(np.log2(np.maximum(others[telling], floor) / np.maximum(blocks[telling], floor)))), share
 
 
 def detail_strength(

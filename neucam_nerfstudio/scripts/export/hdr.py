@@ -12,8 +12,9 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
+from neucam_nerfstudio.imaging.exif_block import SOFTWARE, Exif
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
-from neucam_nerfstudio.imaging.photograph_metadata import SOFTWARE, TurnedDial
+from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
@@ -24,7 +25,7 @@ from neucam_nerfstudio.scripts.export.options import (
     chosen_moments,
     reduced,
 )
-from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
+from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
 from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames, num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress
 
@@ -42,7 +43,8 @@ class ExportHdr(PictureCommand):
     """Writes the all-in-focus scene as linear radiance: hdr.exr, or for a bright display.
 
     Colours are those of the reference photograph's colour profile, Rec. 709 without one: EXR, Radiance HDR and TIFF
-    say so, files for bright displays are converted to what these show.
+    say so, files for bright displays are converted to what these show. Camera, lens, time, settings and scale are those
+    of its EXIF: attributes of an EXR, tags of the other files.
     """
 
     image_format: RadianceFormat = "exr"
@@ -70,14 +72,20 @@ class ExportHdr(PictureCommand):
         moments = chosen_moments(run, self.frames, self.time)
         check_size(run.capture, self.width_px, self.image_format)
         primaries = photograph_primaries(run.capture)
+        changed: dict[TurnedDial, bool] = {
+            "aperture": self.aperture not in (0.0, 1.0),
+            "focus": self.focus_position is not None,
+        }
+        held: list[TurnedDial] = [dial for dial, is_changed in changed.items() if is_changed]
         suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
         with progress("Rendering radiance", len(moments) * num_strips(run)) as advance:
             for moment in moments:
                 settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
                 pictures = render(run, (self._radiance_name, *self.channels), settings, advance)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
+                kept = kept_metadata(run.capture, moment.frame_index, self.width_px, held)
                 with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
-                    self._write(path, run, pictures, primaries)
+                    self._write(path, run, pictures, primaries, kept.exif)
 
     @property
     def _radiance_name(self) -> str:
@@ -104,15 +112,22 @@ class ExportHdr(PictureCommand):
             if name not in outputs:
                 raise NeucamError(f"--channels {name}: this model has no such output; it has {', '.join(outputs)}.")
 
-    def _write(self, path: Path, run: LearnedCapture, pictures: dict[str, Picture], primaries: ColourPrimaries) -> None:
+    def _write(
+        self,
+        path: Path,
+        run: LearnedCapture,
+        pictures: dict[str, Picture],
+        primaries: ColourPrimaries,
+        exif: Exif | None,
+    ) -> None:
         radiance = pictures.pop(self._radiance_name)
         if self.image_format in FOR_BRIGHT_DISPLAYS:
             # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
             radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
-            write_hdr_picture(path, radiance, primaries)
+            write_hdr_picture(path, radiance, primaries, exif)
         else:
             precision = self.precision or "half"
-            write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries)
+            write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries, exif)
 
 
 def radiance_attributes(run: LearnedCapture) -> dict[str, str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from neucam_nerfstudio.camera.settings import Display, ToneMapping
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
-from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, read_metadata
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, name_of_source
 from neucam_nerfstudio.scripts.export.options import (
     SETTINGS,
     PictureCommand,
@@ -23,7 +23,7 @@ from neucam_nerfstudio.scripts.export.options import (
     chosen_moments,
     reduced,
 )
-from neucam_nerfstudio.scripts.export.photograph_colours import PHOTOGRAPHS, profile_of_output
+from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, profile_of_output
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
@@ -35,7 +35,7 @@ SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif
 class ExportImages(PictureCommand):
     """Writes display-ready outputs of the model, one file each, at the focus, aperture and exposure you dial.
 
-    Pictures in the photographs' colours keep the colour profile and EXIF of the photograph whose settings they have:
+    They keep the EXIF, and in the photographs' colours the colour profile, of the photograph whose settings they have:
     the chosen frame's, of a chosen time the nearest frame's, else the reference frame's. Of the EXIF, what a dial that
     you turn makes untrue is left out: exposure time and ISO, f-number, or focus distance.
     """
@@ -67,7 +67,7 @@ class ExportImages(PictureCommand):
         check_picture_dials(run, outputs, turned, aperture, self.frames)
         check_size(run.capture, self.width_px, self.image_format)
         moments = chosen_moments(run, self.frames, self.time)
-        metadata = self._kept_metadata([run.capture.frames[moment.frame_index].path for moment in moments])
+        metadata = self._kept_metadata(run.capture, [moment.frame_index for moment in moments])
         as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
         display = Display(self.tone_mapping or "reinhard")
         with progress("Rendering pictures", len(moments) * num_strips(run)) as advance:
@@ -80,7 +80,7 @@ class ExportImages(PictureCommand):
                 for name, picture in render(run, outputs, settings, advance, as_kept).items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     profile = profile_of_output(run, name, of_photograph.icc_profile)
-                    kept = PhotographMetadata(profile, of_photograph.exif if name in PHOTOGRAPHS else None)
+                    kept = PhotographMetadata(profile, of_photograph.exif)
                     with announced(self.output_path / f"{name}{suffix}") as path:
                         write_image(path, reduced(picture, self.width_px), self.bits, self.jpeg_quality or 95, kept)
 
@@ -94,7 +94,7 @@ class ExportImages(PictureCommand):
         if quality is not None and not 1 <= quality <= 100:
             raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
-    def _kept_metadata(self, photographs: Sequence[Path]) -> list[PhotographMetadata]:
+    def _kept_metadata(self, capture: Capture, frames: Sequence[int]) -> list[PhotographMetadata]:
         """What the picture made of each photograph keeps, and says so."""
         changed: dict[TurnedDial, bool] = {
             "focus": self.focus_position is not None,
@@ -102,13 +102,14 @@ class ExportImages(PictureCommand):
             "exposure": self.exposure_stops is not None,
         }
         turned: list[TurnedDial] = [dial for dial, is_changed in changed.items() if is_changed]
-        metadata = [read_metadata(photograph, turned) for photograph in photographs]
+        metadata = [kept_metadata(capture, index, self.width_px, turned) for index in frames]
         kept = {
             "colour profile": any(photograph.icc_profile is not None for photograph in metadata),
             "EXIF": any(photograph.exif is not None for photograph in metadata),
         }
         if found := [what for what, is_kept in kept.items() if is_kept]:
-            whose = photographs[0].name if len(photographs) == 1 else f"each of the {len(photographs)} photographs"
+            first = name_of_source(capture.frames[frames[0]].path)
+            whose = first if len(frames) == 1 else f"each of the {len(frames)} photographs"
             without = f", but not what the dials have changed: {', '.join(turned)}" if turned else ""
             say(f"Keeping the {' and '.join(found)} of {whose}{without if kept['EXIF'] else ''}.")
         return metadata

@@ -9,6 +9,7 @@ from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
@@ -25,7 +26,7 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
 )
 from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
 from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
-from neucam_nerfstudio.scripts.export.photograph_colours import photograph_primaries
+from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
 from neucam_nerfstudio.scripts.run_command import announced, progress, say
@@ -74,15 +75,18 @@ class ExportLayers(ExportCommand):
                     self._write_layer(run, f"foreground{moment.suffix}", radiance, primaries)
                 opacity = render(run, ("opacity",), moment.settings, advance)["opacity"]
                 with announced(self.output_path / f"opacity{moment.suffix}.png") as path:
-                    write_image(path, opacity, self.bits)
+                    exif = kept_metadata(run.capture, moment.frame_index).exif
+                    write_image(path, opacity, self.bits, metadata=PhotographMetadata(None, exif))
 
     def _write_layer(self, run: LearnedCapture, name: str, radiance: Picture, primaries: ColourPrimaries) -> None:
+        exif = kept_metadata(run.capture, run.capture.reference_index).exif
         with announced(self.output_path / f"{name}.exr") as path:
             attributes = radiance_attributes(run)
-            write_radiance(path, radiance.cpu().numpy(), self.precision, attributes, primaries=primaries)
+            write_radiance(path, radiance.cpu().numpy(), self.precision, attributes, primaries=primaries, exif=exif)
         preview = Preview(run.renderer.anchors(), self.tone_mapping)
         with announced(self.output_path / f"{name}.png") as path:
-            write_image(path, preview.show(radiance).cpu().numpy(), self.bits)
+            kept = PhotographMetadata(None, exif)
+            write_image(path, preview.show(radiance).cpu().numpy(), self.bits, metadata=kept)
 
 
 @dataclass

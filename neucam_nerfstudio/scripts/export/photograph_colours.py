@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from neucam_nerfstudio.camera.response.response import LinearResponse
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.imaging.colour_profiles import (
@@ -12,7 +14,12 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     srgb_curve_profile,
     told_primaries,
 )
-from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
+from neucam_nerfstudio.imaging.photograph_metadata import (
+    PhotographMetadata,
+    TurnedDial,
+    name_of_source,
+    read_metadata,
+)
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.run_command import say
 
@@ -41,6 +48,21 @@ def profile_of_output(run: LearnedCapture, name: str, photograph: bytes | None) 
     return None if primaries is None else srgb_curve_profile(primaries)
 
 
+def kept_metadata(
+    capture: Capture, frame_index: int, width_px: int | None = None, turned: Collection[TurnedDial] = ()
+) -> PhotographMetadata:
+    """Profile and EXIF of a frame, for a picture of this width; None is the capture's own.
+
+    Args:
+        capture: Whose frame.
+        frame_index: Its index in the capture.
+        width_px: Of the picture that keeps them: a sensor's pixels an inch are fewer where it is reduced.
+        turned: Dials that the picture has differently.
+    """
+    reduction = capture.downscale_factor * capture.width / (width_px or capture.width)
+    return read_metadata(capture.frames[frame_index].path, turned).at_size(reduction)
+
+
 def photograph_profile(capture: Capture) -> bytes | None:
     """The reference photograph's colour profile; None, for sRGB, if it has none or was RAW."""
     return read_metadata(capture.frames[capture.reference_index].path).icc_profile
@@ -48,7 +70,7 @@ def photograph_profile(capture: Capture) -> bytes | None:
 
 def photograph_primaries(capture: Capture) -> ColourPrimaries:
     """Primaries of the radiance that was learned from the photographs, and says so; Rec. 709 without a profile."""
-    name = capture.frames[capture.reference_index].path.name
+    name = name_of_source(capture.frames[capture.reference_index].path)
     primaries, note = told_primaries(photograph_profile(capture), name)
     if note is not None:
         say(note)

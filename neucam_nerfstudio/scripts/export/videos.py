@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial
 from neucam_nerfstudio.imaging.video_writing import (
     Picture,
     VideoFormat,
@@ -19,12 +20,13 @@ from neucam_nerfstudio.imaging.video_writing import (
 )
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scripts.export.options import (
+    SETTINGS,
     ExportCommand,
     check_display_outputs,
     check_size,
     reduced,
 )
-from neucam_nerfstudio.scripts.export.photograph_colours import photograph_profile, profile_of_output
+from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, profile_of_output
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
@@ -94,15 +96,20 @@ def write_videos(
     """
     if command.video_format == "gif" and not math.isclose(gif_frame_rate(frame_rate), frame_rate):
         say(f"A GIF shows {gif_frame_rate(frame_rate):.4g} pictures a second, not {frame_rate:.4g}.")
-    is_folder, profile = command.video_format == "frames", photograph_profile(run.capture)
+    is_folder, as_taken = command.video_format == "frames", CameraSettings()
+    turned: list[TurnedDial] = [
+        dial for dial, name in SETTINGS.items() if any(getattr(shot, name) != getattr(as_taken, name) for shot in shots)
+    ]
+    kept = kept_metadata(run.capture, run.capture.reference_index, command.width_px, turned)
     suffix = "" if is_folder else f".{command.video_format}"
     add_picture: dict[str, Callable[[Picture], None]] = {}
     with ExitStack() as files:
         advance = files.enter_context(progress(f"Rendering {len(shots)} pictures", len(shots) * num_strips(run)))
         for name in dict.fromkeys(command.rendered_output_names):
             path = files.enter_context(announced(command.output_path / f"{prefix}{name}{suffix}"))
-            colours = profile_of_output(run, name, profile)
-            video = frame_folder(path, colours) if is_folder else video_file(path, frame_rate, colours)
+            colours = profile_of_output(run, name, kept.icc_profile)
+            of_frame = PhotographMetadata(colours, kept.exif)
+            video = frame_folder(path, of_frame) if is_folder else video_file(path, frame_rate, colours)
             add_picture[name] = files.enter_context(video)
         for shot in shots:
             display = Display(command.tone_mapping or "reinhard", shot.display.exposure_stops)

@@ -63,18 +63,22 @@ def test_broken_raw_file_that_is_not_used_does_no_harm(tmp_path, write_dng):
     assert frame_reader("photographs", tmp_path, balance)(paths[1]).shape == (64, 96, 3)
 
 
-@pytest.mark.parametrize("name", ["preview.webp", "IMG_2 edited.HEIC", "IMG_1.heic"])
+@pytest.mark.parametrize("name", ["preview.gif", "IMG_2 edited.PSD", "IMG_1.bmp"])
 def test_pictures_that_are_not_read_are_named(tmp_path, write_grey, name):
     write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
     source = open_source(tmp_path)
     assert [path.name for path in source.paths] == ["IMG_1.png", "IMG_3.png"]
-    assert source.notes == (f"Not read as photographs: {name}.",)
+    suffix = Path(name).suffix.lower()
+    reason = f"{suffix} files are not read: convert them to PNG, TIFF or JPEG"
+    assert source.notes == (f"Not read as photographs: {name} ({reason}).",)
 
 
-@pytest.mark.parametrize("name", ["IMG_2.heic", "img_12.HEIC", "IMG_2.webp", "IMG_2.avif"])
+@pytest.mark.parametrize("name", ["IMG_2.gif", "img_12.BMP", "IMG_2.jp2", "IMG_2.psd"])
 def test_picture_that_is_not_read_but_continues_the_numbering_is_refused(tmp_path, write_grey, name):
     write_grey("IMG_1.png"), write_grey("IMG_3.png"), (tmp_path / name).touch()
-    message = rf"{name}: named as a frame like IMG_\d\.png, but \.{name[-4:]} files are not read\. Convert it to PNG"
+    message = (
+        rf"{name}: named as a frame like IMG_\d\.png, but \.{name.split('.')[1]} files are not read\. Convert it to PNG"
+    )
     with pytest.raises(NeucamError, match=message):
         open_source(tmp_path)
 
@@ -99,15 +103,15 @@ def test_missing_folder_is_named(tmp_path):
 
 def test_other_file_is_named(tmp_path, write_grey):
     with pytest.raises(
-        NeucamError, match=r"a\.png: this file is not read as frames\..*\.mp4, \.webm\) or a \.npy file"
+        NeucamError, match=r"a\.png: this file is not read as frames\..*\.mp4, .*\.wmv\) or a \.npy file"
     ):
         open_source(write_grey("a.png"))
 
 
 def test_folder_without_frames_says_what_it_holds(tmp_path):
     (tmp_path / "Desk").mkdir()
-    (tmp_path / "IMG_1.HEIC").touch()
-    message = r"no photographs.*holds \.heic files.*sub-folders: if one of Desk is.*or one video"
+    (tmp_path / "IMG_1.BMP").touch()
+    message = r"no photographs.*holds \.bmp files.*sub-folders: if one of Desk is.*or one video"
     with pytest.raises(NeucamError, match=message) as error:
         open_source(tmp_path)
     assert str(tmp_path) in str(error.value)
@@ -150,3 +154,25 @@ def test_photograph_that_has_moved_is_named_with_what_to_do(tmp_path, manifest):
         frame_reader("photographs", tmp_path, manifest_file=manifest)(tmp_path / "F0.png")
     with pytest.raises(NeucamError, match=r"clip\.mp4: is not there\."):
         frame_reader("video", tmp_path / "clip.mp4")(tmp_path / "clip" / "0")
+
+
+def test_live_photos_are_photographs(tmp_path, write_grey):
+    for number in (1, 2):
+        write_grey(f"IMG_{number}.JPG"), (tmp_path / f"IMG_{number}.MOV").touch()
+    source = open_source(tmp_path)
+    assert [path.name for path in source.paths] == ["IMG_1.JPG", "IMG_2.JPG"]
+    assert source.notes == ("Not used, as each has a photograph's name: IMG_1.MOV, IMG_2.MOV.",)
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(NeucamError, match=r"holds 2 photographs and the video clip\.mp4"):
+        open_source(tmp_path)
+
+
+def test_phones_photographs_are_found_and_brought_to_full_scale(tmp_path):
+    import pillow_heif
+
+    for number in (1, 2):
+        picture = pillow_heif.from_bytes("RGB;16", (8, 6), np.full((6, 8, 3), 9000 * number, np.uint16).tobytes())
+        picture.save(tmp_path / f"IMG_{number}.HEIC", quality=-1, chroma=444, matrix_coefficients=0)
+    source = open_source(tmp_path)
+    assert [path.name for path in source.paths] == ["IMG_1.HEIC", "IMG_2.HEIC"]
+    assert not source.holds_sensor_values, "10 bits of dark light are no sensor's values"

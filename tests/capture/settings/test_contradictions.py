@@ -153,5 +153,5 @@ def test_values_that_do_not_fit_are_refused_of_photographs_and_cycle_over_moment
 
 def test_values_cycle_over_a_video_whatever_the_method(write_video):
     path = write_video("sweep.mp4", num_frames=5)
-    (path.parent / "exposure.txt").write_text("-1 1")
-    assert exposures_of(load_capture(path)) == [-1, 1, -1, 1, -1]
+    (path.parent / "exposure.txt").write_text("-0.2 0.2")
+    assert exposures_of(load_capture(path)) == [-0.2, 0.2, -0.2, 0.2, -0.2]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.capture.settings.exposures import deal_out, read_exposure_values
+from neucam_nerfstudio.capture.settings.exposure_lists import read_exposure_file
+from neucam_nerfstudio.capture.settings.exposure_numbers import ExposureList
+from neucam_nerfstudio.capture.settings.exposures import deal_out
 from neucam_nerfstudio.errors import NeucamError
 
 FILE = Path("exposure.txt")
@@ -16,6 +18,13 @@ def dealt_out(values, *arguments, **options) -> tuple[list[float], str]:
     """Exposure of every frame, and how the values were dealt out in words."""
     places, dealt = deal_out([float(value) for value in values], *arguments, **options)
     return [values[place] for place in places], dealt
+
+
+FRAMES = [Path(f"IMG_{number}.jpg") for number in (1, 2, 3)]
+
+
+def read(path: Path) -> ExposureList:
+    return read_exposure_file(path, FRAMES)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -34,30 +43,30 @@ def write(folder: Path, text: str) -> Path:
     ],
 )
 def test_values_are_read(tmp_path, text):
-    assert read_exposure_values(write(tmp_path, text))[0] == [-3.0, 0.0, 1.5]
+    assert read(write(tmp_path, text)).readings == {"stops": [-3.0, 0.0, 1.5]}
 
 
 def test_lines_of_values_are_told(tmp_path):
-    assert read_exposure_values(write(tmp_path, "# stops\n-3 0\n\n1.5")) == ([-3.0, 0.0, 1.5], [2, 2, 4])
+    assert read(write(tmp_path, "# stops\n-3 0\n\n1.5")).lines == [2, 2, 4]
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# -3\n"])
 def test_empty_file_is_refused(tmp_path, text):
     with pytest.raises(NeucamError, match=r"exposure\.txt: the file is empty\. Write each frame's exposure in stops"):
-        read_exposure_values(write(tmp_path, text))
+        read(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("word", ["dark", "nan", "inf", "-inf", "1/60", "1,5", "4000"])
+@pytest.mark.parametrize("word", ["dark", "nan", "inf", "-inf", "1/0", "1,5", "4000"])
 def test_line_that_is_no_exposure_is_quoted(tmp_path, word):
     with pytest.raises(NeucamError, match=f"exposure.txt, line 2: '{word}' is not an exposure"):
-        read_exposure_values(write(tmp_path, f"0\n{word}\n"))
+        read(write(tmp_path, f"0\n{word}\n"))
 
 
 def test_binary_file_is_refused(tmp_path):
     path = tmp_path / "exposure.txt"
-    path.write_bytes(b"\xff\xfe-\x003\x00")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(NeucamError, match="not a readable text file"):
-        read_exposure_values(path)
+        read(path)
 
 
 @pytest.mark.parametrize(

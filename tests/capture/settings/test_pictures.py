@@ -74,7 +74,8 @@ def test_blocks_are_means_in_any_number_type():
 
 def test_median_change_leaves_out_what_tells_nothing():
     blocks, others = np.array([[0.0, 0.1, 0.2, 0.99]]), np.array([[0.01, 0.2, 0.8, 1.0]])
-    assert median_change(blocks, others) == pytest.approx(1.5)
+    change, share = median_change(blocks, others)
+    assert change == pytest.approx(1.5) and share == 0.5
 
 
 def test_noise_light_and_a_steady_hand_are_no_difference():

@@ -2,6 +2,7 @@ import dataclasses
 
 import cv2
 import numpy as np
+import OpenEXR
 import pytest
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
@@ -10,7 +11,9 @@ from neucam_nerfstudio.camera.blur.motion_blur import MotionBlurConfig
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.scene.moving_scene import MovingGridSceneConfig
+from neucam_nerfstudio.scripts.export.hdr import ExportHdr
 from neucam_nerfstudio.scripts.export.images import ExportImages
+from neucam_nerfstudio.scripts.export.sweep import ExportSweep
 
 from ...learned import learn
 from .conftest import CONFIG, rendered, with_capture
@@ -83,17 +86,18 @@ def test_formats(tmp_path, image_format, suffix, bits):
     assert pixels.dtype == {8: np.uint8, 16: np.uint16}[bits] and pixels.shape == (60, 90, 3)
 
 
-MAKE, EXIF_FOLDER, EXPOSURE_TIME = 271, 34665, 33434
+MAKE, EXIF_FOLDER, EXPOSURE_TIME, PIXELS_A_UNIT, UNIT = 271, 34665, 33434, 41486, 41488
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture
 def photographs_with_metadata(still_run, desk, opened, tmp_path):
-    """The frames' files have a profile and EXIF; the exposure times are 1 s, 2 s, 3 s, ..."""
+    """The frames' files have a profile and EXIF; the exposure times are 1 s, 2 s, 3 s, ..., a pixel is a micrometre."""
     frames = []
     for index, frame in enumerate(desk.frames):
         exif = Image.Exif()
-        exif[MAKE], exif[EXIF_FOLDER] = "Maker", {EXPOSURE_TIME: IFDRational(index + 1)}
+        exif[MAKE] = "Maker"
+        exif[EXIF_FOLDER] = {EXPOSURE_TIME: IFDRational(index + 1), PIXELS_A_UNIT: IFDRational(1000), UNIT: 4}
         path = tmp_path / "frames" / frame.path.name
         path.parent.mkdir(exist_ok=True)
         Image.open(frame.path).save(path, exif=exif, icc_profile=PROFILE)
@@ -106,14 +110,26 @@ def exposure_time_s(path):
         return picture.getexif().get_ifd(EXIF_FOLDER).get(EXPOSURE_TIME)
 
 
-def test_photographs_keep_profile_and_exif_and_maps_do_not(photographs_with_metadata, tmp_path, said):
+def test_pictures_keep_profile_and_exif_and_maps_exif_alone(photographs_with_metadata, tmp_path, said):
     ExportImages(CONFIG, tmp_path, rendered_output_names=("rgb", "defocus"), width_px=30).main()
     assert said[0] == "Keeping the colour profile and EXIF of F1E1.png."
     with Image.open(tmp_path / "rgb.png") as photograph, Image.open(tmp_path / "defocus.png") as map_:
         assert photograph.info["icc_profile"] == PROFILE and photograph.getexif()[MAKE] == "Maker"
         assert photograph.size == map_.size == (30, 20)
-        assert not map_.info
+        assert "icc_profile" not in map_.info and map_.getexif()[MAKE] == "Maker"
     assert exposure_time_s(tmp_path / "rgb.png") == 5
+
+
+def test_radiance_and_sweeps_have_the_scale_of_their_own_pixels(photographs_with_metadata, tmp_path, said):
+    ExportHdr(CONFIG, tmp_path, width_px=30).main()
+    header = OpenEXR.File(str(tmp_path / "hdr.exr"), header_only=True).header()
+    assert (header["cameraMake"], header["expTime"]) == ("Maker", 5)
+    assert header["sensorPhotositePitch"] == pytest.approx(3.0), "90 pixels became 30"
+    options = {"width_px": 45, "video_format": "frames", "num_pictures": 2}
+    ExportSweep(CONFIG, tmp_path, dials=("exposure",), **options).main()
+    with Image.open(tmp_path / "sweep_rgb" / "00000.png") as picture:
+        settings = picture.getexif().get_ifd(EXIF_FOLDER)
+    assert settings[PIXELS_A_UNIT] == 500 and EXPOSURE_TIME not in settings
 
 
 def test_each_frame_s_picture_has_its_own_exif(photographs_with_metadata, tmp_path, said):
