@@ -20,7 +20,7 @@ LEAST_AREA_SIGMA_PX, AREA_OF_BLUR = 12.0, 6.0
 focus."""
 REACH_CELLS = 2
 """Cells this near to one that a setting does not show are not compared: blur carries light from there, or there."""
-DOUBT_PER_CONTRAST, LEAST_GAIN = 2.0, 0.02
+DOUBT_PER_CONTRAST, LEAST_GAIN = 4.0, 0.02
 """Differences of brightness (natural log) that are doubted by half: so many times the standard deviation of log light
 in the area, and in an even one. On rendered stacks, whose light does not flicker, less doubt costs up to a decibel."""
 WHOLE_CELL_POWER = 24

@@ -32,7 +32,7 @@ INLIER_PX = 0.5
 """Flow that is farther off than this counts less (Cauchy weights)."""
 SCALES_PX = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0)
 """Gaussians over which nearness is gathered; what tells little at one is as at the one before."""
-SCALE_DEVIATION = 0.07
+SCALE_DEVIATION = 0.05
 """By how much nearness at one of these scales differs from the one before, as a share of its root mean square."""
 EPIPOLE_PRIOR = 1e-4
 """Share of the mean information that holds epipoles to nought, so that a flat scene has no parallax."""
