@@ -229,9 +229,9 @@ class LearnedCapture(nn.Module):
         return settings.exposed(stops, self.camera.stops_of_frame(index))
 
 
-CONTRADICTION_DEVIATIONS = 1.5
+CONTRADICTION_DEVIATIONS = 2.0
 """Photographs of one scene contradict one another where pixel values are off by so many times as much as the median."""
-LEAST_CONTRADICTION_LDR, LEAST_CONTRADICTION_IN_THE_HAND_LDR = 0.02, 0.005
+LEAST_CONTRADICTION_LDR, LEAST_CONTRADICTION_IN_THE_HAND_LDR = 0.02, 0.01
 """And by at least so much. Noise and compression stay below the first; in the hand the second, for there are more that
 do: what shines differently from another place, and what alignment misses (measured: 0.1 dB on a hand-held stack, while
 from a tripod the first is 0.3 dB better)."""

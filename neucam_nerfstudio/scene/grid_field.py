@@ -60,12 +60,19 @@ class GridField(PlaneField):
         return bounded_exp(self.pyramid.image())[0].permute(1, 2, 0)
 
     def radiance(self, uv: Float[Tensor, "*batch 2"], times: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 3"]:
-        """Linear radiance at (u, v) in [0, 1]; `times` is not looked at."""
+        """Linear radiance at (u, v) in [0, 1]; beyond, that of the border. `times` is not looked at.
+
+        Light from beyond the picture, which a blurred photograph has mixed in, teaches the border nothing: that would
+        have to stand for all that lies there, and become a bright or dark rim.
+        """
         radiance = sample_plane(self._finest_radiance(), uv)
-        if self.pyramid.detail is None:
-            return radiance
-        learned = bounded_exp(sample_plane(self.pyramid.learned(), uv))
-        return (radiance * learned).clamp(math.exp(MIN_LOG_RADIANCE), math.exp(MAX_LOG_RADIANCE))
+        if self.pyramid.detail is not None:
+            learned = bounded_exp(sample_plane(self.pyramid.learned(), uv))
+            radiance = (radiance * learned).clamp(math.exp(MIN_LOG_RADIANCE), math.exp(MAX_LOG_RADIANCE))
+        if radiance.requires_grad:
+            is_inside = ((uv >= 0) & (uv <= 1)).all(-1, keepdim=True)
+            radiance = torch.where(is_inside, radiance, radiance.detach())
+        return radiance
 
 
 class CanvasField(GridField):

@@ -36,7 +36,7 @@ LDR = torch.tensor([[0.5, 0.5, 0.5], [0.1, 0.4, 0.9]])
 
 def robust(squared_error: float, median: float = 0.0) -> float:
     """Of a ray whose mean squared error, counted in [-1, 1], is given, and the median of all."""
-    contradiction = max(4 * 0.02**2, 1.5**2 * median)
+    contradiction = max(4 * 0.02**2, 2.0**2 * median)
     return contradiction * math.log(1 + squared_error / contradiction)
 
 

@@ -116,3 +116,14 @@ def test_the_picture_is_the_radiance_of_all_cells():
     torch.testing.assert_close(picture, log_radiance.exp())
     picture.zero_()  # it is the caller's own
     torch.testing.assert_close(field.picture(), log_radiance.exp())
+
+
+def test_light_from_beyond_the_picture_teaches_the_border_nothing():
+    field = GridField(4, 6)
+    uv = torch.tensor([[0.5, 0.5], [0.5, 1.2], [-0.1, 0.5]])
+    field.radiance(uv[:1], torch.zeros(1, 1)).sum().backward()
+    of_inside = [grid.grad.clone() for grid in field.pyramid.grids]
+    field.zero_grad()
+    field.radiance(uv, torch.zeros(3, 1)).sum().backward()
+    for grid, alone in zip(field.pyramid.grids, of_inside, strict=True):
+        torch.testing.assert_close(grid.grad, alone)
