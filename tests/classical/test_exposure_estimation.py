@@ -65,6 +65,18 @@ def test_a_known_response_leaves_no_doubt_about_exposures(view):
     np.testing.assert_allclose(stops, true_stops, atol=0.02)
 
 
+def test_what_a_frame_does_not_show_tells_nothing_of_its_exposure(view):
+    true_stops = np.array([-2.0, 0.0, 1.5])
+    exposed = view.radiance / view.radiance.max() * np.exp2(true_stops)[:, None, None, None]
+    small = np.clip(exposed, 0, 1).astype(np.float32)
+    covered = np.ones(small.shape[:3], bool)
+    covered[0, :, : small.shape[2] // 3] = covered[2, -small.shape[1] // 4 :] = False
+    small[~covered] = np.random.default_rng(0).uniform(0.2, 0.8, (np.count_nonzero(~covered), 3))
+    response = linear_response(half_step(small.dtype))
+    np.testing.assert_allclose(estimate_exposure_stops(small, None, response, covered), true_stops, atol=0.02)
+    assert np.abs(estimate_exposure_stops(small, None, response) - true_stops).max() > 0.1
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("true_stops", [-4.0, 0.0, 3.0])
 def test_exposure_of_one_photograph_of_known_light(true_stops, dtype):

@@ -155,11 +155,16 @@ def full_size_map(view_map: ViewMap, detail_shape: tuple[int, ...], height: int,
     return view_map._replace(plane=plane / last, epipole=None if epipole is None else enlargement @ epipole / last)
 
 
+def level_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
+    """Grey of 0 to 255. The photograph is as for `detail_picture`."""
+    grey = _small_grey(pixels)
+    levels = grey if grey.dtype == np.uint8 else np.clip(np.rint(grey * (255 / WHITE_LEVEL[pixels.dtype])), 0, 255)
+    return levels.astype(np.uint8)
+
+
 def rank_picture(pixels: Shaped[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width"]:
     """Which share of the pixels is darker, of 255: brightness, hardly changed by exposure and response.
 
     The photograph is as for `detail_picture`.
     """
-    grey = _small_grey(pixels)
-    levels = grey if grey.dtype == np.uint8 else np.clip(np.rint(grey * (255 / WHITE_LEVEL[pixels.dtype])), 0, 255)
-    return cv2.equalizeHist(levels.astype(np.uint8))
+    return cv2.equalizeHist(level_picture(pixels))

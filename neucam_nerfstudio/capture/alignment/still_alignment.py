@@ -40,9 +40,12 @@ COMPARED_SIDE_PX = 96
 """Photographs are compared at this size, which hides what defocus and noise do."""
 OTHER_RANK, BRIGHTNESS_STEPS = 64, 24
 """A place shows something else if its rank of 255 is so far from where the others of its brightness are; brightness is
-told in so many steps."""
-LEAST_MOVED_SHARE = 0.02
-"""Of a photograph's places; still scenes stay below 0.007, in the hand, too; clouds and people exceed 0.05."""
+told in so many steps..."""
+OTHER_LEVEL = 6
+"""... and its pixel value, of 255, too: noise, film's floor and compression of dark photographs stay below."""
+LEAST_MOVED_SHARE = 0.03
+"""Of a photograph's places; still scenes stay below 0.001, in the hand, too, and scans of film below 0.025; clouds and
+people exceed 0.05."""
 LEAST_COMPARED_SHARE = 0.1
 """Of places that are neither black nor white in both; fewer are no evidence."""
 
@@ -129,9 +132,10 @@ def frame_alignment(alignment: Alignment | None, frame: int, unmoved: str) -> di
 def find_moved(frames: StillFrames, alignment: Alignment | None) -> dict[int, float]:
     """Photographs of the reference's focus that, aligned, show something else than it, and in which share of places.
 
-    Their ranks are no function of its ranks there, whatever exposure and response do: things have moved, or light has.
+    Their ranks are no function of its ranks there, nor its of theirs, whatever exposure and response do: things have
+    moved, or light has. What one of two photographs hardly resolves, as the darkest of a bracket, is no difference.
     """
-    fixed, moved = frames.pictures.ranks(frames.reference), {}
+    fixed, moved = frames.pictures.levels(frames.reference), {}
     for frame in frames.of_focus(frames.focus[frames.reference]):
         if frame == frames.reference:
             continue
@@ -139,24 +143,38 @@ def find_moved(frames: StillFrames, alignment: Alignment | None) -> dict[int, fl
         if alignment is not None and frame in alignment.maps:
             view_map = full_size_map(alignment.maps[frame], (frames.height, frames.width), *fixed.shape)
         flow = flow_through(view_map, *fixed.shape)
-        share = _share_of_others(fixed, follow(frames.pictures.ranks(frame), flow), leads_inside(flow))
+        share = _share_of_others(fixed, follow(frames.pictures.levels(frame), flow), leads_inside(flow))
         if share >= LEAST_MOVED_SHARE:
             moved[frame] = share
     return moved
 
 
 def _share_of_others(fixed: Detail, seen: Detail, shown: Float[np.ndarray, "height width"]) -> float:
-    """In which share of places ranks are far from where those of the same rank in the other picture are."""
-    told = shown * ((fixed > 0) & (fixed < 255) & (seen > 0) & (seen < 255))
-    told, fixed_ranks, seen_ranks = (small_copy(plane, COMPARED_SIDE_PX) for plane in (told, fixed, seen))
+    """In which share of places ranks and pixel values are far from where those of the same rank in the other picture
+    are."""
+    told = shown * ((fixed > fixed.min()) & (fixed < fixed.max()) & (seen > seen.min()) & (seen < seen.max()))
+    planes = (told, fixed, cv2.equalizeHist(fixed), seen, cv2.equalizeHist(seen))
+    told, *planes = (small_copy(plane, COMPARED_SIDE_PX) for plane in planes)
     compared = told > 0.9
     if compared.mean() < LEAST_COMPARED_SHARE:
         return 0.0
-    ranks, others = fixed_ranks[compared], seen_ranks[compared]
+    levels, ranks, other_levels, other_ranks = (plane[compared] for plane in planes)
+    differs = np.ones(len(ranks), bool)
+    for own_ranks, other, least in (
+        (ranks, other_ranks, OTHER_RANK),
+        (ranks, other_levels, OTHER_LEVEL),
+        (other_ranks, ranks, OTHER_RANK),
+        (other_ranks, levels, OTHER_LEVEL),
+    ):
+        differs &= np.abs(other - _of_rank(own_ranks, other)) > least
+    return float(differs.mean())
+
+
+def _of_rank(ranks: Float[np.ndarray, " places"], others: Float[np.ndarray, " places"]) -> Float[np.ndarray, " places"]:
+    """The value that others have at places of about the same rank, rising with the rank."""
     steps = [step for step in np.array_split(np.argsort(ranks), BRIGHTNESS_STEPS) if len(step)]
     expected = np.maximum.accumulate([np.median(others[step]) for step in steps])
-    expected = np.interp(ranks, [np.median(ranks[step]) for step in steps], expected)
-    return float((np.abs(others - expected) > OTHER_RANK).mean())
+    return np.interp(ranks, [np.median(ranks[step]) for step in steps], expected)
 
 
 def moved_note(moved: Mapping[int, float], names: Sequence[str], reference_name: str) -> str | None:

@@ -10,14 +10,14 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Shaped, UInt8
 
 from neucam_nerfstudio.capture.alignment.registration import (
     LEAST_CONTRAST,
     detail_picture,
     disagreement,
     fine_detail,
-    rank_picture,
+    level_picture,
 )
 from neucam_nerfstudio.capture.settings.exposure_steps import (
     black_floor,
@@ -80,12 +80,12 @@ class StillPictures:
         self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
         self.detail = cache(lambda frame: detail_picture(pixels[frame], coverage(frame)))
-        self.ranks = cache(lambda frame: rank_picture(pixels[frame]))
+        self.levels = cache(lambda frame: level_picture(pixels[frame]))
         self.ranked = cache(lambda frame: ranked_values(pixels[frame]))
 
     def measure(self, frame: int) -> None:
         """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        for measured in (self._blocks, self._strength, self.detail, self.ranks, self.ranked):
+        for measured in (self._blocks, self._strength, self.detail, self.levels, self.ranked):
             measured(frame)
 
     @cached_property
@@ -138,6 +138,10 @@ class StillPictures:
         exposed = (brightness < WHITE) & (other_brightness < WHITE)
         changes = np.abs(np.log2(power[exposed] / other_power[exposed]))
         return len(changes) > 0 and bool(np.quantile(changes, 1 - CHANGED_SHARE) > LEAST_STRENGTH_CHANGE)
+
+    def ranks(self, frame: int) -> UInt8[np.ndarray, "small_height small_width"]:
+        """Which share of a frame's pixels is darker; see `rank_picture`."""
+        return cv2.equalizeHist(self.levels(frame))
 
     def looks_like(self, frame: int, other: int) -> bool:
         """Whether two frames show one view, by what neither focus nor exposure changes: where it is bright and dark."""

@@ -227,3 +227,17 @@ def test_what_moves_between_exposures_is_told(stops):
     assert list(moved) == [2] and moved[2] == pytest.approx(50 * 70 / (HEIGHT * WIDTH), abs=0.04)
     note = moved_note(moved, ["a", "b", "c"], "a")
     assert note.startswith("Show something else than a, whatever their exposure: c (") and "neucam-hdr" in note
+
+
+def test_what_a_dark_frame_hardly_resolves_has_not_moved():
+    frames = Stack([np.eye(3)] * 3)
+    random = np.random.default_rng(0)
+    log2_radiance = cv2.resize(random.uniform(-12, 0, (14, 20)), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    shade = cv2.resize(random.uniform(0, 4, (7, 10)), (WIDTH, HEIGHT))  # of film, and of another place in each scan
+    of_film = [
+        200 * np.minimum(2 ** (log2_radiance + stops), 1) ** (1 / 2.2) + 6 + np.roll(shade, 20 * place, axis=1)
+        for place, stops in enumerate((0.0, 3.0, 6.0))
+    ]
+    frames.pixels = [np.rint(picture).astype(np.uint8)[..., None].repeat(3, -1) for picture in of_film]
+    frames.focus, frames.exposure, frames.reference = [0] * 3, [0, 1, 2], 0
+    assert not find_moved(frames.frames, None)
