@@ -27,7 +27,7 @@ from neucam_nerfstudio.imaging.file_writing import unsupported
 from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, BitDepth, write_image
 from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, name_of_source, read_metadata
-from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size, write_radiance
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
@@ -87,7 +87,7 @@ class FusedPhotographs:
             notes.append(f"Exposures estimated, in stops: {found}.")
         if self.blur_per_setting_px > 0:
             notes.append(f"Blur: {2 * self.blur_per_setting_px:.1f} px in radius one focus setting out of focus.")
-        return (*notes, *filter(None, self._colours[1:]))
+        return (*notes, *filter(None, (said_of_size(self.radiance), *self._colours[1:])))
 
     @cached_property
     def all_in_focus(self) -> Float[np.ndarray, "height width 3"]:
@@ -139,7 +139,7 @@ class FusedPhotographs:
         """
         return in_strips(self.radiance, lambda rows: tonemap(rows, operator, self._anchors, exposure_stops))
 
-    def save(self, path: str | Path, *, bits: BitDepth = 8, precision: Precision = "half") -> list[Path]:
+    def save(self, path: str | Path, *, bits: BitDepth = 8, precision: Precision = "auto") -> list[Path]:
         """Writes a file, whole or not at all, by its suffix; or all there is, into a folder.
 
         `.exr`, `.hdr` and `.tif` hold radiance, `.png` and `.jpg` the tone-mapped picture; `.exr` has the confidence as
@@ -179,7 +179,7 @@ class FusedPhotographs:
         *,
         picture_format: PictureFormat = "png",
         operator: DisplayOperator = "reinhard",
-        precision: Precision = "half",
+        precision: Precision = "auto",
     ) -> dict[Path, Callable[[Path], None]]:
         """The files that `save` writes into a folder, and what writes each."""
         picture = f"all_in_focus_hdr{PICTURE_SUFFIXES[picture_format]}"
@@ -210,7 +210,7 @@ class FusedPhotographs:
     def _colours(self) -> tuple[ColourPrimaries, str | None]:
         return told_primaries(self._metadata.icc_profile, name_of_source(self._reference_file))
 
-    def _write_radiance(self, path: Path, precision: Precision = "half") -> None:
+    def _write_radiance(self, path: Path, precision: Precision = "auto") -> None:
         attributes = {
             "software": SOFTWARE,
             "exposureReference": self.capture.exposure_reference(),

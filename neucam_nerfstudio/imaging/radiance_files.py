@@ -21,8 +21,8 @@ from neucam_nerfstudio.imaging.tiff_files import write_tiff
 LARGEST_HALF = 65504.0
 """Largest value of a 16-bit float."""
 
-Precision = Literal["half", "float"]
-"""Size of an EXR sample: `half` 16 bits (11 of them significant), `float` 32 bits."""
+Precision = Literal["auto", "half", "float"]
+"""Size of an EXR sample: `half` 16 bits (11 of them significant), `float` 32 bits, `auto` half where that is enough."""
 
 
 def read_radiance(path: Path, downscale_factor: int = 1) -> Float[np.ndarray, "height width 3"]:
@@ -109,7 +109,7 @@ def _unreadable_message(path: Path, detail: object) -> str:
 def write_radiance(
     path: Path,
     radiance: Float[np.ndarray, "height width 3"],
-    precision: Precision = "half",
+    precision: Precision = "auto",
     metadata: Mapping[str, Any] | None = None,
     channels: Mapping[str, Float[np.ndarray, "height width channels"]] | None = None,
     primaries: ColourPrimaries = REC709,
@@ -165,6 +165,8 @@ def _write_exr(
 ) -> None:
     import OpenEXR
 
+    if precision == "auto":
+        precision = "float" if any(said_of_size(values) for values in (radiance, *channels.values())) else "half"
     planes = {"RGB": _samples(path, "radiance", radiance, precision)}
     for name, values in channels.items():
         samples = _samples(path, name, values, precision)
@@ -173,6 +175,14 @@ def _write_exr(
     kind = {"compression": OpenEXR.PIZ_COMPRESSION, "type": OpenEXR.scanlineimage}
     with written_whole(path, RuntimeError) as temporary, OpenEXR.File({**kind, **metadata}, planes) as exr:
         exr.write(str(temporary))
+
+
+def said_of_size(radiance: Float[np.ndarray, "height width channels"]) -> str | None:
+    """What is done about radiance that 16-bit samples do not hold, as a sentence; None where they do."""
+    peak = max(float(radiance.max()), -float(radiance.min()))
+    if peak <= LARGEST_HALF:
+        return None
+    return f"Radiance reaches {peak:.3g}, half precision ends at {LARGEST_HALF:g}: EXR files have samples of 32 bits."
 
 
 def _samples(

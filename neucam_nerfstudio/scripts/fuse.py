@@ -57,8 +57,8 @@ class Fuse:
     """How the picture is brought to the display."""
     image_format: PictureFormat = "png"
     """File type of the tone-mapped picture."""
-    precision: Precision = "half"
-    """Size of an EXR sample: half is 16 bits, float 32."""
+    precision: Precision = "auto"
+    """Size of an EXR sample: half is 16 bits, float 32; auto takes float where radiance is too large for half."""
     learn: bool = False
     """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
     in about half a minute for small pictures. The files then hold the better result."""

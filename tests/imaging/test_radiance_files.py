@@ -8,7 +8,7 @@ from PIL import Image
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging import large_pictures
 from neucam_nerfstudio.imaging.colour_profiles import linear_profile
-from neucam_nerfstudio.imaging.radiance_files import read_radiance, write_radiance
+from neucam_nerfstudio.imaging.radiance_files import read_radiance, said_of_size, write_radiance
 
 from .test_colour_profiles import DISPLAY_P3
 
@@ -119,3 +119,18 @@ def test_refuses_values_that_are_not_finite(tmp_path, radiance):
 def test_another_suffix_lists_the_supported_ones(tmp_path, radiance):
     with pytest.raises(NeucamError, match=r"picture\.gif.*supported: \.exr, \.hdr, \.tif, \.tiff\."):
         write_radiance(tmp_path / "picture.gif", radiance)
+
+
+@pytest.mark.parametrize(("peak", "holds"), [(6e4, np.float16), (3e6, np.float32)])
+def test_radiance_too_large_for_half_precision_is_written_as_float(tmp_path, peak, holds):
+    radiance = np.full((4, 5, 3), 0.25, np.float32)
+    radiance[1, 2] = peak
+    write_radiance(tmp_path / "large.exr", radiance)
+    with OpenEXR.File(str(tmp_path / "large.exr")) as file:
+        assert file.channels()["RGB"].pixels.dtype == holds
+    np.testing.assert_allclose(read_radiance(tmp_path / "large.exr"), radiance, rtol=1e-3)
+    said = said_of_size(radiance)
+    assert (said is None) == (holds == np.float16)
+    assert said is None or said == (
+        "Radiance reaches 3e+06, half precision ends at 65504: EXR files have samples of 32 bits."
+    )

@@ -15,7 +15,7 @@ from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
 from neucam_nerfstudio.imaging.exif_block import SOFTWARE, Exif
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
 from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
-from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
+from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.scripts.export.options import (
@@ -27,7 +27,7 @@ from neucam_nerfstudio.scripts.export.options import (
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
 from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames, num_strips, render
-from neucam_nerfstudio.scripts.run_command import announced, progress
+from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
@@ -53,7 +53,7 @@ class ExportHdr(PictureCommand):
     the scene's grey is shown as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one;
     takes pip install 'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
     precision: Precision | None = None
-    """Size of an EXR sample: half is 16 bits, float 32. Default: half."""
+    """Size of an EXR sample: half is 16 bits, float 32. Default: auto, which is half where radiance fits into it."""
     channels: tuple[str, ...] = ()
     """Other outputs that the EXR file holds as channels of that name, such as defocus or opacity."""
     aperture: float = 0.0
@@ -126,7 +126,9 @@ class ExportHdr(PictureCommand):
             radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
             write_hdr_picture(path, radiance, primaries, exif)
         else:
-            precision = self.precision or "half"
+            precision = self.precision or "auto"
+            if precision == "auto" and self.image_format == "exr" and (said := said_of_size(radiance)):
+                say(said)
             write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries, exif)
 
 

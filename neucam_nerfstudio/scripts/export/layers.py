@@ -43,8 +43,8 @@ class ExportLayers(ExportCommand):
 
     frames: tuple[str, ...] = ()
     """Frames to write the opacity of: names (00003 '0000*'), numbers counted from 0, or all. Default: the reference."""
-    precision: Precision = "half"
-    """Size of an EXR sample: half is 16 bits, float 32."""
+    precision: Precision = "auto"
+    """Size of an EXR sample: half is 16 bits, float 32; auto takes float where radiance is too large for half."""
     bits: BitDepth = 8
     """Depth of a PNG's sample."""
     tone_mapping: DisplayOperator = "reinhard"
