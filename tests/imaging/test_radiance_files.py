@@ -104,7 +104,7 @@ def test_other_files_have_no_place_for_further_channels(tmp_path, radiance):
 
 def test_half_refuses_what_would_become_infinite(tmp_path, radiance):
     with pytest.raises(NeucamError, match=r"scene\.exr.*70000.*65504.*use float"):
-        write_radiance(tmp_path / "scene.exr", np.full_like(radiance, 70000.0))
+        write_radiance(tmp_path / "scene.exr", np.full_like(radiance, 70000.0), "half")
     assert list(tmp_path.iterdir()) == []
 
 
