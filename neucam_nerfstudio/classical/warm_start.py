@@ -40,7 +40,7 @@ LEAST_STOPS_FOR_RESPONSE = 0.3
 TILE_BYTES = 768 * 2**20
 """Memory that the fusion of a tile takes at most, as far as `LEAST_TILE_PIXELS` allows."""
 
-FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 40, 16
+FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 40, 20
 """Memory that a pixel of a tile takes: for pyramids and blurred pictures, and for each focus setting, if its merged
 exposures are held or if only its brightness is."""
 
@@ -241,7 +241,7 @@ def tile_plan(num_settings: int) -> tuple[int, bool]:
     """How large the tiles of a stack are, in pixels, and whether its settings are held once they are merged.
 
     Held settings cost memory, and so smaller tiles, of which more is margin; else exposures are merged anew for each of
-    the four times that settings are gone through.
+    the six times that settings are gone through.
     """
     budget = TILE_BYTES // (FIXED_PIXEL_BYTES + HELD_PIXEL_BYTES * num_settings)
     if budget >= LEAST_HELD_TILE_PIXELS:

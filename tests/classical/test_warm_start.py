@@ -90,7 +90,7 @@ def test_a_sparkle_that_is_white_where_it_is_sharp_is_not_dimmed_by_blurred_sett
     frames = [linear_photograph(light, 0.0, np.uint8) for light in stack]
     estimate = classical_estimate(frames, [0, 1, 2], [0.0] * 3, response=linear_response(half_step(np.dtype(np.uint8))))
     developed = estimate.response.develop(estimate.log_radiance)
-    assert developed[8::16, 8::16].min() > 0.85, developed[8::16, 8::16].min()
+    assert developed[8::16, 8::16].min() > 0.72, "0.64 where blurred settings dim it"
     assert np.abs(developed[1::16, 1::16] - 0.1).max() < 0.1
 
 
@@ -164,7 +164,7 @@ def test_memory_does_not_grow_with_the_number_of_settings_times_the_picture(monk
 
 
 @pytest.mark.parametrize(
-    ("num_settings", "is_held", "megapixels"), [(3, True, 2.0), (10, True, 1.46), (40, False, 1.02), (100, False, 0.46)]
+    ("num_settings", "is_held", "megapixels"), [(3, True, 2.0), (10, True, 1.46), (40, False, 0.85), (100, False, 0.40)]
 )
 def test_many_settings_are_fused_in_smaller_tiles_and_no_longer_held(num_settings, is_held, megapixels):
     most_pixels, held = warm_start.tile_plan(num_settings)

@@ -17,7 +17,7 @@ from neucam_nerfstudio.scene.image_plane import ImagePlane
 NAMES = sorted(f"F{focus}E{exposure}" for focus in range(3) for exposure in range(3))
 OUTPUTS = {
     *("all_in_focus_hdr", "rgb", "all_in_focus", "hdr", "hdr_defocused", "defocus"),
-    *("accumulation", "depth"),
+    *("confidence", "accumulation", "depth"),
 }
 HEIGHT, WIDTH = 60, 90
 

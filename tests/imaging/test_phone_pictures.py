@@ -66,7 +66,7 @@ def test_pixels_settings_and_profile_are_read(tmp_path, suffix):
         pixels = read_photograph(file)
         assert pixels.dtype == np.uint8
         np.testing.assert_allclose(pixels.astype(int), corner(), atol=2 if suffix == ".avif" else 0)
-    assert read_exif(path) == ExifSettings(1 / 60, 1.8, 64.0, 0.25)
+    assert read_exif(path) == ExifSettings(1 / 60, 1.8, 64.0, 0.25, focal_length_mm=7.0)
     metadata = read_metadata(path)
     assert metadata.exif is not None and metadata.exif.main[MAKE].content == b"Maker\0"
     assert FOCAL_LENGTH in metadata.exif.folders[EXIF_FOLDER]
