@@ -21,7 +21,8 @@ STILL = {
 }
 LAYERED = {"opacity", "background", "foreground", "motion"}
 OUTPUTS = {
-    **dict.fromkeys(("neucam", "neucam-multifocus", "neucam-paper", "neucam-multifocus-paper"), STILL | {"defocus"}),
+    **dict.fromkeys(("neucam", "neucam-multifocus"), STILL | {"defocus", "confidence"}),
+    **dict.fromkeys(("neucam-paper", "neucam-multifocus-paper"), STILL | {"defocus"}),
     **dict.fromkeys(("neucam-hdr", "neucam-hdr-video"), STILL | LAYERED | {"as_filmed"}),
     "neucam-deblur": STILL | LAYERED | {"defocus", "as_filmed"},
     "neucam-hdr-paper": STILL | {"motion"},

@@ -177,6 +177,7 @@ def trainer_in(run: Path, **options) -> NeucamTrainer:
     saving.config = NeucamTrainerConfig(**options)
     saving.base_dir, saving.checkpoint_dir = run, run / "nerfstudio_models"
     saving.pipeline = nn.Linear(1, 1)
+    saving.pipeline.model = SimpleNamespace(keep_as_filmed=lambda: None)
     saving.optimizers = SimpleNamespace(optimizers={}, schedulers={})
     saving.grad_scaler = torch.amp.GradScaler("cpu", enabled=False)
     return saving

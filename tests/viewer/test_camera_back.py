@@ -176,7 +176,7 @@ def test_only_what_is_looked_at_is_rendered(back, viewer, renderings):
     outputs = viewer.get_model().get_outputs_for_camera(page_camera())
     assert list(outputs) == [
         *(PICTURE, PHOTOGRAPH, RESIDUAL, "All in focus, developed", "As focused, HDR", "Defocus (of largest)"),
-        *("accumulation", "depth"),
+        *("Confidence", "accumulation", "depth"),
     ]
     assert renderings == [PHOTOGRAPH]
     assert outputs[PHOTOGRAPH].shape == (20, 30, 3) and renderings == [PHOTOGRAPH]
