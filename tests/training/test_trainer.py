@@ -18,6 +18,7 @@ from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConf
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.models.neucam_model import NeucamModel
 from neucam_nerfstudio.training import trainer
 from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
@@ -171,13 +172,23 @@ def test_more_than_one_device_is_refused_before_anything_is_written(tmp_path, ma
     assert not (tmp_path / "outputs").exists()
 
 
+class StillModel(NeucamModel):
+    """A model of nothing, which moves nowhere."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    def keep_as_filmed(self) -> None:
+        """Nothing is kept."""
+
+
 def trainer_in(run: Path, **options) -> NeucamTrainer:
     """A trainer of one parameter, which saves checkpoints in a run's folder."""
     saving = NeucamTrainer.__new__(NeucamTrainer)
     saving.config = NeucamTrainerConfig(**options)
     saving.base_dir, saving.checkpoint_dir = run, run / "nerfstudio_models"
     saving.pipeline = nn.Linear(1, 1)
-    saving.pipeline.model = SimpleNamespace(keep_as_filmed=lambda: None)
+    saving.pipeline.model = StillModel()
     saving.optimizers = SimpleNamespace(optimizers={}, schedulers={})
     saving.grad_scaler = torch.amp.GradScaler("cpu", enabled=False)
     return saving
