@@ -73,6 +73,8 @@ class FocusStack:
         merge: Gives the merged exposures of a setting, which may be changed.
         is_held: Whether settings, once merged, are held in memory; else each use merges them again.
         sigma_per_setting_px: Standard deviation of the blur one focus setting out of focus, where it is known.
+        bounds: Of each setting, whether its white and its black limit its light; None for both of all. What is white in
+            a setting with more exposure than others may be their blurred light.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class FocusStack:
         merge: Callable[[int], MergedExposures],
         is_held: bool = True,
         sigma_per_setting_px: float = 0.0,
+        bounds: Sequence[tuple[bool, bool]] | None = None,
     ) -> None:
         self._num_settings, self._merge = num_settings, merge
+        self._bounds = bounds or [(True, True)] * num_settings
         areas = []
         held: list[MergedExposures] = []
         weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
@@ -149,7 +153,7 @@ class FocusStack:
         for rows in row_blocks(height, width):
             own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
             own += log_gain[rows]
-            least, greatest = _range_of(merged, rows)
+            least, greatest = _range_of(merged, rows, *self._bounds[setting])
             own -= everywhere
             own *= reliability(precision)
             own += everywhere
@@ -163,14 +167,21 @@ class FocusStack:
         return picture
 
 
-def _range_of(merged: MergedExposures, rows: slice) -> tuple[RgbImage, RgbImage]:
-    """Between which log radiances the light of some rows lies, by what their setting shows itself."""
+def _range_of(
+    merged: MergedExposures, rows: slice, white_limits: bool, black_limits: bool
+) -> tuple[RgbImage, RgbImage]:
+    """Between which log radiances the light of some rows lies, by what their setting shows itself, its white and its
+    black only if they limit it."""
     shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
     uncovered = merged.precision[rows] <= 0
     above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
     np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
     below = above.copy()
     below[black], below[blown], above[blown] = np.inf, 0, np.inf
+    if not white_limits:
+        below[blown] = np.inf
+    if not black_limits:
+        above[black] = np.inf
     below[uncovered] = above[uncovered] = np.inf
     return shown - below, shown + above
 

@@ -205,7 +205,10 @@ class _StackMerger:
             tables = [self.tables[i] for i in members]
             return merge_bracket([pixels(self.frames[i]) for i in members], tables, weights)
 
-        return FocusStack(len(self.settings), merge, is_held, blur_px)
+        stops = [[float(self.tables[i].exposure_stops) for i in members] for members in self.settings]
+        least, most = min(map(min, stops)) + LEAST_STOPS_FOR_RESPONSE, max(map(max, stops)) - LEAST_STOPS_FOR_RESPONSE
+        bounds = [(min(of_setting) <= least, max(of_setting) >= most) for of_setting in stops]
+        return FocusStack(len(self.settings), merge, is_held, blur_px, bounds)
 
 
 def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:

@@ -180,3 +180,10 @@ def test_a_blur_too_small_for_the_reduced_picture_is_looked_for_in_a_part_of_it(
     expected = classical_estimate(frames, focus_index, stops).blur_per_setting_px
     monkeypatch.setattr(warm_start, "BLUR_SEARCH_SIDE", side)
     assert classical_estimate(frames, focus_index, stops).blur_per_setting_px == pytest.approx(expected, rel=0.35)
+
+
+def test_white_of_a_longer_exposure_is_no_bound_where_it_is_blurred(view, seen):
+    """Each focus setting has its own exposure: the brightest one's blurred highlights are white beyond their edges."""
+    frames = [view.photograph(seen[f], s, seed=f) for f, s in enumerate((-4.0, 0.0, 4.0))]
+    estimate = classical_estimate(frames, [0, 1, 2], (-4.0, 0.0, 4.0))
+    assert view.log_error(estimate.log_radiance) < 0.2
