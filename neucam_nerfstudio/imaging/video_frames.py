@@ -24,8 +24,8 @@ SWSCALE_16_BIT_WHITE = 65283
 """What libswscale makes of the white of video levels (luma 235 of 8 bits) in 16 bits, where 65535 is meant."""
 
 
-PROGRESSIVE_ORDER, INTERLACED_ORDERS = 1, (2, 3, 4, 5)
-"""FFmpeg's numbers for the order of fields that a file tells; 0 is untold."""
+INTERLACED_ORDERS = (2, 3, 4, 5)
+"""FFmpeg's numbers for the order of fields that a file tells; 0 is untold, 1 is progressive."""
 PROBED_FRAMES = 24
 """Frames in which combs are looked for: a second of film, a tenth of a second's work at 1920x1080."""
 MOST_ROWS = 1152

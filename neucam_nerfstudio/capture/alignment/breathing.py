@@ -119,5 +119,9 @@ def _chains(frames: StillFrames) -> list[list[int]]:
 
 def _gain(nearer: UInt8[np.ndarray, "h w"], farther: UInt8[np.ndarray, "h w"], pixel_map: PixelMap) -> float:
     """The share of two photographs' disagreement that a map takes; negative if it adds to it."""
-    before, after = disagreement(nearer, farther, pixel_map)
+    return share_taken(*disagreement(nearer, farther, pixel_map))
+
+
+def share_taken(before: float, after: float) -> float:
+    """The share that alignment takes of a disagreement; negative if it adds to it."""
     return (before - after) / max(before, LEAST_DISAGREEMENT)

@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.alignment.breathing import (
-    LEAST_DISAGREEMENT,
     LEAST_GAIN,
     StillFrames,
     find_breathing,
     find_shake,
+    share_taken,
 )
 from neucam_nerfstudio.capture.alignment.optical_flow import follow, leads_inside, pixel_places
 from neucam_nerfstudio.capture.alignment.parallax import ComparedPicture, Detail, fit_parallax, flow_through
@@ -214,8 +214,7 @@ def _with_parallax(frames: StillFrames, planes: Mapping[int, PixelMap]) -> dict[
     seen = fit_parallax(fixed, others, list(planes.values()))
     gains = []
     for view, other, plane in zip(seen, others, planes.values(), strict=True):
-        before, after = (_disagreement(fixed.detail, other.detail, each) for each in (ViewMap(plane), view))
-        gains.append((before - after) / max(before, LEAST_DISAGREEMENT))
+        gains.append(share_taken(*(_disagreement(fixed.detail, other.detail, each) for each in (ViewMap(plane), view))))
     if np.mean(gains) < LEAST_GAIN or max(map(parallax_px, seen)) < LEAST_SHIFT_PX:
         return None
     return dict(zip(planes, seen, strict=True))
