@@ -30,7 +30,8 @@ class Command:
     def main(self):
         with written_whole(self.folder / "rgb.png") as temporary:
             temporary.write_text("half")
-            time.sleep(float(self.folder.name))
+            for _ in range(int(self.folder.name) * 100):  # a signal just before a sleep waits for the end of it
+                time.sleep(0.01)
 
 run_command(Command)
 """
