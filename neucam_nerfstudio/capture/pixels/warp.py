@@ -17,6 +17,9 @@ SUBPIXELS = 32
 KERNEL_REACH_PX = 4
 """How far the Lanczos kernel of 8 x 8 pixels reaches."""
 
+LEAST_PART_PX = 64
+"""Parts of this side are looked at pixel by pixel where some of them may lie outside."""
+
 PixelMap = Float[np.ndarray, "3 3"]
 """Takes (x, y, 1) of one picture, in pixels, pixel centres at whole numbers, to where the other shows the same."""
 Nearness = Float32[np.ndarray, "small_height small_width"]
@@ -74,36 +77,83 @@ def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
 
 
 def coverage_seen(
-    covered: Bool[np.ndarray, "height width"] | None, view_map: ViewMap, height: int, width: int
-) -> Bool[np.ndarray, "height width"] | None:
-    """Which pixels of a photograph that is seen through a map show something.
+    covered: Bool[np.ndarray, "height width"] | None,
+    view_map: ViewMap,
+    height: int,
+    width: int,
+    rows: slice = slice(None),
+    columns: slice = slice(None),
+) -> Bool[np.ndarray, "rows columns"]:
+    """Which pixels of some rows and columns of a photograph that is seen through a map show something.
 
     Args:
         covered: Of the photograph itself; None if all of them do.
         view_map: As of `aligned`.
         height: Of the photograph.
         width: Of the photograph.
-
-    Returns:
-        None if all of them do.
+        rows: Of what is seen.
+        columns: Of what is seen.
     """
-    source = np.ones((height, width), np.uint8) if covered is None else covered.astype(np.uint8)
-    source = cv2.erode(source, np.ones((3, 3), np.uint8))  # interpolation mixes in neighbours; the border stays
-    seen = np.empty((height, width), bool)
-    for rows in strips_of_rows(height, width):
-        x, y = (np.rint(places).astype(np.float32) for places in _places(view_map, rows, height, width))
-        seen[rows] = cv2.remap(source, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
-    return None if seen.all() else seen
+    top, bottom, _ = rows.indices(height)
+    left, right, _ = columns.indices(width)
+    seen = np.empty((bottom - top, right - left), bool)
+    if covered is None:
+        _mark_inside(seen, view_map, height, width, top, left)
+        return seen
+    source = cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8))  # interpolation mixes in neighbours
+    for strip in strips_of_rows(bottom - top, right - left):
+        part = slice(top + strip.start, top + strip.stop)
+        x, y = (np.rint(of).astype(np.float32) for of in _places(view_map, part, height, width, slice(left, right)))
+        seen[strip] = cv2.remap(source, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+    return seen
+
+
+def _mark_inside(
+    seen: Bool[np.ndarray, "rows columns"], view_map: ViewMap, height: int, width: int, top: int, left: int
+) -> None:
+    """Marks what lies inside a photograph, from a row and a column on: part by part, for nearly all lies well inside,
+    which the corners of a part tell."""
+    rows, columns = seen.shape
+    if not seen.size:
+        return
+    if _corners_lie_inside(view_map, height, width, (top, top + rows - 1), (left, left + columns - 1)):
+        seen[:] = True
+    elif max(rows, columns) <= LEAST_PART_PX:
+        places = _places(view_map, slice(top, top + rows), height, width, slice(left, left + columns))
+        x, y = map(np.rint, places)
+        seen[:] = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    else:
+        middle_row, middle_column = (rows + 1) // 2, (columns + 1) // 2
+        for part_rows in (slice(0, middle_row), slice(middle_row, rows)):
+            for part_columns in (slice(0, middle_column), slice(middle_column, columns)):
+                corner = top + part_rows.start, left + part_columns.start
+                _mark_inside(seen[part_rows, part_columns], view_map, height, width, *corner)
+
+
+def _corners_lie_inside(
+    view_map: ViewMap, height: int, width: int, rows: tuple[int, int], columns: tuple[int, int]
+) -> bool:
+    """Whether the corners of a part are seen inside a photograph, however near what they show may be; then all of it
+    is, for maps of planes take straight lines to straight lines."""
+    corners = np.array([(x, y, 1.0) for x in columns for y in rows]) @ view_map.plane.T
+    if view_map.epipole is not None and view_map.nearness is not None:
+        ends = float(view_map.nearness.min()), float(view_map.nearness.max())
+        corners = np.concatenate([corners + nearness * view_map.epipole for nearness in ends])
+    if (corners[:, 2] <= 0).any():
+        return False
+    x, y = corners[:, 0] / corners[:, 2], corners[:, 1] / corners[:, 2]
+    return bool((x > 0).all() and (x < width - 1).all() and (y > 0).all() and (y < height - 1).all())
 
 
 def _places(
-    view_map: ViewMap, rows: slice, height: int, width: int
+    view_map: ViewMap, rows: slice, height: int, width: int, columns: slice = slice(None)
 ) -> tuple[Float[np.ndarray, "r w"], Float[np.ndarray, "r w"]]:
     """Where the photograph shows what is wanted at each pixel of some rows: x and y, on OpenCV's fine grid."""
-    across, down = np.arange(width, dtype=np.float64), np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
+    across = np.arange(width, dtype=np.float64)[columns]
+    down = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
     x, y, third = (row[0] * across + row[1] * down + row[2] for row in view_map.plane)
     if view_map.epipole is not None and view_map.nearness is not None:
-        nearness = nearness_of_rows(view_map.nearness, rows, height, width)
+        nearness = nearness_of_rows(view_map.nearness, rows, height, width)[:, columns]
         x, y, third = (place + nearness * step for place, step in zip((x, y, third), view_map.epipole, strict=True))
     return np.rint(x / third * SUBPIXELS) / SUBPIXELS, np.rint(y / third * SUBPIXELS) / SUBPIXELS
 
