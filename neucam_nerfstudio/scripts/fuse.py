@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+import numpy as np
 import tyro
+from jaxtyping import Float
 
-from neucam_nerfstudio.api import ResponseChoice, fuse
+from neucam_nerfstudio.api import ResponseChoice, fuse, part_of
 from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs, PictureFormat
-from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
+from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, remove_abandoned
+from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import Precision
-from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator
+from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator, display_anchors, tonemap
+from neucam_nerfstudio.scripts.fusion_record import recorded_files, write_record
 from neucam_nerfstudio.scripts.run_command import CONSOLE, announced, run_command, say, share_of_work
 
 METHODS: dict[FrameKind, str] = {
@@ -26,6 +33,9 @@ METHODS: dict[FrameKind, str] = {
     "moments": "neucam-hdr",
 }
 """What learns each kind of frames."""
+PREVIEW_NAME = "preview.jpg"
+DONE_WHEN_FUSED = 0.93
+"""Share of the work that is done when the picture is made; the rest is writing it."""
 
 
 @dataclass(kw_only=True)
@@ -54,14 +64,27 @@ class FuseOptions:
     """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
     in about half a minute for small pictures. The files then hold the better result."""
 
-    def fused(self, data: Path, report: Callable[[float], None]) -> FusedPhotographs:
-        """The picture of these photographs; `report` is called with the share that is done."""
+    def fused(
+        self,
+        data: Path,
+        report: Callable[[float], None],
+        budget_bytes: int | None = None,
+        preview: Callable[[Float[np.ndarray, "rows columns 3"]], None] | None = None,
+    ) -> FusedPhotographs:
+        """The picture of these photographs.
+
+        Args:
+            data: The photographs.
+            report: Called with the share that is done.
+            budget_bytes: As of `fuse`; learning takes what it needs.
+            preview: As of `fuse`; learning has none.
+        """
         if self.learn:
             from neucam_nerfstudio.learning import train  # loads PyTorch
 
             fuse_or_train = partial(train, method=METHODS[self.frames])
         else:
-            fuse_or_train = partial(fuse, frames=self.frames)
+            fuse_or_train = partial(fuse, frames=self.frames, budget_bytes=budget_bytes, preview=preview)
         return fuse_or_train(
             data,
             reference=self.reference,
@@ -91,7 +114,11 @@ class Fuse(FuseOptions):
     """Folder of the photographs (PNG, JPEG, TIFF, HEIC, camera RAW, ...), a video, a .npy file with an array of frames,
     or a capture.json; optionally with exposure.txt beside the frames."""
     output_path: Path
-    """Folder to write to; it is made if missing, and files of the same name are replaced."""
+    """Folder to write to; it is made if missing, and files of the same name are replaced. While photographs are fused,
+    a small preview.jpg is there. What is there already of the same photographs and options is not made again."""
+    memory_budget: Annotated[float | None, tyro.conf.arg(metavar="GB")] = None
+    """Memory to take, about; decoded photographs beyond it wait in a temporary file (TMPDIR), and the result is the
+    same. None takes half of what is free, and at most 2.4 GB. --learn takes what it needs."""
 
     def main(self) -> None:
         """Fuses the photographs, says what was found and writes the files."""
@@ -99,14 +126,53 @@ class Fuse(FuseOptions):
             check_folder_takes_files(self.output_path)
         except (FileExistsError, NotADirectoryError) as error:
             raise NeucamError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
+        if self.memory_budget is not None and not 0 < self.memory_budget < math.inf:
+            raise NeucamError(f"--memory-budget {self.memory_budget:g}: expected more than 0 GB.")
+        options = {field.name: getattr(self, field.name) for field in fields(FuseOptions)}
+        there = recorded_files(self.output_path, self.data, options)
+        if there:
+            names = ", ".join(file.name for file in there)
+            say(f"{self.output_path}: holds what these photographs and options give ({names}): nothing to do.")
+            say("To make it again, remove one of these files.")
+            return
         with share_of_work(f"{'Learning' if self.learn else 'Fusing'} {self.data.resolve().name}") as report:
-            fused = self.fused(self.data, report)
-        CONSOLE.print(frame_table(fused.capture))
-        for note in fused.notes:
-            say(note)
-        for file, write in self.writers(fused, self.output_path).items():
-            with announced(file):
-                write(file)
+            with self._preview() as preview:
+                fused = self.fused(self.data, part_of(report, 0, DONE_WHEN_FUSED), self._budget_bytes, preview)
+            CONSOLE.print(frame_table(fused.capture))
+            for note in fused.notes:
+                say(note)
+            writers = self.writers(fused, self.output_path)
+            for number, (file, write) in enumerate(writers.items(), 1):
+                remove_abandoned(file)
+                with announced(file):
+                    write(file)
+                report(DONE_WHEN_FUSED + (1 - DONE_WHEN_FUSED) * number / len(writers))
+        write_record(self.output_path, self.data, options, writers)
+
+    @property
+    def _budget_bytes(self) -> int | None:
+        return None if self.memory_budget is None else int(self.memory_budget * 1e9)
+
+    @contextmanager
+    def _preview(self) -> Iterator[Callable[[Float[np.ndarray, "rows columns 3"]], None] | None]:
+        """What writes a preview, which goes when the work is done, or is given up. None where a file has its name."""
+        path, is_new_folder = self.output_path / PREVIEW_NAME, not self.output_path.exists()
+        if path.exists():
+            say(f"{path}: is there already, and is left as it is: no preview is written.")
+            yield None
+            return
+
+        def write(radiance: Float[np.ndarray, "rows columns 3"]) -> None:
+            write_image(path, tonemap(radiance, self.tone_mapping, display_anchors(radiance)))
+            say(f"Preview: {path}, until the picture is made.")
+
+        try:
+            yield write
+        finally:
+            path.unlink(missing_ok=True)
+            if is_new_folder:
+                with suppress(OSError):  # not made yet
+                    self.output_path.rmdir()
 
 
 def entrypoint() -> None:

@@ -14,6 +14,7 @@ import pytest
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.scripts.fusion_record import RECORD_NAME
 
 WITHOUT_TORCH = """
 import sys
@@ -40,8 +41,9 @@ def test_all_is_written_and_said(finished):
     ended, folder = finished
     assert (ended.returncode, ended.stderr) == (0, "")
     names = ["hdr.exr", "all_in_focus_hdr.png", "defocus.png", "capture.json"]
+    assert f"Preview: {folder / 'preview.jpg'}, until the picture is made." in ended.stdout
     assert ended.stdout.splitlines()[-4:] == [f"Wrote {folder / name}" for name in names]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, RECORD_NAME])
     assert "TinyDesk: 9 frames, 90x60, uint8" in ended.stdout and "F1E1" in ended.stdout
     assert "Blur: " in ended.stdout
 
