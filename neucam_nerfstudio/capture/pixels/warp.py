@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int16, Shaped
+from jaxtyping import Bool, Float, Float32, Int16, Shaped, UInt16
 
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
@@ -15,11 +15,13 @@ from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb, encode_srgb
 SUBPIXELS = 32
 """OpenCV interpolates at places on a grid this fine (INTER_TAB_SIZE)."""
 KERNEL_REACH_PX = 2
-"""How far the bicubic kernel of 4 x 4 pixels reaches."""
-LARGEST_PLACE = 2**15 - 1
-"""OpenCV's pictures end here."""
-LIGHT_STEPS = 2**16
-"""Of linear light, in the table that encodes it in 8 bits: the steps are a twentieth of a value where it is darkest."""
+"""How far the cubic kernel of 4 x 4 pixels reaches."""
+SHARPNESS = -0.75
+"""Of OpenCV's cubic kernel: the slope at its first zero (Keys 1981)."""
+MOST_ROOT = 1.25
+"""The square root of the most light that the kernel makes of white, (1.19 squared), and some."""
+ROOT_STEPS = (1 << 16) / MOST_ROOT
+"""Pixel values are looked up by the square root of light, in steps this fine: it keeps 16 bits of an encoded value."""
 
 LEAST_PART_PX = 64
 """Parts of this side are looked at pixel by pixel where some of them may lie outside."""
@@ -51,9 +53,9 @@ class ViewMap(NamedTuple):
 def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
     """A photograph seen through a map: a picture of the same size and number type.
 
-    Light is interpolated (bicubic, 4 x 4 pixels: a quarter of what Lanczos costs) and kept within the range of the four
-    pixels around each place, so no edge rings. Beyond the photograph its border is repeated. Where the nearest pixel is
-    white, it stays white: clipped light tells only that it is no less.
+    Light is interpolated (cubic, 4 x 4 pixels) and kept within the range of the four pixels around each place, so no
+    edge rings. Beyond the photograph its border is repeated. Where the nearest pixel is white, it stays white: clipped
+    light tells only that it is no less.
 
     Args:
         pixels: The photograph; white at its number type's full scale.
@@ -61,19 +63,26 @@ def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
         is_linear: Whether pixel values are linear light; else they are taken to be encoded about as sRGB.
     """
     height, width, _ = pixels.shape
-    to_light, to_values, white = *_curves(pixels.dtype, is_linear), WHITE_LEVEL[pixels.dtype]
     cell = np.ones((2, 2), np.uint8)
+    light_of, values_of = _light_of_values(pixels.dtype, is_linear), _values_of_light(pixels.dtype, is_linear)
+    white = WHITE_LEVEL[pixels.dtype]
+    has_white = bool(pixels.max() == white)
+    below_white = float(np.nextafter(np.float32(1), np.float32(0))) if pixels.dtype == np.float32 else white - 1
     seen = np.empty_like(pixels)
     for rows in strips_of_rows(height, width):
         x, y = _places(view_map, rows, height, width)
         top = int(np.clip(np.floor(y.min()) - KERNEL_REACH_PX, 0, height - 1))
-        bottom = int(np.clip(np.ceil(y.max()) + KERNEL_REACH_PX + 1, 1, height))
-        source, y = pixels[top:bottom], y - np.float32(top)
-        strip = to_values(cv2.remap(to_light(source), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+        bottom = int(np.clip(np.ceil(y.max()) + KERNEL_REACH_PX + 1, top + 1, height))
+        source = pixels[top:bottom]
         least, most = cv2.erode(source, cell, anchor=(0, 0)), cv2.dilate(source, cell, anchor=(0, 0))
-        corner = _whole_places(np.floor(x), np.floor(y))
-        strip = np.minimum(np.maximum(strip, _nearest(least, corner)), _nearest(most, corner))
-        strip[_nearest(source, _whole_places(np.rint(x), np.rint(y))) == white] = white
+        corners, fractions = cv2.convertMaps(x, y - np.float32(top), cv2.CV_16SC2)
+        fractions = UNDISTORTED[fractions]
+        light = cv2.remap(light_of(source), corners, fractions, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        strip = cv2.max(_nearest(least, corners), cv2.min(_nearest(most, corners), values_of(light)))
+        if has_white:
+            nearest = (np.rint(x).astype(np.int16), np.rint(y - np.float32(top)).astype(np.int16))
+            is_white = cv2.threshold(_nearest(source, np.stack(nearest, -1)), below_white, white, cv2.THRESH_BINARY)
+            strip = cv2.max(strip, is_white[1])
         seen[rows] = strip
     return seen
 
@@ -122,7 +131,7 @@ def _mark_inside(
         seen[:] = True
     elif max(rows, columns) <= LEAST_PART_PX:
         places = _places(view_map, slice(top, top + rows), height, width, slice(left, left + columns))
-        x, y = map(np.rint, places)
+        x, y = (np.rint(of) for of in places)
         seen[:] = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     else:
         middle_row, middle_column = (rows + 1) // 2, (columns + 1) // 2
@@ -153,18 +162,25 @@ def _places(
     """Where the photograph shows what is wanted at each pixel of some rows: x and y, on OpenCV's fine grid."""
     across = np.arange(width, dtype=np.float64)[columns]
     down = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
-    to_grid = np.diag([SUBPIXELS, SUBPIXELS, 1.0])
-    first, second, third = to_grid @ view_map.plane
-    x, y = (row[0] * across + (row[1] * down + row[2]) for row in (first, second))
+    plane, epipole = view_map.plane / view_map.plane[2, 2], np.zeros(3)
+    nearness = np.float32(0)
     if view_map.epipole is not None and view_map.nearness is not None:
         nearness = nearness_of_rows(view_map.nearness, rows, height, width)[:, columns]
-        step_x, step_y, step = to_grid @ view_map.epipole
-        depth = third[0] * across + (third[1] * down + third[2]) + nearness * step
-        x, y = (x + nearness * step_x) / depth, (y + nearness * step_y) / depth
-    elif not np.array_equal(third, (0, 0, 1)):
-        depth = third[0] * across + (third[1] * down + third[2])
-        x, y = x / depth, y / depth
-    return tuple(np.rint(on_grid, out=on_grid).astype(np.float32) / np.float32(SUBPIXELS) for on_grid in (x, y))
+        epipole = (view_map.epipole / view_map.plane[2, 2]).astype(np.float32)
+
+    def projected(row: int) -> Float32[np.ndarray, "r w"]:
+        along, start = plane[row, 0] * across, plane[row, 1] * down + plane[row, 2]
+        on_plane = along.astype(np.float32) + start.astype(np.float32)
+        return on_plane + nearness * epipole[row] if epipole[row] else on_plane
+
+    x, y = projected(0), projected(1)
+    if plane[2, :2].any() or epipole[2]:
+        third = projected(2)
+        x, y = x / third, y / third
+    for place in (x, y):
+        np.rint(place * np.float32(SUBPIXELS), out=place)
+        place /= np.float32(SUBPIXELS)
+    return x, y
 
 
 def nearness_of_rows(nearness: Nearness, rows: slice, height: int, width: int) -> Float32[np.ndarray, "r w"]:
@@ -176,37 +192,48 @@ def nearness_of_rows(nearness: Nearness, rows: slice, height: int, width: int) -
     return cv2.remap(nearness, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _whole_places(x: Float32[np.ndarray, "r w"], y: Float32[np.ndarray, "r w"]) -> Int16[np.ndarray, "r w 2"]:
-    """Places that are whole numbers, as OpenCV takes them soonest; those far outside are as far outside as it goes."""
-    return cv2.merge([np.clip(of, -LARGEST_PLACE, LARGEST_PLACE).astype(np.int16) for of in (x, y)])
+def _nearest(pixels: Pixels, corners: Int16[np.ndarray, "r w 2"]) -> Shaped[np.ndarray, "r w 3"]:
+    """Pixels at whole places (x, y); the border is repeated."""
+    return cv2.remap(pixels, corners, np.empty(0), cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _nearest(pixels: Pixels, places: Int16[np.ndarray, "r w 2"]) -> Shaped[np.ndarray, "r w 3"]:
-    """Pixels at places; the border is repeated."""
-    return cv2.remap(pixels, places, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+def _undistorted_fractions() -> UInt16[np.ndarray, " fractions"]:
+    """For each of OpenCV's fractions of a place (32 x 32), the one at which its cubic kernel shows that place.
+
+    That kernel does not keep even a ramp: what it shows at a quarter of a pixel lies 0.05 px farther.
+    """
+    offsets = np.arange(SUBPIXELS) / SUBPIXELS
+    taps = np.abs(np.arange(-1, 3)[:, None] - offsets)
+    near = ((SHARPNESS + 2) * taps - (SHARPNESS + 3)) * taps**2 + 1
+    far = SHARPNESS * (((taps - 5) * taps + 8) * taps - 4)
+    shown = np.sum(np.arange(-1, 3)[:, None] * np.where(taps < 1, near, far), 0)
+    right = np.rint(np.interp(offsets, shown, offsets) * SUBPIXELS).clip(0, SUBPIXELS - 1).astype(np.uint16)
+    return (right[:, None] * np.uint16(SUBPIXELS) + right).ravel()
 
 
-def _curves(
-    number_type: np.dtype, is_linear: bool
-) -> tuple[Callable[[Pixels], Float32[np.ndarray, "h w 3"]], Callable[[Float32[np.ndarray, "r w 3"]], Pixels]]:
-    """What takes pixel values to linear light in [0, 1], and what takes such light, of which kernels with negative
-    weights may make less than 0 or more than 1, to pixel values again."""
-    white = WHITE_LEVEL[number_type]
+UNDISTORTED = _undistorted_fractions()
+
+
+def _light_of_values(number_type: np.dtype, is_linear: bool) -> Callable[[Pixels], Float32[np.ndarray, "h w 3"]]:
+    """What takes pixel values to linear light in [0, 1]."""
     if number_type == np.float32:
-        encode = encode_srgb if not is_linear else lambda light: np.clip(light, 0, 1)
-        decode = decode_srgb if not is_linear else lambda pixels: pixels
-        return (lambda pixels: decode(pixels).astype(np.float32)), lambda light: encode(light).astype(np.float32)
+        return (lambda pixels: pixels) if is_linear else (lambda pixels: decode_srgb(pixels).astype(np.float32))
+    white = WHITE_LEVEL[number_type]
     shares = np.arange(white + 1) / white
-    light_of = (shares if is_linear else decode_srgb(shares)).astype(np.float32)
-    if number_type == np.uint16:
-        encode = (lambda light: np.clip(light, 0, 1)) if is_linear else encode_srgb
-        return (lambda pixels: light_of[pixels]), lambda light: np.rint(encode(light) * white).astype(np.uint16)
-    steps = np.arange(LIGHT_STEPS) / (LIGHT_STEPS - 1)
-    value_of = np.rint((steps if is_linear else encode_srgb(steps)) * white).astype(np.uint8)
+    light = (shares if is_linear else decode_srgb(shares)).astype(np.float32)
+    return (lambda pixels: cv2.LUT(pixels, light)) if number_type == np.uint8 else (lambda pixels: light[pixels])
 
-    def to_values(light: Float32[np.ndarray, "r w 3"]) -> Pixels:
-        step = light * np.float32(LIGHT_STEPS - 1)
-        step += np.float32(0.5)
-        return value_of[np.clip(step, 0, LIGHT_STEPS - 1, out=step).astype(np.uint16)]
 
-    return (lambda pixels: cv2.LUT(pixels, light_of)), to_values
+def _values_of_light(number_type: np.dtype, is_linear: bool) -> Callable[[Float32[np.ndarray, "r w 3"]], Pixels]:
+    """What takes light, of which kernels with negative weights may make less than 0 or more than 1, to pixel values."""
+    if number_type == np.float32:
+        return lambda light: np.clip(light, 0, 1) if is_linear else encode_srgb(np.clip(light, 0, 1)).astype(np.float32)
+    light_of_steps = np.minimum((np.arange(1 << 16) / ROOT_STEPS) ** 2, 1)
+    values = light_of_steps if is_linear else encode_srgb(light_of_steps)
+    table = np.rint(values * WHITE_LEVEL[number_type]).astype(number_type)
+
+    def looked_up(light: Float32[np.ndarray, "r w 3"]) -> Pixels:
+        roots = cv2.sqrt(cv2.threshold(light, 0, 0, cv2.THRESH_TOZERO)[1])
+        return table[(roots * np.float32(ROOT_STEPS)).astype(np.uint16)]
+
+    return looked_up
