@@ -34,10 +34,9 @@ from neucam_nerfstudio.classical.focus_fusion import (
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
-SHARPENING_STEPS = 12
-FOCUS_ROUNDS = 2
-"""How often focus is found by blurring the picture again: what contrast has fused is less sharp than the sharpest
-photograph, which then seems sharper than in focus."""
+SHARPENING_STEPS = (2, 4)
+"""Steps of sharpening each time that focus is found by blurring the picture again. Once does not do: what contrast has
+fused is less sharp than the sharpest photograph, which then seems sharper than in focus."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
 DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
@@ -286,12 +285,12 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     sharp, light, luminances = _sharp_by_contrast(stack, depth)
     stack.fill_uncovered(sharp)
     covered = np.minimum.reduce([precision > 0 for precision in luminances.precision])
-    for _ in range(FOCUS_ROUNDS):
+    for num_steps in SHARPENING_STEPS:
         told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
         focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
         sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
         fused = cv2.log(luminance(sharp))
-        sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
+        sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, num_steps)
         evidence = evidence_nearby(told.evidence)
         if not covered.all():  # the end of a frame is no detail
             inside = cv2.erode(covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
