@@ -49,6 +49,9 @@ one before went (Nesterov 1983): four so reach what twelve without reach."""
 LEAST_LOST = 0.02
 """Share of fine detail that no photograph shows from which on it is brought back: noise takes as much."""
 
+LEAST_BAND_CONTRAST = 1e-5
+"""Variance of log radiance that a band has at least, so that of blurred settings the sharper counts more."""
+
 LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
 """Keep divisions and logarithms finite."""
 
@@ -67,7 +70,9 @@ class SettingPicture(NamedTuple):
     spread: Image
 
 
-def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
+def fuse_by_contrast(
+    stack: Iterable[Float[np.ndarray, "height width *channels"]], depth: int
+) -> Float[np.ndarray, "height width *channels"]:
     """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most.
 
     Args:
@@ -75,18 +80,41 @@ def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
         depth: Number of bands.
     """
 
-    def weighted_bands(image: RgbImage) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def weighted_bands(image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         *bands, rest = laplacian_pyramid(image, depth)
         for band in bands:
-            yield band, (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
+            contrast = _local_mean(_mean_square(band))
+            contrast += LEAST_CONTRAST
+            yield band, cv2.pow(contrast, SELECTIVITY)
         yield rest, np.ones(rest.shape[:2], np.float32)
 
     return _fuse_bands(map(weighted_bands, stack), depth)
 
 
+def largest_contrasts(
+    log_luminance: Sequence[Image], precision: Sequence[Image], depth: int
+) -> list[Float[np.ndarray, "_height _width"]]:
+    """Local variance of the sharpest setting in each band of the Laplacian pyramid, and what is taken for it below.
+
+    Args:
+        log_luminance: Of each focus setting.
+        precision: 1 / variance of it.
+        depth: Number of bands.
+    """
+    contrasts: list[Any] = [np.zeros(1, np.float32)] * depth
+    for image, of_image in zip(log_luminance, precision, strict=True):
+        bands, noise = laplacian_pyramid(image, depth), _noise_pyramid(of_image, depth)
+        contrasts = [np.maximum(known, _contrast(*own)) for known, *own in zip(contrasts, bands, noise, strict=False)]
+    return [*contrasts, np.full(bands[-1].shape, BASE_CONTRAST, np.float32)]
+
+
 def fuse_by_focus(
-    stack: Iterable[SettingPicture], sharpest_focus: Image, sigma_per_setting_px: float, depth: int
-) -> RgbImage:
+    stack: Iterable[Float[np.ndarray, "height width *channels"]],
+    precision: Sequence[Image],
+    contrasts: Sequence[Float[np.ndarray, "_height _width"]],
+    sharpest_focus: Image,
+    sigma_per_setting_px: float,
+) -> Float[np.ndarray, "height width *channels"]:
     """Fuses log radiances of several focus settings where it is known how blurred each is.
 
     Each band of the pyramid is averaged with the inverse of its error variance: noise, and the contrast that defocus
@@ -94,23 +122,26 @@ def fuse_by_focus(
     in flat areas; what is saturated or black there is taken from the next best.
 
     Args:
-        stack: The focus settings; gone through twice.
+        stack: Natural log radiance at each focus setting; gone through once.
+        precision: 1 / variance of it.
+        contrasts: Of the sharpest setting in each band, see `largest_contrasts`.
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
-        depth: Number of bands.
     """
-    contrasts = [np.array(0, np.float32)] * depth + [np.array(BASE_CONTRAST, np.float32)]
-    for picture in stack:
-        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
-        for level in range(depth):
-            contrasts[level] = np.maximum(contrasts[level], _contrast(bands[level], noise[level]))
+    depth = len(contrasts) - 1
 
-    def weighted_bands(index: int, picture: SettingPicture) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
-        blur_variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
+    def weighted_bands(index: int, image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        bands, noise = laplacian_pyramid(image, depth), _noise_pyramid(precision[index], depth)
+        blur_variance = cv2.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
+        blur_variance *= blur_variance
         for level, band in enumerate(bands):
-            lost = (1 - cv2.exp(-0.5 * (BAND_FREQUENCY / 2**level) ** 2 * blur_variance)) ** 2 * contrasts[level]
-            yield band, 1 / (noise[level] + lost + LEAST_VARIANCE)
+            lost = cv2.exp(blur_variance * np.float32(-0.5 * (BAND_FREQUENCY / 2**level) ** 2))
+            lost -= 1
+            lost *= lost
+            lost *= contrasts[level]
+            lost += noise[level]
+            lost += LEAST_VARIANCE
+            yield band, np.divide(1, lost, out=lost)
             blur_variance = cv2.pyrDown(blur_variance)
 
     return _fuse_bands(starmap(weighted_bands, enumerate(stack)), depth)
@@ -267,7 +298,8 @@ def laplacian_pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
     levels = []
     for _ in range(depth):
         smaller = cv2.pyrDown(image)
-        levels.append(image - cv2.pyrUp(smaller, dstsize=image.shape[1::-1]))
+        larger = cv2.pyrUp(smaller, dstsize=image.shape[1::-1])
+        levels.append(np.subtract(image, larger, out=larger))
         image = smaller
     return [*levels, image]
 
@@ -281,30 +313,42 @@ def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     return image
 
 
-def _noise_pyramid(precision: RgbImage, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
+def _noise_pyramid(precision: Image, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
     """Variance of the noise in each band of a Laplacian pyramid, and in what is left below them."""
-    levels = [channel_mean(noise_variance(precision))]
+    levels = [noise_variance(precision)]
     for _ in range(depth):
-        levels.append(cv2.pyrDown(levels[-1]) * NOISE_PASSED_ON)
+        levels.append(cv2.pyrDown(levels[-1]) * np.float32(NOISE_PASSED_ON))
     return levels
 
 
-def _contrast(band: RgbImage, noise: Image) -> Image:
+def _contrast(band: Image, noise: Image) -> Image:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
-    variance = _local_mean(channel_mean(band**2))
-    return np.maximum(variance - noise, 0) * np.minimum(1, BASE_CONTRAST / (noise + LEAST_VARIANCE)) + 1e-5
+    variance = _local_mean(band * band)
+    variance -= noise
+    variance = cv2.max(variance, 0)
+    variance *= cv2.min(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
+    variance += LEAST_BAND_CONTRAST
+    return variance
+
+
+def _mean_square(band: Float[np.ndarray, "height width *channels"]) -> Image:
+    return band * band if band.ndim == 2 else channel_mean(band * band)
 
 
 def _local_mean(values: Image) -> Image:
     return gaussian_blur(values, CONTRAST_WINDOW_PX)
 
 
-def _fuse_bands(pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int) -> RgbImage:
-    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands with their weights."""
-    sums: list[Any] = [np.float32(0)] * (depth + 1)
+def _fuse_bands(pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int) -> np.ndarray:
+    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands, which change, with weights."""
+    sums: list[Any] = [0] * (depth + 1)
     weights = list(sums)
     for pyramid in pyramids:
         for level, (band, weight) in enumerate(pyramid):
-            sums[level] = sums[level] + band * in_channels(weight)
+            band *= weight if band.ndim == 2 else in_channels(weight)
+            band += sums[level]
+            sums[level] = band
             weights[level] = weights[level] + weight
-    return collapse([total / in_channels(weight) for total, weight in zip(sums, weights, strict=True)])
+    for total, weight in zip(sums, weights, strict=True):
+        total /= weight if total.ndim == 2 else in_channels(weight)
+    return collapse(sums)
