@@ -21,6 +21,7 @@ from neucam_nerfstudio.classical.defocus_estimation import (
     evidence_nearby,
     gaussian_blur,
     guided_filter,
+    noise_variance,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -283,14 +284,13 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
         return FusedStack(picture.log_radiance, nowhere, precision, everywhere, confidence)
     depth = _depth(stack, sigma_per_setting_px)
     luminances = luminance_stack(stack)
-    light, fused_precision = _sharp_by_contrast(luminances, depth), luminances.precision
+    light = _sharp_by_contrast(luminances, depth)
     is_covered = np.minimum.reduce(luminances.precision) > 0
     if stack.is_uncovered_somewhere:
         stack.fill_uncovered(fuse_by_contrast((picture.log_radiance for picture in stack), depth))
         filled = luminance_stack(stack)
-        fused_precision = filled.precision
-        luminances = luminances._replace(log_luminance=filled.log_luminance)
-    contrasts = largest_contrasts(luminances.log_luminance, fused_precision, depth)
+        luminances = luminances._replace(log_luminance=filled.log_luminance, noise=filled.noise)
+    contrasts = largest_contrasts(luminances.log_luminance, luminances.noise, depth)
     for number, num_steps in enumerate(SHARPENING_STEPS, 1):
         told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
         focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
@@ -300,7 +300,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
             evidence = evidence * gaussian_blur(inside, OUTLINE_PX / 4)
         is_last = number == len(SHARPENING_STEPS)  # until then, brightness does
         shown = (picture.log_radiance for picture in stack) if is_last else luminances.log_luminance
-        sharp = fuse_by_focus(shown, fused_precision, contrasts, focus, sigma_per_setting_px)
+        sharp = fuse_by_focus(shown, luminances.noise, contrasts, focus, sigma_per_setting_px)
         fused = cv2.log(luminance(sharp)) if is_last else sharp
         gain = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, num_steps) - fused
         gain *= evidence
@@ -322,12 +322,13 @@ def agreement(disagreement: Image, half_at: float) -> Image:
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
     """Brightness alone of a focus stack, as reliable as its least reliable channel."""
-    log_luminance, precision, spread = [], [], []
+    log_luminance, precision, noise, spread = [], [], [], []
     for picture in stack:
-        spread.append(picture.spread)
         log_luminance.append(cv2.log(luminance(picture.log_radiance)))
         precision.append(least_channel(picture.precision))
-    return LuminanceStack(log_luminance, precision, spread)
+        noise.append(channel_mean(noise_variance(picture.precision)))
+        spread.append(picture.spread)
+    return LuminanceStack(log_luminance, precision, noise, spread)
 
 
 def luminance(log_radiance: RgbImage) -> Image:

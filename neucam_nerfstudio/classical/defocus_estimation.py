@@ -88,12 +88,14 @@ class LuminanceStack(NamedTuple):
 
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
-        precision: 1 / variance of what the setting itself shows of it.
+        precision: 1 / variance of what the setting itself shows, of the least reliable channel.
+        noise: Variance of the noise in the channels, on average.
         spread: How much its exposures disagree, see `SettingPicture`.
     """
 
     log_luminance: list[Image]
     precision: list[Image]
+    noise: Sequence[Image] = ()
     spread: Sequence[Image] = ()
 
 

@@ -92,25 +92,25 @@ def fuse_by_contrast(
 
 
 def largest_contrasts(
-    log_luminance: Sequence[Image], precision: Sequence[Image], depth: int
+    log_luminance: Sequence[Image], noise: Sequence[Image], depth: int
 ) -> list[Float[np.ndarray, "_height _width"]]:
     """Local variance of the sharpest setting in each band of the Laplacian pyramid, and what is taken for it below.
 
     Args:
         log_luminance: Of each focus setting.
-        precision: 1 / variance of it.
+        noise: Variance of the noise in it.
         depth: Number of bands.
     """
     contrasts: list[Any] = [np.zeros(1, np.float32)] * depth
-    for image, of_image in zip(log_luminance, precision, strict=True):
-        bands, noise = laplacian_pyramid(image, depth), _noise_pyramid(of_image, depth)
-        contrasts = [np.maximum(known, _contrast(*own)) for known, *own in zip(contrasts, bands, noise, strict=False)]
+    for image, of_image in zip(log_luminance, noise, strict=True):
+        bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(of_image, depth)
+        contrasts = [np.maximum(known, _contrast(*own)) for known, *own in zip(contrasts, bands, noises, strict=False)]
     return [*contrasts, np.full(bands[-1].shape, BASE_CONTRAST, np.float32)]
 
 
 def fuse_by_focus(
     stack: Iterable[Float[np.ndarray, "height width *channels"]],
-    precision: Sequence[Image],
+    noise: Sequence[Image],
     contrasts: Sequence[Float[np.ndarray, "_height _width"]],
     sharpest_focus: Image,
     sigma_per_setting_px: float,
@@ -123,7 +123,7 @@ def fuse_by_focus(
 
     Args:
         stack: Natural log radiance at each focus setting; gone through once.
-        precision: 1 / variance of it.
+        noise: Variance of the noise in it.
         contrasts: Of the sharpest setting in each band, see `largest_contrasts`.
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
@@ -131,7 +131,7 @@ def fuse_by_focus(
     depth = len(contrasts) - 1
 
     def weighted_bands(index: int, image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        bands, noise = laplacian_pyramid(image, depth), _noise_pyramid(precision[index], depth)
+        bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(noise[index], depth)
         blur_variance = cv2.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
         blur_variance *= blur_variance
         for level, band in enumerate(bands):
@@ -139,7 +139,7 @@ def fuse_by_focus(
             lost -= 1
             lost *= lost
             lost *= contrasts[level]
-            lost += noise[level]
+            lost += noises[level]
             lost += LEAST_VARIANCE
             yield band, np.divide(1, lost, out=lost)
             blur_variance = cv2.pyrDown(blur_variance)
@@ -313,9 +313,9 @@ def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     return image
 
 
-def _noise_pyramid(precision: Image, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
+def _noise_pyramid(noise: Image, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
     """Variance of the noise in each band of a Laplacian pyramid, and in what is left below them."""
-    levels = [noise_variance(precision)]
+    levels = [noise]
     for _ in range(depth):
         levels.append(cv2.pyrDown(levels[-1]) * np.float32(NOISE_PASSED_ON))
     return levels
