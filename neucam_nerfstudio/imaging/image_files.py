@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt
+from jaxtyping import Float, UInt, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif_block import Exif
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import NOTHING_KEPT, PhotographMetadata, pixels_an_inch, sized
@@ -82,6 +83,28 @@ def write_image(
             options["dpi"] = (density, density)
         with written_whole(path) as temporary:
             Image.fromarray(samples).save(temporary, "JPEG", **options)
+
+
+def write_index_png(
+    path: Path,
+    index: UInt8[np.ndarray, "height width"],
+    colours: UInt8[np.ndarray, "numbers 3"],
+    exif: Exif | None = None,
+) -> None:
+    """Writes a map of numbers as a PNG of indexed colours: to look at, and to read the numbers from.
+
+    Args:
+        index: A number for each pixel, from 0.
+        colours: Of each number, R, G, B.
+        exif: EXIF for the file, whose size it then names.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(index, "P")
+    image.putpalette(colours.tobytes())
+    block = b"" if exif is None else sized(exif, *index.shape).block()
+    with written_whole(path) as temporary:
+        image.save(temporary, "PNG", exif=block)
 
 
 def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:
