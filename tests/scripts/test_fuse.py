@@ -55,7 +55,8 @@ def test_pictures_are_what_they_are_named(finished, tiny_desk):
     assert np.corrcoef(np.log(radiance).ravel(), np.log(truth).ravel())[0, 1] > 0.99
     assert shown.dtype == np.uint8 and 60 < shown.mean() < 190
     defocus = read_photograph(folder / "defocus.png")[..., 0]
-    assert defocus[:20].mean() > 150 > 110 > defocus[45:].mean()
+    assert defocus.dtype == np.uint16
+    assert defocus[:20].mean() > 0.6 * 65535 > 0.43 * 65535 > defocus[45:].mean()
 
 
 def test_again_replaces_what_is_there_and_takes_other_formats(tiny_desk, tmp_path):
