@@ -152,20 +152,27 @@ class FocusStack:
         height, width = self.shape
         log_gain = self._gain_in_rows(setting)
         for rows in row_blocks(height, width):
-            own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
-            own += log_gain[rows]
-            least, greatest = _range_of(merged, rows, *self._bounds[setting])
-            own -= everywhere
-            own *= reliability(precision)
-            own += everywhere
+            own, blown = merged.log_radiance[rows], merged.blown[rows]
             if self._num_settings > 1:
-                at_its_bound = (own <= least) | (own > greatest)
-                np.clip(own, least, greatest, out=own)
-                np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
-            np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
+                own += log_gain[rows]
+                self._complete_rows(setting, merged, rows)
+            if blown.any():
+                np.copyto(own, brightest_channel(own)[..., None], where=blown)
         picture = SettingPicture(merged.log_radiance, merged.precision, merged.spread)
         self._fill(picture)
         return picture
+
+    def _complete_rows(self, setting: int, merged: MergedExposures, rows: slice) -> None:
+        own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
+        least, greatest = _range_of(merged, rows, *self._bounds[setting])
+        own -= everywhere
+        own *= reliability(precision)
+        own += everywhere
+        at_its_bound = (own <= least) | (own > greatest)
+        if at_its_bound.any():
+            np.maximum(own, least, out=own)
+            np.minimum(own, greatest, out=own)
+            np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
 
 
 def _range_of(
@@ -173,18 +180,23 @@ def _range_of(
 ) -> tuple[RgbImage, RgbImage]:
     """Between which log radiances the light of some rows lies, by what their setting shows itself, its white and its
     black only if they limit it."""
-    shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
-    uncovered = merged.precision[rows] <= 0
-    above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
-    np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
+    shown, precision = merged.log_radiance[rows], merged.precision[rows]
+    black, blown = merged.black[rows], merged.blown[rows]
+    above = np.sqrt(np.maximum(precision, LEAST_PRECISION))
+    np.divide(TOLERANCE, above, out=above)
+    if black.any():
+        np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
     below = above.copy()
-    below[black], below[blown], above[blown] = np.inf, 0, np.inf
-    if not white_limits:
-        below[blown] = np.inf
-    if not black_limits:
+    if black.any():
+        below[black] = np.inf
+    if blown.any():
+        below[blown], above[blown] = (0 if white_limits else np.inf), np.inf
+    if black.any() and not black_limits:
         above[black] = np.inf
-    below[uncovered] = above[uncovered] = np.inf
-    return shown - below, shown + above
+    uncovered = precision <= 0
+    if uncovered.any():
+        below[uncovered] = above[uncovered] = np.inf
+    return np.subtract(shown, below, out=below), np.add(shown, above, out=above)
 
 
 def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImage:
