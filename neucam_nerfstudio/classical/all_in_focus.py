@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from neucam_nerfstudio.classical.area_brightness import area_sigma_px, areas_of, log_gains
+from neucam_nerfstudio.classical.area_brightness import area_gains, area_sigma_px, areas_of
 from neucam_nerfstudio.classical.defocus_estimation import (
     OTHER_FOCUS_PRECISION,
     OUTLINE_PX,
@@ -76,6 +76,10 @@ class FocusStack:
         sigma_per_setting_px: Standard deviation of the blur one focus setting out of focus, where it is known.
         bounds: Of each setting, whether its white and its black limit its light; None for both of all. What is white in
             a setting with more exposure than others may be their blurred light.
+        log_gain: Gives the natural log of what makes a setting as bright as the others; None finds it.
+
+    Attributes:
+        is_uncovered_somewhere: Whether some setting does not show all of the view.
     """
 
     def __init__(
@@ -85,9 +89,11 @@ class FocusStack:
         is_held: bool = True,
         sigma_per_setting_px: float = 0.0,
         bounds: Sequence[tuple[bool, bool]] | None = None,
+        log_gain: Callable[[int], RgbImage] | None = None,
     ) -> None:
         self._num_settings, self._merge = num_settings, merge
         self._bounds = bounds or [(True, True)] * num_settings
+        self.is_uncovered_somewhere = False
         areas = []
         held: list[MergedExposures] = []
         weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
@@ -95,14 +101,17 @@ class FocusStack:
             merged = merge(setting)
             weighted_sum = weighted_sum + merged.log_radiance * merged.precision
             precision_sum = precision_sum + merged.precision
-            num_covering = num_covering + (merged.precision > 0)
-            areas.append(areas_of(merged))
+            is_covered = bool(merged.precision.min() > 0)
+            num_covering = num_covering + (1 if is_covered else merged.precision > 0)
+            self.is_uncovered_somewhere |= not is_covered
+            if log_gain is None and num_settings > 1:
+                areas.append(areas_of(merged))
             if is_held:
                 held.append(merged)
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
-        self._log_gains = log_gains(areas, area_sigma_px(sigma_per_setting_px))
+        self._areas = areas
+        self._log_gain = log_gain or self._gain_of_areas(self.area_gains(sigma_per_setting_px))
         self._elsewhere: RgbImage | None = None
-        self.is_uncovered_somewhere = not all(area.covered.all() for area in areas)
         if self.is_uncovered_somewhere:
             self._mean_precision = precision_sum / np.maximum(num_covering, 1)
             self._everywhere = self._mean_of_equally_bright(held)
@@ -129,28 +138,32 @@ class FocusStack:
         for picture in self._held:
             self._fill(picture)
 
+    def area_gains(self, sigma_per_setting_px: float) -> Sequence[RgbImage]:
+        """What makes each setting as bright as the others over areas larger than blur: natural log, on their cells."""
+        return area_gains(self._areas, area_sigma_px(sigma_per_setting_px)) if self._areas else []
+
     def _fill(self, picture: SettingPicture) -> None:
         if self._elsewhere is not None and self.is_uncovered_somewhere:
             uncovered = picture.precision <= 0
             np.copyto(picture.log_radiance, self._elsewhere, where=uncovered)
             np.copyto(picture.precision, self._mean_precision, where=uncovered)
 
-    def _gain_in_rows(self, setting: int) -> RgbImage:
+    def _gain_of_areas(self, gains: Sequence[RgbImage]) -> Callable[[int], RgbImage]:
         height, width = self.shape
-        return cv2.resize(self._log_gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
+        return lambda setting: cv2.resize(gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
 
     def _mean_of_equally_bright(self, held: Sequence[MergedExposures]) -> RgbImage:
         weighted_sum, precision_sum = np.zeros((2, *self._everywhere.shape), np.float32)
         for setting in range(self._num_settings):
             merged = held[setting] if held else self._merge(setting)
-            weighted_sum += (merged.log_radiance + self._gain_in_rows(setting)) * merged.precision
+            weighted_sum += (merged.log_radiance + self._log_gain(setting)) * merged.precision
             precision_sum += merged.precision
         return _mean_where_covered(weighted_sum, precision_sum)
 
     def _complete(self, setting: int, merged: MergedExposures) -> SettingPicture:
         """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
         height, width = self.shape
-        log_gain = self._gain_in_rows(setting)
+        log_gain = self._log_gain(setting) if self._num_settings > 1 else np.empty(0, np.float32)
         for rows in row_blocks(height, width):
             own, blown = merged.log_radiance[rows], merged.blown[rows]
             if self._num_settings > 1:
