@@ -233,8 +233,8 @@ def _scan_pixels(
         if is_video:
             glances.append(glance(pixels))
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if not moves and knows_white and pixels.nbytes * len(paths) > budget_bytes:
-            pictures.measure(index)
+        if not moves and knows_white:
+            pictures.measure(index, is_last_time=pixels.nbytes * len(paths) > budget_bytes)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
     if number_type == np.uint16:
