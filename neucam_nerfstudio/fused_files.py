@@ -228,10 +228,11 @@ class FusedFiles:
 
     def write_mesh(self, path: Path) -> None:
         """The picture as a relief."""
-        size = height, width = self._defocus.shape
+        height, width = self._defocus.shape
         grid = grid_size(height, width, MOST_TRIANGLES)
         nearness = self._nearness(averaged_by_weight(self._defocus, self.fused.confidence, grid))
-        write_glb(path, *relief_of(nearness, size, self.options.depth_scale), self._srgb_picture(TEXTURE_PX))
+        relief = relief_of(nearness, (height, width), self.options.depth_scale)
+        write_glb(path, *relief, self._srgb_picture(TEXTURE_PX))
 
     def write_stereo(self, path: Path) -> None:
         """What the left eye sees beside what the right eye sees."""
@@ -248,12 +249,12 @@ class FusedFiles:
     def said_of(self, files: Iterable[Path]) -> Iterator[str]:
         """What was chosen for the user in these files, a sentence each."""
         for path in files:
-            peak = float(self.fused.radiance.max())
-            if path.suffix.lower() == ".dng" and peak > self._dng_scale.white:
+            stops = math.log2(max(float(self.fused.radiance.max()), SMALLEST_RADIANCE) / self._reference_white)
+            if path.suffix.lower() == ".dng" and stops > self._dng_scale.baseline_exposure_stops:
                 yield (
-                    f"{path.name}: light reaches {math.log2(peak / self._reference_white):.1f} stops above white; of these"
-                    f" {self._dng_scale.baseline_exposure_stops:g} are kept. --precision half keeps all, in 16-bit floats"
-                    " as Lightroom writes them, which other programs may show coarsely; .exr keeps all."
+                    f"{path.name}: light reaches {stops:.1f} stops above white, of which"
+                    f" {self._dng_scale.baseline_exposure_stops:g} are kept. --precision half keeps all, in 16-bit"
+                    " floats as Lightroom writes them, which other programs may show coarsely; .exr keeps all."
                 )
             is_view = path.name == "stereo.jpg" or path.suffix.lower() == MESH_SUFFIX
             if is_view and self._dioptres is None:

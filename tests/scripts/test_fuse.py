@@ -65,6 +65,25 @@ def test_again_replaces_what_is_there_and_takes_other_formats(tiny_desk, tmp_pat
     assert read_photograph(tmp_path / "all_in_focus_hdr.jpg").shape == (30, 45, 3)
 
 
+def test_one_file_is_named_after_the_photographs(tiny_desk, tmp_path):
+    ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "{capture}" / "{first}-{last}.dng")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert list(tmp_path.rglob("*.*")) == [tmp_path / "TinyDesk" / "F0E0-F2E2.dng"]
+    last = ended.stdout.splitlines()[-2:]
+    assert last[0] == f"Wrote {tmp_path}/TinyDesk/F0E0-F2E2.dng" and "stops above white, of which 5 are kept" in last[1]
+
+
+def test_chosen_outputs_and_16_bits(tiny_desk, tmp_path):
+    options = ("--outputs", "all_in_focus", "source_map", "mesh", "--image-format", "tiff", "--depth-scale", "-0.2")
+    ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "out", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"all_in_focus.tif", "source_map.png", "mesh.glb", "capture.json"}
+    assert read_photograph(tmp_path / "out" / "all_in_focus.tif").dtype == np.uint16
+    said = "mesh.glb: the first focus setting is taken for the nearest; --depth-scale 0.2 turns it round."
+    assert ended.stdout.splitlines()[-1] == said
+
+
 def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_exif, tmp_path):
     random = np.random.default_rng(0)
     detail = random.uniform(0.1, 1, (40, 60, 3))
@@ -79,13 +98,19 @@ def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_e
     ("arguments", "line"),
     [
         (("nowhere", "--output-path", "out"), "nowhere: there is no such folder or file."),
-        ((".", "--output-path", "a.png"), "--output-path a.png: is a file, or lies in one. Give a folder."),
+        ((".", "--output-path", "a/b"), "--output-path a/b: is a file, or lies in one. Give a folder, or a file in"),
+        ((".", "--output-path", "a.psd"), "a.psd: .psd is not a file type for fused photographs; supported: .exr"),
+        ((".", "--output-path", "a.tif", "--outputs", "hdr"), "--output-path a.tif: is one file, and --outputs are"),
+        (
+            (".", "--output-path", "{first}/a.tif"),
+            "--output-path {first}/a.tif: {first} and {last} can stand in the last",
+        ),
         ((".", "--output-path", "out", "--reference", "F9"), "--reference F9: no training frame has this name."),
     ],
 )
 def test_errors_are_one_line(arguments, line, tiny_capture, monkeypatch):
     monkeypatch.chdir(tiny_capture)
-    (tiny_capture / "a.png").write_bytes(b"") if "a.png" in arguments else None
+    (tiny_capture / "a").write_bytes(b"") if "a/b" in arguments else None
     ended = neucam_fuse(*arguments)
     assert ended.returncode == 1 and ended.stderr == ""
     assert ended.stdout.replace("\n", " ").startswith(line)
