@@ -89,7 +89,12 @@ def survey_frames(
         report(number / len(frames))
     is_covered = all(covered is None for covered in coverage)
     return Survey(
-        np.stack(tiny), None if is_covered else np.stack(tiny_covered), median_noise(noises), factor, codes_of, weights_of
+        np.stack(tiny),
+        None if is_covered else np.stack(tiny_covered),
+        median_noise(noises),
+        factor,
+        codes_of,
+        weights_of,
     )
 
 

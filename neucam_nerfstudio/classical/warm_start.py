@@ -27,6 +27,7 @@ SURVEY_SHARE = 0.1
 MEDIAN_PIXELS = 1_000_000
 """The median of a larger picture is that of about so many of its pixels, evenly spread."""
 
+
 @dataclass(frozen=True)
 class WarmStart(CameraEstimate):
     """What photographs tell of scene and camera before any training. All log radiances and exposures share one zero.

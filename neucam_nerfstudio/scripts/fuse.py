@@ -20,7 +20,7 @@ from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.fused_files import FileOptions, FusedOutput, PictureFormat, check_suffix, is_one_file
+from neucam_nerfstudio.fused_files import FileOptions, FusedFiles, FusedOutput, PictureFormat, check_suffix, is_one_file
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, remove_abandoned
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
@@ -118,10 +118,14 @@ class FuseOptions:
             report=report,
         )
 
+    @property
+    def file_options(self) -> FileOptions:
+        """How files are written."""
+        return FileOptions(self.image_format, self.bits, self.tone_mapping, self.precision, self.depth_scale)
+
     def writers(self, fused: FusedPhotographs, path: Path) -> dict[Path, Callable[[Path], None]]:
         """The files to write - one, or those of a folder - and what writes each."""
-        options = FileOptions(self.image_format, self.bits, self.tone_mapping, self.precision, self.depth_scale)
-        return fused.writers(path, self.outputs, options)
+        return fused.writers(path, self.outputs, self.file_options)
 
 
 @dataclass
@@ -161,6 +165,7 @@ class Fuse(FuseOptions):
             return
         budget_bytes = None if self.memory_budget is None else int(self.memory_budget * 1e9)
         with share_of_work(f"{'Learning' if self.learn else 'Fusing'} {self.data.resolve().name}") as report:
+<<<<<<< HEAD
             with self._preview(output_path) if is_folder else nullcontext() as preview:
                 fused = self.fused(self.data, part_of(report, 0, DONE_WHEN_FUSED), budget_bytes, preview)
             CONSOLE.print(frame_table(fused.capture))
@@ -195,6 +200,18 @@ class Fuse(FuseOptions):
             if is_new_folder:
                 with suppress(OSError):  # not made yet
                     folder.rmdir()
+=======
+            fused = self.fused(self.data, report)
+        CONSOLE.print(frame_table(fused.capture))
+        for note in fused.notes:
+            say(note)
+        writers = self.writers(fused, named_after_frames(output_path, fused.capture))
+        for file, write in writers.items():
+            with announced(file):
+                write(file)
+        for note in FusedFiles(fused, self.file_options).said_of(writers):
+            say(note)
+>>>>>>> p12-files
 
     def _named_after_capture(self) -> Path:
         data = self.data.resolve()

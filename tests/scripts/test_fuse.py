@@ -77,6 +77,7 @@ def test_again_replaces_what_is_there_and_takes_other_formats(tiny_desk, tmp_pat
     assert read_photograph(tmp_path / "all_in_focus_hdr.jpg").shape == (30, 45, 3)
 
 
+<<<<<<< HEAD
 @pytest.fixture
 def decoded(monkeypatch) -> list[str]:
     """Names of the photographs that were decoded."""
@@ -127,14 +128,18 @@ def test_what_is_there_of_the_same_photographs_and_options_is_not_made_again(tin
 
 IS_ENDED = """
 import sys, time
-from neucam_nerfstudio import api
+from neucam_nerfstudio.classical import warm_start
 from neucam_nerfstudio.scripts.fuse import entrypoint
 
-def estimate(*arguments):
-    print("fusing", flush=True)
-    time.sleep(60)
+def median_of(picture):
+    if len(shown):
+        print("fused", flush=True)
+        time.sleep(60)
+    shown.append(picture)
+    return 0.0
 
-api.classical_estimate = estimate
+shown = []
+warm_start.median_of = median_of
 entrypoint()
 """
 
@@ -151,7 +156,7 @@ def test_a_fusion_that_is_ended_leaves_nothing(number, tiny_desk, tmp_path):
         env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
     )
     said = ""
-    while "fusing\n" not in said:
+    while "fused\n" not in said:
         said += command.stdout.readline()
         assert command.poll() is None, said
     assert (tmp_path / "out" / "preview.jpg").is_file()
@@ -174,6 +179,25 @@ def test_progress_goes_on_from_the_beginning_to_the_end(tiny_desk, tmp_path, mon
 def test_a_memory_budget_that_is_none_is_refused(budget_gb, tiny_desk, tmp_path):
     with pytest.raises(NeucamError, match="--memory-budget .*: expected a number of GB above 0"):
         Fuse(data=tiny_desk, output_path=tmp_path / "out", memory_budget=budget_gb).main()
+=======
+def test_one_file_is_named_after_the_photographs(tiny_desk, tmp_path):
+    ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "{capture}" / "{first}-{last}.dng")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert list(tmp_path.rglob("*.*")) == [tmp_path / "TinyDesk" / "F0E0-F2E2.dng"]
+    last = ended.stdout.splitlines()[-2:]
+    assert last[0] == f"Wrote {tmp_path}/TinyDesk/F0E0-F2E2.dng" and "stops above white, of which 5 are kept" in last[1]
+
+
+def test_chosen_outputs_and_16_bits(tiny_desk, tmp_path):
+    options = ("--outputs", "all_in_focus", "source_map", "mesh", "--image-format", "tiff", "--depth-scale", "-0.2")
+    ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "out", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"all_in_focus.tif", "source_map.png", "mesh.glb", "capture.json"}
+    assert read_photograph(tmp_path / "out" / "all_in_focus.tif").dtype == np.uint16
+    said = "mesh.glb: the first focus setting is taken for the nearest; --depth-scale 0.2 turns it round."
+    assert ended.stdout.splitlines()[-1] == said
+>>>>>>> p12-files
 
 
 def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_exif, tmp_path):
@@ -190,13 +214,19 @@ def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_e
     ("arguments", "line"),
     [
         (("nowhere", "--output-path", "out"), "nowhere: there is no such folder or file."),
-        ((".", "--output-path", "a.png"), "--output-path a.png: is a file, or lies in one. Give a folder."),
+        ((".", "--output-path", "a/b"), "--output-path a/b: is a file, or lies in one. Give a folder, or a file in"),
+        ((".", "--output-path", "a.psd"), "a.psd: .psd is not a file type for fused photographs; supported: .exr"),
+        ((".", "--output-path", "a.tif", "--outputs", "hdr"), "--output-path a.tif: is one file, and --outputs are"),
+        (
+            (".", "--output-path", "{first}/a.tif"),
+            "--output-path {first}/a.tif: {first} and {last} can stand in the last",
+        ),
         ((".", "--output-path", "out", "--reference", "F9"), "--reference F9: no training frame has this name."),
     ],
 )
 def test_errors_are_one_line(arguments, line, tiny_capture, monkeypatch):
     monkeypatch.chdir(tiny_capture)
-    (tiny_capture / "a.png").write_bytes(b"") if "a.png" in arguments else None
+    (tiny_capture / "a").write_bytes(b"") if "a/b" in arguments else None
     ended = neucam_fuse(*arguments)
     assert ended.returncode == 1 and ended.stderr == ""
     assert ended.stdout.replace("\n", " ").startswith(line)
