@@ -165,7 +165,6 @@ class Fuse(FuseOptions):
             return
         budget_bytes = None if self.memory_budget is None else int(self.memory_budget * 1e9)
         with share_of_work(f"{'Learning' if self.learn else 'Fusing'} {self.data.resolve().name}") as report:
-<<<<<<< HEAD
             with self._preview(output_path) if is_folder else nullcontext() as preview:
                 fused = self.fused(self.data, part_of(report, 0, DONE_WHEN_FUSED), budget_bytes, preview)
             CONSOLE.print(frame_table(fused.capture))
@@ -177,6 +176,8 @@ class Fuse(FuseOptions):
                 with announced(file):
                     write(file)
                 report(DONE_WHEN_FUSED + (1 - DONE_WHEN_FUSED) * number / len(writers))
+        for note in FusedFiles(fused, self.file_options).said_of(writers):
+            say(note)
         if is_folder:
             write_record(output_path, self.data, options, writers)
 
@@ -200,18 +201,6 @@ class Fuse(FuseOptions):
             if is_new_folder:
                 with suppress(OSError):  # not made yet
                     folder.rmdir()
-=======
-            fused = self.fused(self.data, report)
-        CONSOLE.print(frame_table(fused.capture))
-        for note in fused.notes:
-            say(note)
-        writers = self.writers(fused, named_after_frames(output_path, fused.capture))
-        for file, write in writers.items():
-            with announced(file):
-                write(file)
-        for note in FusedFiles(fused, self.file_options).said_of(writers):
-            say(note)
->>>>>>> p12-files
 
     def _named_after_capture(self) -> Path:
         data = self.data.resolve()

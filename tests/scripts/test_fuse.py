@@ -77,7 +77,6 @@ def test_again_replaces_what_is_there_and_takes_other_formats(tiny_desk, tmp_pat
     assert read_photograph(tmp_path / "all_in_focus_hdr.jpg").shape == (30, 45, 3)
 
 
-<<<<<<< HEAD
 @pytest.fixture
 def decoded(monkeypatch) -> list[str]:
     """Names of the photographs that were decoded."""
@@ -179,7 +178,8 @@ def test_progress_goes_on_from_the_beginning_to_the_end(tiny_desk, tmp_path, mon
 def test_a_memory_budget_that_is_none_is_refused(budget_gb, tiny_desk, tmp_path):
     with pytest.raises(NeucamError, match="--memory-budget .*: expected a number of GB above 0"):
         Fuse(data=tiny_desk, output_path=tmp_path / "out", memory_budget=budget_gb).main()
-=======
+
+
 def test_one_file_is_named_after_the_photographs(tiny_desk, tmp_path):
     ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "{capture}" / "{first}-{last}.dng")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -197,7 +197,6 @@ def test_chosen_outputs_and_16_bits(tiny_desk, tmp_path):
     assert read_photograph(tmp_path / "out" / "all_in_focus.tif").dtype == np.uint16
     said = "mesh.glb: the first focus setting is taken for the nearest; --depth-scale 0.2 turns it round."
     assert ended.stdout.splitlines()[-1] == said
->>>>>>> p12-files
 
 
 def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_exif, tmp_path):
