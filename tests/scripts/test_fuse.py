@@ -193,7 +193,7 @@ def test_chosen_outputs_and_16_bits(tiny_desk, tmp_path):
     ended = neucam_fuse(tiny_desk, "--output-path", tmp_path / "out", *options)
     assert (ended.returncode, ended.stderr) == (0, "")
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"all_in_focus.tif", "source_map.png", "mesh.glb", "capture.json"}
+    assert names == {"all_in_focus.tif", "source_map.png", "mesh.glb", "capture.json", RECORD_NAME}
     assert read_photograph(tmp_path / "out" / "all_in_focus.tif").dtype == np.uint16
     said = "mesh.glb: the first focus setting is taken for the nearest; --depth-scale 0.2 turns it round."
     assert ended.stdout.splitlines()[-1] == said
