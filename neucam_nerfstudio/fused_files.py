@@ -23,7 +23,14 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     primaries_of_profile,
     srgb_curve_profile,
 )
-from neucam_nerfstudio.imaging.dng_files import DngScale, dng_scale, write_dng
+from neucam_nerfstudio.imaging.dng_files import (
+    MIDDLE_PIXEL_VALUE,
+    PREVIEW_PX,
+    DngScale,
+    dng_scale,
+    white_of_reference,
+    write_dng,
+)
 from neucam_nerfstudio.imaging.exif_block import DESCRIPTION_TAG, SOFTWARE, Exif, text_tag
 from neucam_nerfstudio.imaging.file_writing import unsupported
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image, write_index_png
@@ -32,7 +39,7 @@ from neucam_nerfstudio.imaging.mesh_files import write_glb
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.imaging.raw_files import is_raw
-from neucam_nerfstudio.photometry import LN2, decode_srgb, encode_srgb
+from neucam_nerfstudio.photometry import LN2, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import SMALLEST_RADIANCE, DisplayOperator, tonemap
 from neucam_nerfstudio.rendering.relief import MOST_TRIANGLES, averaged_by_weight, grid_size, relief_of, stereo_pair
 
@@ -53,8 +60,8 @@ DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MESH_SUFFIX = ".glb"
 FILE_SUFFIXES = (*RADIANCE_SUFFIXES, *DISPLAY_SUFFIXES, MESH_SUFFIX)
 
-PREVIEW_PX, TEXTURE_PX, EYE_PX = 1024, 4096, 2048
-"""Longer sides of the preview in a DNG, of the picture on a mesh, and of what an eye sees."""
+TEXTURE_PX, EYE_PX = 4096, 2048
+"""Longer sides of the picture on a mesh, and of what an eye sees."""
 DISPARITY_SHARE = 0.03
 """Of the width, by which the nearest and the farthest thing differ between two eyes: seen by most without strain (a
 thirtieth of the width, the rule of stereo photography)."""
@@ -267,14 +274,9 @@ class FusedFiles:
 
     @property
     def _reference_white(self) -> float:
-        """Radiance that is white in the reference photograph, if its middle tones are those of sRGB, or of RAW light.
-
-        Cameras bend what is bright so differently that their own white would make pictures dark or bright.
-        """
-        fused, middle = self.fused, 0.5
-        log_exposure = float(fused.response.inverse(np.array([middle]))[0].mean())
-        radiance = np.exp(log_exposure - LN2 * float(fused.exposures[fused.reference]))
-        return float(radiance / (middle if fused.capture.linear_light else decode_srgb(np.float64(middle))))
+        fused = self.fused
+        middle = float(fused.response.inverse(np.array([MIDDLE_PIXEL_VALUE]))[0].mean())
+        return white_of_reference(middle, float(fused.exposures[fused.reference]), fused.capture.linear_light)
 
     @cached_property
     def _dng_scale(self) -> DngScale:
@@ -301,9 +303,8 @@ class FusedFiles:
         """Pixel values in [0, 1]; of RAW files, which have no look yet, by the curve of sRGB."""
         fused = self.fused
         stops = float(fused.exposures[fused.reference])
-        if is_raw(fused.capture.train_frames[fused.reference].path):
-            return encode_srgb(rows * np.float32(2**stops))
-        return fused.response.develop(np.log(np.maximum(rows, SMALLEST_RADIANCE)) + LN2 * stops)
+        values = fused.response.develop(np.log(np.maximum(rows, SMALLEST_RADIANCE)) + LN2 * stops)
+        return encode_srgb(values) if is_raw(fused.capture.train_frames[fused.reference].path) else values
 
     def _write_picture(
         self, path: Path, shown: Callable[[np.ndarray], np.ndarray], metadata: PhotographMetadata

@@ -153,9 +153,7 @@ def test_a_camera_that_tells_distances_tells_which_setting_is_near(stack, tmp_pa
 
 def test_one_file_by_its_suffix(stack, tmp_path, folder):
     assert stack.save(tmp_path / "beetle.tif") == [tmp_path / "beetle.tif"]
-    np.testing.assert_array_equal(
-        tifffile.imread(tmp_path / "beetle.tif"), tifffile.imread(folder / "all_in_focus.tif")
-    )
+    assert (tmp_path / "beetle.tif").read_bytes() == (folder / "all_in_focus.tif").read_bytes()
     for name in ("beetle.dng", "beetle.glb", "beetle.exr", "beetle.png"):
         stack.save(tmp_path / name)
     assert (tmp_path / "beetle.dng").read_bytes() == (folder / "hdr.dng").read_bytes()

@@ -18,14 +18,19 @@ from neucam_nerfstudio.imaging.photograph_metadata import sized
 from neucam_nerfstudio.imaging.radiance_files import Precision
 from neucam_nerfstudio.imaging.raw_files import LINEAR_RAW_PHOTOMETRIC
 from neucam_nerfstudio.imaging.tiff_writing import CLASSIC_BYTES, add_tags
+from neucam_nerfstudio.photometry import LN2, decode_srgb
 
 CAMERA_NAME = "NeuCam linear RGB"
 """UniqueCameraModel: no real camera's, for whose sensor programs have colours of their own; Make and Model stay."""
+PREVIEW_PX = 1024
+"""Longer side of the preview, which is not compressed."""
 D65_ILLUMINANT = 21
 """EXIF's LightSource of the white of Rec. 709."""
 MOST_STOPS_ABOVE_WHITE = 5.0
 """Stops above the reference photograph's white that 16-bit integers keep: what exposure sliders of RAW developers bring
 back. 11 bits are left below white; with more stops above it, LibRaw, which has no more than 16 bits, shows steps."""
+MIDDLE_PIXEL_VALUE = 0.5
+"""Pixel value of the reference photograph that is as bright in the DNG as sRGB would show it."""
 COLOUR_DENOMINATOR = 10**7
 """Of the rational numbers of a colour matrix: finer than 16-bit samples tell."""
 
@@ -72,6 +77,20 @@ def dng_scale(peak: float, reference_white: float, precision: Precision = "auto"
         white = min(white, reference_white * 2**MOST_STOPS_ABOVE_WHITE)
     number_type = np.dtype({"auto": np.uint16, "half": np.float16, "float": np.float32}[precision])
     return DngScale(white, math.log2(white / reference_white), number_type)
+
+
+def white_of_reference(middle_log_exposure: float, exposure_stops: float, linear_light: bool) -> float:
+    """Radiance that is white in the reference photograph, if its middle tones are those of sRGB, or of linear light.
+
+    Cameras bend what is bright so differently that their own white would make pictures dark or bright.
+
+    Args:
+        middle_log_exposure: At which the response has `MIDDLE_PIXEL_VALUE`, ln radiance + ln 2 * stops.
+        exposure_stops: Of the reference photograph.
+        linear_light: Whether pixel values are light, as of RAW files.
+    """
+    middle = MIDDLE_PIXEL_VALUE if linear_light else float(decode_srgb(np.float64(MIDDLE_PIXEL_VALUE)))
+    return math.exp(middle_log_exposure - LN2 * exposure_stops) / middle
 
 
 def write_dng(

@@ -218,7 +218,7 @@ def test_profile_and_exif_of_the_reference_photograph_are_kept(write_jpeg_with_e
         ((".", "--output-path", "a.tif", "--outputs", "hdr"), "--output-path a.tif: is one file, and --outputs are"),
         (
             (".", "--output-path", "{first}/a.tif"),
-            "--output-path {first}/a.tif: {first} and {last} can stand in the last",
+            "--output-path {first}/a.tif: {first} and {last} can",
         ),
         ((".", "--output-path", "out", "--reference", "F9"), "--reference F9: no training frame has this name."),
     ],
