@@ -76,7 +76,7 @@ def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
         source = pixels[top:bottom]
         least, most = cv2.erode(source, cell, anchor=(0, 0)), cv2.dilate(source, cell, anchor=(0, 0))
         corners, fractions = cv2.convertMaps(x, y - np.float32(top), cv2.CV_16SC2)
-        fractions = UNDISTORTED[fractions]
+        fractions = UNDISTORTED[np.asarray(fractions, np.uint16)]
         light = cv2.remap(light_of(source), corners, fractions, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         strip = cv2.max(_nearest(least, corners), cv2.min(_nearest(most, corners), values_of(light)))
         if has_white:
