@@ -230,7 +230,9 @@ class _Photograph(NamedTuple):
         noise = noise_variance(precision)
         return cls(place, stack.log_luminance[index][place], middle_share, far_share, weight, noise)
 
-    def unexplained(self, light: Image, middle_change: Image, far_change: Image) -> Image:
+    def unexplained(
+        self, light: Image, middle_change: Image, far_change: Image
+    ) -> Float[np.ndarray, "part_height part_width"]:
         """Weighted log of what was photographed over what light gives that each grade of blur changes so; bounded, and
         less where that varies no more than noise does."""
         ratio = np.empty_like(self.weight)

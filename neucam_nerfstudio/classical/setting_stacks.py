@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.classical.all_in_focus import FocusStack
 from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, MergedExposures, merge_bracket, rim_weight
@@ -89,7 +89,12 @@ def survey_frames(
         report(number / len(frames))
     is_covered = all(covered is None for covered in coverage)
     return Survey(
-        np.stack(tiny), None if is_covered else np.stack(tiny_covered), median_noise(noises), factor, codes_of, weights_of
+        np.stack(tiny),
+        None if is_covered else np.stack(tiny_covered),
+        median_noise(noises),
+        factor,
+        codes_of,
+        weights_of,
     )
 
 
@@ -125,7 +130,7 @@ class SettingStacks:
 
     frames: Sequence[Photograph]
     coverage: Sequence[Coverage | None]
-    settings: Sequence[Int[np.ndarray, " _members"]]
+    settings: Sequence[Sequence[int]]
     tables: Sequence[DecodingTable]
     survey: Survey
     stop: Event = field(default_factory=Event)

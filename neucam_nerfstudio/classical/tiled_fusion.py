@@ -23,7 +23,7 @@ from neucam_nerfstudio.classical.all_in_focus import (
 from neucam_nerfstudio.classical.area_brightness import area_sigma_px
 from neucam_nerfstudio.classical.defocus_estimation import UNSURE_EVIDENCE, completed_focus
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
-from neucam_nerfstudio.classical.setting_stacks import SettingStacks, Stopped, reduced
+from neucam_nerfstudio.classical.setting_stacks import SettingStacks, Stopped
 from neucam_nerfstudio.classical.tiles import Tile, overlapping_tiles
 
 DEFAULT_BUDGET_BYTES = 1 << 30

@@ -27,6 +27,7 @@ SURVEY_SHARE = 0.1
 MEDIAN_PIXELS = 1_000_000
 """The median of a larger picture is that of about so many of its pixels, evenly spread."""
 
+
 @dataclass(frozen=True)
 class WarmStart(CameraEstimate):
     """What photographs tell of scene and camera before any training. All log radiances and exposures share one zero.
@@ -82,7 +83,7 @@ def classical_estimate(
     """
     focus_number = np.asarray(focus_index)
     coverage = coverage or [None] * len(frames)
-    settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
+    settings = [np.flatnonzero(focus_number == number).tolist() for number in np.unique(focus_number)]
     survey = survey_frames(frames, coverage, len(settings), lambda share: report(SURVEY_SHARE * share))
     response, stops = _camera_of_copies(
         survey.tiny_ldr, survey.tiny_covered, frames[0].dtype, focus_number, exposure_stops, exposure_index, response
