@@ -37,7 +37,7 @@ LARGEST_CORRECTION = 0.5
 
 MIDDLE_GRADE, FAR_GRADE, GRADE_POWER = 0.8, 2.0, 1.4
 """Light is blurred in three grades: not, and as so many focus settings out of focus; between them it is a mixture of
-two, with shares that are linear in this power of the distance. On rendered stacks a mixture of six grades is no better."""
+two, with shares that are linear in this power of the distance. On rendered stacks six grades are no better."""
 
 REACH = 2.5
 """Photographs that are so many focus settings out of focus, or more, do not help to sharpen."""

@@ -189,7 +189,7 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
         return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), clipped, clipped, spread)
 
     held, anew = (fuse_stack(FocusStack(3, merge, is_held), SIGMA) for is_held in (True, False))
-    assert merged == 7 * [0, 1, 2] + [0, 1, 2]
+    assert merged == 4 * [0, 1, 2]
     for one, other in zip(held, anew, strict=True):
         np.testing.assert_array_equal(one, other)
 
