@@ -79,7 +79,7 @@ def aligned(pixels: Pixels, view_map: ViewMap, is_linear: bool) -> Pixels:
         source = slice(top, bottom)
         corners, fractions = cv2.convertMaps(x, y - np.float32(top), cv2.CV_16SC2)
         if kernel == cv2.INTER_CUBIC:
-            fractions = UNDISTORTED[np.asarray(fractions)]
+            fractions = np.take(UNDISTORTED, np.asarray(fractions, np.uint16))
         light = cv2.remap(light_of(pixels[source]), corners, fractions, kernel, borderMode=cv2.BORDER_REPLICATE)
         strip = values_of(light)
         strip = cv2.max(_nearest(least[source], corners), cv2.min(_nearest(most[source], corners), strip))
