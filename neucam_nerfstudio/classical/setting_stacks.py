@@ -183,7 +183,7 @@ class SettingStacks:
         def merge(setting: int) -> MergedExposures:
             if self.stop.is_set():
                 raise Stopped
-            pixels, weights = zip(*map(read, settings[setting].tolist()), strict=True)
+            pixels, weights = zip(*map(read, settings[setting]), strict=True)
             return merge_bracket(pixels, [self.tables[i] for i in settings[setting]], weights)
 
         stops = [[float(self.tables[i].exposure_stops) for i in members] for members in settings]
