@@ -158,7 +158,7 @@ def test_memory_does_not_grow_with_the_number_of_settings_times_the_picture(monk
     monkeypatch.setattr(tiled_fusion, "TILE_BYTES", 12 * 2**20)
     monkeypatch.setattr(tiled_fusion, "LEAST_TILE_PIXELS", 1)
     tracemalloc.start()
-    classical_estimate(frames, range(settings), [0.0] * settings)
+    classical_estimate(frames, range(settings), [0.0] * settings, budget_bytes=12 * 2**20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 14 * 2**20
