@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,20 +28,10 @@ METHODS: dict[FrameKind, str] = {
 """What learns each kind of frames."""
 
 
-@dataclass
-class Fuse:
-    """Fuses photographs of one view, at several focus or exposure settings, into one picture.
+@dataclass(kw_only=True)
+class FuseOptions:
+    """How photographs are fused and written: what `neucam-fuse` and `neucam-batch` share."""
 
-    Writes hdr.exr (linear radiance), all_in_focus_hdr (the tone-mapped picture), defocus.png (where each pixel is
-    sharpest: black is the first focus setting, white the last) and capture.json (what was found of the photographs'
-    settings: correct it, and give it instead of the folder).
-    """
-
-    data: tyro.conf.Positional[Path]
-    """Folder of the photographs (PNG, JPEG, TIFF, HEIC, camera RAW, ...), a video, a .npy file with an array of frames,
-    or a capture.json; optionally with exposure.txt beside the frames."""
-    output_path: Path
-    """Folder to write to; it is made if missing, and files of the same name are replaced."""
     frames: FrameKind = "settings"
     """Whether frames are settings of one still scene (focus-stack: each has a focus of its own where nothing tells
     otherwise), or moments of a scene that moves, of which the reference frame's is shown."""
@@ -63,42 +54,59 @@ class Fuse:
     """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
     in about half a minute for small pictures. The files then hold the better result."""
 
+    def fused(self, data: Path, report: Callable[[float], None]) -> FusedPhotographs:
+        """The picture of these photographs; `report` is called with the share that is done."""
+        if self.learn:
+            from neucam_nerfstudio.learning import train  # loads PyTorch
+
+            fuse_or_train = partial(train, method=METHODS[self.frames])
+        else:
+            fuse_or_train = partial(fuse, frames=self.frames)
+        return fuse_or_train(
+            data,
+            reference=self.reference,
+            align=self.align,
+            downscale_factor=self.downscale_factor,
+            response=self.response,
+            report=report,
+        )
+
+    def writers(self, fused: FusedPhotographs, folder: Path) -> dict[Path, Callable[[Path], None]]:
+        """The files to write into a folder, and what writes each."""
+        return fused.writers(
+            folder, picture_format=self.image_format, operator=self.tone_mapping, precision=self.precision
+        )
+
+
+@dataclass
+class Fuse(FuseOptions):
+    """Fuses photographs of one view, at several focus or exposure settings, into one picture.
+
+    Writes hdr.exr (linear radiance), all_in_focus_hdr (the tone-mapped picture), defocus.png (where each pixel is
+    sharpest: black is the first focus setting, white the last) and capture.json (what was found of the photographs'
+    settings: correct it, and give it instead of the folder).
+    """
+
+    data: tyro.conf.Positional[Path]
+    """Folder of the photographs (PNG, JPEG, TIFF, HEIC, camera RAW, ...), a video, a .npy file with an array of frames,
+    or a capture.json; optionally with exposure.txt beside the frames."""
+    output_path: Path
+    """Folder to write to; it is made if missing, and files of the same name are replaced."""
+
     def main(self) -> None:
         """Fuses the photographs, says what was found and writes the files."""
         try:
             check_folder_takes_files(self.output_path)
         except (FileExistsError, NotADirectoryError) as error:
             raise NeucamError(f"--output-path {self.output_path}: is a file, or lies in one. Give a folder.") from error
-        fused = self._fused()
+        with share_of_work(f"{'Learning' if self.learn else 'Fusing'} {self.data.resolve().name}") as report:
+            fused = self.fused(self.data, report)
         CONSOLE.print(frame_table(fused.capture))
         for note in fused.notes:
             say(note)
-        writers = fused.writers(
-            self.output_path,
-            picture_format=self.image_format,
-            operator=self.tone_mapping,
-            precision=self.precision,
-        )
-        for file, write in writers.items():
+        for file, write in self.writers(fused, self.output_path).items():
             with announced(file):
                 write(file)
-
-    def _fused(self) -> FusedPhotographs:
-        if self.learn:
-            from neucam_nerfstudio.learning import train  # loads PyTorch
-
-            doing, fuse_or_train = "Learning", partial(train, method=METHODS[self.frames])
-        else:
-            doing, fuse_or_train = "Fusing", partial(fuse, frames=self.frames)
-        with share_of_work(f"{doing} {self.data.resolve().name}") as report:
-            return fuse_or_train(
-                self.data,
-                reference=self.reference,
-                align=self.align,
-                downscale_factor=self.downscale_factor,
-                response=self.response,
-                report=report,
-            )
 
 
 def entrypoint() -> None:
