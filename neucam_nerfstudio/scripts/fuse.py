@@ -54,12 +54,17 @@ class FuseOptions:
     """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
     in about half a minute for small pictures. The files then hold the better result."""
 
+    @property
+    def learning_method(self) -> str:
+        """What learns such frames."""
+        return METHODS[self.frames]
+
     def fused(self, data: Path, report: Callable[[float], None]) -> FusedPhotographs:
         """The picture of these photographs; `report` is called with the share that is done."""
         if self.learn:
             from neucam_nerfstudio.learning import train  # loads PyTorch
 
-            fuse_or_train = partial(train, method=METHODS[self.frames])
+            fuse_or_train = partial(train, method=self.learning_method)
         else:
             fuse_or_train = partial(fuse, frames=self.frames)
         return fuse_or_train(
