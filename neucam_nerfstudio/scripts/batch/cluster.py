@@ -93,7 +93,7 @@ def own_cluster(num_workers: int, budget_bytes: int) -> Iterator[distributed.Cli
         budget_bytes: A worker that takes more memory than this is ended.
     """
     dask_distributed = import_distributed()
-    import dask
+    import dask.config
 
     threads = str(max(1, usable_cores() // num_workers))
     with dask.config.set(WITHOUT_SERVERS), _quiet():
@@ -157,6 +157,12 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
+def num_threads(client: distributed.Client) -> int:
+    """How many jobs the workers of a cluster can do at a time, now."""
+    threads: Any = client.nthreads()
+    return sum(threads.values())
+
+
 def outcomes(
     client: distributed.Client,
     work: Callable[[Any], Any],
@@ -183,15 +189,15 @@ def outcomes(
     waiting, at_work = iter(jobs.items()), {}
     left = len(jobs)
     while left:
-        width = max(1, sum(client.nthreads().values()))
+        width = max(1, num_threads(client))
         while len(at_work) < width and (following := next(waiting, None)) is not None:
             name, job = following
             at_work[client.submit(work, job, pure=False, key=f"{name}-{os.getpid()}")] = name
         try:
-            done, _ = distributed.wait(list(at_work), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+            ended: Any = distributed.wait(list(at_work), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
         except TimeoutError:
             continue
-        for future in done:
+        for future in ended.done:
             if future.status in ("cancelled", "lost"):
                 raise NeucamError(
                     "The Dask scheduler is gone. What is done is kept: start one, and the same command goes on."

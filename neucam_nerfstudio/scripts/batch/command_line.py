@@ -22,6 +22,7 @@ from neucam_nerfstudio.scripts.batch.cluster import (
     SHARE_OF_FREE_MEMORY,
     free_memory_bytes,
     import_distributed,
+    num_threads,
     number_of_workers,
     outcomes,
     own_cluster,
@@ -207,7 +208,7 @@ class _Run:
     def _client(self, num_captures: int) -> Iterator[distributed.Client]:
         if self.batch.scheduler is not None:
             with running_cluster(self.batch.scheduler) as client:
-                count = len(client.nthreads())
+                count = num_threads(client)
                 say(f"{counted(count, 'worker')} of {self.batch.scheduler}{'' if count else ': waiting for some'}.")
                 yield client
             return

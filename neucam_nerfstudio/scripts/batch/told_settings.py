@@ -52,7 +52,8 @@ class ToldSettings:
             ends = (self.exposure_stops[0], self.exposure_stops[-1])
             span = f", {ends[0]:+.3g} to {ends[1]:+.3g} stops" if ends[0] < ends[1] else ""
             exposures = f"{counted(len(self.exposure_stops), 'exposure')}{span} ({self.exposures_told_by})"
-        frames = f"{self.num_frames} {'photographs' if self.kind == 'photographs' else f'frames of a {self.kind}'}"
+        of = {"photographs": "photographs", "video": "frames of a video", "array": "frames of an array"}
+        frames = f"{self.num_frames} {of[self.kind]}"
         return f"{frames}, {self.width}x{self.height}, {focus}, {exposures}"
 
 

@@ -153,7 +153,7 @@ def thumbnail_of(fused: FusedPhotographs, options: FuseOptions) -> bytes:
     """The tone-mapped picture as a small JPEG: light is averaged, then toned."""
     import cv2
 
-    small = replace(fused, radiance=_reduced(fused.radiance))
+    small = replace(fused, radiance=_reduced(fused.radiance), defocus=None, confidence=None)
     shown = quantised(small.tone_mapped(options.tone_mapping), 8)
     _, encoded = cv2.imencode(
         ".jpg", np.ascontiguousarray(shown[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY]
