@@ -64,10 +64,9 @@ def import_distributed() -> Any:
 
 
 def number_of_workers(asked: int | None, budget_bytes: int, num_captures: int) -> int:
-    """How many workers to start: as asked, else as many as there are cores, memory and captures for."""
-    if asked is not None:
-        return asked
-    return max(1, min(usable_cores(), budget_bytes // BYTES_A_WORKER, num_captures))
+    """How many workers to start: as asked, else as many as there are cores and memory for; not more than captures."""
+    most = min(usable_cores(), budget_bytes // BYTES_A_WORKER) if asked is None else asked
+    return max(1, min(most, num_captures))
 
 
 def usable_cores() -> int:

@@ -173,7 +173,7 @@ def test_workers_are_as_many_as_cores_memory_and_captures_allow():
     assert number_of_workers(None, 100 * BYTES_A_WORKER, 1000) == usable_cores()
     assert number_of_workers(None, 100 * BYTES_A_WORKER, 1) == 1
     assert number_of_workers(None, BYTES_A_WORKER - 1, 1000) == 1
-    assert number_of_workers(7, BYTES_A_WORKER, 1) == 7
+    assert number_of_workers(7, BYTES_A_WORKER, 1000) == 7 and number_of_workers(7, BYTES_A_WORKER, 3) == 3
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(3.2, "3 s"), (150, "2 min"), (9000, "2.5 h")])
