@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_profiles import (
-    ColourPrimaries,
-    primaries_of_profile,
-    srgb_curve_profile,
-    told_primaries,
-)
-from neucam_nerfstudio.imaging.exif_block import SOFTWARE
-from neucam_nerfstudio.imaging.file_writing import unsupported
-from neucam_nerfstudio.imaging.image_files import IMAGE_SUFFIXES, BitDepth, write_image
+from neucam_nerfstudio.fused_files import FileOptions, FusedFiles, FusedOutput, is_one_file
+from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries, told_primaries
+from neucam_nerfstudio.imaging.image_files import BitDepth
 from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, name_of_source, read_metadata
-from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size, write_radiance
+from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size
 from neucam_nerfstudio.photometry import LN2
 from neucam_nerfstudio.rendering.display_tonemapping import (
     SMALLEST_RADIANCE,
@@ -36,12 +28,6 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     display_anchors,
     tonemap,
 )
-
-RADIANCE_SUFFIXES = (".exr", ".hdr", ".tif", ".tiff")
-DISPLAY_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in RADIANCE_SUFFIXES)
-
-PictureFormat = Literal["png", "jpeg"]
-PICTURE_SUFFIXES: dict[PictureFormat, str] = {"png": ".png", "jpeg": ".jpg"}
 
 
 @dataclass(frozen=True)
@@ -137,60 +123,54 @@ class FusedPhotographs:
         Returns:
             Display values in [0, 1].
         """
-        return in_strips(self.radiance, lambda rows: tonemap(rows, operator, self._anchors, exposure_stops))
+        return in_strips(self.radiance, lambda rows: tonemap(rows, operator, self.anchors, exposure_stops))
 
-    def save(self, path: str | Path, *, bits: BitDepth = 8, precision: Precision = "auto") -> list[Path]:
-        """Writes a file, whole or not at all, by its suffix; or all there is, into a folder.
+    def save(
+        self,
+        path: str | Path,
+        *,
+        bits: BitDepth | None = None,
+        precision: Precision = "auto",
+        outputs: Sequence[FusedOutput] | None = None,
+    ) -> list[Path]:
+        """Writes a file, whole or not at all, by its suffix; or several, into a folder.
 
-        `.exr`, `.hdr` and `.tif` hold radiance, `.png` and `.jpg` the tone-mapped picture; `.exr` has the confidence as
-        a channel of that name. A name without a suffix is a folder: `hdr.exr`,
-        `all_in_focus_hdr.png`, `defocus.png` and the manifest `capture.json`.
+        `.exr`, `.hdr` and `.dng` hold radiance. `.tif`, `.png` and `.jpg` hold a picture to look at: the sharp
+        photograph, with the look of the others, where their exposures are one; the tone-mapped picture where they
+        differ. `.glb` is the picture as a relief. `.exr` has `confidence` and the distance `Z` in metres, or `defocus`
+        where no camera tells it, as channels of these names. A name without a suffix is a folder: `hdr.exr`,
+        `all_in_focus_hdr.png`, `all_in_focus.png` of photographs of one exposure, `defocus.png` and the manifest
+        `capture.json`.
 
         Args:
             path: File or folder; missing folders are made.
-            bits: Depth of a PNG's sample.
+            bits: Depth of a PNG's or TIFF's sample; None is 16 for TIFF and 8 for PNG.
             precision: Size of an EXR's sample.
+            outputs: What to write into a folder instead, by names of `FusedOutput`; the manifest is always there.
 
         Returns:
             The files that were written.
 
         Raises:
-            NeucamError: The suffix is another one.
+            NeucamError: The suffix is another one, or these photographs do not tell what is asked for.
             OSError: The file cannot be written.
         """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if path.is_dir() or not suffix:
-            writers = self.writers(path, precision=precision)
-            for file, write in writers.items():
-                write(file)
-            return list(writers)
-        if suffix in RADIANCE_SUFFIXES:
-            self._write_radiance(path, precision)
-        elif suffix in DISPLAY_SUFFIXES:
-            self._write_tone_mapped(path, "reinhard", bits)
-        else:
-            raise unsupported(path, "fused photographs", (*RADIANCE_SUFFIXES, *DISPLAY_SUFFIXES))
-        return [path]
+        path, options = Path(path), FileOptions(bits=bits, precision=precision)
+        writers = self.writers(path, outputs, options)
+        for file, write in writers.items():
+            write(file)
+        return list(writers)
 
     def writers(
-        self,
-        folder: Path,
-        *,
-        picture_format: PictureFormat = "png",
-        operator: DisplayOperator = "reinhard",
-        precision: Precision = "auto",
+        self, path: Path, outputs: Sequence[FusedOutput] | None = None, options: FileOptions | None = None
     ) -> dict[Path, Callable[[Path], None]]:
-        """The files that `save` writes into a folder, and what writes each."""
-        picture = f"all_in_focus_hdr{PICTURE_SUFFIXES[picture_format]}"
-        writers: dict[Path, Callable[[Path], None]] = {
-            folder / "hdr.exr": partial(self._write_radiance, precision=precision),
-            folder / picture: partial(self._write_tone_mapped, operator=operator),
-        }
-        if self.defocus is not None:
-            writers[folder / "defocus.png"] = partial(self._write_defocus, defocus=self.defocus)
-        writers[folder / MANIFEST_NAME] = self.capture.save
-        return writers
+        """The files that `save` writes, and what writes each."""
+        files = FusedFiles(self, options or FileOptions())
+        if not is_one_file(path):
+            return files.in_folder(path, outputs)
+        if outputs is not None:
+            raise NeucamError(f"{path}: is one file, and outputs are several. Give a folder.")
+        return {path: files.of_suffix(path)}
 
     @property
     def _reference_file(self) -> Path:
@@ -198,43 +178,20 @@ class FusedPhotographs:
         return self.capture.train_frames[self.reference].path
 
     @cached_property
-    def _anchors(self) -> DisplayAnchors:
+    def anchors(self) -> DisplayAnchors:
+        """The two radiances that fix how a display shows the scene."""
         return display_anchors(self.radiance)
 
     @cached_property
-    def _metadata(self) -> PhotographMetadata:
-        """What the reference photograph's file says besides its pixels."""
+    def metadata(self) -> PhotographMetadata:
+        """What the reference photograph's file says besides its pixels, true of pictures of this size."""
         return read_metadata(self._reference_file).at_size(self.capture.downscale_factor)
+
+    @property
+    def primaries(self) -> ColourPrimaries:
+        """Of the radiance's R, G, B."""
+        return self._colours[0]
 
     @cached_property
     def _colours(self) -> tuple[ColourPrimaries, str | None]:
-        return told_primaries(self._metadata.icc_profile, name_of_source(self._reference_file))
-
-    def _write_radiance(self, path: Path, precision: Precision = "auto") -> None:
-        attributes = {
-            "software": SOFTWARE,
-            "exposureReference": self.capture.exposure_reference(),
-            "frameSettings": json.dumps(self._frame_settings()),
-        }
-        exif, channels = self._metadata.exif, {}
-        if self.confidence is not None and path.suffix.lower() == ".exr":
-            channels["confidence"] = self.confidence[..., None]
-        write_radiance(path, self.radiance, precision, attributes, channels, self._colours[0], exif=exif)
-
-    def _write_tone_mapped(self, path: Path, operator: DisplayOperator = "reinhard", bits: BitDepth = 8) -> None:
-        profile, exif = self._metadata
-        primaries = None if profile is None else primaries_of_profile(profile)
-        shown_profile = None if primaries is None else srgb_curve_profile(primaries)
-        picture = self.tone_mapped(operator)
-        write_image(path, picture, bits, metadata=PhotographMetadata(shown_profile, exif))
-
-    def _write_defocus(self, path: Path, defocus: Float[np.ndarray, "height width"]) -> None:
-        """Black is the first focus setting, white the last; what is sharpest beyond them is clipped."""
-        shown = (defocus / max(frame.focus_index for frame in self.capture.train_frames))[..., None]
-        write_image(path, shown, metadata=PhotographMetadata(None, self._metadata.exif))
-
-    def _frame_settings(self) -> list[dict[str, object]]:
-        return [
-            {"name": frame.name, "exposure_stops": round(float(stops), 4), "focus_setting": frame.focus_index}
-            for frame, stops in zip(self.capture.train_frames, self.exposures, strict=True)
-        ]
+        return told_primaries(self.metadata.icc_profile, name_of_source(self._reference_file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -12,6 +12,7 @@ from jaxtyping import Shaped
 from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.arrays import capture_of_arrays
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.pixels.memory import MemoryBudget
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
@@ -32,6 +33,8 @@ def open_photographs(
     align: AlignChoice,
     downscale_factor: int | None,
     linear_light: bool,
+    memory: MemoryBudget | None = None,
+    report: Callable[[float], None] = lambda share_done: None,
 ) -> tuple[Capture, PixelStore]:
     """Finds the settings that photographs were taken at; arguments as of `neucam_nerfstudio.fuse`.
 
@@ -44,6 +47,8 @@ def open_photographs(
         align: Whether focus settings are aligned.
         downscale_factor: Size divisor.
         linear_light: Whether pixel values of arrays are linear light.
+        memory: What may be held in memory of files, see `open_capture`.
+        report: Called with the share of the photographs that is read, (0, 1], from time to time.
 
     Raises:
         NeucamError: The photographs or settings cannot be used.
@@ -75,6 +80,8 @@ def open_photographs(
         downscale_factor=downscale_factor,
         reference=reference,
         align=align,
+        memory=memory,
+        report=report,
     )
 
 

@@ -159,7 +159,7 @@ def write_dng(tmp_path: Path) -> Writer:
     import tifffile
 
     from neucam_nerfstudio.imaging.exif_block import EXIF_FOLDER, Exif, Tag
-    from neucam_nerfstudio.imaging.tiff_files import _add_tags
+    from neucam_nerfstudio.imaging.tiff_writing import add_tags
 
     def settings(time_s: Fraction) -> dict[int, Tag]:
         ratios_of = {33434: time_s, 33437: Fraction(8), 37386: Fraction(50), 41486: Fraction(4000)}
@@ -200,7 +200,7 @@ def write_dng(tmp_path: Path) -> Writer:
         photometric = 32803 if is_mosaic else 34892  # CFA, LinearRaw
         tifffile.imwrite(path, stored, photometric=photometric, extratags=tags, metadata=None)
         if time_s is not None:
-            _add_tags(path, Exif("<", {}, {EXIF_FOLDER: settings(time_s)}))
+            add_tags(path, Exif("<", {}, {EXIF_FOLDER: settings(time_s)}))
         return path
 
     return write

@@ -16,7 +16,9 @@ from neucam_nerfstudio.capture.alignment.still_alignment import (
     frame_alignment,
 )
 from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
-from neucam_nerfstudio.capture.pixels.store import FileFrames, FrameCache, PixelStore
+from neucam_nerfstudio.capture.pixels.file_frames import FileFrames
+from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.settings.assignment import FrameKind, middle_frame
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, assign_exposures, exposure_levels, ranks
 from neucam_nerfstudio.capture.settings.focus import FocusSettings, spread_evenly

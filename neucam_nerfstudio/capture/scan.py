@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from neucam_nerfstudio.capture.alignment.still_alignment import (
 )
 from neucam_nerfstudio.capture.ground_truth import GroundTruth, check_of_reference, check_sizes, find_ground_truth
 from neucam_nerfstudio.capture.manifest import Capture, Frame, found
+from neucam_nerfstudio.capture.pixels.file_frames import FileFrames
+from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
+from neucam_nerfstudio.capture.pixels.memory import MemoryBudget
 from neucam_nerfstudio.capture.pixels.source import (
     FrameSource,
     choose_white_balance,
@@ -29,7 +33,7 @@ from neucam_nerfstudio.capture.pixels.source import (
     num_readers,
     open_source,
 )
-from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, FileFrames, FrameCache, PixelStore
+from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, PixelStore, num_within
 from neucam_nerfstudio.capture.pixels.white_level import ValueCount
 from neucam_nerfstudio.capture.scene_cuts import (
     LEAST_VIDEO_FRAMES,
@@ -68,6 +72,8 @@ def open_capture(
     reference: str | None = None,
     align: AlignChoice = "auto",
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
+    memory: MemoryBudget | None = None,
+    report: Callable[[float], None] = lambda share_done: None,
 ) -> tuple[Capture, PixelStore]:
     """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
 
@@ -98,10 +104,14 @@ def open_capture(
         reference: Name of the reference frame; None takes the middle exposure of the middle focus, or the middle frame
             of a scene that moves.
         align: Whether photographs of a still scene are aligned to the reference frame where focusing moves the picture.
-        budget_bytes: The most bytes of decoded frames that are kept at a time.
+        budget_bytes: The most bytes of decoded frames that are kept at a time; others are decoded again when they are
+            used.
+        memory: Instead of that: what the fusion of the frames may hold in memory. What is beyond it is kept in a
+            temporary file, and nothing is decoded twice.
+        report: Called with the share of the frames that is read, (0, 1], from time to time.
 
     Returns:
-        What is known of the frames, and their pixels, which are decoded again only as far as the budget was too small.
+        What is known of the frames, and their pixels.
 
     Raises:
         NeucamError: The capture cannot be used; the message says why and what to do.
@@ -112,7 +122,9 @@ def open_capture(
         capture = Capture.load(data)
         given = (which, choice, downscale_factor, align)
         _check_fits(capture, data, frames, given != (FrameChoice(), SettingsChoice(frames), None, "auto"))
-        return capture, PixelStore(capture, budget_bytes)
+        if memory is not None:
+            budget_bytes = memory.of_frames(capture.height, capture.width)
+        return capture, PixelStore(capture, budget_bytes, uses_scratch=memory is not None)
     source = open_source(data)
     if len(source.paths) < 2:
         raise NeucamError(
@@ -126,7 +138,7 @@ def open_capture(
     factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
     decoded, pictures, white_note, glances = _scan_pixels(
-        source, paths, balance, factor, budget_bytes, moves, linear_light
+        source, paths, balance, factor, memory or budget_bytes, moves, linear_light, report
     )
     scenes = scenes_between(find_cuts(glances), kept)
     if len(scenes) > 1:
@@ -144,6 +156,8 @@ def open_capture(
             reference=reference,
             align=align,
             budget_bytes=budget_bytes,
+            memory=memory,
+            report=report,
         )
         note = f"{said_of_scenes(data, scenes)} Used is the longest; give another one as --frame-range."
         store.capture = replace(capture, scan_notes=(note, *capture.scan_notes))
@@ -205,11 +219,12 @@ def _scan_pixels(
     paths: Sequence[Path],
     white_balance: WhiteBalance | None,
     factor: int,
-    budget_bytes: int,
+    budget: MemoryBudget | int,
     moves: bool,
     linear_light: bool,
+    report: Callable[[float], None],
 ) -> tuple[FileFrames, StillPictures, str | None, list[Glance]]:
-    """Decodes each frame once; looks at it closely at once, too, where there is no room to keep all of them.
+    """Decodes each frame once; looks at it closely at once, too, where it may have to be decoded again later.
 
     Returns:
         The frames, kept as far as the budget goes; what they show; which value was taken for white, in a sentence,
@@ -217,7 +232,8 @@ def _scan_pixels(
     """
     read = frame_reader(source.kind, source.data, white_balance, source)
     has_files = source.kind == "photographs"
-    decoded = FileFrames(paths, read, factor, FrameCache(budget_bytes), have_files=has_files)
+    cache = FrameCache(budget) if isinstance(budget, int) else FrameCache(0, len(paths))
+    decoded = FileFrames(paths, read, factor, cache, have_files=has_files)
     count, thumbnails, brightness, glances = ValueCount(source.holds_sensor_values), [], [], []
     is_video = moves and (source.kind == "video" or len(paths) >= LEAST_VIDEO_FRAMES)
     pictures = (
@@ -225,15 +241,23 @@ def _scan_pixels(
         if moves
         else StillPictures(decoded, brightness, linear_light, decoded.coverage)
     )
-    for index, full_size in enumerate(in_order(decoded.full_size, range(len(paths)), num_readers(source.kind))):
+    first = decoded.full_size(0)
+    num_at_once = num_readers(source.kind)
+    if isinstance(budget, MemoryBudget):
+        height, width = first.shape[0] // factor, first.shape[1] // factor
+        cache.budget_bytes = budget.of_frames(height, width)
+        num_at_once = num_within(cache.budget_bytes, first.nbytes, source.kind)
+    others = in_order(decoded.full_size, range(1, len(paths)), num_at_once)
+    for index, full_size in enumerate(chain([first], others)):
         count.add(full_size)
         pixels = decoded.taken_in(full_size, index)
-        decoded.cache.put(index, pixels)
+        cache.put(index, pixels)
+        report((index + 1) / len(paths))
         thumbnails.append(thumbnail(pixels).copy())
         if is_video:
             glances.append(glance(pixels))
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if not moves and knows_white and pixels.nbytes * len(paths) > budget_bytes:
+        if not moves and knows_white and isinstance(budget, int) and pixels.nbytes * len(paths) > budget:
             pictures.measure(index)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
@@ -245,7 +269,7 @@ def _scan_pixels(
         decoded.white_level, white_note = count.white()
         if decoded.white_level != WHITE_LEVEL[number_type]:
             table = full_scale_table(decoded.white_level)
-            decoded.cache.scale(table)
+            cache.scale(table)
             thumbnails[:] = [table[pixels] for pixels in thumbnails]
     brightness += map(mean_brightness, thumbnails)
     return decoded, pictures, white_note, glances

@@ -21,6 +21,7 @@ from neucam_nerfstudio.classical.defocus_estimation import (
     evidence_nearby,
     gaussian_blur,
     guided_filter,
+    noise_variance,
     reliability,
 )
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures, brightest_channel, in_channels, least_channel
@@ -29,15 +30,15 @@ from neucam_nerfstudio.classical.focus_fusion import (
     channel_mean,
     fuse_by_contrast,
     fuse_by_focus,
+    largest_contrasts,
     sharpen_by_reblurring,
 )
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
-SHARPENING_STEPS = 12
-FOCUS_ROUNDS = 2
-"""How often focus is found by blurring the picture again: what contrast has fused is less sharp than the sharpest
-photograph, which then seems sharper than in focus."""
+SHARPENING_STEPS = (2, 4)
+"""Steps of sharpening each time that focus is found by blurring the picture again. Once does not do: what contrast has
+fused is less sharp than the sharpest photograph, which then seems sharper than in focus."""
 LARGEST_DEPTH = 6
 """Of pyramids."""
 DISAGREEMENT_OF_EXPOSURES, DISAGREEMENT_OF_SETTINGS = 0.01, 0.03
@@ -101,8 +102,8 @@ class FocusStack:
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
         self._log_gains = log_gains(areas, area_sigma_px(sigma_per_setting_px))
         self._elsewhere: RgbImage | None = None
-        self._is_uncovered_somewhere = not all(area.covered.all() for area in areas)
-        if self._is_uncovered_somewhere:
+        self.is_uncovered_somewhere = not all(area.covered.all() for area in areas)
+        if self.is_uncovered_somewhere:
             self._mean_precision = precision_sum / np.maximum(num_covering, 1)
             self._everywhere = self._mean_of_equally_bright(held)
         self._held = [self._complete(setting, merged) for setting, merged in enumerate(held)]
@@ -129,7 +130,7 @@ class FocusStack:
             self._fill(picture)
 
     def _fill(self, picture: SettingPicture) -> None:
-        if self._elsewhere is not None and self._is_uncovered_somewhere:
+        if self._elsewhere is not None and self.is_uncovered_somewhere:
             uncovered = picture.precision <= 0
             np.copyto(picture.log_radiance, self._elsewhere, where=uncovered)
             np.copyto(picture.precision, self._mean_precision, where=uncovered)
@@ -214,30 +215,29 @@ def fill_from_around(picture: RgbImage, covered: Bool[np.ndarray, "height width"
 
 def stack_blur(stack: FocusStack) -> float:
     """Standard deviation, in pixels, of the blur of a pixel that is one focus setting out of focus."""
-    _, light, luminances = _sharp_by_contrast(stack, _depth(stack, 1.0))
-    return estimate_blur(light, luminances)
+    luminances = luminance_stack(stack)
+    return estimate_blur(_sharp_by_contrast(luminances, _depth(stack, 1.0)), luminances)
 
 
-def _sharp_by_contrast(stack: FocusStack, depth: int) -> tuple[RgbImage, Image, LuminanceStack]:
-    """The scene sharp by contrast alone, its brightness, and that of the focus settings.
+def _sharp_by_contrast(luminances: LuminanceStack, depth: int) -> Image:
+    """Brightness of the scene, linear, sharp by contrast alone.
 
     Fused logarithms are too bright or too dark around strong edges: the logarithm of a blurred edge has another mean
     than that of a sharp one. But defocus only moves light, so what is around a place is as bright at every setting.
     """
-    luminances = luminance_stack(stack)
-    sharp = fuse_by_contrast((picture.log_radiance for picture in stack), depth)
-    light = luminance(sharp)
+    light = cv2.exp(fuse_by_contrast(luminances.log_luminance, depth))
     seen = np.zeros_like(light)
     for log_luminance in luminances.log_luminance:
         seen += cv2.exp(log_luminance)
     around_px = float(2**depth)
-    light *= gaussian_blur(seen, around_px) / gaussian_blur(light, around_px) / len(stack)
-    return sharp, light, luminances
+    light *= gaussian_blur(seen, around_px) / (gaussian_blur(light, around_px) * len(luminances.log_luminance))
+    return light
 
 
 def focus_of(stack: FocusStack, sigma_per_setting_px: float) -> SharpestFocus:
     """At which setting each pixel is sharpest, the blur one focus setting out of focus being known."""
-    _, light, luminances = _sharp_by_contrast(stack, _depth(stack, sigma_per_setting_px))
+    luminances = luminance_stack(stack)
+    light = _sharp_by_contrast(luminances, _depth(stack, sigma_per_setting_px))
     return estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
 
 
@@ -283,26 +283,33 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
         confidence = reliability(precision) * agreement(picture.spread, DISAGREEMENT_OF_EXPOSURES)
         return FusedStack(picture.log_radiance, nowhere, precision, everywhere, confidence)
     depth = _depth(stack, sigma_per_setting_px)
-    sharp, light, luminances = _sharp_by_contrast(stack, depth)
-    stack.fill_uncovered(sharp)
-    covered = np.minimum.reduce([precision > 0 for precision in luminances.precision])
-    for _ in range(FOCUS_ROUNDS):
+    luminances = luminance_stack(stack)
+    light = _sharp_by_contrast(luminances, depth)
+    is_covered = np.minimum.reduce(luminances.precision) > 0
+    if stack.is_uncovered_somewhere:
+        stack.fill_uncovered(fuse_by_contrast((picture.log_radiance for picture in stack), depth))
+        filled = luminance_stack(stack)
+        luminances = luminances._replace(log_luminance=filled.log_luminance, noise=filled.noise)
+    contrasts = largest_contrasts(luminances.log_luminance, luminances.noise, depth)
+    for number, num_steps in enumerate(SHARPENING_STEPS, 1):
         told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
         focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
-        sharp = fuse_by_focus(stack, focus, sigma_per_setting_px, depth)
-        fused = cv2.log(luminance(sharp))
-        sharpened = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, SHARPENING_STEPS)
         evidence = evidence_nearby(told.evidence)
-        if not covered.all():  # the end of a frame is no detail
-            inside = cv2.erode(covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
+        if not is_covered.all():  # the end of a frame is no detail
+            inside = cv2.erode(is_covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))
             evidence = evidence * gaussian_blur(inside, OUTLINE_PX / 4)
-        sharp += in_channels((sharpened - fused) * evidence)
-        light = luminance(sharp)
+        is_last = number == len(SHARPENING_STEPS)  # until then, brightness does
+        shown = (picture.log_radiance for picture in stack) if is_last else luminances.log_luminance
+        sharp = fuse_by_focus(shown, luminances.noise, contrasts, focus, sigma_per_setting_px)
+        fused = cv2.log(luminance(sharp)) if is_last else sharp
+        gain = sharpen_by_reblurring(fused, luminances, focus, sigma_per_setting_px, num_steps) - fused
+        gain *= evidence
+        light = cv2.exp(fused + gain)
+    sharp += in_channels(gain)
     precision = _where_sharpest(luminances.precision, focus)
-    spread = _where_sharpest(luminances.spread, focus)
     confidence = reliability(precision) * evidence
     confidence *= agreement(told.mismatch, DISAGREEMENT_OF_SETTINGS)
-    confidence *= agreement(spread, DISAGREEMENT_OF_EXPOSURES)
+    confidence *= agreement(_where_sharpest(luminances.spread, focus), DISAGREEMENT_OF_EXPOSURES)
     # Where the sharpest setting shows nothing, the surest of the others does.
     precision = np.where(precision > 0, precision, np.maximum.reduce(luminances.precision))
     return FusedStack(sharp, focus, precision, evidence, confidence)
@@ -315,12 +322,13 @@ def agreement(disagreement: Image, half_at: float) -> Image:
 
 def luminance_stack(stack: FocusStack) -> LuminanceStack:
     """Brightness alone of a focus stack, as reliable as its least reliable channel."""
-    log_luminance, precision, spread = [], [], []
+    log_luminance, precision, noise, spread = [], [], [], []
     for picture in stack:
-        spread.append(picture.spread)
         log_luminance.append(cv2.log(luminance(picture.log_radiance)))
         precision.append(least_channel(picture.precision))
-    return LuminanceStack(log_luminance, precision, spread)
+        noise.append(channel_mean(noise_variance(picture.precision)))
+        spread.append(picture.spread)
+    return LuminanceStack(log_luminance, precision, noise, spread)
 
 
 def luminance(log_radiance: RgbImage) -> Image:

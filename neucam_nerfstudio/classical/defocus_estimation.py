@@ -35,6 +35,9 @@ WINDOW_SHARES = ((1.0, 1.0), (3.0, 0.5), (9.0, 0.2))
 
 SMALLEST_WINDOW_PX = 2.0
 
+LEAST_WINDOW_CELLS = 1.0
+"""Evidence is gathered on pictures that are halved as long as the smallest window stays this wide, in their pixels."""
+
 DETAIL_SIGMA_SHARE = 4.0
 """Of the smallest window, the Gaussian whose blur is no detail."""
 
@@ -70,8 +73,11 @@ of a pixel."""
 LEAST_PRECISION = 0.1
 """Precision below which a pixel is taken to be as noisy as with this one."""
 
-LEAST_REDUCED_SIGMA = 1.25
+LEAST_REDUCED_SIGMA = 0.85
 """Wide blurs are computed on pictures that are halved as long as the blur stays this wide, in pixels."""
+
+KERNEL_REACH = 2.5
+"""Gaussian kernels end at so many standard deviations, where a hundredth of them is left."""
 
 LEAST_REDUCED_SIDE = 8
 """Pictures are not halved below this side, in pixels."""
@@ -82,12 +88,14 @@ class LuminanceStack(NamedTuple):
 
     Attributes:
         log_luminance: Natural log of the mean linear radiance of the channels.
-        precision: 1 / variance of what the setting itself shows of it.
+        precision: 1 / variance of what the setting itself shows, of the least reliable channel.
+        noise: Variance of the noise in the channels, on average.
         spread: How much its exposures disagree, see `SettingPicture`.
     """
 
     log_luminance: list[Image]
     precision: list[Image]
+    noise: Sequence[Image] = ()
     spread: Sequence[Image] = ()
 
 
@@ -108,10 +116,9 @@ def gaussian_blur(
     if sigma_px < 0.2:
         return image
     levels = _halvings(sigma_px / LEAST_REDUCED_SIGMA, image.shape)
-    if levels == 0:
-        return cv2.GaussianBlur(image, (0, 0), sigma_px)
-    remaining = sigma_px**2 - 2 * _halving_variance(levels)
-    small = cv2.GaussianBlur(_reduced(image, levels), (0, 0), math.sqrt(remaining) / 2**levels)
+    remaining_px = math.sqrt(sigma_px**2 - 2 * _halving_variance(levels)) / 2**levels
+    side = 2 * math.ceil(KERNEL_REACH * remaining_px) + 1
+    small = cv2.GaussianBlur(_reduced(image, levels), (side, side), remaining_px)
     return _enlarged(small, levels, image.shape)
 
 
@@ -191,25 +198,16 @@ def estimate_sharpest_focus(
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         focus_step: Spacing of the tried focus positions.
     """
-    settings = len(stack.log_luminance)
+    num_settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
-    levels = _halvings(window_px / SMALLEST_WINDOW_PX, sharp_luminance.shape)
+    levels = _halvings(window_px / LEAST_WINDOW_CELLS, sharp_luminance.shape)
     window_variances = [(scale * window_px) ** 2 - _halving_variance(levels) for scale, _ in WINDOW_SHARES]
-    detail_sigma_px = DETAIL_SIGMA_SHARE * window_px
-    photographed = [_detail(log_luminance, detail_sigma_px) for log_luminance in stack.log_luminance]
-    blurred: dict[float, np.ndarray] = {}
+    comparison = _Comparison(sharp_luminance, stack, sigma_per_setting_px, DETAIL_SIGMA_SHARE * window_px)
     least = sharpest = np.array(np.inf, np.float32)
     total, num_tried = np.float32(0), 0
-    for focus in focus_grid(settings, focus_step):
-        mismatch, compared = np.zeros((2, *sharp_luminance.shape), np.float32)
-        for index in np.argsort(np.abs(focus - np.arange(settings)))[:NEAREST_SETTINGS]:
-            distance = float(abs(focus - index))
-            if distance not in blurred:
-                light = gaussian_blur(sharp_luminance, sigma_per_setting_px * distance)
-                blurred[distance] = _detail(cv2.log(light), detail_sigma_px)
-            _add_mismatch(mismatch, compared, blurred[distance], photographed[index], stack.precision[index])
-        mismatch /= compared + LEAST_COMPARED  # else what one setting does not show would speak for its focus
-        mismatch = _reduced(mismatch, levels)
+    for focus in focus_grid(num_settings, focus_step):
+        nearest = np.sort(np.argsort(np.abs(focus - np.arange(num_settings)), kind="stable")[:NEAREST_SETTINGS])
+        mismatch = _reduced(comparison.mismatch(float(focus), nearest.tolist()), levels)
         gathered = np.zeros_like(mismatch)
         for variance, (_, share) in zip(window_variances, WINDOW_SHARES, strict=True):
             gathered += share * gaussian_blur(mismatch, math.sqrt(variance) / 2**levels)
@@ -221,6 +219,53 @@ def estimate_sharpest_focus(
     evidence = told / (told + least * least + LEAST_MISMATCH**2)
     shape = sharp_luminance.shape
     return SharpestFocus(*(_enlarged(plane, levels, shape) for plane in (sharpest, evidence, least)))
+
+
+class _Comparison:
+    """Photographs beside a sharp picture that is blurred as they should be, in ascending order of focus positions."""
+
+    def __init__(
+        self, sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, detail_sigma_px: float
+    ) -> None:
+        self._sharp_luminance, self._stack = sharp_luminance, stack
+        self._sigma_per_setting_px, self._detail_sigma_px = sigma_per_setting_px, detail_sigma_px
+        self._blurred: dict[float, Image] = {}
+        self._photographed: dict[int, tuple[Image, Image]] = {}
+        self._nearest: list[int] = []
+        self._compared = np.empty(0, np.float32)
+
+    def mismatch(self, focus: float, nearest: list[int]) -> Image:
+        """How far the nearest settings are from what is predicted if all were sharpest at a position, [0, 1.7]."""
+        if nearest != self._nearest:
+            of_nearest = {index: self._photographed.get(index) or self._detail_and_share(index) for index in nearest}
+            self._nearest, self._photographed = nearest, of_nearest
+            self._compared = np.full_like(self._sharp_luminance, LEAST_COMPARED)
+            for _, share in of_nearest.values():
+                self._compared += share
+        pairs = [(self._predicted(abs(focus - index)), *self._photographed[index]) for index in nearest]
+        mismatch = np.empty_like(self._sharp_luminance)
+        height, width = mismatch.shape
+        for rows in row_blocks(height, width):
+            summed = np.zeros_like(mismatch[rows])
+            for predicted, photographed, share in pairs:
+                squared = predicted[rows] - photographed[rows]
+                squared *= squared
+                squared /= squared + TOLERATED_MISMATCH
+                squared *= share[rows]
+                summed += squared
+            # Else what one setting does not show would speak for its focus.
+            np.divide(summed, self._compared[rows], out=mismatch[rows])
+        return mismatch
+
+    def _detail_and_share(self, index: int) -> tuple[Image, Image]:
+        detail = _detail(self._stack.log_luminance[index], self._detail_sigma_px)
+        return detail, reliability(self._stack.precision[index])
+
+    def _predicted(self, distance: float) -> Image:
+        if distance not in self._blurred:
+            light = gaussian_blur(self._sharp_luminance, self._sigma_per_setting_px * distance)
+            self._blurred[distance] = _detail(cv2.log(light), self._detail_sigma_px)
+        return self._blurred[distance]
 
 
 def _detail(log_luminance: Image, sigma_px: float) -> Image:
@@ -258,18 +303,6 @@ def completed_focus(told: SharpestFocus, far: Image | None = None, levels: int =
     else:
         return np.full_like(told.focus, np.average(told.focus, weights=told.evidence + LEAST_EVIDENCE))
     return (told.evidence * told.focus + UNSURE_EVIDENCE * around) / (told.evidence + UNSURE_EVIDENCE)
-
-
-def _add_mismatch(
-    mismatch: Image, compared: Image, log_predicted: Image, log_photographed: Image, precision: Image
-) -> None:
-    """Adds, in place, how far a focus setting is from what is predicted, [0, 1] times its reliability; and that."""
-    height, width = mismatch.shape
-    for rows in row_blocks(height, width):
-        squared = (log_predicted[rows] - log_photographed[rows]) ** 2
-        share = reliability(precision[rows])
-        mismatch[rows] += share * squared / (squared + TOLERATED_MISMATCH)
-        compared[rows] += share
 
 
 def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt
 
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, RgbImage, code_values, to_codes
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Coverage, Image, RgbImage, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.tiles import row_blocks
 from neucam_nerfstudio.photometry import LN2
@@ -182,13 +183,27 @@ def _merged_block(
     return MergedExposures(weighted_sum, precision_sum, blown, black, spread)
 
 
-def rim_weight(covered: Bool[np.ndarray, "height width"] | None) -> Image | None:
-    """What the pixels of a frame weigh that covers a part of the picture: 0 beyond that and within `RIM_PX` of its
-    border, else 1; None for 1 everywhere."""
+def rim_weight(covered: Coverage | None, part: tuple[slice, slice], height: int, width: int) -> Image | None:
+    """What the pixels of a part of a frame weigh that covers a part of the picture: 0 beyond that and within `RIM_PX`
+    of its border, else 1; None for 1 everywhere.
+
+    Args:
+        covered: Which pixels of the frame show something; None where all do.
+        part: Rows and columns.
+        height: Of the frame.
+        width: Of the frame.
+    """
     if covered is None:
         return None
-    inside_px = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return (inside_px > RIM_PX).astype(np.float32)
+    (top, bottom, _), (left, right, _) = part[0].indices(height), part[1].indices(width)
+    reach = math.ceil(RIM_PX) + 1
+    first_row, first_column = max(0, top - reach), max(0, left - reach)
+    around = np.asarray(covered[first_row : bottom + reach, first_column : right + reach])
+    if around.all():
+        return None
+    inside_px = cv2.distanceTransform(around.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    of_part = inside_px[top - first_row : bottom - first_row, left - first_column : right - first_column]
+    return (of_part > RIM_PX).astype(np.float32)
 
 
 def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage, RgbImage]:

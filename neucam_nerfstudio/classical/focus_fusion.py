@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.classical.defocus_estimation import LuminanceStack, gaussian_blur, noise_variance, reliability
 from neucam_nerfstudio.classical.exposure_merge import in_channels
@@ -34,12 +35,22 @@ BAND_FREQUENCY = 2.0
 LARGEST_CORRECTION = 0.5
 """Of log luminance, in one step of sharpening."""
 
-DISTANCE_STEP, BLUR_GRADES = 0.5, 6
-"""Blur is graded in steps of so many focus settings, so often: photographs that are farther out of focus than the last
-grade do not help to sharpen."""
+MIDDLE_GRADE, FAR_GRADE, GRADE_POWER = 0.8, 2.0, 1.4
+"""Light is blurred in three grades: not, and as so many focus settings out of focus; between them it is a mixture of
+two, with shares that are linear in this power of the distance. On rendered stacks a mixture of six grades is no better."""
 
-LAST_GRADE = DISTANCE_STEP * (BLUR_GRADES - 1)
-"""The largest blur that is graded, in focus settings; light is never taken to be blurred more."""
+REACH = 2.5
+"""Photographs that are so many focus settings out of focus, or more, do not help to sharpen."""
+
+LENGTHENED = 2.0
+"""Steps of sharpening are so many times as long as those of Richardson and Lucy, and each goes on a little where the
+one before went (Nesterov 1983): four so reach what twelve without reach."""
+
+LEAST_LOST = 0.02
+"""Share of fine detail that no photograph shows from which on it is brought back: noise takes as much."""
+
+LEAST_BAND_CONTRAST = 1e-5
+"""Variance of log radiance that a band has at least, so that of blurred settings the sharper counts more."""
 
 LEAST_VARIANCE, LEAST_LIGHT, LEAST_RETURNED_WEIGHT = 1e-9, 1e-9, 1e-3
 """Keep divisions and logarithms finite."""
@@ -59,7 +70,9 @@ class SettingPicture(NamedTuple):
     spread: Image
 
 
-def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
+def fuse_by_contrast(
+    stack: Iterable[Float[np.ndarray, "height width *channels"]], depth: int
+) -> Float[np.ndarray, "height width *channels"]:
     """Fuses log radiances of several focus settings: in each band, the locally highest contrast counts most.
 
     Args:
@@ -67,18 +80,41 @@ def fuse_by_contrast(stack: Iterable[RgbImage], depth: int) -> RgbImage:
         depth: Number of bands.
     """
 
-    def weighted_bands(image: RgbImage) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def weighted_bands(image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         *bands, rest = laplacian_pyramid(image, depth)
         for band in bands:
-            yield band, (_local_mean(channel_mean(band**2)) + LEAST_CONTRAST) ** SELECTIVITY
+            contrast = _local_mean(_mean_square(band))
+            contrast += LEAST_CONTRAST
+            yield band, cv2.pow(contrast, SELECTIVITY)
         yield rest, np.ones(rest.shape[:2], np.float32)
 
     return _fuse_bands(map(weighted_bands, stack), depth)
 
 
+def largest_contrasts(
+    log_luminance: Sequence[Image], noise: Sequence[Image], depth: int
+) -> list[Float[np.ndarray, "_height _width"]]:
+    """Local variance of the sharpest setting in each band of the Laplacian pyramid, and what is taken for it below.
+
+    Args:
+        log_luminance: Of each focus setting.
+        noise: Variance of the noise in it.
+        depth: Number of bands.
+    """
+    contrasts: list[Any] = [np.zeros(1, np.float32)] * depth
+    for image, of_image in zip(log_luminance, noise, strict=True):
+        bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(of_image, depth)
+        contrasts = [np.maximum(known, _contrast(*own)) for known, *own in zip(contrasts, bands, noises, strict=False)]
+    return [*contrasts, np.full(bands[-1].shape, BASE_CONTRAST, np.float32)]
+
+
 def fuse_by_focus(
-    stack: Iterable[SettingPicture], sharpest_focus: Image, sigma_per_setting_px: float, depth: int
-) -> RgbImage:
+    stack: Iterable[Float[np.ndarray, "height width *channels"]],
+    noise: Sequence[Image],
+    contrasts: Sequence[Float[np.ndarray, "_height _width"]],
+    sharpest_focus: Image,
+    sigma_per_setting_px: float,
+) -> Float[np.ndarray, "height width *channels"]:
     """Fuses log radiances of several focus settings where it is known how blurred each is.
 
     Each band of the pyramid is averaged with the inverse of its error variance: noise, and the contrast that defocus
@@ -86,23 +122,26 @@ def fuse_by_focus(
     in flat areas; what is saturated or black there is taken from the next best.
 
     Args:
-        stack: The focus settings; gone through twice.
+        stack: Natural log radiance at each focus setting; gone through once.
+        noise: Variance of the noise in it.
+        contrasts: Of the sharpest setting in each band, see `largest_contrasts`.
         sharpest_focus: Focus setting at which a pixel is sharpest.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
-        depth: Number of bands.
     """
-    contrasts = [np.array(0, np.float32)] * depth + [np.array(BASE_CONTRAST, np.float32)]
-    for picture in stack:
-        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
-        for level in range(depth):
-            contrasts[level] = np.maximum(contrasts[level], _contrast(bands[level], noise[level]))
+    depth = len(contrasts) - 1
 
-    def weighted_bands(index: int, picture: SettingPicture) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        bands, noise = laplacian_pyramid(picture.log_radiance, depth), _noise_pyramid(picture.precision, depth)
-        blur_variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
+    def weighted_bands(index: int, image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(noise[index], depth)
+        blur_variance = cv2.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
+        blur_variance *= blur_variance
         for level, band in enumerate(bands):
-            lost = (1 - cv2.exp(-0.5 * (BAND_FREQUENCY / 2**level) ** 2 * blur_variance)) ** 2 * contrasts[level]
-            yield band, 1 / (noise[level] + lost + LEAST_VARIANCE)
+            lost = cv2.exp(blur_variance * np.float32(-0.5 * (BAND_FREQUENCY / 2**level) ** 2))
+            lost -= 1
+            lost *= lost
+            lost *= contrasts[level]
+            lost += noises[level]
+            lost += LEAST_VARIANCE
+            yield band, np.divide(1, lost, out=lost)
             blur_variance = cv2.pyrDown(blur_variance)
 
     return _fuse_bands(starmap(weighted_bands, enumerate(stack)), depth)
@@ -125,92 +164,128 @@ def sharpen_by_reblurring(
         num_steps: Steps to take.
     """
     lost_detail = _lost_detail(stack, sharpest_focus, sigma_per_setting_px)
-    sigmas_px = [sigma_per_setting_px * DISTANCE_STEP * grade for grade in range(BLUR_GRADES)]
-    weight_planes = np.zeros((BLUR_GRADES, *log_luminance.shape), np.float32)
-    in_reach: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for index, precision in enumerate(stack.precision):
-        distance = np.abs(sharpest_focus - index)
-        if distance.min() < BLUR_GRADES * DISTANCE_STEP:
-            weight = reliability(precision)
-            weight *= cv2.exp(-distance)
-            in_reach[index] = weight, noise_variance(precision)
-            _add_by_grade(weight_planes, distance, weight)
-    step_length = lost_detail / (_blur_back(weight_planes, sigmas_px) + LEAST_RETURNED_WEIGHT)
-    ratio_planes = weight_planes
-    for _ in range(num_steps):
-        light = cv2.exp(log_luminance)
-        blurred = [gaussian_blur(light, sigma) for sigma in sigmas_px]
-        ratio_planes[:] = 0
-        for index, (weight, noise) in in_reach.items():
-            distance = np.abs(sharpest_focus - index)
-            ratio = _without_noise(_log_ratio(stack.log_luminance[index], blurred, distance), noise)
-            ratio *= weight
-            _add_by_grade(ratio_planes, distance, ratio)
-        log_luminance = log_luminance + step_length * _blur_back(ratio_planes, sigmas_px)
-    return log_luminance
+    sigmas_px = sigma_per_setting_px * MIDDLE_GRADE, sigma_per_setting_px * FAR_GRADE
+    is_lost = cv2.dilate((lost_detail > 0).astype(np.uint8), np.ones((2 * math.ceil(3 * sigmas_px[1]) + 1,) * 2))
+    compared = [
+        photograph
+        for index in range(len(stack.precision))
+        if (photograph := _Photograph.of(stack, index, sharpest_focus, is_lost)) is not None
+    ]
+    if not compared:
+        return log_luminance
+    returned = _ReturnedLight(log_luminance.shape, sigmas_px)
+    for photograph in compared:
+        returned.add(photograph, photograph.weight)
+    step_length = LENGTHENED * lost_detail / (returned.light() + LEAST_RETURNED_WEIGHT)
+    before = sharper = log_luminance
+    for step in range(num_steps):
+        light = cv2.exp(sharper)
+        changes = [gaussian_blur(light, sigma) - light for sigma in sigmas_px]
+        returned.clear()
+        for photograph in compared:
+            returned.add(photograph, photograph.unexplained(light, *changes))
+        found = sharper + step_length * returned.light()
+        sharper = found + (step + 1) / (step + 4) * (found - before)
+        before = found
+    return before
 
 
-def _grade_shares(distance: Float[np.ndarray, "rows width"]) -> Iterator[Float[np.ndarray, "rows width"]]:
-    """Share of each grade of blur in that of pixels so many settings out of focus, in the memory of the one before."""
-    in_grades, share, nothing = distance / DISTANCE_STEP, np.empty_like(distance), np.zeros_like(distance)
-    for grade in range(BLUR_GRADES):
-        np.subtract(in_grades, grade, out=share)
-        np.abs(share, out=share)
-        np.subtract(1, share, out=share)
-        yield np.maximum(share, nothing, out=share)  # with an array, as numpy takes four times as long with a number
+class _Photograph(NamedTuple):
+    """What one focus setting shows, within the part of the picture where that helps to sharpen.
+
+    Attributes:
+        place: Rows and columns of the part.
+        log_luminance: Photographed there.
+        middle_share: Share of the middle grade of blur in each pixel's.
+        far_share: That of the far one.
+        weight: Of what is seen there.
+        noise: Variance of it.
+    """
+
+    place: tuple[slice, slice]
+    log_luminance: Image
+    middle_share: Image
+    far_share: Image
+    weight: Image
+    noise: Image
+
+    @classmethod
+    def of(
+        cls, stack: LuminanceStack, index: int, sharpest_focus: Image, is_lost: UInt8[np.ndarray, "height width"]
+    ) -> _Photograph | None:
+        """A setting's part near its focus in which detail is lost; None if there is none."""
+        distance = cv2.absdiff(sharpest_focus, float(index))
+        left, top, width, height = cv2.boundingRect(cv2.compare(distance, REACH, cv2.CMP_LT) & is_lost)
+        if width == 0:
+            return None
+        place = slice(top, top + height), slice(left, left + width)
+        distance, precision = distance[place], stack.precision[index][place]
+        weight = reliability(precision)
+        weight *= cv2.exp(-distance)
+        weight *= cv2.min(2 * cv2.max(REACH - distance, 0), 1)
+        middle, far = MIDDLE_GRADE**GRADE_POWER, FAR_GRADE**GRADE_POWER
+        powered = cv2.pow(distance, GRADE_POWER)
+        far_share = cv2.min(cv2.max((powered - middle) / (far - middle), 0), 1)
+        middle_share = cv2.min(powered / middle, 1) - far_share
+        noise = noise_variance(precision)
+        return cls(place, stack.log_luminance[index][place], middle_share, far_share, weight, noise)
+
+    def unexplained(self, light: Image, middle_change: Image, far_change: Image) -> Image:
+        """Weighted log of what was photographed over what light gives that each grade of blur changes so; bounded, and
+        less where that varies no more than noise does."""
+        ratio = np.empty_like(self.weight)
+        height, width = ratio.shape
+        seen = [plane[self.place] for plane in (light, middle_change, far_change)]
+        for rows in row_blocks(height, width):
+            predicted = self.middle_share[rows] * seen[1][rows]
+            predicted += self.far_share[rows] * seen[2][rows]
+            predicted += seen[0][rows]
+            predicted = cv2.log(cv2.max(predicted, LEAST_LIGHT))
+            np.subtract(self.log_luminance[rows], predicted, out=predicted)
+            ratio[rows] = cv2.max(cv2.min(predicted, LARGEST_CORRECTION), -LARGEST_CORRECTION)
+        variance = _local_mean(ratio * ratio)
+        for rows in row_blocks(height, width):
+            kept = self.noise[rows] / (variance[rows] + LEAST_VARIANCE)
+            kept = cv2.max(np.subtract(1, kept, out=kept), 0)
+            kept *= self.weight[rows]
+            ratio[rows] *= kept
+        return ratio
 
 
-def _add_by_grade(planes: Float[np.ndarray, "grades height width"], distance: Image, values: Image) -> None:
-    """Deals values out, in place, to the planes of the grades of blur that pixels have."""
-    height, width = distance.shape
-    for rows in row_blocks(height, width):
-        for plane, share in zip(planes, _grade_shares(distance[rows]), strict=True):
-            share *= values[rows]
-            plane[rows] += share
+class _ReturnedLight:
+    """What photographs send back to where their light came from, by the grade of blur that it came through."""
 
+    def __init__(self, shape: tuple[int, int], sigmas_px: tuple[float, float]) -> None:
+        self._all, self._middle, self._far = np.zeros((3, *shape), np.float32)
+        self._sigmas_px = sigmas_px
 
-def _blur_back(planes: Float[np.ndarray, "grades height width"], sigmas_px: Sequence[float]) -> Image:
-    """What is on the planes of all grades of blur, brought back to where it came from."""
-    returned = np.zeros_like(planes[0])
-    for plane, sigma in zip(planes, sigmas_px, strict=True):
-        returned += gaussian_blur(plane, sigma)
-    return returned
+    def clear(self) -> None:
+        """Forgets what has been added."""
+        for plane in (self._all, self._middle, self._far):
+            plane[:] = 0
 
+    def add(self, photograph: _Photograph, values: Image) -> None:
+        """Adds what a photograph sends back."""
+        place = photograph.place
+        self._all[place] += values
+        self._middle[place] += values * photograph.middle_share
+        self._far[place] += values * photograph.far_share
 
-def _log_ratio(log_photographed: Image, blurred: Sequence[Image], distance: Image) -> Image:
-    """Log of what was photographed over what light, blurred in each grade, gives at these distances; bounded."""
-    ratio = np.empty_like(log_photographed)
-    height, width = ratio.shape
-    for rows in row_blocks(height, width):
-        predicted = np.zeros_like(ratio[rows])
-        graded = np.minimum(distance[rows], np.float32(LAST_GRADE))  # all of the light, whatever has no grade
-        for image, share in zip(blurred, _grade_shares(graded), strict=True):
-            share *= image[rows]
-            predicted += share
-        predicted += LEAST_LIGHT
-        np.subtract(log_photographed[rows], cv2.log(predicted, predicted), out=ratio[rows])
-    bound = np.full_like(ratio[:1], LARGEST_CORRECTION)  # bounds in an array, as for `_grade_shares`
-    np.minimum(ratio, bound, out=ratio)
-    return np.maximum(ratio, -bound, out=ratio)
-
-
-def _without_noise(log_ratio: Image, noise: Image) -> Image:
-    """Log ratios, less where they vary no more than noise does."""
-    variance = _local_mean(log_ratio**2)
-    variance += LEAST_VARIANCE
-    kept = 1 - noise / variance
-    np.maximum(kept, np.zeros_like(kept[:1]), out=kept)
-    kept *= log_ratio
-    return kept
+    def light(self) -> Image:
+        """All of it, where it came from."""
+        blurred = [gaussian_blur(p, s) - p for p, s in zip((self._middle, self._far), self._sigmas_px, strict=True)]
+        return self._all + blurred[0] + blurred[1]
 
 
 def _lost_detail(stack: LuminanceStack, sharpest_focus: Image, sigma_per_setting_px: float) -> Image:
     """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
     shown = np.zeros_like(sharpest_focus)
     for index, precision in enumerate(stack.precision):
-        variance = (sigma_per_setting_px * (sharpest_focus - index)) ** 2
-        shown = np.maximum(shown, reliability(precision) * np.exp(-0.5 * variance * BAND_FREQUENCY**2))
-    return 1 - shown
+        blur = cv2.absdiff(sharpest_focus, float(index))
+        blur *= blur
+        blur *= -0.5 * (sigma_per_setting_px * BAND_FREQUENCY) ** 2
+        np.maximum(shown, reliability(precision) * cv2.exp(blur), out=shown)
+    return cv2.max(1 - shown - LEAST_LOST, 0)
 
 
 def channel_mean(image: RgbImage) -> Image:
@@ -223,7 +298,8 @@ def laplacian_pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
     levels = []
     for _ in range(depth):
         smaller = cv2.pyrDown(image)
-        levels.append(image - cv2.pyrUp(smaller, dstsize=image.shape[1::-1]))
+        larger = cv2.pyrUp(smaller, dstsize=image.shape[1::-1])
+        levels.append(np.subtract(image, larger, out=larger))
         image = smaller
     return [*levels, image]
 
@@ -237,30 +313,42 @@ def collapse(pyramid: Sequence[np.ndarray]) -> np.ndarray:
     return image
 
 
-def _noise_pyramid(precision: RgbImage, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
+def _noise_pyramid(noise: Image, depth: int) -> list[Float[np.ndarray, "_height _width"]]:
     """Variance of the noise in each band of a Laplacian pyramid, and in what is left below them."""
-    levels = [channel_mean(noise_variance(precision))]
+    levels = [noise]
     for _ in range(depth):
-        levels.append(cv2.pyrDown(levels[-1]) * NOISE_PASSED_ON)
+        levels.append(cv2.pyrDown(levels[-1]) * np.float32(NOISE_PASSED_ON))
     return levels
 
 
-def _contrast(band: RgbImage, noise: Image) -> Image:
+def _contrast(band: Image, noise: Image) -> Image:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
-    variance = _local_mean(channel_mean(band**2))
-    return np.maximum(variance - noise, 0) * np.minimum(1, BASE_CONTRAST / (noise + LEAST_VARIANCE)) + 1e-5
+    variance = _local_mean(band * band)
+    variance -= noise
+    variance = cv2.max(variance, 0)
+    variance *= cv2.min(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
+    variance += LEAST_BAND_CONTRAST
+    return variance
+
+
+def _mean_square(band: Float[np.ndarray, "height width *channels"]) -> Image:
+    return band * band if band.ndim == 2 else channel_mean(band * band)
 
 
 def _local_mean(values: Image) -> Image:
-    return cv2.GaussianBlur(values, (0, 0), CONTRAST_WINDOW_PX)
+    return gaussian_blur(values, CONTRAST_WINDOW_PX)
 
 
-def _fuse_bands(pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int) -> RgbImage:
-    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands with their weights."""
-    sums: list[Any] = [np.float32(0)] * (depth + 1)
+def _fuse_bands(pyramids: Iterable[Iterable[tuple[np.ndarray, np.ndarray]]], depth: int) -> np.ndarray:
+    """The image of the weighted mean of Laplacian pyramids, each a sequence of bands, which change, with weights."""
+    sums: list[Any] = [0] * (depth + 1)
     weights = list(sums)
     for pyramid in pyramids:
         for level, (band, weight) in enumerate(pyramid):
-            sums[level] = sums[level] + band * in_channels(weight)
+            band *= weight if band.ndim == 2 else in_channels(weight)
+            band += sums[level]
+            sums[level] = band
             weights[level] = weights[level] + weight
-    return collapse([total / in_channels(weight) for total, weight in zip(sums, weights, strict=True)])
+    for total, weight in zip(sums, weights, strict=True):
+        total /= weight if total.ndim == 2 else in_channels(weight)
+    return collapse(sums)

@@ -38,6 +38,13 @@ class Photograph(Protocol):
     def __getitem__(self, place: Any, /) -> Any: ...
 
 
+@runtime_checkable
+class Coverage(Protocol):
+    """Which pixels of a photograph show something: a boolean array [height, width], or what reads like one by parts."""
+
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
 RgbImage = Float[np.ndarray, "height width 3"]
 """Three numbers a pixel."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from neucam_nerfstudio.capture.settings.exposure_steps import CLIPPED_LDR, black_floor, measured_stops, ranked_values
-from neucam_nerfstudio.classical.pixel_values import Photograph, to_codes
+from neucam_nerfstudio.classical.pixel_values import Coverage, Photograph, to_codes
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 
 SAMPLES = 600
@@ -48,7 +48,7 @@ def reduce_frames(frames: Sequence[Photograph]) -> Float[np.ndarray, "frames hei
 
 
 def reduce_coverage(
-    frames: Sequence[Photograph], coverage: Sequence[Bool[np.ndarray, "height width"] | None]
+    frames: Sequence[Photograph], coverage: Sequence[Coverage | None]
 ) -> Bool[np.ndarray, "frames small_height small_width"] | None:
     """Which pixels of the small copies of photographs show nothing but what these cover.
 
@@ -65,7 +65,7 @@ def reduce_coverage(
     small = np.ones((len(frames), *size[::-1]), bool)
     for shown, covered in zip(small, coverage, strict=True):
         if covered is not None:
-            shown[:] = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 1 - 1e-3
+            shown[:] = cv2.resize(np.asarray(covered, np.float32), size, interpolation=cv2.INTER_AREA) > 1 - 1e-3
     return small
 
 

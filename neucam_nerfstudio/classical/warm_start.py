@@ -28,7 +28,7 @@ from neucam_nerfstudio.classical.exposure_merge import (
     merge_bracket,
     rim_weight,
 )
-from neucam_nerfstudio.classical.pixel_values import Image, Photograph, estimate_pixel_noise, half_step, to_codes
+from neucam_nerfstudio.classical.pixel_values import Coverage, Photograph, estimate_pixel_noise, half_step, to_codes
 from neucam_nerfstudio.classical.response_estimation import solve_response
 from neucam_nerfstudio.classical.response_samples import reduce_coverage, reduce_frames, sample_frames
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable, srgb_response
@@ -92,7 +92,7 @@ def classical_estimate(
     exposure_index: Sequence[int] | None = None,
     response: ResponseTable | None = None,
     report: Callable[[float], None] = lambda share_done: None,
-    coverage: Sequence[Bool[np.ndarray, "height width"] | None] | None = None,
+    coverage: Sequence[Coverage | None] | None = None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -114,7 +114,7 @@ def classical_estimate(
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
     (log_radiance, sharpest_focus, precision, evidence, confidence), blur = _fuse(
-        _StackMerger(frames, settings, tables, [rim_weight(covered) for covered in coverage]), report
+        _StackMerger(frames, settings, tables, coverage), report
     )
     median = float(np.median(log_radiance))
     log_radiance -= median
@@ -137,7 +137,7 @@ def estimate_camera(
     exposure_index: Sequence[int] | None,
     response: ResponseTable | None,
     near: int | None = None,
-    coverage: Sequence[Bool[np.ndarray, "height width"] | None] = (),
+    coverage: Sequence[Coverage | None] = (),
 ) -> tuple[ResponseTable, Float[np.ndarray, " frames"]]:
     """Response and exposures of aligned photographs: as given, or estimated where they are None.
 
@@ -178,13 +178,12 @@ def response_of_frames(
 
 @dataclass(frozen=True)
 class _StackMerger:
-    """Photographs, the frames of each focus setting in ascending order, how each frame is decoded, and what its pixels
-    weigh."""
+    """Photographs, the frames of each focus setting in ascending order, how each is decoded, and what it covers."""
 
     frames: Sequence[Photograph]
     settings: Sequence[Int[np.ndarray, " _members"]]
     tables: Sequence[DecodingTable]
-    weights: Sequence[Image | None]
+    coverage: Sequence[Coverage | None]
 
     def stack(self, part: tuple[slice, slice], is_held: bool, factor: float = 1.0, blur_px: float = 0.0) -> FocusStack:
         """The focus stack within some rows and columns, of photographs that are made so many times smaller."""
@@ -201,7 +200,9 @@ class _StackMerger:
 
         def merge(setting: int) -> MergedExposures:
             members = self.settings[setting]
-            weights = [None if self.weights[i] is None else reduced(self.weights[i][part]) for i in members]
+            height, width, _ = self.frames[0].shape
+            rims = [rim_weight(self.coverage[i], part, height, width) for i in members]
+            weights = [None if rim is None else reduced(rim) for rim in rims]
             tables = [self.tables[i] for i in members]
             return merge_bracket([pixels(self.frames[i]) for i in members], tables, weights)
 

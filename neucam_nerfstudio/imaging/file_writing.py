@@ -1,12 +1,19 @@
 """Files written whole or not at all, and the errors that all writers share."""
 
 import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from neucam_nerfstudio.errors import NeucamError
+
+UNFINISHED_NAME = re.compile(r"\.(\d+)-(.+)")
+"""The temporary name of a file: the process that writes it, and the file's own name."""
+ABANDONED_AFTER_S = 600
+"""Seconds; no file of ours takes so long between two parts of it."""
 
 
 @contextmanager
@@ -40,6 +47,24 @@ def written_whole(path: Path, *library_errors: type[Exception]) -> Iterator[Path
 def unfinished_name(path: Path) -> Path:
     """The temporary name beside `path` under which this process writes the file."""
     return path.with_name(f".{os.getpid()}-{path.name}")
+
+
+def remove_abandoned(path: Path) -> None:
+    """Removes what processes have left of a file that were killed while they wrote it, and could not clean up.
+
+    What has changed in the last `ABANDONED_AFTER_S` seconds is left: another machine may be writing it.
+    """
+    import psutil
+
+    if not path.parent.is_dir():
+        return
+    for unfinished in path.parent.iterdir():
+        named = UNFINISHED_NAME.fullmatch(unfinished.name)
+        if named is None or named[2] != path.name or psutil.pid_exists(int(named[1])):
+            continue
+        with suppress(OSError):  # another process was quicker, or may and this one may not
+            if time.time() - unfinished.stat().st_mtime > ABANDONED_AFTER_S:
+                unfinished.unlink()
 
 
 def check_folder_takes_files(folder: Path) -> None:

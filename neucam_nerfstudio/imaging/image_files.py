@@ -2,17 +2,19 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt
+from jaxtyping import Float, UInt, UInt8
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.exif_block import Exif
 from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.photograph_metadata import NOTHING_KEPT, PhotographMetadata, pixels_an_inch, sized
-from neucam_nerfstudio.imaging.tiff_files import write_tiff
+from neucam_nerfstudio.imaging.tiff_writing import write_tiff
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -29,14 +31,17 @@ def write_image(
     bits: BitDepth = 8,
     jpeg_quality: int = 95,
     metadata: PhotographMetadata = NOTHING_KEPT,
+    shown: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> None:
     """Writes a display picture as `.png` or `.tif`/`.tiff` (8 or 16 bits), or `.jpg`/`.jpeg` (8 bits).
 
     Args:
-        image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B).
+        image: Display values in [0, 1], or whole numbers from `quantised`; one channel (grey) or three (R, G, B). Or
+            what `shown` makes display values of.
         bits: Bits of a sample in a PNG or TIFF file.
         jpeg_quality: 1 ... 100.
         metadata: Colour profile and EXIF for the file, whose size EXIF then names; a grey picture takes no profile.
+        shown: Makes display values of rows, each row for itself, so that not all of them are in memory.
 
     Raises:
         NeucamError: If the suffix is another one, or 16 bits are asked of a JPEG.
@@ -48,16 +53,20 @@ def write_image(
         raise NeucamError(f"{path}: JPEG has 8 bits a sample; write 16 bits as .png or .tiff.")
     is_png = suffix == ".png"
 
-    def encode(rows: np.ndarray) -> UInt[np.ndarray, "rows width channels"]:
-        values = quantised(rows, bits) if rows.dtype.kind == "f" else rows
-        return values[..., ::-1] if is_png else values
+    def encode(rows: np.ndarray) -> UInt[np.ndarray, "rows width *channels"]:
+        values = shown(rows)
+        values = quantised(values, bits) if values.dtype.kind == "f" else values
+        return values[..., 0] if values.shape[-1] == 1 else values[..., ::-1] if is_png else values
 
-    samples = in_strips(image, encode)
-    if samples.shape[-1] == 1:
-        samples, metadata = samples[..., 0], metadata._replace(icc_profile=None)
     profile, exif = metadata
+    if encode(image[:1]).ndim == 2:
+        profile = None
     if exif is not None:
-        exif = sized(exif, *samples.shape[:2])
+        exif = sized(exif, *image.shape[:2])
+    if suffix in (".tif", ".tiff"):
+        write_tiff(path, image, profile, exif, encode=encode)
+        return
+    samples = in_strips(image, encode)
     density = pixels_an_inch(exif)
     if is_png:
         chunks = {} if profile is None else {b"iCCP": b"ICC profile\0\0" + zlib.compress(profile)}
@@ -65,7 +74,7 @@ def write_image(
             per_metre = round(density * INCHES_A_METRE)
             chunks[b"pHYs"] = struct.pack(">2IB", per_metre, per_metre, 1)
         write_png(path, samples, chunks if exif is None else {**chunks, b"eXIf": exif.block()})
-    elif suffix in (".jpg", ".jpeg"):
+    else:
         from PIL import Image
 
         block = b"" if exif is None else b"Exif\0\0" + exif.block()
@@ -74,8 +83,28 @@ def write_image(
             options["dpi"] = (density, density)
         with written_whole(path) as temporary:
             Image.fromarray(samples).save(temporary, "JPEG", **options)
-    else:
-        write_tiff(path, samples, profile, exif)
+
+
+def write_index_png(
+    path: Path,
+    index: UInt8[np.ndarray, "height width"],
+    colours: UInt8[np.ndarray, "numbers 3"],
+    exif: Exif | None = None,
+) -> None:
+    """Writes a map of numbers as a PNG of indexed colours: to look at, and to read the numbers from.
+
+    Args:
+        index: A number for each pixel, from 0.
+        colours: Of each number, R, G, B.
+        exif: EXIF for the file, whose size it then names.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(index, "P")
+    image.putpalette(colours.tobytes())
+    block = b"" if exif is None else sized(exif, *index.shape).block()
+    with written_whole(path) as temporary:
+        image.save(temporary, "PNG", exif=block)
 
 
 def quantised(image: Float[np.ndarray, "*shape"], bits: BitDepth) -> UInt[np.ndarray, "*shape"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt16
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import REC709, ColourPrimaries, linear_profile
@@ -16,7 +16,7 @@ from neucam_nerfstudio.imaging.file_writing import unsupported, written_whole
 from neucam_nerfstudio.imaging.large_pictures import in_strips, open_with_pillow, strips_of_rows
 from neucam_nerfstudio.imaging.photograph_metadata import sized
 from neucam_nerfstudio.imaging.photographs import downscale
-from neucam_nerfstudio.imaging.tiff_files import write_tiff
+from neucam_nerfstudio.imaging.tiff_writing import write_tiff
 
 LARGEST_HALF = 65504.0
 """Largest value of a 16-bit float."""
@@ -148,10 +148,13 @@ def write_radiance(
     elif suffix in (".tif", ".tiff"):
         peak = max(float(radiance.max()), float(np.finfo(np.float32).tiny))
         scale = 65535 / peak
-        samples = in_strips(radiance, lambda rows: np.rint(rows.clip(min=0) * scale).astype(np.uint16))
         said = [f"Linear radiance: 65535 stands for {peak:.6g}.", *(f"{k}: {v}" for k, v in (metadata or {}).items())]
-        own = None if exif is None else sized(exif, *samples.shape[:2])
-        write_tiff(path, samples, linear_profile(primaries), own, "\n".join(said))
+        own = None if exif is None else sized(exif, *radiance.shape[:2])
+
+        def encode(rows: np.ndarray) -> UInt16[np.ndarray, "rows width 3"]:
+            return np.rint(rows.clip(min=0) * scale).astype(np.uint16)
+
+        write_tiff(path, radiance, linear_profile(primaries), own, "\n".join(said), encode)
     else:
         raise unsupported(path, "radiance", (".exr", ".hdr", ".tif", ".tiff"))
 

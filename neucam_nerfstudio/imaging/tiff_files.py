@@ -1,22 +1,12 @@
-"""TIFF files: those that OpenCV does not read, or reads wrongly without a word, and all that are written."""
+"""TIFF files that OpenCV does not read, or reads wrongly without a word."""
 
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped, UInt
+from jaxtyping import Shaped
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.exif_block import (
-    DESCRIPTION_TAG,
-    SOFTWARE,
-    Exif,
-    read_folder,
-    read_header,
-    text_tag,
-)
-from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.imaging.large_pictures import pictures_of_any_size
 
 if TYPE_CHECKING:
@@ -112,43 +102,6 @@ def upright(
     return pixels
 
 
-def write_tiff(
-    path: Path,
-    samples: UInt[np.ndarray, "height width *channels"],
-    icc_profile: bytes | None = None,
-    exif: Exif | None = None,
-    description: str | None = None,
-) -> None:
-    """Writes a TIFF file with lossless compression.
-
-    Args:
-        samples: uint8 or uint16; grey or R, G, B.
-        icc_profile: The colours that the samples stand for.
-        exif: EXIF to keep; the file takes its byte order.
-        description: Text of the tag ImageDescription; None keeps the one in EXIF.
-    """
-    import tifffile
-
-    kept = exif or Exif("<", {}, {})
-    if description is not None:
-        kept = kept._replace(main=kept.main | {DESCRIPTION_TAG: text_tag(description)})
-    with written_whole(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            samples,
-            byteorder=kept.byte_order,
-            photometric="rgb" if samples.ndim == 3 else "minisblack",
-            compression="zlib",
-            compressionargs={"level": 1},  # a third of the default's time, for photographs of the same size
-            predictor=True,
-            iccprofile=icc_profile,
-            software=SOFTWARE,
-            metadata=None,
-        )
-        if kept.main or kept.folders:
-            _add_tags(temporary, kept)
-
-
 def _opencv_reads(page: "tifffile.TiffPage") -> bool:
     """Whether OpenCV 4.10 reads a picture of this kind rightly.
 
@@ -203,16 +156,3 @@ def _refusal(path: Path, page: "tifffile.TiffPage") -> str:
         f"{path}: TIFF files of this kind ({_name(page.photometric)}, {page.dtype}{layout}{alpha}, compression"
         f" {_name(page.compression)}) cannot be read. Export 8-bit, 16-bit or 32-bit float RGB without alpha, or PNG."
     )
-
-
-def _add_tags(path: Path, tags: Exif) -> None:
-    """Adds tags to a TIFF file byte for byte (tifffile would encode them anew): its main folder moves to the end."""
-    with path.open("r+b") as file:
-        byte_order, start = read_header(file)
-        main = read_folder(file, start, byte_order, lambda tag: True) | tags.main
-        end = file.seek(0, 2)
-        file.write(bytes(end % 2))
-        start = file.tell()
-        file.write(tags._replace(main=main).tree_bytes(start))
-        file.seek(4)
-        file.write(struct.pack(f"{byte_order}I", start))

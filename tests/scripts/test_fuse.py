@@ -14,6 +14,7 @@ import pytest
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.scripts.fusion_record import RECORD_NAME
 
 WITHOUT_TORCH = """
 import sys
@@ -40,8 +41,9 @@ def test_all_is_written_and_said(finished):
     ended, folder = finished
     assert (ended.returncode, ended.stderr) == (0, "")
     names = ["hdr.exr", "all_in_focus_hdr.png", "defocus.png", "capture.json"]
+    assert f"Preview: {folder / 'preview.jpg'}, until the picture is made." in ended.stdout
     assert ended.stdout.splitlines()[-4:] == [f"Wrote {folder / name}" for name in names]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, RECORD_NAME])
     assert "TinyDesk: 9 frames, 90x60, uint8" in ended.stdout and "F1E1" in ended.stdout
     assert "Blur: " in ended.stdout
 
@@ -53,7 +55,8 @@ def test_pictures_are_what_they_are_named(finished, tiny_desk):
     assert np.corrcoef(np.log(radiance).ravel(), np.log(truth).ravel())[0, 1] > 0.99
     assert shown.dtype == np.uint8 and 60 < shown.mean() < 190
     defocus = read_photograph(folder / "defocus.png")[..., 0]
-    assert defocus[:20].mean() > 150 > 110 > defocus[45:].mean()
+    assert defocus.dtype == np.uint16
+    assert defocus[:20].mean() > 0.6 * 65535 > 0.43 * 65535 > defocus[45:].mean()
 
 
 def test_again_replaces_what_is_there_and_takes_other_formats(tiny_desk, tmp_path):

@@ -19,7 +19,9 @@ DARKEST, LEAST_CONTRAST = 0.02, 0.01
 """Added to the pixel value before its logarithm is taken, and to that root mean square: noise is no detail."""
 NO_DETAIL, GREY_LEVELS_PER_CONTRAST = 128, 64
 
-MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX = 2000, 0.01, 5
+TRACKED_SIDE_PX = 512
+"""Corners are tracked at most at this size: gradients of all pixels tell the rest."""
+MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX = 600, 0.01, 5
 TRACKING = {"winSize": (31, 31), "maxLevel": 4, "criteria": (3, 30, 0.003)}
 MAX_ROUND_TRIP_PX = 0.5
 CONSENSUS = {"method": cv2.RANSAC, "maxIters": 5000, "confidence": 0.999, "refineIters": 50}
@@ -27,6 +29,15 @@ MAX_RESIDUAL_PX = 1.0
 """Corners that end farther than this from where the similarity takes them are outliers."""
 MIN_CORNERS, MIN_SHARE = 20, 0.3
 """Fewer corners, or a smaller share of those tracked, do not make a similarity."""
+GRADIENT_PIXELS = 40_000
+"""So many pixels tell the four numbers of a similarity."""
+MAX_STEPS, LEAST_STEP_PX = 10, 0.005
+OUTLIER_DEVIATIONS = 2.0
+"""Pixels whose detail differs by more than so many deviations count less (Cauchy weights)."""
+LEAST_HELD = 1e-9
+"""Share of the information that holds a step to nought: keeps it finite."""
+MAX_REFINEMENT_PX = 2.0
+"""Corners of the picture are moved by less than this from where tracked corners tell: else those count."""
 MAX_MOVED_SHARE = 0.1
 """Focusing moves no corner of the picture by more than this share of the longer side."""
 
@@ -76,18 +87,68 @@ def estimate_similarity(
 ) -> PixelMap | None:
     """Scale, rotation and shift between two detail pictures.
 
-    Estimated twice, the second time with `moving` brought to `fixed`: tracked windows do not scale, which costs about a
-    hundredth of the scale's change.
-
     Returns:
         Where `moving` shows what `fixed` shows; None where too little detail agrees, or it would move implausibly far.
     """
-    first = _track_similarity(fixed, moving)
-    second = None if first is None else _track_similarity(fixed, _seen_through(first, moving))
-    if second is None:
+    share = min(1.0, TRACKED_SIDE_PX / max(fixed.shape))
+    size = [max(1, round(length * share)) for length in fixed.shape[::-1]]
+    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (fixed, moving)]
+    tracked = _track_similarity(*small) if share < 1 else _track_similarity(fixed, moving)
+    if tracked is None:
         return None
-    pixel_map = first @ second
+    tracked = full_size_map(ViewMap(tracked), small[0].shape, *fixed.shape).plane
+    pixel_map = refine_similarity(fixed, moving, tracked)
     return pixel_map if corner_shift_px(pixel_map, *fixed.shape) <= MAX_MOVED_SHARE * max(fixed.shape) else None
+
+
+def refine_similarity(
+    fixed: UInt8[np.ndarray, "height width"], moving: UInt8[np.ndarray, "height width"], start: PixelMap
+) -> PixelMap:
+    """The similarity near `start` under which two detail pictures differ least, robustly.
+
+    Gauss-Newton steps with the gradients of `fixed` (Baker & Matthews 2004), by those pixels where they are strong.
+    `moving` is interpolated linearly: OpenCV's cubic kernel shows things up to 0.05 px from where they are.
+
+    Returns:
+        The map; `start` where it would move away from it by more than `MAX_REFINEMENT_PX`.
+    """
+    height, width = fixed.shape
+    template, seen_from = fixed.astype(np.float32), moving.astype(np.float32)
+    across, down = (cv2.Sobel(template, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    power = across**2 + down**2
+    strong = np.flatnonzero(power > power.mean())
+    strong = strong[:: max(1, len(strong) // GRADIENT_PIXELS)]
+    if len(strong) < MIN_CORNERS:
+        return start
+    unit_px = max(height, width) / 2
+    to_pixels = np.array([[unit_px, 0, (width - 1) / 2], [0, unit_px, (height - 1) / 2], [0, 0, 1]])
+    to_units = np.linalg.inv(to_pixels)
+    rows, columns = np.divmod(strong, width)
+    places = np.stack([columns, rows, np.ones_like(rows)]).astype(np.float64)
+    x, y, _ = to_units @ places
+    across, down, wanted = (values.ravel()[strong] for values in (across, down, template))
+    slopes = np.stack([across * x + down * y, down * x - across * y, across, down], -1) * unit_px
+    pixel_map = start
+    for _ in range(MAX_STEPS):
+        seen = cv2.warpAffine(
+            seen_from, pixel_map[:2], (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=(-1,)
+        )
+        ends = pixel_map[:2] @ places
+        inside = np.all((ends > 1) & (ends < np.array([[width - 2], [height - 2]])), 0)
+        if inside.sum() < MIN_CORNERS:
+            return start
+        left = np.where(inside, seen.ravel()[strong] - wanted, 0)
+        deviation = 1.5 * np.median(np.abs(left[inside])) + 1  # of a grey level
+        weighted = slopes * (inside / (1 + (left / (OUTLIER_DEVIATIONS * deviation)) ** 2))[:, None]
+        normal = weighted.T @ slopes
+        held = np.eye(4) * LEAST_HELD * np.trace(normal)
+        scale, turn, right, below = np.linalg.solve(normal + held, -(weighted.T @ left))
+        step = np.array([[1 + scale, -turn, right], [turn, 1 + scale, below], [0, 0, 1]])
+        pixel_map = pixel_map @ to_pixels @ step @ to_units
+        if max(map(abs, (scale, turn, right, below))) * unit_px < LEAST_STEP_PX:
+            break
+    moved_px = corner_shift_px(np.linalg.inv(start) @ pixel_map, height, width)
+    return pixel_map if moved_px <= MAX_REFINEMENT_PX else start
 
 
 def _corners(detail: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "corners 1 2"] | None:
@@ -134,7 +195,7 @@ def beyond_border(pixel_map: PixelMap, height: int, width: int) -> Bool[np.ndarr
 
 
 def _seen_through(pixel_map: PixelMap, detail: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(detail, pixel_map[:2], detail.shape[::-1], flags=flags, borderValue=(NO_DETAIL,))
 
 

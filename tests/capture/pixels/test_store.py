@@ -15,7 +15,8 @@ from PIL import Image
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels import source
-from neucam_nerfstudio.capture.pixels.store import FrameCache, PixelStore
+from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
+from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.errors import NeucamError
 

@@ -1,0 +1,129 @@
+"""What a map of nearness adds to a picture: a relief to turn about, and what two eyes see. NumPy and OpenCV alone."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int32
+
+from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
+
+MOST_TRIANGLES = 500_000
+"""Of a relief: what phones turn smoothly, and what is left of a map that is no sharper than a lens's blur."""
+SPECKLE_PX = 5
+"""Side of the median that takes lone places out of a relief, in places of its grid."""
+LEAST_WEIGHT = 1e-3
+"""Of a place that is not sure of its nearness, where all around it are as little."""
+
+Nearness = Float[np.ndarray, "height width"]
+"""How near each pixel's thing is: 0 is the farthest focus setting, 1 the nearest."""
+
+
+class Relief(NamedTuple):
+    """A surface of triangles, as glTF has it: x to the right, y up, z towards who looks; the longer side is 1.
+
+    Attributes:
+        places: Of the corners.
+        normals: At the corners, of length 1.
+        uv: Where each corner is on the picture, [0, 1], v down.
+        triangles: Three corners each, counterclockwise from the front.
+    """
+
+    places: Float[np.ndarray, "corners 3"]
+    normals: Float[np.ndarray, "corners 3"]
+    uv: Float[np.ndarray, "corners 2"]
+    triangles: Int32[np.ndarray, "triangles 3"]
+
+
+def relief_of(
+    nearness: Nearness,
+    confidence: Float[np.ndarray, "height width"] | None,
+    depth_scale: float,
+    most_triangles: int = MOST_TRIANGLES,
+) -> Relief:
+    """A picture as a relief, whole: it is stretched, not cut, where near things hide what is behind them.
+
+    Args:
+        nearness: Of each pixel.
+        confidence: How sure each pixel is, [0, 1]: places that are not sure follow those around them.
+        depth_scale: How deep the relief is from the farthest to the nearest setting, in longer sides of the picture.
+        most_triangles: Most triangles it may have.
+    """
+    import cv2
+
+    height, width = nearness.shape
+    reduction = max(1.0, np.sqrt(2 * height * width / most_triangles))
+    rows, columns = max(2, int(height / reduction)), max(2, int(width / reduction))
+    sure = np.ones(nearness.shape, np.float32) if confidence is None else confidence.astype(np.float32)
+    weight = np.maximum(sure, np.float32(LEAST_WEIGHT))
+
+    def averaged(values: np.ndarray) -> np.ndarray:
+        return cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+
+    coarse = averaged(np.clip(nearness, 0, 1).astype(np.float32) * weight) / averaged(weight)
+    coarse = cv2.medianBlur(coarse, SPECKLE_PX) if min(rows, columns) > SPECKLE_PX else coarse
+    z = depth_scale * (coarse - 0.5)
+    u, v = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
+    longer = max(height, width)
+    x, y = (u - 0.5) * (width / longer), (0.5 - v) * (height / longer)
+    down, right = np.gradient(z, y, x)
+    normals = np.stack([-right, -down, np.ones_like(z)], -1)
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    across = np.broadcast_arrays(x, y[:, None], z)
+    corner = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    upper_left, upper_right, lower_left, lower_right = (
+        corner[r, c].ravel() for r in (slice(-1), slice(1, None)) for c in (slice(-1), slice(1, None))
+    )
+    halves = (upper_left, lower_left, upper_right), (upper_right, lower_left, lower_right)
+    triangles = np.concatenate([np.stack(three, -1) for three in halves])
+    return Relief(
+        np.stack(across, -1).reshape(-1, 3).astype(np.float32),
+        normals.reshape(-1, 3).astype(np.float32),
+        np.stack(np.broadcast_arrays(u, v[:, None]), -1).reshape(-1, 2).astype(np.float32),
+        triangles,
+    )
+
+
+def stereo_pair(
+    picture: Float[np.ndarray, "height width 3"], nearness: Nearness, disparity_px: float
+) -> tuple[Float[np.ndarray, "height narrower_width 3"], Float[np.ndarray, "height narrower_width 3"]]:
+    """What a left and a right eye see, made of one picture: near things stand before the paper, far ones behind it.
+
+    Nothing is invented: what an eye would see behind a near thing's edge is what lies beside it, stretched, and where
+    one of the eyes sees beyond the picture's border, both are cut off.
+
+    Args:
+        picture: Display values.
+        nearness: Of each pixel.
+        disparity_px: By how much the places of the nearest thing differ between the two, beyond those of the farthest.
+    """
+    shift = (np.clip(nearness, 0, 1) - 0.5) * (disparity_px / 2)
+    beyond = math.ceil(abs(disparity_px) / 4)
+    seen = slice(beyond, picture.shape[1] - beyond)
+    left, right = _seen_aside(picture, shift), _seen_aside(picture[:, ::-1], shift[:, ::-1])[:, ::-1]
+    return left[:, seen], right[:, seen]
+
+
+def _seen_aside(
+    picture: Float[np.ndarray, "height width 3"], shift: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width 3"]:
+    """The picture with each pixel moved to the right by its shift; what goes over others to the right hides them."""
+    import cv2
+
+    height, width = shift.shape
+    columns, seen = np.arange(width, dtype=np.float64), np.empty_like(picture)
+    for rows in strips_of_rows(height, width):
+        # Where each pixel goes, made rising along the row: pixels that a nearer one on their left passes are hidden.
+        goes_to = np.maximum.accumulate(columns + shift[rows], axis=1)
+        goes_to += columns * 1e-6  # no two to one place
+        # All rows at once: row after row on one long axis, each in a stretch of its own.
+        start = 2.0 * width * np.arange(len(goes_to))[:, None]
+        wanted = np.clip(columns, goes_to[:, :1], goes_to[:, -1:])
+        comes_from = np.interp((start + wanted).ravel(), (start + goes_to).ravel(), np.tile(columns, len(goes_to)))
+        map_x = comes_from.reshape(goes_to.shape).astype(np.float32)
+        map_y = np.broadcast_to(np.arange(len(goes_to), dtype=np.float32)[:, None], map_x.shape)
+        strip = np.ascontiguousarray(picture[rows])
+        seen[rows] = cv2.remap(strip, map_x, np.ascontiguousarray(map_y), cv2.INTER_LINEAR)
+    return seen
