@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from uuid import uuid4
 
 import tyro
@@ -30,7 +31,12 @@ from neucam_nerfstudio.scripts.batch.cluster import (
     said_of_death,
 )
 from neucam_nerfstudio.scripts.batch.report import REPORT_NAME, thumbnail_file, write_report
-from neucam_nerfstudio.scripts.batch.result_folders import check_replaceable, put_in_place, remove_unfinished
+from neucam_nerfstudio.scripts.batch.result_folders import (
+    UNFINISHED,
+    check_replaceable,
+    put_in_place,
+    remove_unfinished,
+)
 from neucam_nerfstudio.scripts.batch.told_settings import counted, glance_at_settings
 from neucam_nerfstudio.scripts.batch.work import CaptureOptions, Job, Outcome, make
 from neucam_nerfstudio.scripts.run_command import run_command, say, share_of_work
@@ -72,7 +78,7 @@ class Batch(CaptureOptions):
     workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """How many captures are made at a time; None takes what this machine has cores and --memory-budget for."""
     memory_budget: Annotated[float | None, tyro.conf.arg(metavar="GB")] = None
-    """Memory for all workers together, in GB; None takes three quarters of what is free."""
+    """Memory for all workers together, about; each has its share. None takes three quarters of what is free."""
     scheduler: str | None = None
     """Address of a Dask scheduler that runs already, such as tcp://HOST:8786: its workers do the work."""
 
@@ -101,6 +107,10 @@ class Batch(CaptureOptions):
         """The options that change results."""
         return CaptureOptions(**{field.name: getattr(self, field.name) for field in fields(CaptureOptions)})
 
+    def told_options(self) -> dict[str, object]:
+        """The same as the manifest has them."""
+        return json.loads(json.dumps(asdict(self.capture_options())))
+
     def _check(self) -> None:
         if not self.folders:
             raise NeucamError("FOLDER: none is given. Give folders that hold captures.")
@@ -118,7 +128,7 @@ class Batch(CaptureOptions):
             raise NeucamError("--workers, --memory-budget: the workers of --scheduler have theirs. Leave them out.")
 
     def _list(self, captures: list[FoundCapture]) -> None:
-        entries, options = read_entries(self.output_path), asdict(self.capture_options())
+        entries, options = read_entries(self.output_path), self.told_options()
         for capture in captures:
             try:
                 told = str(glance_at_settings(capture.data, self.frames, self.downscale_factor))
@@ -130,6 +140,13 @@ class Batch(CaptureOptions):
                 state = ", done"
             say(f"{capture.name}: {told}{state}.")
         say(f"{counted(len(captures), 'capture')}. Their pictures have the last word on settings: nothing was made.")
+
+
+class _Workers(NamedTuple):
+    """How many workers there are, and the memory that they may take together."""
+
+    count: int
+    budget_bytes: int
 
 
 class _Run:
@@ -160,7 +177,7 @@ class _Run:
         return len(failed)
 
     def _to_make(self) -> dict[str, FoundCapture]:
-        entries, options = self.manifest.entries, asdict(self.options)
+        entries, options = self.manifest.entries, self.batch.told_options()
         known = {capture.name: entries.get(capture.name) for capture in self.captures}
         if self.batch.retry_failed:
             chosen = [each for each in self.captures if (e := known[each.name]) is not None and e.status == "failed"]
@@ -181,15 +198,17 @@ class _Run:
         return {capture.name: capture for capture in chosen}
 
     def _make(self, to_make: Mapping[str, FoundCapture]) -> None:
-        jobs = {}
+        jobs, workers = {}, self._workers(len(to_make))
         for name, capture in to_make.items():
             final = (self.output / name).resolve()
             remove_unfinished(final)
-            jobs[name] = Job(capture.data, final.with_name(f".{final.name}.{uuid4().hex[:8]}.unfinished"), self.options)
+            unfinished = final.with_name(f".{final.name}.{uuid4().hex[:8]}{UNFINISHED}")
+            budget_bytes = None if workers is None else workers.budget_bytes // workers.count
+            jobs[name] = Job(capture.data, unfinished, self.options, budget_bytes)
         done_bytes, all_bytes = 0, sum(self.inputs[name][1] for name in jobs) or 1
         start, verb = time.perf_counter(), "Learning" if self.options.learn else "Fusing"
         try:
-            with share_of_work(f"{verb} {counted(len(jobs), 'capture')}") as report, self._client(len(jobs)) as client:
+            with share_of_work(f"{verb} {counted(len(jobs), 'capture')}") as report, self._client(workers) as client:
                 for number, (name, outcome) in enumerate(outcomes(client, make, jobs), 1):
                     if isinstance(outcome, BaseException):
                         outcome = Outcome(reason=said_of_death(outcome))
@@ -205,19 +224,25 @@ class _Run:
                 shutil.rmtree(job.unfinished, ignore_errors=True)
 
     @contextmanager
-    def _client(self, num_captures: int) -> Iterator[distributed.Client]:
+    def _client(self, workers: _Workers | None) -> Iterator[distributed.Client]:
         if self.batch.scheduler is not None:
             with running_cluster(self.batch.scheduler) as client:
                 count = num_threads(client)
                 say(f"{counted(count, 'worker')} of {self.batch.scheduler}{'' if count else ': waiting for some'}.")
                 yield client
             return
+        assert workers is not None
+        say(f"{counted(workers.count, 'worker')}, {workers.budget_bytes / 1e9:.1f} GB of memory for all.")
+        with own_cluster(workers.count, workers.budget_bytes) as client:
+            yield client
+
+    def _workers(self, num_captures: int) -> _Workers | None:
+        """The workers to start; None where a cluster runs."""
+        if self.batch.scheduler is not None:
+            return None
         budget_gb = self.batch.memory_budget
         budget_bytes = int(free_memory_bytes() * SHARE_OF_FREE_MEMORY if budget_gb is None else budget_gb * 1e9)
-        count = number_of_workers(self.batch.workers, budget_bytes, num_captures)
-        say(f"{counted(count, 'worker')}, {budget_bytes / 1e9:.1f} GB of memory for all.")
-        with own_cluster(count, budget_bytes) as client:
-            yield client
+        return _Workers(number_of_workers(self.batch.workers, budget_bytes, num_captures), budget_bytes)
 
     def _keep(self, name: str, job: Job, outcome: Outcome) -> None:
         """Puts a result in place, and notes what became of the capture."""
@@ -240,7 +265,7 @@ class _Run:
             notes=outcome.notes,
             files=outcome.files,
             picture=outcome.picture,
-            options=asdict(self.options),
+            options=self.batch.told_options(),
             inputs=self.inputs[name][0],
         )
         self.manifest.record(name, entry)

@@ -49,11 +49,13 @@ class Job:
         data: What to open.
         unfinished: Folder to write to; it is not there yet.
         options: How.
+        budget_bytes: Memory that fusing may take; None lets it choose.
     """
 
     data: Path
     unfinished: Path
     options: CaptureOptions
+    budget_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,13 @@ def limit_threads() -> None:
 
 def _made(job: Job) -> Outcome:
     options = job.options
-    fused = options.fused(job.data, lambda share_done: None)
+    fused = options.fused(job.data, lambda share_done: None, job.budget_bytes)
+    job.unfinished.mkdir(parents=True)  # a folder, whatever dots its name has
     writers = options.writers(fused, job.unfinished)
     for file, write in writers.items():
         write(file)
     names = sorted(path.name for path in job.unfinished.iterdir())
-    shown = [file.name for file in writers if file.suffix in (".png", ".jpg")]
+    shown = [file.name for file in writers if file.name.startswith("all_in_focus")]
     return Outcome(
         scores=scores_of(fused),
         settings=settings_of(fused.capture),
