@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -85,6 +86,18 @@ class WarmStart(CameraEstimate):
     confidence: Float[np.ndarray, "height width"] | None = None
 
 
+class KnownFocus(NamedTuple):
+    """Where each focus setting is sharp, found before: of photographs of the same view under another light.
+
+    Attributes:
+        sharpest_focus: As of `WarmStart`.
+        blur_per_setting_px: As of `WarmStart`.
+    """
+
+    sharpest_focus: Float[np.ndarray, "height width"]
+    blur_per_setting_px: float
+
+
 def classical_estimate(
     frames: Sequence[Photograph],
     focus_index: Sequence[int] | Int[np.ndarray, " frames"],
@@ -93,6 +106,7 @@ def classical_estimate(
     response: ResponseTable | None = None,
     report: Callable[[float], None] = lambda share_done: None,
     coverage: Sequence[Coverage | None] | None = None,
+    known_focus: KnownFocus | None = None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -106,6 +120,7 @@ def classical_estimate(
         response: Of the camera, if known.
         report: Called with the share that is done, (0, 1], from time to time.
         coverage: Which pixels of each frame show something; None where all do. No light is taken from the others.
+        known_focus: Where each focus setting is sharp, if that is known.
     """
     focus_number = np.asarray(focus_index)
     coverage = coverage or [None] * len(frames)
@@ -114,7 +129,7 @@ def classical_estimate(
     tables = [decoding_table(frame.dtype, stop, response, noise) for frame, stop in zip(frames, stops, strict=True)]
     settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
     (log_radiance, sharpest_focus, precision, evidence, confidence), blur = _fuse(
-        _StackMerger(frames, settings, tables, coverage), report
+        _StackMerger(frames, settings, tables, coverage), report, known_focus
     )
     median = float(np.median(log_radiance))
     log_radiance -= median
@@ -212,7 +227,9 @@ class _StackMerger:
         return FocusStack(len(self.settings), merge, is_held, blur_px, bounds)
 
 
-def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedStack, float]:
+def _fuse(
+    merger: _StackMerger, report: Callable[[float], None], known_focus: KnownFocus | None
+) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels; tile by tile."""
     height, width, _ = merger.frames[0].shape
     planes = np.zeros((4, height, width), np.float32)
@@ -223,18 +240,19 @@ def _fuse(merger: _StackMerger, report: Callable[[float], None]) -> tuple[FusedS
     if num_settings > 1:
         factor = max(2.0, max(height, width) / BLUR_SEARCH_SIDE, math.sqrt(height * width / most_pixels))
         small = merger.stack(WHOLE, is_held, factor)
-        blur = _stack_blur_px(merger, small, factor)
+        blur = _stack_blur_px(merger, small, factor) if known_focus is None else known_focus.blur_per_setting_px
         depth = pyramid_depth(height, width, num_settings * blur)
         margin_px = min(LARGEST_MARGIN_PX, max(MARGIN_OF_COARSEST * 2**depth, math.ceil(4 * area_sigma_px(blur))))
     tiles = list(overlapping_tiles(height, width, most_pixels, margin_px, 2**depth))
     coarse_focus = None
-    if small is not None:  # where a tile does not tell, all of the picture does
+    if small is not None and known_focus is None:  # where a tile does not tell, all of the picture does
         coarse_focus = cv2.resize(completed_focus(focus_of(small, blur / factor)), (width, height))
     small = None
     for tile in tiles:
         part = tile.with_margin
         of_part = None if coarse_focus is None else coarse_focus[part]
-        fused = fuse_stack(merger.stack(part, is_held, blur_px=blur), blur, of_part)
+        known = None if known_focus is None else known_focus.sharpest_focus[part]
+        fused = fuse_stack(merger.stack(part, is_held, blur_px=blur), blur, of_part, known)
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
         report(tile.share_done(height, width))
