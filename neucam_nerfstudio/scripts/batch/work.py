@@ -17,8 +17,10 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.imaging.image_files import quantised
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.scripts.batch.stands import StandJob, find_stand
 from neucam_nerfstudio.scripts.batch.told_settings import ToldSettings, settings_of
 from neucam_nerfstudio.scripts.fuse import FuseOptions
+from neucam_nerfstudio.stand import Stand
 
 THUMBNAIL_PX = 320
 """Longer side of a picture on the report page: about 15 kB each, so a thousand of them are 15 MB."""
@@ -35,6 +37,10 @@ class CaptureOptions(FuseOptions):
     method: MethodName | None = None
     """Learn by this method, as ns-train would, instead of fusing; it says itself what its frames are."""
 
+    share_alignment: bool = False
+    """Captures from one stand, under several lights, share one alignment and one choice of focus, found on the mean of
+    all lights: their results register pixel by pixel."""
+
     @property
     def learning_method(self) -> str:
         """What learns such frames."""
@@ -50,12 +56,14 @@ class Job:
         unfinished: Folder to write to; it is not there yet.
         options: How.
         budget_bytes: Memory that fusing may take; None lets it choose.
+        stand: Folder of the stand that it shares with others, see `Stand`; None if it shares none.
     """
 
     data: Path
     unfinished: Path
     options: CaptureOptions
     budget_bytes: int | None = None
+    stand: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,12 @@ class Outcome:
     thumbnail: bytes = field(default=b"", repr=False)
 
 
-def make(job: Job) -> Outcome:
-    """Makes a capture; whatever goes wrong is an outcome, too, and writes nothing."""
+def make(job: Job | StandJob) -> Outcome:
+    """Makes a capture, or finds out a stand; whatever goes wrong is an outcome, too, and writes nothing."""
     start, cpu_start = time.perf_counter(), time.process_time()
     limit_threads()
     try:
-        outcome = _made(job)
+        outcome = _stand_found(job) if isinstance(job, StandJob) else _made(job)
     except NeucamError as error:
         outcome = Outcome(reason=str(error))
     except OSError as error:
@@ -113,9 +121,14 @@ def limit_threads() -> None:
         cv2.setNumThreads(int(told))
 
 
+def _stand_found(job: StandJob) -> Outcome:
+    find_stand(job)
+    return Outcome()
+
+
 def _made(job: Job) -> Outcome:
-    options = job.options
-    fused = options.fused(job.data, lambda share_done: None, job.budget_bytes)
+    options, stand = job.options, None if job.stand is None else Stand.load(job.stand)
+    fused = options.fused(job.data, lambda share_done: None, job.budget_bytes, stand=stand)
     job.unfinished.mkdir(parents=True)  # a folder, whatever dots its name has
     writers = options.writers(fused, job.unfinished)
     for file, write in writers.items():

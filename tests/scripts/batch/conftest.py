@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from neucam_nerfstudio.scripts.batch import command_line
+from neucam_nerfstudio.scripts.batch import batch_run
 from neucam_nerfstudio.scripts.batch.batch_manifest import Entry
 
 Tree = Callable[..., Path]
@@ -38,8 +38,8 @@ def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def outcomes(client: object, work: Callable, jobs: dict) -> Iterator[tuple[str, object]]:
         yield from ((name, work(job)) for name, job in jobs.items())
 
-    monkeypatch.setattr(command_line, "outcomes", outcomes)
-    monkeypatch.setattr(command_line, "own_cluster", lambda *_: nullcontext())
+    monkeypatch.setattr(batch_run, "outcomes", outcomes)
+    monkeypatch.setattr(batch_run, "own_cluster", lambda *_: nullcontext())
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ import pytest
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.photographs import read_photograph
-from neucam_nerfstudio.scripts.batch import command_line
+from neucam_nerfstudio.scripts.batch import batch_run
 from neucam_nerfstudio.scripts.batch.batch_manifest import read_entries
+from neucam_nerfstudio.scripts.batch.batch_run import said_of_time
 from neucam_nerfstudio.scripts.batch.cluster import BYTES_A_WORKER, number_of_workers, usable_cores
-from neucam_nerfstudio.scripts.batch.command_line import Batch, said_of_time
+from neucam_nerfstudio.scripts.batch.command_line import Batch
 
 Says = Callable[..., str]
 
@@ -91,20 +92,22 @@ def test_results_of_two_runs_are_the_same_bytes(batch, tree, tmp_path):
 
 
 def test_an_interruption_leaves_what_is_done_and_nothing_half_written(batch, tree, tmp_path, monkeypatch):
-    root, whole = tree("a", "b"), command_line.outcomes
+    root, whole = tree("a", "b"), batch_run.outcomes
 
     def interrupted(client, work, jobs):
+        if not jobs:  # of stands
+            return
         yield next(iter(whole(client, work, jobs)))
         jobs["shoot/b"].unfinished.mkdir(parents=True)
         (jobs["shoot/b"].unfinished / "hdr.exr").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "outcomes", interrupted)
+    monkeypatch.setattr(batch_run, "outcomes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         batch(root)
     assert [path.name for path in (tmp_path / "out/shoot").iterdir()] == ["a"]
     assert list(read_entries(tmp_path / "out")) == ["shoot/a"] and (tmp_path / "out/report.html").exists()
-    monkeypatch.setattr(command_line, "outcomes", whole)
+    monkeypatch.setattr(batch_run, "outcomes", whole)
     assert "1 capture done already" in (said := batch(root)) and "1 of 1, shoot/b: done" in said
 
 

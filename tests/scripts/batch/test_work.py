@@ -63,7 +63,7 @@ def test_methods_learn_what_they_are_for(tiny_desk, tmp_path, monkeypatch):
     ],
 )
 def test_whatever_goes_wrong_is_an_outcome(error, reason, is_ours, tiny_desk, tmp_path, monkeypatch):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(FuseOptions, "fused", fail)
