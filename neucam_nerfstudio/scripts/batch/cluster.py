@@ -113,9 +113,22 @@ def own_cluster(num_workers: int, budget_bytes: int) -> Iterator[distributed.Cli
         try:
             with dask_distributed.Client(cluster) as client:
                 yield client
+        except BaseException:
+            _end_at_once(cluster)
+            raise
         finally:
             with suppress(TimeoutError):  # its processes end with this one
                 cluster.close(CLOSE_SECONDS)
+
+
+def _end_at_once(cluster: distributed.LocalCluster) -> None:
+    """Ends the workers of a cluster of ours in the midst of their work, which a plain close would wait for."""
+    for nanny in cluster.workers.values():
+        pid = nanny.pid
+        nanny.close_gracefully("the command has ended")  # so that it starts no other worker
+        if pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -92,7 +92,8 @@ def _mean_of_lights(job: StandJob) -> Iterator[Path]:
     if first.moves:
         raise NeucamError(f"{job.lights[0]}: --share-alignment is for still scenes. Leave --frames moments out.")
     lights = [one_file_per_frame(find_photographs(light))[0] for light in job.lights]
-    with TemporaryDirectory(prefix="neucam-stand-") as scratch:
+    job.unfinished.mkdir(parents=True)
+    with TemporaryDirectory(dir=job.unfinished) as scratch:  # goes with the folder if this process is killed
         folder = Path(scratch)
         for index, (frame, *photographs) in enumerate(zip(first.frames, *lights, strict=True)):
             settings = f"F{frame.focus_index}E{frame.exposure_index}"
