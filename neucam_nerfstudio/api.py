@@ -24,6 +24,7 @@ from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, cla
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.photographs import Photographs, open_photographs, read_arrays
+from neucam_nerfstudio.stand import Stand
 
 ResponseChoice = Literal["estimated", "srgb", "linear"]
 """What pixel values mean as light: what the photographs tell, the sRGB standard, or light itself (RAW files always)."""
@@ -46,6 +47,7 @@ def fuse(
     budget_bytes: int | None = None,
     report: Callable[[float], None] = lambda share_done: None,
     preview: Callable[[Float[np.ndarray, "rows columns 3"]], None] | None = None,
+    stand: Stand | None = None,
 ) -> FusedPhotographs:
     """Fuses photographs of one view into one picture: all in focus, with all the light. Takes seconds, not minutes.
 
@@ -67,6 +69,8 @@ def fuse(
             most 2.4 GB.
         report: Called with the share that is done, (0, 1], from time to time.
         preview: Called once with a small picture of a still scene, linear radiance, when all photographs are read.
+        stand: How photographs that were taken from the same stand, under another light, lie and are focused
+            (`FusedPhotographs.stand`): these are taken to be the same, so that both pictures register pixel by pixel.
 
     Returns:
         The picture, and what was found out on the way.
@@ -81,12 +85,14 @@ def fuse(
         focus=focus,
         frames=frames,
         reference=reference,
-        align=align,
+        align=align if stand is None else "off",
         downscale_factor=downscale_factor,
         linear_light=response == "linear",
         memory=memory,
         report=part_of(report, 0, DONE_WHEN_READ),
     )
+    if stand is not None:
+        store.capture = capture = stand.placed(capture)
     report(DONE_WHEN_SCANNED)
     pictures = [store[index] for index in capture.train_indices]
     focus_index = [frame.focus_index for frame in capture.train_frames]
@@ -110,6 +116,7 @@ def fuse(
             [store.stored_coverage(index) for index in capture.train_indices],
             memory.of_tiles(capture.height, capture.width),
             None if preview is None else lambda log_radiance, response: preview(np.exp(log_radiance)),
+            None if stand is None else stand.focus,
         )
         log_radiance, confidence = camera.log_radiance, camera.confidence
         if len(set(focus_index)) > 1:

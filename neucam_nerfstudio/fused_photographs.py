@@ -13,6 +13,7 @@ from jaxtyping import Float
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
+from neucam_nerfstudio.classical.tiled_fusion import KnownFocus
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_files import FileOptions, FusedFiles, FusedOutput, is_one_file
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries, told_primaries
@@ -28,6 +29,7 @@ from neucam_nerfstudio.rendering.display_tonemapping import (
     display_anchors,
     tonemap,
 )
+from neucam_nerfstudio.stand import Stand
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class FusedPhotographs:
     def reference(self) -> int:
         """The photograph whose exposure, focus and moment count where none is given."""
         return self.capture.reference_position
+
+    @property
+    def stand(self) -> Stand:
+        """How the photographs lie and are focused: the same for others from this stand, under another light."""
+        focus = None if self.defocus is None else KnownFocus(self.defocus, self.blur_per_setting_px)
+        return Stand(self.capture, focus)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

@@ -290,7 +290,12 @@ class FusedStack(NamedTuple):
     confidence: Image
 
 
-def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Image | None = None) -> FusedStack:
+def fuse_stack(
+    stack: FocusStack,
+    sigma_per_setting_px: float,
+    coarse_focus: Image | None = None,
+    known_focus: Image | None = None,
+) -> FusedStack:
     """Fuses the focus settings of a stack, each where it is sharpest.
 
     What is sure of it is the product of four shares: how reliable the light is that the sharpest setting shows there (0
@@ -302,6 +307,7 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
         stack: The settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus.
         coarse_focus: The sharpest focus where nothing near a pixel tells; None gathers it from this stack.
+        known_focus: At which focus setting each pixel is sharpest, where that is known; None finds it.
     """
     if len(stack) == 1:
         (picture,) = stack
@@ -320,7 +326,9 @@ def fuse_stack(stack: FocusStack, sigma_per_setting_px: float, coarse_focus: Ima
     contrasts = largest_contrasts(luminances.log_luminance, luminances.noise, depth)
     for number, num_steps in enumerate(SHARPENING_STEPS, 1):
         told = estimate_sharpest_focus(light, luminances, sigma_per_setting_px)
-        focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
+        focus = known_focus
+        if focus is None:
+            focus = guided_filter(completed_focus(told, coarse_focus), cv2.log(light))
         evidence = evidence_nearby(told.evidence)
         if not is_covered.all():  # the end of a frame is no detail
             inside = cv2.erode(is_covered.astype(np.float32), np.ones((OUTLINE_PX, OUTLINE_PX), np.uint8))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from neucam_nerfstudio.classical.all_in_focus import (
     FocusStack,
@@ -63,6 +63,18 @@ SMALL_SHARE = 0.1
 """Of the time, what the small copies take, about."""
 
 
+class KnownFocus(NamedTuple):
+    """Where each focus setting is sharp, found before: of photographs of the same view under another light.
+
+    Attributes:
+        sharpest_focus: As of `WarmStart`.
+        blur_per_setting_px: As of `WarmStart`.
+    """
+
+    sharpest_focus: Float[np.ndarray, "height width"]
+    blur_per_setting_px: float
+
+
 class _Plan(NamedTuple):
     """How a stack is fused.
 
@@ -73,6 +85,7 @@ class _Plan(NamedTuple):
         is_held: Whether they are held once they are merged.
         coarse_focus: Where each pixel of the small copies is sharpest; None with one setting.
         log_gains: What makes all settings equally bright, on cells of the whole picture; None where tiles find it.
+        known_focus: Where each pixel of the whole picture is sharpest, where that was known before.
     """
 
     blur_px: float
@@ -81,6 +94,7 @@ class _Plan(NamedTuple):
     is_held: bool
     coarse_focus: Image | None = None
     log_gains: Sequence[RgbImage] | None = None
+    known_focus: Image | None = None
 
 
 def fuse_in_tiles(
@@ -88,6 +102,7 @@ def fuse_in_tiles(
     report: Callable[[float], None],
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     preview: Callable[[RgbImage], None] | None = None,
+    known_focus: KnownFocus | None = None,
 ) -> tuple[FusedStack, float]:
     """The picture of all focus settings, and the blur one setting out of focus in pixels.
 
@@ -99,9 +114,10 @@ def fuse_in_tiles(
         report: Called with the share that is done, (0, 1], in this thread.
         budget_bytes: Memory for tiles that are fused at a time; there is always one.
         preview: Called with the natural log radiance of the small copies, fused.
+        known_focus: Where each focus setting is sharp, if that is known.
     """
     height, width, _ = stacks.frames[0].shape
-    plan = _plan(stacks, preview)
+    plan = _plan(stacks, preview, known_focus)
     report(SMALL_SHARE)
     light, planes = np.empty((height, width, 3), np.float32), np.empty((2, height, width), np.float32)
     whole = FusedStack(light, *planes, *np.empty((2, height, width), np.float16))
@@ -112,7 +128,7 @@ def fuse_in_tiles(
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
 
-    num_at_once = max(1, min(len(os.sched_getaffinity(0)), budget_bytes // TILE_BYTES))
+    num_at_once = max(1, min(num_cpus(), budget_bytes // TILE_BYTES))
     _in_threads(
         fuse,
         len(plan.tiles),
@@ -121,6 +137,11 @@ def fuse_in_tiles(
         lambda share: report(SMALL_SHARE + (1 - SMALL_SHARE) * share),
     )
     return whole, plan.blur_px
+
+
+def num_cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_threads(
@@ -164,7 +185,8 @@ def _fused_part(stacks: SettingStacks, plan: _Plan, part: tuple[slice, slice], c
             return part_of_enlarged(gains[chosen[setting]], part, height, width)
 
     stack = stacks.part(part, plan.is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=log_gain)
-    fused = fuse_stack(stack, plan.blur_px, coarse_focus)
+    known = None if plan.known_focus is None else plan.known_focus[part] - np.float32(chosen.start)
+    fused = fuse_stack(stack, plan.blur_px, coarse_focus, known)
     return fused._replace(sharpest_focus=fused.sharpest_focus + np.float32(chosen.start))
 
 
@@ -194,7 +216,7 @@ def tile_plan(num_settings: int) -> tuple[int, bool]:
     return min(max(pixels, LEAST_TILE_PIXELS), MOST_TILE_PIXELS), False
 
 
-def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None) -> _Plan:
+def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None, known_focus: KnownFocus | None) -> _Plan:
     """How photographs are fused, by their small copies."""
     height, width, _ = stacks.frames[0].shape
     count = len(stacks.settings)
@@ -205,14 +227,18 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None) -> 
         return _Plan(0.0, tiles, [range(1)] * len(tiles), True)
     factor = stacks.survey.factor
     small = stacks.small(tile_plan(count)[1])
-    blur_px = _stack_blur_px(stacks, small)
+    blur_px = _stack_blur_px(stacks, small) if known_focus is None else known_focus.blur_per_setting_px
     looked_at, spacing = _looked_at(count, blur_px / factor)
     of_coarse = small
     if len(looked_at) < count:
         of_coarse = stacks.small(tile_plan(len(looked_at))[1], looked_at, spacing * blur_px / factor)
     told = focus_of(of_coarse, spacing * blur_px / factor)
     told = told._replace(focus=told.focus * np.float32(spacing))
-    coarse_focus = completed_focus(told)
+    coarse_focus, pixel_focus = completed_focus(told), None
+    if known_focus is not None:
+        pixel_focus = known_focus.sharpest_focus
+        coarse_focus = cv2.resize(pixel_focus, coarse_focus.shape[::-1], interpolation=cv2.INTER_AREA)
+        told = told._replace(focus=coarse_focus)
     if preview is not None:
         preview(fuse_stack(of_coarse, spacing * blur_px / factor).log_radiance)
     depth = pyramid_depth(height, width, count * blur_px)
@@ -223,7 +249,9 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None) -> 
 
     if count <= MANY_SETTINGS or not stacks.share_exposures:
         tiles = cut(count)
-        return _Plan(blur_px, tiles, [range(count)] * len(tiles), tile_plan(count)[1], coarse_focus)
+        return _Plan(
+            blur_px, tiles, [range(count)] * len(tiles), tile_plan(count)[1], coarse_focus, known_focus=pixel_focus
+        )
     sure = np.where(told.evidence > UNSURE_EVIDENCE, told.focus, coarse_focus)
     near = _Near(coarse_focus, sure, spacing, stacks.small_shown(), count)
     for num_settings in range(MANY_SETTINGS, count + 1):  # the largest tiles that need no more settings than they may
@@ -232,7 +260,7 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None) -> 
         if num_settings == count or max(map(len, chosen)) <= num_settings:
             break
     is_held = tile_plan(num_settings)[1]
-    return _Plan(blur_px, tiles, chosen, is_held, coarse_focus, small.area_gains(blur_px / factor))
+    return _Plan(blur_px, tiles, chosen, is_held, coarse_focus, small.area_gains(blur_px / factor), pixel_focus)
 
 
 def _looked_at(count: int, blur_px: float) -> tuple[list[int], float]:

@@ -63,6 +63,7 @@ def classical_estimate(
     coverage: Sequence[Coverage | None] | None = None,
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     preview: Callable[[RgbImage, ResponseTable], None] | None = None,
+    known_focus: KnownFocus | None = None,
 ) -> WarmStart:
     """Estimates response and exposures, merges the frames of each focus setting, and fuses the focus settings.
 
@@ -80,6 +81,7 @@ def classical_estimate(
             time, in as many threads as there are CPUs at most. The result does not depend on it.
         preview: Called once, early, with the picture made small, natural log radiance [small_height, small_width, 3],
             median 0, and with the response in that scale.
+        known_focus: Where each focus setting is sharp, if that is known.
     """
     focus_number = np.asarray(focus_index)
     coverage = coverage or [None] * len(frames)
@@ -100,6 +102,7 @@ def classical_estimate(
         lambda share: report(SURVEY_SHARE + (1 - SURVEY_SHARE) * share),
         budget_bytes,
         None if preview is None else show_small,
+        known_focus,
     )
     log_radiance, sharpest_focus, squared_slope, evidence, confidence = fused
     median = median_of(log_radiance)

@@ -28,6 +28,7 @@ from neucam_nerfstudio.imaging.radiance_files import Precision
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayOperator, display_anchors, tonemap
 from neucam_nerfstudio.scripts.fusion_record import recorded_files, write_record
 from neucam_nerfstudio.scripts.run_command import CONSOLE, announced, run_command, say, share_of_work
+from neucam_nerfstudio.stand import Stand
 
 METHODS: dict[FrameKind, str] = {
     "settings": "neucam",
@@ -88,12 +89,18 @@ class FuseOptions:
     """Go on from the picture that is there in seconds: learn scene and camera from the photographs, as ns-train does,
     in about half a minute for small pictures. The files then hold the better result."""
 
+    @property
+    def learning_method(self) -> str:
+        """What learns such frames."""
+        return METHODS[self.frames]
+
     def fused(
         self,
         data: Path,
         report: Callable[[float], None],
         budget_bytes: int | None = None,
         preview: Callable[[Float[np.ndarray, "rows columns 3"]], None] | None = None,
+        stand: Stand | None = None,
     ) -> FusedPhotographs:
         """The picture of these photographs.
 
@@ -102,13 +109,14 @@ class FuseOptions:
             report: Called with the share that is done.
             budget_bytes: As of `fuse`; learning takes what it needs.
             preview: As of `fuse`; learning has none.
+            stand: As of `fuse`; learning finds its own.
         """
         if self.learn:
             from neucam_nerfstudio.learning import train  # loads PyTorch
 
-            fuse_or_train = partial(train, method=METHODS[self.frames])
+            fuse_or_train = partial(train, method=self.learning_method)
         else:
-            fuse_or_train = partial(fuse, frames=self.frames, budget_bytes=budget_bytes, preview=preview)
+            fuse_or_train = partial(fuse, frames=self.frames, budget_bytes=budget_bytes, preview=preview, stand=stand)
         return fuse_or_train(
             data,
             reference=self.reference,
