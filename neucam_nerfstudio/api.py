@@ -24,7 +24,6 @@ from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, cla
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.photographs import Photographs, open_photographs, read_arrays
-from neucam_nerfstudio.preview import chosen_for_preview, preview_radiance, small_photograph
 from neucam_nerfstudio.stand import Stand
 
 ResponseChoice = Literal["estimated", "srgb", "linear"]
@@ -105,18 +104,8 @@ def fuse(
         log_radiance = camera.moments[capture.reference_position]
         report(1.0)
     else:
-        in_preview = [] if preview is None else chosen_for_preview(focus_index)
-        small = store.make_ready(
-            capture.train_indices,
-            part_of(report, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED),
-            small_photograph,
-            [capture.train_indices[place] for place in in_preview],
-        )
+        store.make_ready(capture.train_indices, part_of(report, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED))
         notes = filter(None, (memory.note(capture.height, capture.width), store.scratch_note()))
-        if preview is not None:
-            told = None if stops is None else [stops[place] for place in in_preview]
-            of_each = ([of[place] for place in in_preview] for of in (focus_index, exposure_index))
-            preview(preview_radiance(small, next(of_each), told, next(of_each), known))
         camera = classical_estimate(
             pictures,
             focus_index,
@@ -125,6 +114,8 @@ def fuse(
             known,
             part_of(report, DONE_WHEN_ALIGNED, 1),
             [store.stored_coverage(index) for index in capture.train_indices],
+            memory.of_tiles(capture.height, capture.width),
+            None if preview is None else lambda log_radiance, response: preview(np.exp(log_radiance)),
             None if stand is None else stand.focus,
         )
         log_radiance, confidence = camera.log_radiance, camera.confidence

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,17 +23,25 @@ from neucam_nerfstudio.imaging.colour_profiles import (
     primaries_of_profile,
     srgb_curve_profile,
 )
-from neucam_nerfstudio.imaging.dng_files import write_dng
+from neucam_nerfstudio.imaging.dng_files import (
+    MIDDLE_PIXEL_VALUE,
+    PREVIEW_PX,
+    DngScale,
+    dng_scale,
+    white_of_reference,
+    write_dng,
+)
 from neucam_nerfstudio.imaging.exif_block import DESCRIPTION_TAG, SOFTWARE, Exif, text_tag
 from neucam_nerfstudio.imaging.file_writing import unsupported
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image, write_index_png
+from neucam_nerfstudio.imaging.large_pictures import in_strips
 from neucam_nerfstudio.imaging.mesh_files import write_glb
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata
 from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.imaging.raw_files import is_raw
 from neucam_nerfstudio.photometry import LN2, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import SMALLEST_RADIANCE, DisplayOperator, tonemap
-from neucam_nerfstudio.rendering.relief import relief_of, stereo_pair
+from neucam_nerfstudio.rendering.relief import MOST_TRIANGLES, averaged_by_weight, grid_size, relief_of, stereo_pair
 
 if TYPE_CHECKING:
     from neucam_nerfstudio.fused_photographs import FusedPhotographs
@@ -51,8 +60,8 @@ DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MESH_SUFFIX = ".glb"
 FILE_SUFFIXES = (*RADIANCE_SUFFIXES, *DISPLAY_SUFFIXES, MESH_SUFFIX)
 
-PREVIEW_PX, TEXTURE_PX, EYE_PX = 1024, 4096, 2048
-"""Longer sides of the preview in a DNG, of the picture on a mesh, and of what an eye sees."""
+TEXTURE_PX, EYE_PX = 4096, 2048
+"""Longer sides of the picture on a mesh, and of what an eye sees."""
 DISPARITY_SHARE = 0.03
 """Of the width, by which the nearest and the farthest thing differ between two eyes: seen by most without strain (a
 thirtieth of the width, the rule of stereo photography)."""
@@ -68,7 +77,7 @@ class FileOptions:
         picture_format: Of pictures to look at.
         bits: Of their samples; None is 16 for TIFF and 8 for others.
         operator: How the whole range is brought to a display.
-        precision: Size of an EXR's sample.
+        precision: Size of an EXR's sample; and whether a DNG has floats of this size, or integers (auto).
         depth_scale: How deep the relief is, in longer sides of the picture. Below 0, its farthest becomes its nearest.
     """
 
@@ -185,10 +194,8 @@ class FusedFiles:
 
     def write_dng(self, path: Path) -> None:
         """Radiance as a linear DNG, whose first exposure is the reference photograph's."""
-        fused = self.fused
-        stops = float(fused.exposures[fused.reference])
-        white = float(np.exp(fused.response.white_log_exposure() - LN2 * stops))
-        write_dng(path, fused.radiance, white, self._srgb_picture(PREVIEW_PX), fused.primaries, fused.metadata.exif)
+        fused, preview = self.fused, self._srgb_picture(PREVIEW_PX)
+        write_dng(path, fused.radiance, self._dng_scale, preview, fused.primaries, fused.metadata.exif)
 
     def write_tone_mapped(self, path: Path) -> None:
         """The whole range, brought to the display."""
@@ -203,17 +210,19 @@ class FusedFiles:
 
     def write_defocus(self, path: Path) -> None:
         """16 bits of grey: black is the first focus setting, white the last; what lies beyond them is clipped."""
-        shown = quantised((self._defocus / self._last_setting)[..., None], 16)
+        last = np.float32(self._last_setting)
         said = f"Focus setting in which each pixel is sharpest: 0 is {self._names_of_setting(0)},"
         said += f" 65535 is {self._names_of_setting(self._last_setting)}, evenly between."
-        write_image(path, shown, 16, metadata=PhotographMetadata(None, self._described(said)))
+        metadata = PhotographMetadata(None, self._described(said))
+        write_image(path, self._defocus[..., None], 16, metadata=metadata, shown=lambda rows: rows / last)
 
     def write_source_map(self, path: Path) -> None:
         """Indexed colours: the index is the number of the focus setting that each pixel comes from."""
         import cv2
 
         group = self._last_setting // MOST_INDEXED + 1
-        index = (np.rint(self._defocus).clip(0, self._last_setting) // group).astype(np.uint8)
+        last = self._last_setting
+        index = in_strips(self._defocus, lambda rows: (np.rint(rows).clip(0, last) // group).astype(np.uint8))
         num_colours = self._last_setting // group + 1
         ramp = np.linspace(0, 255, num_colours).round().astype(np.uint8)[:, None]
         colours = cv2.applyColorMap(ramp, cv2.COLORMAP_TURBO)[:, 0, ::-1]
@@ -226,21 +235,52 @@ class FusedFiles:
 
     def write_mesh(self, path: Path) -> None:
         """The picture as a relief."""
-        relief = relief_of(self._nearness(None), self.fused.confidence, self.options.depth_scale)
+        height, width = self._defocus.shape
+        grid = grid_size(height, width, MOST_TRIANGLES)
+        nearness = self._nearness(averaged_by_weight(self._defocus, self.fused.confidence, grid))
+        relief = relief_of(nearness, (height, width), self.options.depth_scale)
         write_glb(path, *relief, self._srgb_picture(TEXTURE_PX))
 
     def write_stereo(self, path: Path) -> None:
         """What the left eye sees beside what the right eye sees."""
+        import cv2
+
         picture = self._srgb_picture(EYE_PX)
         height, width = picture.shape[:2]
         disparity_px = DISPARITY_SHARE * width * (1 if self.options.depth_scale >= 0 else -1)
-        eyes = stereo_pair(picture / np.float32(255), self._nearness((height, width)), disparity_px)
+        nearness = self._nearness(cv2.resize(self._defocus, (width, height), interpolation=cv2.INTER_AREA))
+        eyes = stereo_pair(picture / np.float32(255), nearness, disparity_px)
         kept = PhotographMetadata(None, self.fused.metadata.exif).at_size(self.fused.radiance.shape[0] / height)
         write_image(path, np.concatenate(eyes, axis=1), metadata=kept)
+
+    def said_of(self, files: Iterable[Path]) -> Iterator[str]:
+        """What was chosen for the user in these files, a sentence each."""
+        for path in files:
+            stops = math.log2(max(float(self.fused.radiance.max()), SMALLEST_RADIANCE) / self._reference_white)
+            if path.suffix.lower() == ".dng" and stops > self._dng_scale.baseline_exposure_stops:
+                yield (
+                    f"{path.name}: light reaches {stops:.1f} stops above white, of which"
+                    f" {self._dng_scale.baseline_exposure_stops:g} are kept. --precision half keeps all, in 16-bit"
+                    " floats as Lightroom writes them, which other programs may show coarsely; .exr keeps all."
+                )
+            is_view = path.name == "stereo.jpg" or path.suffix.lower() == MESH_SUFFIX
+            if is_view and self._dioptres is None:
+                turned = f"--depth-scale {-self.options.depth_scale:g} turns it round"
+                yield f"{path.name}: the first focus setting is taken for the nearest; {turned}."
 
     @cached_property
     def _dioptres(self) -> tuple[float, ...] | None:
         return dioptres_of_settings(self.fused.capture)
+
+    @property
+    def _reference_white(self) -> float:
+        fused = self.fused
+        middle = float(fused.response.inverse(np.array([MIDDLE_PIXEL_VALUE]))[0].mean())
+        return white_of_reference(middle, float(fused.exposures[fused.reference]), fused.capture.linear_light)
+
+    @cached_property
+    def _dng_scale(self) -> DngScale:
+        return dng_scale(float(self.fused.radiance.max()), self._reference_white, self.options.precision)
 
     @property
     def _is_of_one_exposure(self) -> bool:
@@ -263,9 +303,8 @@ class FusedFiles:
         """Pixel values in [0, 1]; of RAW files, which have no look yet, by the curve of sRGB."""
         fused = self.fused
         stops = float(fused.exposures[fused.reference])
-        if is_raw(fused.capture.train_frames[fused.reference].path):
-            return encode_srgb(rows * np.float32(2**stops))
-        return fused.response.develop(np.log(np.maximum(rows, SMALLEST_RADIANCE)) + LN2 * stops)
+        values = fused.response.develop(np.log(np.maximum(rows, SMALLEST_RADIANCE)) + LN2 * stops)
+        return encode_srgb(values) if is_raw(fused.capture.train_frames[fused.reference].path) else values
 
     def _write_picture(
         self, path: Path, shown: Callable[[np.ndarray], np.ndarray], metadata: PhotographMetadata
@@ -283,7 +322,8 @@ class FusedFiles:
             size = (max(1, width * longer_px // max(height, width)), max(1, height * longer_px // max(height, width)))
             light = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
         of_one, profile = self._is_of_one_exposure, self.fused.metadata.icc_profile
-        shown = quantised((self._as_photographed if of_one else self._tone_mapped)(light), 8)
+        look = self._as_photographed if of_one else self._tone_mapped
+        shown = in_strips(light, lambda rows: quantised(look(rows), 8))
         if profile is None:
             return shown
         if not of_one:
@@ -291,14 +331,10 @@ class FusedFiles:
             profile = srgb_curve_profile(primaries or REC709)
         return conversion_to_srgb(profile)(np.ascontiguousarray(shown))
 
-    def _nearness(self, size: tuple[int, int] | None) -> Float[np.ndarray, "height width"]:
-        """How near each pixel is, 1 for the nearest setting: the first, unless the camera tells that it is the last."""
-        import cv2
-
-        share = (self._defocus / np.float32(self._last_setting)).astype(np.float32)
-        first_is_nearest = self._dioptres is None or self._dioptres[0] > self._dioptres[-1]
-        nearness = 1 - share if first_is_nearest else share
-        return nearness if size is None else cv2.resize(nearness, size[::-1], interpolation=cv2.INTER_AREA)
+    def _nearness(self, sharpest_focus: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+        """How near things are, 1 for the nearest setting: the first, unless the camera tells that it is the last."""
+        share = sharpest_focus.clip(0, self._last_setting) / np.float32(self._last_setting)
+        return 1 - share if self._dioptres is None or self._dioptres[0] > self._dioptres[-1] else share
 
     def _names_of_setting(self, number: int) -> str:
         names = "+".join(frame.name for frame in self.fused.capture.train_frames if frame.focus_index == number)

@@ -28,6 +28,7 @@ CHECKED_ROOMS = [
         *("errors", "photometry", "imaging", "capture", "classical", "grids", "scene", "camera", "parts", "rendering"),
         *("models", "published", "datasets", "evaluation", "scripts", "training", "learning", "api"),
         "fused_photographs",
+        "fused_files",
     )
 ]
 """Parts of the package whose type and shape annotations every test checks, call by call. The list grows: a room joins

@@ -257,8 +257,9 @@ def _scan_pixels(
         if is_video:
             glances.append(glance(pixels))
         knows_white = pixels.dtype != np.uint16 or not count.is_open
-        if not moves and knows_white and isinstance(budget, int) and pixels.nbytes * len(paths) > budget:
-            pictures.measure(index)
+        if not moves and knows_white:
+            is_decoded_again = isinstance(budget, int) and pixels.nbytes * len(paths) > budget
+            pictures.measure(index, is_last_time=is_decoded_again)
     number_type, white_note = thumbnails[0].dtype, None
     decoded.white_level = WHITE_LEVEL[number_type]
     if number_type == np.uint16:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from neucam_nerfstudio.classical.area_brightness import area_sigma_px, areas_of, log_gains
+from neucam_nerfstudio.classical.area_brightness import area_gains, area_sigma_px, areas_of
 from neucam_nerfstudio.classical.defocus_estimation import (
     OTHER_FOCUS_PRECISION,
     OUTLINE_PX,
@@ -76,6 +76,10 @@ class FocusStack:
         sigma_per_setting_px: Standard deviation of the blur one focus setting out of focus, where it is known.
         bounds: Of each setting, whether its white and its black limit its light; None for both of all. What is white in
             a setting with more exposure than others may be their blurred light.
+        log_gain: Gives the natural log of what makes a setting as bright as the others; None finds it.
+
+    Attributes:
+        is_uncovered_somewhere: Whether some setting does not show all of the view.
     """
 
     def __init__(
@@ -85,9 +89,11 @@ class FocusStack:
         is_held: bool = True,
         sigma_per_setting_px: float = 0.0,
         bounds: Sequence[tuple[bool, bool]] | None = None,
+        log_gain: Callable[[int], RgbImage] | None = None,
     ) -> None:
         self._num_settings, self._merge = num_settings, merge
         self._bounds = bounds or [(True, True)] * num_settings
+        self.is_uncovered_somewhere = False
         areas = []
         held: list[MergedExposures] = []
         weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
@@ -95,14 +101,17 @@ class FocusStack:
             merged = merge(setting)
             weighted_sum = weighted_sum + merged.log_radiance * merged.precision
             precision_sum = precision_sum + merged.precision
-            num_covering = num_covering + (merged.precision > 0)
-            areas.append(areas_of(merged))
+            is_covered = bool(merged.precision.min() > 0)
+            num_covering = num_covering + (1 if is_covered else merged.precision > 0)
+            self.is_uncovered_somewhere |= not is_covered
+            if log_gain is None and num_settings > 1:
+                areas.append(areas_of(merged))
             if is_held:
                 held.append(merged)
         self._everywhere = _mean_where_covered(weighted_sum, precision_sum)
-        self._log_gains = log_gains(areas, area_sigma_px(sigma_per_setting_px))
+        self._areas = areas
+        self._log_gain = log_gain or self._gain_of_areas(self.area_gains(sigma_per_setting_px))
         self._elsewhere: RgbImage | None = None
-        self.is_uncovered_somewhere = not all(area.covered.all() for area in areas)
         if self.is_uncovered_somewhere:
             self._mean_precision = precision_sum / np.maximum(num_covering, 1)
             self._everywhere = self._mean_of_equally_bright(held)
@@ -129,43 +138,54 @@ class FocusStack:
         for picture in self._held:
             self._fill(picture)
 
+    def area_gains(self, sigma_per_setting_px: float) -> Sequence[RgbImage]:
+        """What makes each setting as bright as the others over areas larger than blur: natural log, on their cells."""
+        return area_gains(self._areas, area_sigma_px(sigma_per_setting_px)) if self._areas else []
+
     def _fill(self, picture: SettingPicture) -> None:
         if self._elsewhere is not None and self.is_uncovered_somewhere:
             uncovered = picture.precision <= 0
             np.copyto(picture.log_radiance, self._elsewhere, where=uncovered)
             np.copyto(picture.precision, self._mean_precision, where=uncovered)
 
-    def _gain_in_rows(self, setting: int) -> RgbImage:
+    def _gain_of_areas(self, gains: Sequence[RgbImage]) -> Callable[[int], RgbImage]:
         height, width = self.shape
-        return cv2.resize(self._log_gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
+        return lambda setting: cv2.resize(gains[setting], (width, height), interpolation=cv2.INTER_LINEAR)
 
     def _mean_of_equally_bright(self, held: Sequence[MergedExposures]) -> RgbImage:
         weighted_sum, precision_sum = np.zeros((2, *self._everywhere.shape), np.float32)
         for setting in range(self._num_settings):
             merged = held[setting] if held else self._merge(setting)
-            weighted_sum += (merged.log_radiance + self._gain_in_rows(setting)) * merged.precision
+            weighted_sum += (merged.log_radiance + self._log_gain(setting)) * merged.precision
             precision_sum += merged.precision
         return _mean_where_covered(weighted_sum, precision_sum)
 
     def _complete(self, setting: int, merged: MergedExposures) -> SettingPicture:
         """What a setting shows; where it shows nothing itself, what the others show. Changes what is merged."""
         height, width = self.shape
-        log_gain = self._gain_in_rows(setting)
+        log_gain = self._log_gain(setting) if self._num_settings > 1 else np.empty(0, np.float32)
         for rows in row_blocks(height, width):
-            own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
-            own += log_gain[rows]
-            least, greatest = _range_of(merged, rows, *self._bounds[setting])
-            own -= everywhere
-            own *= reliability(precision)
-            own += everywhere
+            own, blown = merged.log_radiance[rows], merged.blown[rows]
             if self._num_settings > 1:
-                at_its_bound = (own <= least) | (own > greatest)
-                np.clip(own, least, greatest, out=own)
-                np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
-            np.copyto(own, brightest_channel(own)[..., None], where=merged.blown[rows])
+                own += log_gain[rows]
+                self._complete_rows(setting, merged, rows)
+            if blown.any():
+                np.copyto(own, brightest_channel(own)[..., None], where=blown)
         picture = SettingPicture(merged.log_radiance, merged.precision, merged.spread)
         self._fill(picture)
         return picture
+
+    def _complete_rows(self, setting: int, merged: MergedExposures, rows: slice) -> None:
+        own, everywhere, precision = merged.log_radiance[rows], self._everywhere[rows], merged.precision[rows]
+        least, greatest = _range_of(merged, rows, *self._bounds[setting])
+        own -= everywhere
+        own *= reliability(precision)
+        own += everywhere
+        at_its_bound = (own <= least) | (own > greatest)
+        if at_its_bound.any():
+            np.maximum(own, least, out=own)
+            np.minimum(own, greatest, out=own)
+            np.maximum(precision, OTHER_FOCUS_PRECISION, out=precision, where=at_its_bound)
 
 
 def _range_of(
@@ -173,18 +193,23 @@ def _range_of(
 ) -> tuple[RgbImage, RgbImage]:
     """Between which log radiances the light of some rows lies, by what their setting shows itself, its white and its
     black only if they limit it."""
-    shown, black, blown = merged.log_radiance[rows], merged.black[rows], merged.blown[rows]
-    uncovered = merged.precision[rows] <= 0
-    above = TOLERANCE / np.sqrt(np.maximum(merged.precision[rows], LEAST_PRECISION))
-    np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
+    shown, precision = merged.log_radiance[rows], merged.precision[rows]
+    black, blown = merged.black[rows], merged.blown[rows]
+    above = np.sqrt(np.maximum(precision, LEAST_PRECISION))
+    np.divide(TOLERANCE, above, out=above)
+    if black.any():
+        np.minimum(above, TOLERANCE * BLACK_DEVIATION, out=above, where=black)
     below = above.copy()
-    below[black], below[blown], above[blown] = np.inf, 0, np.inf
-    if not white_limits:
-        below[blown] = np.inf
-    if not black_limits:
+    if black.any():
+        below[black] = np.inf
+    if blown.any():
+        below[blown], above[blown] = (0 if white_limits else np.inf), np.inf
+    if black.any() and not black_limits:
         above[black] = np.inf
-    below[uncovered] = above[uncovered] = np.inf
-    return shown - below, shown + above
+    uncovered = precision <= 0
+    if uncovered.any():
+        below[uncovered] = above[uncovered] = np.inf
+    return np.subtract(shown, below, out=below), np.add(shown, above, out=above)
 
 
 def _mean_where_covered(weighted_sum: RgbImage, weight_sum: RgbImage) -> RgbImage:
@@ -261,6 +286,18 @@ class FusedStack(NamedTuple):
     precision: Image
     evidence: Image
     confidence: Image
+
+
+class KnownFocus(NamedTuple):
+    """Where each focus setting is sharp, found before: of photographs of the same view under another light.
+
+    Attributes:
+        sharpest_focus: At which focus setting each pixel is sharpest, fractional.
+        blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus.
+    """
+
+    sharpest_focus: Image
+    blur_per_setting_px: float
 
 
 def fuse_stack(

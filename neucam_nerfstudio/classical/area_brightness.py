@@ -59,7 +59,7 @@ def areas_of(merged: MergedExposures) -> Areas:
     return Areas(light / in_channels(np.maximum(told, LEAST_LIGHT)), told, covered)
 
 
-def log_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
+def area_gains(areas: Sequence[Areas], sigma_px: float) -> list[RgbImage]:
     """What makes settings equally bright over areas: natural log of a factor for each of their cells.
 
     A lens out of focus moves light by no more than its blur, so that over larger areas settings differ by what is none

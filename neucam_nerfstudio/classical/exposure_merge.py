@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt
 
-from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Coverage, Image, RgbImage, code_values, to_codes
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR, Image, RgbImage, code_values, to_codes
 from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.classical.tiles import row_blocks
 from neucam_nerfstudio.photometry import LN2
@@ -33,6 +32,9 @@ cameras let colours fade to white, which no response by channel describes. Both 
 RIM_PX = 2.0
 """Pixels of a frame within this distance of what it does not cover have no weight: they are interpolated with what is
 not there, and the programs that align frames fade them."""
+
+LEAST_WEIGHT = 1e-30
+"""Keeps divisions by the weight of frames finite, where none of them is covered."""
 
 
 class MergedExposures(NamedTuple):
@@ -141,9 +143,10 @@ def _merged_block(
     weighted_sum, square_sum, weight_sum, precision_sum = np.zeros((4, *shape), np.float32)
     unsaturated, black, blown = np.ones(shape, bool), np.ones(shape, bool), np.zeros(shape, bool)
     unseen = np.ones(shape[:2], bool)
+    is_alone = len(darkest_first) == 1
     groups = groupby(darkest_first, key=lambda of_frame: of_frame[0].exposure_stops)
     for number, (_, equally_exposed) in enumerate(groups):
-        has_say = unsaturated.astype(np.float32) if number > 0 else None
+        has_say = unsaturated.astype(np.float32) if number > 0 and not unsaturated.all() else None
         seen_first = np.zeros(shape[:2], bool)
         for table, frame, frame_weight in equally_exposed:
             codes = to_codes(frame)
@@ -160,10 +163,14 @@ def _merged_block(
             if has_say is not None:
                 trust *= has_say
                 precision *= has_say
-            weighted_sum += trust * _look_up(table.weighted_log_radiance, codes)
-            if len(darkest_first) > 1:
-                square_sum += trust * _look_up(table.weighted_square, codes)
-            weight_sum += trust * _look_up(table.weight, codes)
+            for total, values in ((weighted_sum, table.weighted_log_radiance), (weight_sum, table.weight)):
+                told = _look_up(values, codes)
+                told *= trust
+                total += told
+            if not is_alone:
+                told = _look_up(table.weighted_square, codes)
+                told *= trust
+                square_sum += told
             precision_sum += precision
             unsaturated &= ~is_saturated
             is_black = codes <= table.black_code
@@ -171,39 +178,26 @@ def _merged_block(
         if seen_first.any():  # the darkest frame that shows a pixel tells whether it is blown
             blown |= ~unsaturated & seen_first[..., None]
             unseen &= ~seen_first
-    np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
-    is_told = weight_sum > 0
-    np.divide(weighted_sum, weight_sum, out=weighted_sum, where=is_told)
+    if blown.any():
+        np.minimum(precision_sum, BOUND_PRECISION, out=precision_sum, where=blown)
+    np.maximum(weight_sum, LEAST_WEIGHT, out=weight_sum)
+    weighted_sum /= weight_sum
     spread = np.zeros(shape[:2], np.float32)
-    if len(darkest_first) > 1:
-        departures = np.divide(square_sum, weight_sum, out=np.zeros_like(square_sum), where=is_told) - weighted_sum**2
-        # The mean of a few frames takes a share of the noise with it.
-        departures -= np.divide(len(darkest_first) - 1, weight_sum, out=np.zeros_like(departures), where=is_told)
-        spread = np.maximum(brightest_channel(departures), 0)
+    if not is_alone:
+        square_sum -= len(darkest_first) - 1  # the mean of a few frames takes a share of the noise with it
+        square_sum /= weight_sum
+        square_sum -= weighted_sum * weighted_sum
+        spread = np.maximum(brightest_channel(square_sum), 0)
     return MergedExposures(weighted_sum, precision_sum, blown, black, spread)
 
 
-def rim_weight(covered: Coverage | None, part: tuple[slice, slice], height: int, width: int) -> Image | None:
-    """What the pixels of a part of a frame weigh that covers a part of the picture: 0 beyond that and within `RIM_PX`
-    of its border, else 1; None for 1 everywhere.
-
-    Args:
-        covered: Which pixels of the frame show something; None where all do.
-        part: Rows and columns.
-        height: Of the frame.
-        width: Of the frame.
-    """
+def rim_weight(covered: Bool[np.ndarray, "height width"] | None) -> Image | None:
+    """What the pixels of a frame weigh that covers a part of the picture: 0 beyond that and within `RIM_PX` of its
+    border, else 1; None for 1 everywhere."""
     if covered is None:
         return None
-    (top, bottom, _), (left, right, _) = part[0].indices(height), part[1].indices(width)
-    reach = math.ceil(RIM_PX) + 1
-    first_row, first_column = max(0, top - reach), max(0, left - reach)
-    around = np.asarray(covered[first_row : bottom + reach, first_column : right + reach])
-    if around.all():
-        return None
-    inside_px = cv2.distanceTransform(around.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    of_part = inside_px[top - first_row : bottom - first_row, left - first_column : right - first_column]
-    return (of_part > RIM_PX).astype(np.float32)
+    inside_px = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return (inside_px > RIM_PX).astype(np.float32)
 
 
 def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage, RgbImage]:
@@ -216,13 +210,13 @@ def look_up_radiance(frame: np.ndarray, table: DecodingTable) -> tuple[RgbImage,
 def brightest_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:
     """The greatest of the channels; far faster than a maximum over the last axis."""
     red, green, blue = cv2.split(picture)
-    return np.maximum(np.maximum(red, green), blue)
+    return cv2.max(cv2.max(red, green), blue)
 
 
 def least_channel(picture: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "height width"]:
     """The least of the channels; far faster than a minimum over the last axis."""
     red, green, blue = cv2.split(picture)
-    return np.minimum(np.minimum(red, green), blue)
+    return cv2.min(cv2.min(red, green), blue)
 
 
 def in_channels(values: Image) -> RgbImage:

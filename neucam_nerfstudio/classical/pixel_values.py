@@ -38,13 +38,6 @@ class Photograph(Protocol):
     def __getitem__(self, place: Any, /) -> Any: ...
 
 
-@runtime_checkable
-class Coverage(Protocol):
-    """Which pixels of a photograph show something: a boolean array [height, width], or what reads like one by parts."""
-
-    def __getitem__(self, place: Any, /) -> Any: ...
-
-
 RgbImage = Float[np.ndarray, "height width 3"]
 """Three numbers a pixel."""
 
@@ -78,10 +71,15 @@ def half_step(dtype: np.dtype) -> float:
 
 def estimate_pixel_noise(frames: Sequence[Photograph]) -> float:
     """Standard deviation of a pixel value in [0, 1]: the median over frames, from flat blocks (Immerkaer 1996)."""
-    return max(LEAST_NOISE, float(np.median([_noise_of_flat_blocks(frame) for frame in frames])))
+    return median_noise([flat_noise(frame) for frame in frames])
 
 
-def _noise_of_flat_blocks(frame: Photograph) -> float:
+def median_noise(of_frames: Sequence[float]) -> float:
+    """Standard deviation of a pixel value in [0, 1] by what `flat_noise` says of each frame."""
+    return max(LEAST_NOISE, float(np.median(of_frames)))
+
+
+def flat_noise(frame: Photograph) -> float:
     """Standard deviation of green pixel values in [0, 1], from the flattest quarter of the blocks; 0 if none tells."""
     top, left = (max(0, (side - NOISE_WINDOW) // 2) for side in frame.shape[:2])
     codes = to_codes(np.asarray(frame[top : top + NOISE_WINDOW, left : left + NOISE_WINDOW]))

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from neucam_nerfstudio.capture.settings.exposure_steps import CLIPPED_LDR, black_floor, measured_stops, ranked_values
-from neucam_nerfstudio.classical.pixel_values import Coverage, Photograph, to_codes
+from neucam_nerfstudio.classical.pixel_values import Photograph, to_codes
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
 
 SAMPLES = 600
@@ -44,11 +44,11 @@ FALL_LDR = 0.02
 
 def reduce_frames(frames: Sequence[Photograph]) -> Float[np.ndarray, "frames height width 3"]:
     """Pixel values in [0, 1] of small copies of photographs [height, width, 3]."""
-    return np.stack([_reduced(frame) for frame in frames])
+    return np.stack([small_copy(frame) for frame in frames])
 
 
 def reduce_coverage(
-    frames: Sequence[Photograph], coverage: Sequence[Coverage | None]
+    frames: Sequence[Photograph], coverage: Sequence[Bool[np.ndarray, "height width"] | None]
 ) -> Bool[np.ndarray, "frames small_height small_width"] | None:
     """Which pixels of the small copies of photographs show nothing but what these cover.
 
@@ -61,12 +61,14 @@ def reduce_coverage(
     """
     if all(covered is None for covered in coverage):
         return None
-    size = _small_size(frames[0].shape)
-    small = np.ones((len(frames), *size[::-1]), bool)
-    for shown, covered in zip(small, coverage, strict=True):
-        if covered is not None:
-            shown[:] = cv2.resize(np.asarray(covered, np.float32), size, interpolation=cv2.INTER_AREA) > 1 - 1e-3
-    return small
+    everywhere = np.ones(_small_size(frames[0].shape)[::-1], bool)
+    return np.stack([everywhere if covered is None else small_coverage(covered) for covered in coverage])
+
+
+def small_coverage(covered: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "small_height small_width"]:
+    """Which pixels of the small copy of a photograph show nothing but what it covers."""
+    size = _small_size(covered.shape)
+    return cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 1 - 1e-3
 
 
 class FrameSamples(NamedTuple):
@@ -213,13 +215,11 @@ def _small_size(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(1, round(shape[1] / factor)), max(1, round(shape[0] / factor))
 
 
-def _reduced(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3"]:
+def small_copy(frame: Photograph) -> Float[np.ndarray, "small_height small_width 3"]:
     """Pixel values in [0, 1] of a small copy of a photograph."""
     codes = to_codes(np.asarray(frame))
-    return (
-        cv2.resize(codes, _small_size(codes.shape), interpolation=cv2.INTER_AREA).astype(np.float32)
-        / np.iinfo(codes.dtype).max
-    )
+    small = cv2.resize(codes, _small_size(codes.shape), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / np.iinfo(codes.dtype).max
 
 
 def _flat_places(small_ldr: Float[np.ndarray, "frames height width 3"], count: int) -> Int[np.ndarray, " _places"]:

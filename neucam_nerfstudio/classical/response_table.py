@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT, WHITE_LDR
+from neucam_nerfstudio.classical.pixel_values import HALF_STEP_OF_8_BIT
 from neucam_nerfstudio.photometry import SRGB_TOE_SLOPE, encode_srgb
 
 LDR_KNOTS = 0.5 - 0.5 * np.cos(np.pi * np.arange(33) / 32)
@@ -50,10 +50,6 @@ class ResponseTable:
         """Change of pixel value per unit of log exposure."""
         slopes = np.gradient(self.ldr, self.log_exposure, axis=0)
         return np.stack([np.interp(log_exposure[..., c], self.log_exposure, slopes[:, c]) for c in range(3)], axis=-1)
-
-    def white_log_exposure(self) -> float:
-        """Log exposure from which on pixel values are white (`WHITE_LDR`), in the mean of the channels."""
-        return float(self.inverse(np.array([WHITE_LDR]))[0].mean())
 
     def shifted(self, log_exposure: float) -> ResponseTable:
         """The same response with `log_exposure` added to all log exposures."""

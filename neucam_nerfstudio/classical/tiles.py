@@ -27,11 +27,6 @@ class Tile(NamedTuple):
         sides = zip(self.part, self.with_margin, strict=True)
         return tuple(slice(own.start - whole.start, own.stop - whole.start) for own, whole in sides)
 
-    def share_done(self, height: int, width: int) -> float:
-        """How much of the picture is done after this tile, (0, 1]."""
-        rows, columns = self.part
-        return (rows.start + (rows.stop - rows.start) * columns.stop / width) / height
-
 
 def overlapping_tiles(
     height: int, width: int, most_pixels: int, margin_px: int, alignment_px: int = 1

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from typing_extensions import assert_never
 
+from neucam_nerfstudio.imaging.large_pictures import PIXELS_PER_STRIP
 from neucam_nerfstudio.photometry import MIDDLE_GREY, REC709_LUMINANCE, array_module, encode_srgb
 
 DisplayOperator = Literal["reinhard", "filmic", "log", "gamma"]
@@ -44,12 +45,20 @@ def display_anchors(radiance: Float[Any, "*batch 3"], white_percentile: float = 
         radiance: Linear radiance of the picture, or of a fair sample of its pixels.
         white_percentile: Share of the luminances that are below white, in percent.
     """
-    xp, brightness = array_module(radiance), luminance(radiance).reshape(-1)
-    key = xp.exp(xp.log(xp.clip(brightness, SMALLEST_RADIANCE, None)).mean())
-    rank = max(1, math.ceil(white_percentile / 100 * len(brightness)))
+    xp, pixels = array_module(radiance), radiance.reshape(-1, 3)
+    rank = max(1, math.ceil(white_percentile / 100 * len(pixels)))
     if xp is np:
-        white = np.partition(brightness, rank - 1)[rank - 1]
+        brightness, sum_of_logs = np.empty(len(pixels), radiance.dtype), 0.0
+        for start in range(0, len(pixels), PIXELS_PER_STRIP):  # a large picture's intermediate arrays stay small
+            strip = brightness[start : start + PIXELS_PER_STRIP]
+            strip[:] = luminance(pixels[start : start + PIXELS_PER_STRIP])[:, 0]
+            sum_of_logs += float(np.log(np.clip(strip, SMALLEST_RADIANCE, None)).sum(dtype=np.float64))
+        key = np.exp(radiance.dtype.type(sum_of_logs / len(pixels)))
+        brightness.partition(rank - 1)
+        white = brightness[rank - 1]
     else:
+        brightness = luminance(pixels).reshape(-1)
+        key = xp.exp(xp.log(xp.clip(brightness, SMALLEST_RADIANCE, None)).mean())
         white = brightness.kthvalue(rank).values  # torch.quantile stops at 16 million values
     return DisplayAnchors(key, xp.maximum(white, key))
 

@@ -18,7 +18,7 @@ LEAST_WEIGHT = 1e-3
 """Of a place that is not sure of its nearness, where all around it are as little."""
 
 Nearness = Float[np.ndarray, "height width"]
-"""How near each pixel's thing is: 0 is the farthest focus setting, 1 the nearest."""
+"""How near each place is: 0 is the farthest focus setting, 1 the nearest."""
 
 
 class Relief(NamedTuple):
@@ -37,52 +37,66 @@ class Relief(NamedTuple):
     triangles: Int32[np.ndarray, "triangles 3"]
 
 
-def relief_of(
-    nearness: Nearness,
-    confidence: Float[np.ndarray, "height width"] | None,
-    depth_scale: float,
-    most_triangles: int = MOST_TRIANGLES,
-) -> Relief:
-    """A picture as a relief, whole: it is stretched, not cut, where near things hide what is behind them.
+def grid_size(height: int, width: int, most_triangles: int) -> tuple[int, int]:
+    """Rows and columns of corners over a picture, of no more than so many triangles and no finer than its pixels."""
+    reduction = max(1.0, math.sqrt(2 * height * width / most_triangles))
+    return max(2, int(height / reduction)), max(2, int(width / reduction))
+
+
+def averaged_by_weight(
+    values: Float[np.ndarray, "height width"],
+    weights: Float[np.ndarray, "height width"] | None,
+    size: tuple[int, int],
+) -> Float[np.ndarray, "rows columns"]:
+    """A map made smaller by averaging, in which places of little weight follow those around them.
 
     Args:
-        nearness: Of each pixel.
-        confidence: How sure each pixel is, [0, 1]: places that are not sure follow those around them.
-        depth_scale: How deep the relief is from the farthest to the nearest setting, in longer sides of the picture.
-        most_triangles: Most triangles it may have.
+        values: The map.
+        weights: Of its pixels, >= 0; None is the same for all.
+        size: Rows and columns that it is to have.
     """
     import cv2
 
-    height, width = nearness.shape
-    reduction = max(1.0, np.sqrt(2 * height * width / most_triangles))
-    rows, columns = max(2, int(height / reduction)), max(2, int(width / reduction))
-    sure = np.ones(nearness.shape, np.float32) if confidence is None else confidence.astype(np.float32)
-    weight = np.maximum(sure, np.float32(LEAST_WEIGHT))
+    def averaged(picture: np.ndarray) -> np.ndarray:
+        return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
 
-    def averaged(values: np.ndarray) -> np.ndarray:
-        return cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+    if weights is None:
+        return averaged(values.astype(np.float32, copy=False))
+    positive = np.maximum(weights, np.float32(LEAST_WEIGHT), dtype=np.float32)
+    total = averaged(positive)
+    return averaged(np.multiply(positive, values, out=positive)) / total
 
-    coarse = averaged(np.clip(nearness, 0, 1).astype(np.float32) * weight) / averaged(weight)
-    coarse = cv2.medianBlur(coarse, SPECKLE_PX) if min(rows, columns) > SPECKLE_PX else coarse
-    z = depth_scale * (coarse - 0.5)
+
+def relief_of(nearness: Nearness, size: tuple[int, int], depth_scale: float) -> Relief:
+    """A picture as a relief, whole: it is stretched, not cut, where near things hide what is behind them.
+
+    Args:
+        nearness: At each corner of the relief.
+        size: Height and width of the picture, in pixels.
+        depth_scale: How deep the relief is from the farthest to the nearest setting, in longer sides of the picture.
+    """
+    import cv2
+
+    rows, columns = nearness.shape
+    smooth = nearness.astype(np.float32)
+    if min(rows, columns) > SPECKLE_PX:
+        smooth = cv2.medianBlur(smooth, SPECKLE_PX)
+    z = depth_scale * (smooth - 0.5)
     u, v = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
-    longer = max(height, width)
-    x, y = (u - 0.5) * (width / longer), (0.5 - v) * (height / longer)
+    x, y = (u - 0.5) * (size[1] / max(size)), (0.5 - v) * (size[0] / max(size))
     down, right = np.gradient(z, y, x)
-    normals = np.stack([-right, -down, np.ones_like(z)], -1)
+    normals = np.stack([-right, -down, np.ones_like(z)], -1).astype(np.float32)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    across = np.broadcast_arrays(x, y[:, None], z)
     corner = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     upper_left, upper_right, lower_left, lower_right = (
         corner[r, c].ravel() for r in (slice(-1), slice(1, None)) for c in (slice(-1), slice(1, None))
     )
     halves = (upper_left, lower_left, upper_right), (upper_right, lower_left, lower_right)
-    triangles = np.concatenate([np.stack(three, -1) for three in halves])
     return Relief(
-        np.stack(across, -1).reshape(-1, 3).astype(np.float32),
-        normals.reshape(-1, 3).astype(np.float32),
+        np.stack(np.broadcast_arrays(x, y[:, None], z), -1).reshape(-1, 3).astype(np.float32),
+        normals.reshape(-1, 3),
         np.stack(np.broadcast_arrays(u, v[:, None]), -1).reshape(-1, 2).astype(np.float32),
-        triangles,
+        np.concatenate([np.stack(three, -1) for three in halves]),
     )
 
 

@@ -20,7 +20,7 @@ from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.fused_files import FileOptions, FusedOutput, PictureFormat, check_suffix, is_one_file
+from neucam_nerfstudio.fused_files import FileOptions, FusedFiles, FusedOutput, PictureFormat, check_suffix, is_one_file
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, remove_abandoned
 from neucam_nerfstudio.imaging.image_files import BitDepth, write_image
@@ -126,10 +126,14 @@ class FuseOptions:
             report=report,
         )
 
+    @property
+    def file_options(self) -> FileOptions:
+        """How files are written."""
+        return FileOptions(self.image_format, self.bits, self.tone_mapping, self.precision, self.depth_scale)
+
     def writers(self, fused: FusedPhotographs, path: Path) -> dict[Path, Callable[[Path], None]]:
         """The files to write - one, or those of a folder - and what writes each."""
-        options = FileOptions(self.image_format, self.bits, self.tone_mapping, self.precision, self.depth_scale)
-        return fused.writers(path, self.outputs, options)
+        return fused.writers(path, self.outputs, self.file_options)
 
 
 @dataclass
@@ -180,6 +184,8 @@ class Fuse(FuseOptions):
                 with announced(file):
                     write(file)
                 report(DONE_WHEN_FUSED + (1 - DONE_WHEN_FUSED) * number / len(writers))
+        for note in FusedFiles(fused, self.file_options).said_of(writers):
+            say(note)
         if is_folder:
             write_record(output_path, self.data, options, writers)
 

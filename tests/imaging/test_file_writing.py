@@ -1,9 +1,16 @@
 import errno
 import os
+import time
 
 import pytest
 
-from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, written_whole
+from neucam_nerfstudio.imaging.file_writing import (
+    ABANDONED_AFTER_S,
+    check_folder_takes_files,
+    remove_abandoned,
+    unfinished_name,
+    written_whole,
+)
 
 
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
@@ -62,3 +69,21 @@ def test_a_folder_that_must_not_be_written_to(tmp_path):
                 check_folder_takes_files(folder)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_and_nothing_else(tmp_path):
+    long_ago = time.time() - ABANDONED_AFTER_S - 60
+    no_process = 2**22 + 1  # beyond what Linux gives out
+    left = {
+        tmp_path / f".{no_process}-hdr.exr": (long_ago, False),
+        tmp_path / f".{no_process}-other.exr": (long_ago, True),
+        tmp_path / f".{no_process + 1}-hdr.exr": (time.time(), True),
+        unfinished_name(tmp_path / "hdr.exr"): (long_ago, True),
+        tmp_path / "hdr.exr": (long_ago, True),
+    }
+    for path, (changed, _) in left.items():
+        path.write_bytes(b"half")
+        os.utime(path, (changed, changed))
+    remove_abandoned(tmp_path / "hdr.exr")
+    remove_abandoned(tmp_path / "missing" / "hdr.exr")
+    assert {path: path.exists() for path in left} == {path: stays for path, (_, stays) in left.items()}

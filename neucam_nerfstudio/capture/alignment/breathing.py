@@ -9,7 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from neucam_nerfstudio.capture.alignment.registration import disagreement, estimate_similarity, shows_detail
+from neucam_nerfstudio.capture.alignment.registration import (
+    disagreement,
+    estimate_similarity,
+    refine_similarity,
+    shows_detail,
+)
 from neucam_nerfstudio.capture.pixels.warp import PixelMap
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
@@ -18,6 +23,9 @@ LEAST_GAIN = 0.1
 hundredths at most."""
 LEAST_DISAGREEMENT = 1e-3
 """Photographs that disagree less are the same, whatever share of that an alignment takes."""
+ANCHOR_DISAGREEMENT = 0.2
+"""Focus settings are placed against the farthest one towards the reference that agrees better than this with them once
+they are aligned: errors add up from setting to setting, and not at all where all are placed against one."""
 BEST_BRIGHTNESS = 0.4
 """Mean pixel value of a well exposed photograph."""
 
@@ -49,7 +57,7 @@ class StillFrames(NamedTuple):
 
 
 def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int, ...]]:
-    """How the picture moves: maps from neighbour to neighbour, which are blurred alike, joined.
+    """How the picture moves: found from neighbour to neighbour, which are blurred alike, then against one farther back.
 
     Returns:
         For each focus setting but the reference's, where it shows what the reference shows; no maps if none makes
@@ -61,15 +69,21 @@ def find_breathing(frames: StillFrames) -> tuple[dict[int, PixelMap], tuple[int,
     details = {focus: frames.pictures.detail(frame) for focus, frame in compared.items()}
     maps, gains, untold = {}, [], []
     for chain in _chains(frames):
-        pixel_map = np.eye(3)
+        anchor, to_anchor, from_anchor = chain[0], np.eye(3), np.eye(3)
         for nearer, focus in zip(chain, chain[1:], strict=False):
             link = estimate_similarity(details[nearer], details[focus])
             if link is None:
                 untold += [compared[focus]] if shows_detail(details[focus]) else []
-            elif (gain := _gain(details[nearer], details[focus], link)) > 0:
-                pixel_map = link @ pixel_map
-                gains += [gain, _gain(details[chain[0]], details[focus], pixel_map)]
-            maps[focus] = pixel_map
+            else:
+                fixed, moving = details[anchor], details[focus]
+                refined = refine_similarity(fixed, moving, link @ from_anchor)
+                before, after = disagreement(fixed, moving, refined)
+                if (gain := share_taken(before, after)) > 0:
+                    from_anchor = refined
+                    gains.append(gain)
+                if after > ANCHOR_DISAGREEMENT:
+                    anchor, to_anchor, from_anchor = focus, from_anchor @ to_anchor, np.eye(3)
+            maps[focus] = from_anchor @ to_anchor
     return maps if max(gains, default=0) >= LEAST_GAIN else {}, tuple(untold)
 
 

@@ -16,14 +16,17 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from neucam_nerfstudio.capture.alignment.optical_flow import Flow, dense_flow, homography_flow, pixel_places
+from neucam_nerfstudio.capture.alignment.registration import full_size_map
 from neucam_nerfstudio.capture.pixels.warp import Epipole, Nearness, PixelMap, ViewMap, nearness_of_rows
 
-MOST_PIXELS = 1 << 17
-"""Flows are kept at this many pixels at most: nearness is smooth."""
+FLOW_PIXELS, MOST_PIXELS = 1 << 18, 1 << 17
+"""Flows are searched at the first number of pixels at most, and kept at the second: nearness is smooth."""
+MOST_FITTED = 12
+"""So many photographs tell how near things are; the others are placed by that."""
 POSE_PIXELS = 20_000
 """So many pixels tell eleven numbers well."""
-STEPS = 20
-"""Of finding maps and nearness by turns; more change the places by less than a hundredth of a pixel."""
+STEPS, LEAST_STEP_PX = 20, 0.01
+"""Of finding maps and nearness by turns, as long as near things move by more than the second."""
 FLOW_NOISE = 32.0
 """Standard deviation, in grey levels, by which detail pictures differ besides their motion."""
 WINDOW_PX = 2.0
@@ -40,20 +43,42 @@ LEAST_INFORMATION = 1e-9
 """Keeps divisions by information finite."""
 
 Detail = UInt8[np.ndarray, "height width"]
+Plane = Float32[np.ndarray, "height width"]
 Information = Float32[np.ndarray, "height width 3"]
 """What a pixel tells of flow: 1 / variance in squared pixels; xx, xy and yy."""
+
+
+Chosen = slice | np.ndarray
+"""Which pixels, of all in a row."""
+ALL = slice(None)
+
+
+class ToldFlow(NamedTuple):
+    """Flow from a photograph to another, and what each pixel tells of it."""
+
+    flow: Flow
+    tells: Information
 
 
 class ComparedPicture(NamedTuple):
     """A photograph as it can be compared with others, exposed and focused differently.
 
     Attributes:
-        ranks: Which share of its pixels is darker, of 255: hardly changed by exposure and response.
+        levels: Its pixel values, of 255.
         detail: Its fine detail.
     """
 
-    ranks: Detail
+    levels: Detail
     detail: Detail
+
+    def reduced(self, size: tuple[int, int]) -> ComparedPicture:
+        """At this width and height."""
+        return ComparedPicture(*(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in self))
+
+    @property
+    def ranks(self) -> Detail:
+        """Which share of its pixels is darker, of 255: hardly changed by exposure and response."""
+        return cv2.equalizeHist(self.levels)
 
 
 def fit_parallax(
@@ -69,43 +94,79 @@ def fit_parallax(
     Returns:
         The maps, which share their nearness: its root mean square is 1, its sign is not known.
     """
-    height, width = fixed.detail.shape
-    factor = max(1.0, float(np.sqrt(height * width / MOST_PIXELS)))
-    size = (round(width / factor), round(height / factor))
-
-    def small(image: np.ndarray) -> np.ndarray:
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-    places, unit_px = pixel_places(height, width), max(height, width) / 2
-    centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
-    own = information(fixed.detail)
-    flows, tells = [], []
-    for other, start in zip(others, starts, strict=True):
-        flow = dense_flow(fixed.ranks, other.ranks, homography_flow(start, places))
-        x, y = np.moveaxis(places + flow, -1, 0)
-        seen = cv2.remap(_trace(information(other.detail)), x, y, cv2.INTER_LINEAR)  # nothing beyond the border
-        shared = np.minimum(1, seen / (_trace(own) + LEAST_INFORMATION))
-        flows.append(small(flow) / unit_px)
-        tells.append(small(own * shared[..., None]) * unit_px**2)
-    fit = _Fit((small(places) - centre) / unit_px, flows, tells, INLIER_PX / unit_px, unit_px / factor)
+    flows = _Flows(fixed)
+    told_by = sorted(set(np.linspace(0, len(others) - 1, min(len(others), MOST_FITTED)).round().astype(int)))
+    fit = _Fit(flows.places, [flows.to(others[index], starts[index]) for index in told_by], flows.unit_px)
     for _ in range(STEPS):
-        fit.step()
-    to_pixels = np.array([[unit_px, 0, centre[0]], [0, unit_px, centre[1]], [0, 0, 1]])
+        if fit.step() * max(fixed.detail.shape) / 2 < LEAST_STEP_PX:
+            break
+    placed = dict(zip(told_by, zip(fit.planes, fit.epipoles, strict=True), strict=True))
+    for index, (other, start) in enumerate(zip(others, starts, strict=True)):
+        if index not in placed:
+            alone = _Fit(flows.places, [flows.to(other, start)], flows.unit_px, fit.nearness)
+            placed[index] = alone.planes[0], alone.epipoles[0]
+    height, width = fixed.detail.shape
+    unit_px = max(height, width) / 2
+    to_pixels = np.array([[unit_px, 0, (width - 1) / 2], [0, unit_px, (height - 1) / 2], [0, 0, 1]])
     to_units = np.linalg.inv(to_pixels)
     return [
         ViewMap(to_pixels @ plane @ to_units, to_pixels @ epipole, fit.nearness)
-        for plane, epipole in zip(fit.planes, fit.epipoles, strict=True)
+        for plane, epipole in (placed[index] for index in range(len(others)))
     ]
+
+
+class _Flows:
+    """Finds flows from a photograph to others. Lengths are half the picture's longer side, counted from its centre.
+
+    Attributes:
+        places: Of the pixels at which flows are kept.
+        unit_px: A unit of length, in these pixels.
+    """
+
+    def __init__(self, fixed: ComparedPicture) -> None:
+        self._shape = fixed.detail.shape
+        self._size, kept_size = (_size_within(pixels, *self._shape) for pixels in (FLOW_PIXELS, MOST_PIXELS))
+        self._kept_size = min(self._size, kept_size)
+        self._fixed = fixed.reduced(self._size)
+        self._tells = information(self._fixed.detail)
+        width, height = self._size
+        self._grid, self._unit_px = pixel_places(height, width), max(width, height) / 2
+        centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
+        self.places = (self._kept(self._grid) - centre) / np.float32(self._unit_px)
+        self.unit_px = max(self._kept_size) / 2
+
+    def to(self, other: ComparedPicture, start: PixelMap) -> ToldFlow:
+        """Flow to another photograph, that about shows things where `start` says."""
+        width, height = self._size
+        other = other.reduced(self._size)
+        start = full_size_map(ViewMap(start), self._shape, height, width).plane
+        flow = dense_flow(self._fixed.ranks, other.ranks, homography_flow(start, self._grid))
+        x, y = np.moveaxis(self._grid + flow, -1, 0)
+        seen = cv2.remap(_trace(information(other.detail)), x, y, cv2.INTER_LINEAR)  # nothing beyond the border
+        shared = np.minimum(1, seen / (_trace(self._tells) + np.float32(LEAST_INFORMATION)))
+        tells = self._kept(self._tells * shared[..., None]) * np.float32(self._unit_px**2)
+        return ToldFlow(self._kept(flow) / np.float32(self._unit_px), tells)
+
+    def _kept(self, image: np.ndarray) -> np.ndarray:
+        return cv2.resize(image, self._kept_size, interpolation=cv2.INTER_AREA)
+
+
+def _size_within(pixels: int, height: int, width: int) -> tuple[int, int]:
+    """Width and height of a picture reduced to so many pixels at most."""
+    factor = max(1.0, float(np.sqrt(height * width / pixels)))
+    return round(width / factor), round(height / factor)
 
 
 def flow_through(view_map: ViewMap, height: int, width: int) -> Flow:
     """Flow of a map at each pixel of a picture."""
-    places = pixel_places(height, width)
-    ends = np.concatenate([places, np.ones((height, width, 1), np.float32)], -1) @ view_map.plane.T
+    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
+    right, below, third = (row[0] * x + (row[1] * y + row[2]) for row in view_map.plane)
     if view_map.epipole is not None and view_map.nearness is not None:
         nearness = nearness_of_rows(view_map.nearness, slice(0, height), height, width)
-        ends += nearness[..., None] * view_map.epipole
-    return (ends[..., :2] / ends[..., 2:] - places).astype(np.float32)
+        right, below, third = (
+            place + nearness * step for place, step in zip((right, below, third), view_map.epipole, strict=True)
+        )
+    return np.stack([right / third - x, below / third - y], -1).astype(np.float32)
 
 
 def information(detail: Detail) -> Information:
@@ -133,61 +194,77 @@ class _Fit:
     Args:
         places: Of pixels.
         flows: To each other photograph.
-        tells: What each pixel tells of each flow.
-        inlier: Flow that is farther off counts less.
         unit_px: A unit of length, in pixels of these arrays.
+        nearness: If it is known; then maps are found and nothing else.
     """
 
     def __init__(
-        self, places: Flow, flows: Sequence[Flow], tells: Sequence[Information], inlier: float, unit_px: float
+        self, places: Flow, flows: Sequence[ToldFlow], unit_px: float, nearness: Nearness | None = None
     ) -> None:
-        self.places, self.tells, self.inlier = places, tells, inlier
-        self.sigmas_px = [sigma for sigma in SCALES_PX if sigma <= unit_px]
-        self.ends = [places + flow for flow in flows]
+        self._x, self._y = _planes(places)
+        self._ends = [_planes(places + flow) for flow, _ in flows]
+        self._tells = [_planes(tells) for _, tells in flows]
+        self._inlier = INLIER_PX / unit_px
+        self._sigmas_px = [sigma for sigma in SCALES_PX if sigma <= unit_px]
         self.planes: list[PixelMap] = [np.eye(3) for _ in flows]
         self.epipoles: list[Epipole] = [np.zeros(3) for _ in flows]
-        self.nearness: Nearness = np.zeros(places.shape[:2], np.float32)
-        count = self.nearness.size
-        self.chosen = np.arange(0, count, max(1, count // POSE_PIXELS))
+        self.nearness: Nearness = np.zeros_like(self._x)
+        self._chosen = np.arange(0, self._x.size, max(1, self._x.size // POSE_PIXELS))
         for _ in range(3):  # as the robust weights settle
             self._find_planes(numbers=8)
-        self._start_nearness()
+        if nearness is None:
+            self._start_nearness()
+        else:
+            self.nearness = nearness
+            for _ in range(3):
+                self._find_planes(numbers=11)
 
-    def step(self) -> None:
-        """Planes and epipoles for this nearness, and nearness for these."""
+    def step(self) -> float:
+        """Planes and epipoles for this nearness, and nearness for these; returns how far that moves near things."""
+        before = self.nearness
         self._find_planes(numbers=11)
         self._find_nearness()
+        farthest = max(float(np.linalg.norm(epipole[:2])) for epipole in self.epipoles)
+        return farthest * float(np.sqrt(np.mean((self.nearness - before) ** 2)))
 
     def _start_nearness(self) -> None:
         """Along the direction in which what planes leave varies most, over all photographs."""
-        left = np.concatenate([self._left_and_trust(index)[0] for index in range(len(self.ends))], axis=-1)
-        told = _trace(np.mean(self.tells, axis=0))
-        weighted = left * np.sqrt(np.minimum(told, told.mean()))[..., None]
-        directions = np.linalg.eigh(np.einsum("hwi,hwj->ij", weighted, weighted))[1][:, -1]
-        self.epipoles = [np.append(directions[2 * index : 2 * index + 2], 0) for index in range(len(self.ends))]
+        told = np.mean([xx + yy for xx, _, yy in self._tells], axis=0)
+        weights, left = np.sqrt(np.minimum(told, told.mean())), []
+        for index in range(len(self._ends)):
+            left += [weights.ravel() * side for side in self._left(index, self._projected(index))]
+        directions = np.linalg.eigh(np.array([[one @ other for other in left] for one in left]))[1][:, -1]
+        self.epipoles = [np.append(directions[2 * index : 2 * index + 2], 0) for index in range(len(self._ends))]
         self._find_nearness()
 
-    def _projected(self, index: int) -> Float[np.ndarray, "height width 3"]:
-        """Where the map has a pixel, three numbers."""
-        plane = self.planes[index].astype(np.float32)
-        on_plane = self.places @ plane[:, :2].T + plane[:, 2]
-        return on_plane + self.nearness[..., None] * self.epipoles[index].astype(np.float32)
+    def _projected(self, index: int, chosen: Chosen = ALL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the map has some pixels, three numbers each."""
+        x, y, nearness = (values.ravel()[chosen] for values in (self._x, self._y, self.nearness))
+        numbers = np.column_stack([self.planes[index], self.epipoles[index]]).astype(np.float32)
+        first, second, third = (row[0] * x + row[1] * y + row[2] + row[3] * nearness for row in numbers)
+        return first, second, third
 
-    def _left_and_trust(self, index: int) -> tuple[Flow, Float[np.ndarray, "height width"]]:
-        """What is left of a flow, and how far it counts."""
-        projected = self._projected(index)
-        left = self.ends[index] - projected[..., :2] / projected[..., 2:]
-        return left, 1 / (1 + np.einsum("hwi,hwi->hw", left, left) / self.inlier**2)
+    def _left(
+        self, index: int, projected: tuple[np.ndarray, np.ndarray, np.ndarray], chosen: Chosen = ALL
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of a flow there, to the right and down."""
+        x, y, third = projected
+        end_x, end_y = (end.ravel()[chosen] for end in self._ends[index])
+        return end_x - x / third, end_y - y / third
+
+    def _trust(self, left: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """How far a flow counts of which so much is left."""
+        return 1 / (1 + (left[0] ** 2 + left[1] ** 2) / np.float32(self._inlier**2))
 
     def _find_planes(self, numbers: int) -> None:
         """Each photograph's eight numbers of the plane, and three of the epipole if it has any."""
-        x, y = self.places.reshape(-1, 2)[self.chosen].T
-        near = self.nearness.ravel()[self.chosen]
+        chosen = self._chosen
+        x, y, near = (values.ravel()[chosen] for values in (self._x, self._y, self.nearness))
         one, none = np.ones_like(x), np.zeros_like(x)
-        for index, (ends, tells) in enumerate(zip(self.ends, self.tells, strict=True)):
-            trust = self._left_and_trust(index)[1].ravel()[self.chosen]
-            xx, xy, yy = (tells.reshape(-1, 3)[self.chosen] * trust[:, None]).T
-            to_x, to_y = ends.reshape(-1, 2)[self.chosen].T
+        for index in range(len(self._ends)):
+            trust = self._trust(self._left(index, self._projected(index, chosen), chosen))
+            xx, xy, yy = (plane.ravel()[chosen] * trust for plane in self._tells[index])
+            to_x, to_y = (end.ravel()[chosen] for end in self._ends[index])
             across = np.stack([x, y, one, none, none, none, -to_x * x, -to_x * y, near, none, -to_x * near])[:numbers]
             down = np.stack([none, none, none, x, y, one, -to_y * x, -to_y * y, none, near, -to_y * near])[:numbers]
             along, below = across * xx + down * xy, across * xy + down * yy
@@ -202,19 +279,19 @@ class _Fit:
     def _find_nearness(self) -> None:
         """The likeliest nearness of each pixel, where one scale is held to the one before."""
         total, weighted = np.zeros((2, *self.nearness.shape), np.float32)
-        for index, (ends, tells) in enumerate(zip(self.ends, self.tells, strict=True)):
-            epipole, projected = self.epipoles[index].astype(np.float32), self._projected(index)
-            slope = epipole[:2] - ends * epipole[2]
-            xx, xy, yy = np.moveaxis(tells * self._left_and_trust(index)[1][..., None], -1, 0)
-            along = xx * slope[..., 0] + xy * slope[..., 1]
-            below = xy * slope[..., 0] + yy * slope[..., 1]
-            told = along * slope[..., 0] + below * slope[..., 1]
-            left = ends * projected[..., 2:] - projected[..., :2]
+        for index, ((end_x, end_y), (xx, xy, yy)) in enumerate(zip(self._ends, self._tells, strict=True)):
+            projected = tuple(values.reshape(end_x.shape) for values in self._projected(index))
+            x, y, third = projected
+            step_x, step_y, step = self.epipoles[index].astype(np.float32)
+            slope_x, slope_y = step_x - end_x * step, step_y - end_y * step
+            trust = self._trust((end_x - x / third, end_y - y / third))
+            along, below = trust * (xx * slope_x + xy * slope_y), trust * (xy * slope_x + yy * slope_y)
+            told = along * slope_x + below * slope_y
             total += told
-            weighted += along * left[..., 0] + below * left[..., 1] + told * self.nearness
+            weighted += along * (end_x * third - x) + below * (end_y * third - y) + told * self.nearness
         held = np.float32(1 / (SCALE_DEVIATION * self._size(total)) ** 2) if self.nearness.any() else total.mean()
         nearness = np.full_like(total, weighted.sum() / (total.sum() + LEAST_INFORMATION))
-        for sigma_px in self.sigmas_px:
+        for sigma_px in self._sigmas_px:
             gathered, share = (_sum_around(values, sigma_px) for values in (weighted, total))
             nearness = (gathered + held * nearness) / (share + held)
         self.nearness = nearness.astype(np.float32)
@@ -225,3 +302,8 @@ class _Fit:
     def _size(self, told: Float[np.ndarray, "height width"]) -> float:
         """Root mean square of nearness, where it is told."""
         return float(np.sqrt(np.average(self.nearness**2, weights=told + LEAST_INFORMATION))) or 1.0
+
+
+def _planes(image: Float32[np.ndarray, "height width channels"]) -> tuple[Plane, ...]:
+    """The channels of a picture, each in one piece."""
+    return tuple(np.ascontiguousarray(channel) for channel in np.moveaxis(image, -1, 0))

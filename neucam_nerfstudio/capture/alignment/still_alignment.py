@@ -32,6 +32,8 @@ AlignChoice = Literal["auto", "off"]
 LEAST_SHIFT_PX = 0.3
 """A photograph of which no corner would move farther than this is left as it is, bit for bit. Nor does parallax count
 that moves most things less."""
+MOST_TRIED = 8
+"""Photographs that tell whether there is parallax."""
 PARALLAX_QUANTILE = 0.95
 """Of the picture's pixels, how far nearer things move."""
 
@@ -211,17 +213,21 @@ def alignment_note(alignment: Alignment, names: Sequence[str], reference_name: s
 def _with_parallax(frames: StillFrames, planes: Mapping[int, PixelMap]) -> dict[int, ViewMap] | None:
     """Maps between detail pictures that know how near things are; None if photographs agree no better by them."""
     fixed, others = _compared(frames, frames.reference), [_compared(frames, frame) for frame in planes]
-    seen = fit_parallax(fixed, others, list(planes.values()))
+    starts = list(planes.values())
+    some = slice(0, None, -(-len(others) // MOST_TRIED))
+    seen = fit_parallax(fixed, others[some], starts[some])
     gains = []
-    for view, other, plane in zip(seen, others, planes.values(), strict=True):
+    for view, other, plane in zip(seen, others[some], starts[some], strict=True):
         gains.append(share_taken(*(_disagreement(fixed.detail, other.detail, each) for each in (ViewMap(plane), view))))
     if np.mean(gains) < LEAST_GAIN or max(map(parallax_px, seen)) < LEAST_SHIFT_PX:
         return None
+    if len(seen) < len(others):
+        seen = fit_parallax(fixed, others, starts)
     return dict(zip(planes, seen, strict=True))
 
 
 def _compared(frames: StillFrames, frame: int) -> ComparedPicture:
-    return ComparedPicture(frames.pictures.ranks(frame), frames.pictures.detail(frame))
+    return ComparedPicture(frames.pictures.levels(frame), frames.pictures.detail(frame))
 
 
 def parallax_px(view_map: ViewMap) -> float:
@@ -236,5 +242,5 @@ def _disagreement(fixed: Detail, moving: Detail, view_map: ViewMap) -> float:
     """One minus the correlation of two detail pictures, the second seen through a map."""
     flow = flow_through(view_map, *fixed.shape)
     x, y = np.moveaxis(pixel_places(*fixed.shape) + flow, -1, 0)
-    seen = cv2.remap(moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.remap(moving, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return 1 - float(np.nan_to_num(cv2.computeECC(fixed, seen, leads_inside(flow).astype(np.uint8))))

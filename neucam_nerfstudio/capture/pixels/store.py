@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -18,7 +18,6 @@ from neucam_nerfstudio.capture.pixels.warp import Pixels, aligned, coverage_seen
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.imaging.large_pictures import strips_of_rows
 
-Value = TypeVar("Value")
 DEFAULT_BUDGET_BYTES = 1 << 31
 """Nine photographs of 24 megapixels and 16 bits, and some."""
 
@@ -126,43 +125,24 @@ class PixelStore:
             pixels = self._cache.get(self._key(index), place)
             return self._made(index)[place] if pixels is None else pixels
 
-    def make_ready(
-        self,
-        indices: Sequence[int],
-        report: Callable[[float], None],
-        look: Callable[[Pixels], Value],
-        looked_at: Sequence[int],
-    ) -> list[Value]:
-        """Decodes and aligns frames, several at a time as far as the budget goes, and looks at some while all of their
-        pixels are at hand.
+    def make_ready(self, indices: Sequence[int], report: Callable[[float], None]) -> None:
+        """Decodes and aligns frames, several at a time as far as the budget goes, and keeps them for who reads parts.
 
         Args:
             indices: Of the frames in the capture.
             report: Called with the share that is done, (0, 1].
-            look: What to do with a frame.
-            looked_at: The frames to do it with.
-
-        Returns:
-            What `look` makes of each of these.
         """
         height, width, _ = self[0].shape
         frame_bytes = height * width * 3 * self.capture.number_type.itemsize
         num_at_once = num_within(self._cache.budget_bytes, frame_bytes, self.capture.kind)
 
-        def make(index: int) -> Value | None:
+        def make(index: int) -> None:
             with self._locks[index]:
-                is_there = self._key(index) in self._cache
-                pixels = None if is_there else self._made(index)
-            if index not in looked_at:
-                return None
-            return look(self.whole(index) if pixels is None else pixels)
+                if self._key(index) not in self._cache:
+                    self._made(index)
 
-        seen: dict[int, Value] = {}
-        for done, (index, looked) in enumerate(zip(indices, in_order(make, indices, num_at_once), strict=True), 1):
+        for done, _ in enumerate(in_order(make, indices, num_at_once), 1):
             report(done / len(indices))
-            if looked is not None:
-                seen[index] = looked
-        return [seen[index] for index in looked_at]
 
     def scratch_note(self) -> str | None:
         """How many frames are kept on disk, where, and how much of it they take, in a sentence; None if none is."""

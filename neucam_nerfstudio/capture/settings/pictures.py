@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -17,9 +17,11 @@ from neucam_nerfstudio.capture.alignment.registration import (
     detail_picture,
     disagreement,
     fine_detail,
+    halved,
     level_picture,
 )
 from neucam_nerfstudio.capture.settings.exposure_steps import (
+    RankedValues,
     black_floor,
     change_in_stops,
     measured_stops,
@@ -41,6 +43,8 @@ changes it by less."""
 
 CELL_PX, NEIGHBOURHOOD_CELLS = 8, 2.0
 """Strength of detail is its mean power in square cells, averaged over a Gaussian of this many."""
+STRENGTH_PIXELS, BAND_ROWS = 1 << 21, 64
+"""Of larger pictures bands of so many rows tell the strength of detail, so many pixels in all."""
 CHANGED_SHARE, LEAST_STRENGTH_CHANGE = 0.05, 0.15
 """Two pictures differ in focus if this share of them gains or loses this much (log2) of its detail's power: noise of up
 to four grey levels stays below, a Gaussian of 0.7 pixels exceeds it. To take one focus for two costs less than the
@@ -57,6 +61,28 @@ class Frames(Protocol):
     """Pixels of frames, which may be decoded only now."""
 
     def __getitem__(self, index: int, /) -> Shaped[np.ndarray, "height width 3"]: ...
+
+
+class Look(NamedTuple):
+    """What is kept of a frame that was looked at: pictures of at most `LONGER_SIDE_PX` a side, and less.
+
+    Attributes:
+        blocks: See `block_brightness`.
+        ranked: See `ranked_values`.
+        levels: See `level_picture`.
+        detail: See `detail_picture`.
+    """
+
+    blocks: Float[np.ndarray, "rows columns"]
+    ranked: RankedValues
+    levels: UInt8[np.ndarray, "small_height small_width"]
+    detail: UInt8[np.ndarray, "small_height small_width"]
+
+
+def look_at(pixels: Shaped[np.ndarray, "height width 3"], covered: Bool[np.ndarray, "height width"] | None) -> Look:
+    """Reduces a frame, and keeps what is asked of it later; `covered` is None where all of it shows something."""
+    small = halved(pixels)
+    return Look(block_brightness(small), ranked_values(small), level_picture(small), detail_picture(small, covered))
 
 
 class StillPictures:
@@ -77,16 +103,26 @@ class StillPictures:
         coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda frame: None,
     ) -> None:
         self.mean_brightness, self.is_linear = mean_brightness, is_linear
-        self._blocks = cache(lambda frame: block_brightness(pixels[frame]))
+        self._look = cache(lambda frame: look_at(pixels[frame], coverage(frame)))
         self._strength = cache(lambda frame: detail_strength(pixels[frame]))
-        self.detail = cache(lambda frame: detail_picture(pixels[frame], coverage(frame)))
-        self.levels = cache(lambda frame: level_picture(pixels[frame]))
-        self.ranked = cache(lambda frame: ranked_values(pixels[frame]))
 
-    def measure(self, frame: int) -> None:
-        """Looks at a frame for all that may be asked for, so that its pixels are not needed again."""
-        for measured in (self._blocks, self._strength, self.detail, self.levels, self.ranked):
-            measured(frame)
+    def measure(self, frame: int, is_last_time: bool) -> None:
+        """Looks at a frame while it is at hand; if its pixels are too dear later, for all that may be asked for."""
+        self._look(frame)
+        if is_last_time:
+            self._strength(frame)
+
+    def detail(self, frame: int) -> UInt8[np.ndarray, "small_height small_width"]:
+        """See `detail_picture`."""
+        return self._look(frame).detail
+
+    def levels(self, frame: int) -> UInt8[np.ndarray, "small_height small_width"]:
+        """See `level_picture`."""
+        return self._look(frame).levels
+
+    def ranked(self, frame: int) -> RankedValues:
+        """See `ranked_values`."""
+        return self._look(frame).ranked
 
     @cached_property
     def brightness(self) -> list[float]:
@@ -122,7 +158,7 @@ class StillPictures:
 
         Where few blocks tell, as of frames that show little but a window, the brightest values are asked as well.
         """
-        change, telling_share = median_change(self._blocks(frame), self._blocks(other))
+        change, telling_share = median_change(self._look(frame).blocks, self._look(other).blocks)
         if self.floor.any() or telling_share < FEW_TELLING_SHARE:
             stops = change_in_stops(self.ranked(frame), self.ranked(other), self.floor)
             if self.floor.any() or (stops is not None and abs(stops) > CLEAR_STEP_STOPS):
@@ -197,8 +233,18 @@ def detail_strength(
     pixels: Shaped[np.ndarray, "height width 3"],
 ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
     """Power of fine detail, which hardly changes with the light, and the mean pixel value, around each cell."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
+    grey = cv2.cvtColor(_bands(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(WHITE_LEVEL[pixels.dtype])
     return _around_cells(fine_detail(grey) ** 2) + LEAST_CONTRAST**2, _around_cells(grey)
+
+
+def _bands(pixels: Shaped[np.ndarray, "height width 3"]) -> Shaped[np.ndarray, "rows width 3"]:
+    """A picture of at most about `STRENGTH_PIXELS`: evenly spaced bands of rows, one below the other."""
+    height, width, _ = pixels.shape
+    num_bands = max(1, STRENGTH_PIXELS // (BAND_ROWS * width))
+    if num_bands * BAND_ROWS >= height:
+        return pixels
+    starts = np.linspace(0, height - BAND_ROWS, num_bands).astype(int)
+    return np.concatenate([pixels[start : start + BAND_ROWS] for start in starts])
 
 
 def _around_cells(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows columns"]:

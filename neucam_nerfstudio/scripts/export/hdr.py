@@ -8,16 +8,26 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
+from neucam_nerfstudio.camera.response.response import LinearResponse
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries
+from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries, conversion_to_srgb, srgb_curve_profile
+from neucam_nerfstudio.imaging.dng_files import (
+    MIDDLE_PIXEL_VALUE,
+    PREVIEW_PX,
+    dng_scale,
+    white_of_reference,
+    write_dng,
+)
 from neucam_nerfstudio.imaging.exif_block import SOFTWARE, Exif
 from neucam_nerfstudio.imaging.hdr_display_files import import_pyvips, write_hdr_picture
+from neucam_nerfstudio.imaging.image_files import quantised
 from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
 from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size, write_radiance
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
+from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
 from neucam_nerfstudio.scripts.export.options import (
     PictureCommand,
     check_picture_dials,
@@ -26,10 +36,11 @@ from neucam_nerfstudio.scripts.export.options import (
     reduced,
 )
 from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
+from neucam_nerfstudio.scripts.export.response import response_table
 from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames, num_strips, render
 from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
-RadianceFormat = Literal["exr", "hdr", "tiff", "ultrahdr", "png", "avif"]
+RadianceFormat = Literal["exr", "dng", "hdr", "tiff", "ultrahdr", "png", "avif"]
 
 SUFFIXES: dict[RadianceFormat, str] = {"ultrahdr": ".jpg"}
 """Where it is not the format's name."""
@@ -48,12 +59,14 @@ class ExportHdr(PictureCommand):
     """
 
     image_format: RadianceFormat = "exr"
-    """exr: OpenEXR, with metadata and further channels. hdr: Radiance HDR (8 bits a colour and a shared exponent).
-    tiff: linear, 16 bits, 65535 for the largest radiance, with a colour profile. For bright displays, scaled so that
-    the scene's grey is shown as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one;
-    takes pip install 'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
+    """exr: OpenEXR, with metadata and further channels. dng: linear DNG, which programs that develop RAW files open, at
+    first as bright as the reference photograph. hdr: Radiance HDR (8 bits a colour and a shared exponent). tiff: linear,
+    16 bits, 65535 for the largest radiance, with a colour profile. For bright displays, scaled so that the scene's grey
+    is shown as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one; takes pip install
+    'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
     precision: Precision | None = None
-    """Size of an EXR sample: half is 16 bits, float 32. Default: auto, which is half where radiance fits into it."""
+    """Size of an EXR sample: half is 16 bits, float 32. Default: auto, which is half where radiance fits into it. A DNG
+    has 16-bit integers by default, which keep 5 stops above the photograph's white, or floats, which keep all."""
     channels: tuple[str, ...] = ()
     """Other outputs that the EXR file holds as channels of that name, such as defocus or opacity."""
     aperture: float = 0.0
@@ -95,7 +108,7 @@ class ExportHdr(PictureCommand):
         """Refuses what the format, its library or the model does not have."""
         if self.image_format == "ultrahdr":
             import_pyvips()
-        if self.precision is not None and self.image_format != "exr":
+        if self.precision is not None and self.image_format not in ("exr", "dng"):
             raise NeucamError(f"--precision {self.precision}: {self.image_format} has a precision of its own. Use exr.")
         if self.channels and self.image_format != "exr":
             raise NeucamError(f"--image-format {self.image_format}: has no place for further channels. Use exr.")
@@ -125,11 +138,30 @@ class ExportHdr(PictureCommand):
             # Light with the scene's grey at middle grey of a diffuse white of 1, in the radiance's own memory.
             radiance *= MIDDLE_GREY / float(run.renderer.anchors().key) * 2.0**self.display_exposure_stops
             write_hdr_picture(path, radiance, primaries, exif)
+        elif self.image_format == "dng":
+            scale = dng_scale(float(radiance.max()), reference_white(run), self.precision or "auto")
+            write_dng(path, radiance, scale, _preview(radiance, primaries), primaries, exif)
         else:
             precision = self.precision or "auto"
             if precision == "auto" and self.image_format == "exr" and (said := said_of_size(radiance)):
                 say(said)
             write_radiance(path, radiance, precision, radiance_attributes(run), pictures, primaries, exif)
+
+
+def reference_white(run: LearnedCapture) -> float:
+    """Radiance that is white in the reference photograph, as its middle tones tell."""
+    table, capture = response_table(run), run.capture
+    middle = [np.interp(MIDDLE_PIXEL_VALUE, table.ldr[:, channel], table.log_exposure) for channel in range(3)]
+    stops = float(run.camera.exposures.stops[capture.frames[capture.reference_index].exposure_index])
+    is_linear = capture.linear_light or isinstance(run.camera.response, LinearResponse)
+    return white_of_reference(float(np.mean(middle)), stops, is_linear)
+
+
+def _preview(radiance: Picture, primaries: ColourPrimaries) -> UInt8[np.ndarray, "height width 3"]:
+    """The tone-mapped picture in sRGB, as browsers of files show it."""
+    height, width, _ = radiance.shape
+    small = reduced(radiance, min(width, max(1, PREVIEW_PX * width // max(height, width))))
+    return conversion_to_srgb(srgb_curve_profile(primaries))(quantised(picture_for_display(small), 8))
 
 
 def radiance_attributes(run: LearnedCapture) -> dict[str, str]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels import source
-from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
+from neucam_nerfstudio.capture.pixels.memory import PICTURE_PIXEL_BYTES, PROCESS_BYTES, MemoryBudget
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.errors import NeucamError
@@ -164,17 +164,6 @@ def test_a_stack_is_shared_while_it_is_held(tiny_desk, decoded):
     assert decoded == ["F0E1.png"], "nothing was held twice"
 
 
-def test_the_least_recently_used_frame_is_let_go():
-    cache = FrameCache(budget_bytes=150)
-    for key in "ab":
-        cache.put(key, np.zeros((5, 4, 3), np.uint8))
-    cache.get("a")
-    cache.put("c", np.zeros((5, 4, 3), np.uint8))
-    assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
-    cache.put("large", np.zeros((10, 10, 3), np.uint8))
-    assert all(cache.get(key) is None for key in ("a", "c", "large"))
-
-
 @pytest.mark.parametrize("frames", ["settings", "moments"])
 def test_a_hundred_frames_stay_in_the_budget(tmp_path, decoded, frames):
     side = 256
@@ -255,6 +244,60 @@ def test_aligned_frames_are_the_same_whatever_the_budget(breathing):
     small = saved_and_opened(capture, breathing, budget_bytes=0)
     np.testing.assert_array_equal(small.stack(range(6)), stack)
     np.testing.assert_array_equal(np.stack([small[index][...] for index in reversed(range(6))])[::-1], stack)
+
+
+def room_for(num_frames: int, height: int = 150, width: int = 220) -> MemoryBudget:
+    """A budget that holds so many frames of 8 bits, of these and no more."""
+    return MemoryBudget(PROCESS_BYTES + height * width * (PICTURE_PIXEL_BYTES + 2 * 3 * num_frames))
+
+
+@pytest.mark.parametrize("num_held", [0, 2, 6])
+def test_beyond_a_memory_budget_each_file_is_still_decoded_once_and_frames_are_the_same(breathing, decoded, num_held):
+    expected = open_capture(breathing)[1].stack(range(6))
+    decoded.clear()
+    capture, store = open_capture(breathing, memory=room_for(num_held))
+    store.make_ready(range(6), lambda share: None)
+    for _ in range(2):
+        for index in range(6):
+            np.testing.assert_array_equal(store[index][40:90, 30:100], expected[index, 40:90, 30:100])
+    np.testing.assert_array_equal(store.stack(range(6)), expected)
+    assert sorted(decoded) == [frame.path.name for frame in capture.frames]
+
+
+def test_what_is_kept_on_disk_is_said(breathing):
+    _, store = open_capture(breathing, memory=room_for(2))
+    store.make_ready(range(6), lambda share: None)
+    assert store.scratch_note().startswith("4 of 6 photographs were kept in a temporary file in ")
+    assert open_capture(breathing, memory=room_for(6))[1].scratch_note() is None
+
+
+def test_a_manifest_is_read_within_a_memory_budget_too(breathing, decoded):
+    capture, store = open_capture(breathing)
+    capture.save(breathing / "run" / "capture.json")
+    decoded.clear()
+    shares = []
+    _, again = open_capture(breathing / "run" / "capture.json", memory=room_for(1))
+    again.make_ready(range(6), shares.append)
+    np.testing.assert_array_equal(again.stack(range(6)), store.stack(range(6)))
+    assert len(decoded) == 6 and shares[-1] == 1
+
+
+def test_16_bit_values_of_a_sensor_are_scaled_on_disk_too(tmp_path, decoded):
+    for index, value in enumerate((1000, 1500, 500, 4095)):
+        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
+    _, store = open_capture(tmp_path, memory=MemoryBudget(0))
+    assert store.stack(range(4))[:, 0, 0, 0].tolist() == [16004, 24005, 8002, 65535] and len(decoded) == 4
+
+
+def test_parts_of_a_coverage_are_those_of_the_whole(breathing):
+    _, store = open_capture(breathing)
+    for index in range(6):
+        covered, parts = store.coverage(index), store.stored_coverage(index)
+        assert (covered is None) == (parts is None)
+        if covered is not None:
+            np.testing.assert_array_equal(parts[100:, 50:170], covered[100:, 50:170])
+            np.testing.assert_array_equal(np.asarray(parts, np.float32), covered.astype(np.float32))
+    assert any(store.stored_coverage(index) is not None for index in range(6))
 
 
 def test_threads_may_share_a_store(breathing, decoded):

@@ -123,7 +123,7 @@ def test_measured_pictures_need_no_pixels_again():
     pixels = Counted([SCENE, expose(SCENE, -1)])
     pictures = StillPictures(pixels, [0.4, 0.2])
     for frame in range(2):
-        pictures.measure(frame)
+        pictures.measure(frame, is_last_time=True)
     seen = pixels.looks
     assert pictures.brightness and pictures.disagreement(0, 1) >= 0 and pictures.differ(0, 1) in (True, False)
     assert pixels.looks == seen

@@ -5,11 +5,14 @@ import cv2
 import numpy as np
 import OpenEXR
 import pytest
+import rawpy
+import tifffile
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.hdr_display_files import pq_from_light
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.photometry import decode_srgb
 from neucam_nerfstudio.scripts.export.hdr import ExportHdr, radiance_attributes
 
 from .conftest import CONFIG, rendered, with_capture
@@ -102,6 +105,26 @@ def test_bright_displays_show_the_scene_s_grey_as_middle_grey(still_run, tmp_pat
         stored = cv2.imread(str(tmp_path / "hdr.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
         light = rendered(still_run, "hdr") * (0.18 / key * 2**stops)
         np.testing.assert_allclose(stored, pq_from_light(light), atol=1 / 65535)
+
+
+def test_a_dng_is_as_bright_as_the_reference_photograph(still_run, tmp_path):
+    """Where the sharp photograph has middle tones, LibRaw's light, brightened as the file says, is that of sRGB."""
+    ExportHdr(CONFIG, tmp_path, image_format="dng").main()
+    with rawpy.imread(str(tmp_path / "hdr.dng")) as raw:
+        developed = raw.postprocess(gamma=(1, 1), no_auto_bright=True, use_camera_wb=True, output_bps=16) / 65535
+    light = rendered(still_run, "hdr")
+    kept = developed.max(-1) < 0.9
+    ratio = np.median(developed[kept] / light[kept])
+    np.testing.assert_allclose(developed[kept], light[kept] * ratio, rtol=0.01, atol=1e-4)
+    with tifffile.TiffFile(tmp_path / "hdr.dng") as file:
+        above, below = file.pages.first.tags["BaselineExposure"].value
+    photograph = rendered(still_run, "all_in_focus", CameraSettings(frame=still_run.capture.reference_index))
+    middle = (photograph > 0.45) & (photograph < 0.55)
+    shown = developed * 2 ** (above / below)
+    assert np.median(shown[middle] / decode_srgb(photograph[middle])) == pytest.approx(1, abs=0.15)
+    ExportHdr(CONFIG, tmp_path, image_format="dng", precision="half").main()
+    with tifffile.TiffFile(tmp_path / "hdr.dng") as file:
+        assert file.pages.first.pages[0].dtype == np.float16
 
 
 def test_ultra_hdr_is_a_jpeg(tmp_path):
