@@ -29,7 +29,7 @@ from neucam_nerfstudio.stand import Stand
 ResponseChoice = Literal["estimated", "srgb", "linear"]
 """What pixel values mean as light: what the photographs tell, the sRGB standard, or light itself (RAW files always)."""
 
-DONE_WHEN_READ, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED = 0.06, 0.15, 0.25
+DONE_WHEN_READ, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED = 0.08, 0.11, 0.2
 """Shares of the work that are done when all photographs are decoded, when it is known how they lie, and when they are
 brought there; measured on nine of 24 megapixels."""
 

@@ -41,7 +41,7 @@ from neucam_nerfstudio.imaging.radiance_files import Precision, write_radiance
 from neucam_nerfstudio.imaging.raw_files import is_raw
 from neucam_nerfstudio.photometry import LN2, encode_srgb
 from neucam_nerfstudio.rendering.display_tonemapping import SMALLEST_RADIANCE, DisplayOperator, tonemap
-from neucam_nerfstudio.rendering.relief import MOST_TRIANGLES, averaged_by_weight, grid_size, relief_of, stereo_pair
+from neucam_nerfstudio.rendering.relief import MOST_TRIANGLES, filled_by_confidence, grid_size, relief_of, stereo_pair
 
 if TYPE_CHECKING:
     from neucam_nerfstudio.fused_photographs import FusedPhotographs
@@ -186,9 +186,9 @@ class FusedFiles:
             if fused.confidence is not None:
                 channels["confidence"] = fused.confidence[..., None]
             if fused.defocus is not None and self._dioptres is not None:
-                channels["Z"] = depth_m(fused.defocus, self._dioptres)[..., None]
+                channels["Z"] = depth_m(self._filled_defocus, self._dioptres)[..., None]
             elif fused.defocus is not None:
-                channels["defocus"] = fused.defocus[..., None]
+                channels["defocus"] = self._filled_defocus[..., None]
         exif = fused.metadata.exif
         write_radiance(path, fused.radiance, self.options.precision, attributes, channels, fused.primaries, exif=exif)
 
@@ -214,7 +214,7 @@ class FusedFiles:
         said = f"Focus setting in which each pixel is sharpest: 0 is {self._names_of_setting(0)},"
         said += f" 65535 is {self._names_of_setting(self._last_setting)}, evenly between."
         metadata = PhotographMetadata(None, self._described(said))
-        write_image(path, self._defocus[..., None], 16, metadata=metadata, shown=lambda rows: rows / last)
+        write_image(path, self._filled_defocus[..., None], 16, metadata=metadata, shown=lambda rows: rows / last)
 
     def write_source_map(self, path: Path) -> None:
         """Indexed colours: the index is the number of the focus setting that each pixel comes from."""
@@ -236,20 +236,16 @@ class FusedFiles:
     def write_mesh(self, path: Path) -> None:
         """The picture as a relief."""
         height, width = self._defocus.shape
-        grid = grid_size(height, width, MOST_TRIANGLES)
-        nearness = self._nearness(averaged_by_weight(self._defocus, self.fused.confidence, grid))
+        nearness = self._nearness(grid_size(height, width, MOST_TRIANGLES))
         relief = relief_of(nearness, (height, width), self.options.depth_scale)
         write_glb(path, *relief, self._srgb_picture(TEXTURE_PX))
 
     def write_stereo(self, path: Path) -> None:
         """What the left eye sees beside what the right eye sees."""
-        import cv2
-
         picture = self._srgb_picture(EYE_PX)
         height, width = picture.shape[:2]
         disparity_px = DISPARITY_SHARE * width * (1 if self.options.depth_scale >= 0 else -1)
-        nearness = self._nearness(cv2.resize(self._defocus, (width, height), interpolation=cv2.INTER_AREA))
-        eyes = stereo_pair(picture / np.float32(255), nearness, disparity_px)
+        eyes = stereo_pair(picture / np.float32(255), self._nearness((height, width)), disparity_px)
         kept = PhotographMetadata(None, self.fused.metadata.exif).at_size(self.fused.radiance.shape[0] / height)
         write_image(path, np.concatenate(eyes, axis=1), metadata=kept)
 
@@ -292,6 +288,12 @@ class FusedFiles:
         assert self.fused.defocus is not None
         return self.fused.defocus
 
+    @cached_property
+    def _filled_defocus(self) -> Float[np.ndarray, "height width"]:
+        """The same, where photographs hardly tell it as it is around."""
+        confidence = self.fused.confidence
+        return self._defocus if confidence is None else filled_by_confidence(self._defocus, confidence)
+
     @property
     def _last_setting(self) -> int:
         return max(frame.focus_index for frame in self.fused.capture.train_frames)
@@ -331,9 +333,12 @@ class FusedFiles:
             profile = srgb_curve_profile(primaries or REC709)
         return conversion_to_srgb(profile)(np.ascontiguousarray(shown))
 
-    def _nearness(self, sharpest_focus: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    def _nearness(self, size: tuple[int, int]) -> Float[np.ndarray, "rows columns"]:
         """How near things are, 1 for the nearest setting: the first, unless the camera tells that it is the last."""
-        share = sharpest_focus.clip(0, self._last_setting) / np.float32(self._last_setting)
+        import cv2
+
+        focus = cv2.resize(self._filled_defocus, size[::-1], interpolation=cv2.INTER_AREA)
+        share = focus.clip(0, self._last_setting) / np.float32(self._last_setting)
         return 1 - share if self._dioptres is None or self._dioptres[0] > self._dioptres[-1] else share
 
     def _names_of_setting(self, number: int) -> str:

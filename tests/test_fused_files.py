@@ -143,12 +143,12 @@ def test_near_is_in_front(folder):
 
 
 def test_a_camera_that_tells_distances_tells_which_setting_is_near(stack, tmp_path, monkeypatch):
-    files = FusedFiles(stack)
+    ramp = np.tile(np.array([0, 2], np.float32), (HEIGHT, WIDTH // 2))
+    files = FusedFiles(replace(stack, defocus=ramp, confidence=None))
     assert list(files.said_of([tmp_path / "a.glb"])) == []
-    turned = FusedFiles(replace(stack))
-    monkeypatch.setitem(turned.__dict__, "_dioptres", (0.5, 1.0, 2.0))
-    np.testing.assert_array_equal(turned._nearness(np.array([[0.0, 2.0]])), [[0, 1]])
-    np.testing.assert_array_equal(files._nearness(np.array([[0.0, 2.0]])), [[1, 0]])
+    np.testing.assert_array_equal(files._nearness((HEIGHT, WIDTH)), 1 - ramp / 2)
+    monkeypatch.setitem(files.__dict__, "_dioptres", (0.5, 1.0, 2.0))
+    np.testing.assert_array_equal(files._nearness((HEIGHT, WIDTH)), ramp / 2)
 
 
 def test_one_file_by_its_suffix(stack, tmp_path, folder):

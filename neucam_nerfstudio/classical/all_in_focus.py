@@ -99,7 +99,9 @@ class FocusStack:
         weighted_sum = precision_sum = num_covering = np.zeros((), np.float32)
         for setting in range(num_settings):
             merged = merge(setting)
-            weighted_sum = weighted_sum + merged.log_radiance * merged.precision
+            weighted = merged.log_radiance * merged.precision
+            weighted += weighted_sum
+            weighted_sum = weighted
             precision_sum = precision_sum + merged.precision
             is_covered = bool(merged.precision.min() > 0)
             num_covering = num_covering + (1 if is_covered else merged.precision > 0)

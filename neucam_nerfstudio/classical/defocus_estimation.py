@@ -18,8 +18,9 @@ from jaxtyping import Float
 from neucam_nerfstudio.classical.pixel_values import Image
 from neucam_nerfstudio.classical.tiles import row_blocks
 
-FOCUS_STEP = 0.25
-"""Spacing of the focus settings that are tried, in steps of the captured ones."""
+FOCUS_STEP, FOCUS_STEP_PX = 0.25, 0.2
+"""Spacing of the focus settings that are tried, in steps of the captured ones; twice or four times as wide where blur
+grows by no more than so many pixels from one to the next."""
 
 COARSE_FOCUS_STEP = 0.5
 """The same while the blur is not known yet."""
@@ -164,6 +165,11 @@ def guided_filter(image: Image, guide: Image) -> Image:
     return mean(slope) * guide + mean(offset) + image_offset
 
 
+def _focus_step(sigma_per_setting_px: float) -> float:
+    wider = [step for step in (4 * FOCUS_STEP, 2 * FOCUS_STEP) if step * sigma_per_setting_px <= FOCUS_STEP_PX]
+    return wider[0] if wider else FOCUS_STEP
+
+
 def focus_grid(settings: int, step: float = FOCUS_STEP) -> Float[np.ndarray, " positions"]:
     """Focus positions that are tried, in units of focus settings: half a setting beyond the first and the last too."""
     return np.arange(-0.5, settings - 0.5 + step / 2, step)
@@ -185,7 +191,7 @@ class SharpestFocus(NamedTuple):
 
 
 def estimate_sharpest_focus(
-    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float = FOCUS_STEP
+    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float | None = None
 ) -> SharpestFocus:
     """Focus setting, fractional, at which each pixel is sharpest.
 
@@ -196,7 +202,7 @@ def estimate_sharpest_focus(
         sharp_luminance: Linear luminance of the scene, as sharp as it is known.
         stack: The photographed focus settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
-        focus_step: Spacing of the tried focus positions.
+        focus_step: Spacing of the tried focus positions; None chooses it by the blur.
     """
     num_settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
@@ -205,7 +211,7 @@ def estimate_sharpest_focus(
     comparison = _Comparison(sharp_luminance, stack, sigma_per_setting_px, DETAIL_SIGMA_SHARE * window_px)
     least = sharpest = np.array(np.inf, np.float32)
     total, num_tried = np.float32(0), 0
-    for focus in focus_grid(num_settings, focus_step):
+    for focus in focus_grid(num_settings, focus_step or _focus_step(sigma_per_setting_px)):
         nearest = np.sort(np.argsort(np.abs(focus - np.arange(num_settings)), kind="stable")[:NEAREST_SETTINGS])
         mismatch = _reduced(comparison.mismatch(float(focus), nearest.tolist()), levels)
         gathered = np.zeros_like(mismatch)

@@ -122,6 +122,8 @@ def merge_bracket(
         tables: How each is decoded.
         weights: Of each frame's pixels, in [0, 1]: 0 where it is not covered; None for 1 everywhere.
     """
+    if len(frames) == 1 and (weights is None or weights[0] is None):
+        return _decoded(frames[0], tables[0])
     height, width, _ = shape = frames[0].shape
     light, precision = np.empty((2, *shape), np.float32)
     blown, black = np.empty((2, *shape), bool)
@@ -133,6 +135,16 @@ def merge_bracket(
         for whole, part in zip(merged, block, strict=True):
             whole[rows] = part
     return merged
+
+
+def _decoded(frame: Shaped[np.ndarray, "height width 3"], table: DecodingTable) -> MergedExposures:
+    """What one frame alone tells."""
+    codes = to_codes(frame)
+    light = _look_up(table.weighted_log_radiance / table.weight, codes)
+    precision, blown, black = table.precision.copy(), codes >= table.saturated_code, codes <= table.black_code
+    np.minimum(precision[table.saturated_code :], BOUND_PRECISION, out=precision[table.saturated_code :])
+    nothing = np.zeros(codes.shape[:2], np.float32)
+    return MergedExposures(light, _look_up(precision, codes), blown, black, nothing)
 
 
 def _merged_block(

@@ -37,7 +37,7 @@ LARGEST_CORRECTION = 0.5
 
 MIDDLE_GRADE, FAR_GRADE, GRADE_POWER = 0.8, 2.0, 1.4
 """Light is blurred in three grades: not, and as so many focus settings out of focus; between them it is a mixture of
-two, with shares that are linear in this power of the distance. On rendered stacks a mixture of six grades is no better."""
+two, with shares that are linear in this power of the distance. On rendered stacks six grades are no better."""
 
 REACH = 2.5
 """Photographs that are so many focus settings out of focus, or more, do not help to sharpen."""
@@ -230,7 +230,9 @@ class _Photograph(NamedTuple):
         noise = noise_variance(precision)
         return cls(place, stack.log_luminance[index][place], middle_share, far_share, weight, noise)
 
-    def unexplained(self, light: Image, middle_change: Image, far_change: Image) -> Image:
+    def unexplained(
+        self, light: Image, middle_change: Image, far_change: Image
+    ) -> Float[np.ndarray, "part_height part_width"]:
         """Weighted log of what was photographed over what light gives that each grade of blur changes so; bounded, and
         less where that varies no more than noise does."""
         ratio = np.empty_like(self.weight)

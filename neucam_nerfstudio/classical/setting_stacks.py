@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.classical.all_in_focus import FocusStack
 from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, MergedExposures, merge_bracket, rim_weight
@@ -130,7 +130,7 @@ class SettingStacks:
 
     frames: Sequence[Photograph]
     coverage: Sequence[Coverage | None]
-    settings: Sequence[Int[np.ndarray, " _members"]]
+    settings: Sequence[Sequence[int]]
     tables: Sequence[DecodingTable]
     survey: Survey
     stop: Event = field(default_factory=Event)
@@ -183,7 +183,7 @@ class SettingStacks:
         def merge(setting: int) -> MergedExposures:
             if self.stop.is_set():
                 raise Stopped
-            pixels, weights = zip(*map(read, settings[setting].tolist()), strict=True)
+            pixels, weights = zip(*map(read, settings[setting]), strict=True)
             return merge_bracket(pixels, [self.tables[i] for i in settings[setting]], weights)
 
         stops = [[float(self.tables[i].exposure_stops) for i in members] for members in settings]

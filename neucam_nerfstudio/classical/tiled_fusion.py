@@ -48,13 +48,17 @@ LEAST_BLUR_PX = 0.5
 """Less blur than this, in pixels of a reduced picture, cannot be told from none."""
 
 COARSE_BLUR_PX = 0.8
-"""Of many focus settings, so few are looked at on the small copies that blur grows by so much, in their pixels, from one
-to the next: less tells nothing of where a place is sharpest."""
+"""Of many focus settings, so few are looked at on the small copies that blur grows by so much, in their pixels, from
+one to the next: less tells nothing of where a place is sharpest."""
 
 MANY_SETTINGS, FEWEST_COARSE, RANGE_MARGIN = 8, 5, 3
-"""More settings than the first are fused in tiles of those alone that may be sharp there: from the least to the greatest
-of the small copies' focus, and as many settings beyond as the last, or as lie between two that were looked at. At least
+"""More settings than the first are fused in tiles of those alone that may be sharp there: from the least to the
+greatest of the small copies' focus, and as many beyond as the last, or as lie between two that were looked at. At least
 so many as the second are looked at."""
+
+OUTLIERS = 0.01
+"""Share of a tile whose focus, less or greater than that of the rest, is taken for a mistake if it is found nowhere
+around it."""
 
 SMALL_SHARE = 0.1
 """Of the time, what the small copies take, about."""
@@ -67,6 +71,7 @@ class _Plan(NamedTuple):
         blur_px: One focus setting out of focus.
         tiles: Parts of the picture.
         chosen: The focus settings, consecutive, of each.
+        is_held: Whether they are held once they are merged.
         coarse_focus: Where each pixel of the small copies is sharpest; None with one setting.
         log_gains: What makes all settings equally bright, on cells of the whole picture; None where tiles find it.
         known_focus: Where each focus setting is sharp, if that is known.
@@ -75,6 +80,7 @@ class _Plan(NamedTuple):
     blur_px: float
     tiles: Sequence[Tile]
     chosen: Sequence[range]
+    is_held: bool
     coarse_focus: Image | None = None
     log_gains: Sequence[RgbImage] | None = None
     known_focus: KnownFocus | None = None
@@ -155,7 +161,6 @@ def _in_threads(
 def _fused_part(stacks: SettingStacks, plan: _Plan, part: tuple[slice, slice], chosen: range) -> FusedStack:
     """The picture within some rows and columns, of some settings."""
     height, width, _ = stacks.frames[0].shape
-    is_held = tile_plan(len(chosen))[1]
     log_gain = coarse_focus = None
     if plan.coarse_focus is not None:
         coarse_focus = part_of_enlarged(plan.coarse_focus, part, height, width) - np.float32(chosen.start)
@@ -164,7 +169,7 @@ def _fused_part(stacks: SettingStacks, plan: _Plan, part: tuple[slice, slice], c
         def log_gain(setting: int) -> RgbImage:
             return part_of_enlarged(gains[chosen[setting]], part, height, width)
 
-    stack = stacks.part(part, is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=log_gain)
+    stack = stacks.part(part, plan.is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=log_gain)
     known_focus = None
     if plan.known_focus is not None and plan.coarse_focus is not None:
         known_focus = plan.known_focus.sharpest_focus[part] - np.float32(chosen.start)
@@ -206,12 +211,12 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None, kno
         if preview is not None:
             preview(fuse_stack(stacks.small(True), 0.0).log_radiance)
         tiles = list(overlapping_tiles(height, width, tile_plan(1)[0], 0))
-        return _Plan(0.0, tiles, [range(1)] * len(tiles))
+        return _Plan(0.0, tiles, [range(1)] * len(tiles), True)
     factor = stacks.survey.factor
     small = stacks.small(tile_plan(count)[1])
     blur_px = _stack_blur_px(stacks, small) if known_focus is None else known_focus.blur_per_setting_px
     looked_at, spacing = _looked_at(count, blur_px / factor)
-    log_gains, of_coarse = None, small
+    of_coarse = small
     if len(looked_at) < count:
         of_coarse = stacks.small(tile_plan(len(looked_at))[1], looked_at, spacing * blur_px / factor)
     told = focus_of(of_coarse, spacing * blur_px / factor)
@@ -229,16 +234,18 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None, kno
 
     if count <= MANY_SETTINGS or not stacks.share_exposures:
         tiles = cut(count)
-        return _Plan(blur_px, tiles, [range(count)] * len(tiles), coarse_focus, known_focus=known_focus)
+        return _Plan(
+            blur_px, tiles, [range(count)] * len(tiles), tile_plan(count)[1], coarse_focus, known_focus=known_focus
+        )
     is_sure = (told.evidence > UNSURE_EVIDENCE) & (known_focus is None)
-    sure = np.where(is_sure, told.focus, coarse_focus)
-    near = _Near(np.minimum(sure, coarse_focus), np.maximum(sure, coarse_focus), spacing, stacks.small_shown(), count)
+    near = _Near(coarse_focus, np.where(is_sure, told.focus, coarse_focus), spacing, stacks.small_shown(), count)
     for num_settings in range(MANY_SETTINGS, count + 1):  # the largest tiles that need no more settings than they may
         tiles = cut(num_settings)
         chosen = [near.settings(tile.with_margin, height, width) for tile in tiles]
         if num_settings == count or max(map(len, chosen)) <= num_settings:
             break
-    return _Plan(blur_px, tiles, chosen, coarse_focus, small.area_gains(blur_px / factor), known_focus)
+    is_held = tile_plan(num_settings)[1]
+    return _Plan(blur_px, tiles, chosen, is_held, coarse_focus, small.area_gains(blur_px / factor), known_focus)
 
 
 def _looked_at(count: int, blur_px: float) -> tuple[list[int], float]:
@@ -259,30 +266,31 @@ class _Near(NamedTuple):
     """Which settings may be sharp in a part.
 
     Attributes:
-        least: Of the focus of each pixel of the small copies.
-        greatest: Of it.
+        smooth: Focus of each pixel of the small copies, completed from around.
+        sure: As it was found, where detail tells it.
         spacing: Between the settings by which it was found.
         shown: Where each setting shows something; None if all do everywhere.
         count: Number of settings.
     """
 
-    least: Image
-    greatest: Image
+    smooth: Image
+    sure: Image
     spacing: float
     shown: Bool[np.ndarray, "settings small_height small_width"] | None
     count: int
 
     def settings(self, part: tuple[slice, slice], height: int, width: int) -> range:
         """Those of a part; all where those near its focus do not show all of it and others may."""
-        small_height, small_width = self.least.shape
+        small_height, small_width = self.smooth.shape
         place = tuple(
             slice(math.floor(own.start * small / length), math.ceil(own.stop * small / length))
             for own, small, length in zip(part, (small_height, small_width), (height, width), strict=True)
         )
         beyond = max(RANGE_MARGIN, math.ceil(self.spacing))
-        first = max(0, math.floor(self.least[place].min()) - beyond)
-        last = min(self.count - 1, math.ceil(self.greatest[place].max()) + beyond)
-        if self.shown is not None and not self.shown[first : last + 1, *place].any(0).all():
+        found = np.percentile(self.sure[place], (100 * OUTLIERS, 100 * (1 - OUTLIERS)))
+        first = max(0, math.floor(min(found[0], self.smooth[place].min())) - beyond)
+        last = min(self.count - 1, math.ceil(max(found[1], self.smooth[place].max())) + beyond)
+        if self.shown is not None and not self.shown[(slice(first, last + 1), *place)].any(0).all():
             return range(self.count)
         return range(first, last + 1)
 

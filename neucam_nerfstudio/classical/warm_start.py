@@ -86,7 +86,7 @@ def classical_estimate(
     """
     focus_number = np.asarray(focus_index)
     coverage = coverage or [None] * len(frames)
-    settings = [np.flatnonzero(focus_number == number) for number in np.unique(focus_number)]
+    settings = [np.flatnonzero(focus_number == number).tolist() for number in np.unique(focus_number)]
     survey = survey_frames(frames, coverage, len(settings), lambda share: report(SURVEY_SHARE * share))
     response, stops = _camera_of_copies(
         survey.tiny_ldr, survey.tiny_covered, frames[0].dtype, focus_number, exposure_stops, exposure_index, response

@@ -14,8 +14,15 @@ MOST_TRIANGLES = 500_000
 """Of a relief: what phones turn smoothly, and what is left of a map that is no sharper than a lens's blur."""
 SPECKLE_PX = 5
 """Side of the median that takes lone places out of a relief, in places of its grid."""
-LEAST_WEIGHT = 1e-3
-"""Of a place that is not sure of its nearness, where all around it are as little."""
+LEAST_WEIGHT = 1e-6
+"""Of a place that is not sure at all, where all around it are as little."""
+CONFIDENCE_OF_FILLING = 0.01
+"""Of what a map has around a place, beside the place's own: of photographs, a twentieth are less sure than 0.04."""
+FILLING_REACHES = (0.16, 0.04, 0.01)
+"""Standard deviations of the surroundings that fill, in longer sides of the picture: the wider ones where the narrower
+ones tell nothing either."""
+FILLING_TRIANGLES = 100_000
+"""Of the grid on which surroundings are averaged: fine enough for their reach."""
 
 Nearness = Float[np.ndarray, "height width"]
 """How near each place is: 0 is the farthest focus setting, 1 the nearest."""
@@ -43,28 +50,33 @@ def grid_size(height: int, width: int, most_triangles: int) -> tuple[int, int]:
     return max(2, int(height / reduction)), max(2, int(width / reduction))
 
 
-def averaged_by_weight(
-    values: Float[np.ndarray, "height width"],
-    weights: Float[np.ndarray, "height width"] | None,
-    size: tuple[int, int],
-) -> Float[np.ndarray, "rows columns"]:
-    """A map made smaller by averaging, in which places of little weight follow those around them.
+def filled_by_confidence(
+    values: Float[np.ndarray, "height width"], confidence: Float[np.ndarray, "height width"]
+) -> Float[np.ndarray, "height width"]:
+    """A map in which places that are hardly sure follow the sure ones around them, smoothly.
 
     Args:
         values: The map.
-        weights: Of its pixels, >= 0; None is the same for all.
-        size: Rows and columns that it is to have.
+        confidence: How sure it is of each pixel, [0, 1].
     """
     import cv2
 
-    def averaged(picture: np.ndarray) -> np.ndarray:
-        return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
-
-    if weights is None:
-        return averaged(values.astype(np.float32, copy=False))
-    positive = np.maximum(weights, np.float32(LEAST_WEIGHT), dtype=np.float32)
-    total = averaged(positive)
-    return averaged(np.multiply(positive, values, out=positive)) / total
+    height, width = values.shape
+    rows, columns = grid_size(height, width, FILLING_TRIANGLES)
+    weight = np.maximum(confidence, np.float32(LEAST_WEIGHT), dtype=np.float32)
+    told = np.multiply(weight, values, dtype=np.float32)
+    coarse = [cv2.resize(each, (columns, rows), interpolation=cv2.INTER_AREA) for each in (told, weight)]
+    around = np.full((rows, columns), told.mean() / weight.mean(), np.float32)
+    for reach in FILLING_REACHES:
+        told_around, weight_around = (
+            cv2.GaussianBlur(each, (0, 0), reach * max(rows, columns), borderType=cv2.BORDER_REFLECT) for each in coarse
+        )
+        around = (told_around + CONFIDENCE_OF_FILLING * around) / (weight_around + CONFIDENCE_OF_FILLING)
+    filled = cv2.resize(around, (width, height), interpolation=cv2.INTER_LINEAR)
+    filled *= CONFIDENCE_OF_FILLING
+    filled += told
+    weight += CONFIDENCE_OF_FILLING
+    return np.divide(filled, weight, out=filled)
 
 
 def relief_of(nearness: Nearness, size: tuple[int, int], depth_scale: float) -> Relief:

@@ -37,7 +37,7 @@ METHODS: dict[FrameKind, str] = {
 }
 """What learns each kind of frames."""
 PREVIEW_NAME = "preview.jpg"
-DONE_WHEN_FUSED = 0.93
+DONE_WHEN_FUSED = 0.9
 """Share of the work that is done when the picture is made; the rest is writing it."""
 
 

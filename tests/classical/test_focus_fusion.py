@@ -13,11 +13,11 @@ from neucam_nerfstudio.classical.all_in_focus import (
 from neucam_nerfstudio.classical.defocus_estimation import OTHER_FOCUS_PRECISION, LuminanceStack
 from neucam_nerfstudio.classical.exposure_merge import MergedExposures
 from neucam_nerfstudio.classical.focus_fusion import (
-    SettingPicture,
     collapse,
     fuse_by_contrast,
     fuse_by_focus,
     laplacian_pyramid,
+    largest_contrasts,
     sharpen_by_reblurring,
 )
 from neucam_nerfstudio.classical.response_table import srgb_response
@@ -28,16 +28,14 @@ MIDDLES = [32, 96, 160]
 """Columns in the middle of what is sharp at each focus setting."""
 
 
-def setting_pictures(log_radiance, variances):
-    """Pictures whose noise has these variances."""
-    return [
-        SettingPicture(
-            image.astype(np.float32),
-            np.full(image.shape, 1 / variance, np.float32),
-            np.zeros(image.shape[:2], np.float32),
-        )
-        for image, variance in zip(log_radiance, variances, strict=True)
+def fused_by_focus(log_radiance, variances, sharpest_focus, sigma_px, depth):
+    """Pictures fused whose noise has these variances."""
+    pictures = [image.astype(np.float32) for image in log_radiance]
+    noise = [
+        np.full(image.shape[:2], variance, np.float32) for image, variance in zip(pictures, variances, strict=True)
     ]
+    contrasts = largest_contrasts([np.ascontiguousarray(image[..., 1]) for image in pictures], noise, depth)
+    return fuse_by_focus(pictures, noise, contrasts, sharpest_focus, sigma_px)
 
 
 def focus_stack(log_radiance, precision, blown, is_held=True, black=None):
@@ -64,23 +62,21 @@ def test_fusion_by_contrast_is_sharper_than_each_setting(view):
 
 
 def test_fusion_by_known_focus_finds_the_sharp_setting(view):
-    stack = setting_pictures(np.log(view.seen(SIGMA)), [1e-4] * 3)
-    fused = fuse_by_focus(stack, view.sharpest_focus, SIGMA, 3)
+    fused = fused_by_focus(np.log(view.seen(SIGMA)), [1e-4] * 3, view.sharpest_focus, SIGMA, 3)
     assert view.log_error(fused, slice(8, 56)) < 0.03
 
 
 def test_fusion_averages_noise_away_where_nothing_is_to_be_seen():
     random = np.random.default_rng(0)
     stack = random.normal(0, 0.05, (4, 64, 64, 3)).astype(np.float32)
-    pictures = setting_pictures(stack, [0.05**2] * 4)
-    fused = fuse_by_focus(pictures, np.zeros((64, 64), np.float32), SIGMA, 3)
+    fused = fused_by_focus(stack, [0.05**2] * 4, np.zeros((64, 64), np.float32), SIGMA, 3)
     assert fused.std() < 0.6 * stack.std()
 
 
 def test_a_noisy_sharp_setting_gives_way_to_a_clean_blurred_one(view):
     stack = np.log(view.seen(0.5)[:2])
     stack[0] += np.random.default_rng(0).normal(0, 2, stack[0].shape)
-    fused = fuse_by_focus(setting_pictures(stack, (4.0, 1e-4)), np.zeros_like(view.sharpest_focus), 0.5, 3)
+    fused = fused_by_focus(stack, (4.0, 1e-4), np.zeros_like(view.sharpest_focus), 0.5, 3)
     assert view.log_error(fused, slice(0, 56)) < 0.5
 
 
@@ -193,7 +189,7 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
         return MergedExposures(seen[setting].copy(), np.full_like(seen[setting], 1e4), clipped, clipped, spread)
 
     held, anew = (fuse_stack(FocusStack(3, merge, is_held), SIGMA) for is_held in (True, False))
-    assert merged == 7 * [0, 1, 2] + [0, 1, 2]
+    assert merged == 4 * [0, 1, 2]
     for one, other in zip(held, anew, strict=True):
         np.testing.assert_array_equal(one, other)
 

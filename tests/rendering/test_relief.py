@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.imaging.mesh_files import write_glb
-from neucam_nerfstudio.rendering.relief import averaged_by_weight, grid_size, relief_of, stereo_pair
+from neucam_nerfstudio.rendering.relief import filled_by_confidence, grid_size, relief_of, stereo_pair
 
 
 @pytest.mark.parametrize(("height", "width"), [(4000, 6000), (300, 450), (2, 9000)])
@@ -16,12 +16,16 @@ def test_a_grid_has_no_more_triangles_than_allowed_and_no_more_corners_than_pixe
     assert grid_size(300, 450, 500_000) == (300, 450)
 
 
-def test_unsure_places_follow_those_around_them():
-    focus, sure = np.full((4, 4), 2.0, np.float32), np.ones((4, 4), np.float32)
-    focus[:2, :2], sure[:2, :2] = [[0, 9], [9, 9]], [[1, 0], [0, 0]]
-    averaged = averaged_by_weight(focus, sure, (2, 2))
-    np.testing.assert_allclose(averaged, [[27e-3 / 1.003, 2], [2, 2]], rtol=1e-3)
-    np.testing.assert_allclose(averaged_by_weight(focus, None, (2, 2))[0, 0], 6.75)
+def test_places_that_are_not_sure_are_as_it_is_around_them():
+    focus, confidence = np.full((60, 80), 2.0, np.float32), np.full((60, 80), 0.5, np.float32)
+    focus[20:30, 30:40], confidence[20:30, 30:40] = 9, 0
+    focus[:, 60:] = 5
+    filled = filled_by_confidence(focus, confidence)
+    np.testing.assert_allclose(filled[20:30, 30:40], 2, atol=0.1)
+    np.testing.assert_allclose(filled[:, :20], 2, atol=1e-4)
+    assert filled[40, 59] < 2.1 and filled[40, 60] > 4.9, "what is sure keeps its edges"
+    unsure = filled_by_confidence(focus, np.zeros_like(focus))
+    np.testing.assert_allclose(unsure, focus.mean(), atol=0.01)
 
 
 def test_corners_of_a_slope_and_its_front():

@@ -130,7 +130,7 @@ class ScratchFrames:
             slot = self._free_slots.pop()
             try:
                 self._file.seek(slot * self._slot_bytes)
-                self._file.write(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+                self._file.write(np.ascontiguousarray(pixels).data.cast("B"))
                 self._file.flush()
             except OSError as error:
                 raise self._no_room(f"{error.strerror} after {slot} frames") from error

@@ -60,7 +60,7 @@ class ExportHdr(PictureCommand):
 
     image_format: RadianceFormat = "exr"
     """exr: OpenEXR, with metadata and further channels. dng: linear DNG, which programs that develop RAW files open, at
-    first as bright as the reference photograph. hdr: Radiance HDR (8 bits a colour and a shared exponent). tiff: linear,
+    first as bright as the reference photograph. hdr: Radiance HDR (8 bits a colour, a shared exponent). tiff: linear,
     16 bits, 65535 for the largest radiance, with a colour profile. For bright displays, scaled so that the scene's grey
     is shown as middle grey: ultrahdr (a JPEG with a gain map, which others show as an ordinary one; takes pip install
     'neucam-nerfstudio[ultrahdr]'), png (16 bits, PQ) and avif (10 bits, PQ)."""
