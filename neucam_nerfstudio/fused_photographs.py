@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.classical.all_in_focus import KnownFocus
 from neucam_nerfstudio.classical.lens_blur import blur_by_lens
 from neucam_nerfstudio.classical.response_table import ResponseTable
-from neucam_nerfstudio.classical.tiled_fusion import KnownFocus
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_files import FileOptions, FusedFiles, FusedOutput, is_one_file
 from neucam_nerfstudio.imaging.colour_profiles import ColourPrimaries, told_primaries

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neucam_nerfstudio.capture.manifest import MANIFEST_NAME, Capture, found
-from neucam_nerfstudio.classical.tiled_fusion import KnownFocus
+from neucam_nerfstudio.classical.all_in_focus import KnownFocus
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import written_whole
 

@@ -290,6 +290,18 @@ class FusedStack(NamedTuple):
     confidence: Image
 
 
+class KnownFocus(NamedTuple):
+    """Where each focus setting is sharp, found before: of photographs of the same view under another light.
+
+    Attributes:
+        sharpest_focus: At which focus setting each pixel is sharpest, fractional.
+        blur_per_setting_px: Standard deviation of the blur of a pixel one focus setting out of focus.
+    """
+
+    sharpest_focus: Image
+    blur_per_setting_px: float
+
+
 def fuse_stack(
     stack: FocusStack,
     sigma_per_setting_px: float,

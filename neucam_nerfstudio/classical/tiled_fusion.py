@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from neucam_nerfstudio.classical.all_in_focus import (
     FocusStack,
     FusedStack,
+    KnownFocus,
     focus_of,
     fuse_stack,
     pyramid_depth,
@@ -85,7 +86,7 @@ class _Plan(NamedTuple):
         is_held: Whether they are held once they are merged.
         coarse_focus: Where each pixel of the small copies is sharpest; None with one setting.
         log_gains: What makes all settings equally bright, on cells of the whole picture; None where tiles find it.
-        known_focus: Where each pixel of the whole picture is sharpest, where that was known before.
+        known_focus: Where each focus setting is sharp, if that is known.
     """
 
     blur_px: float
@@ -94,7 +95,7 @@ class _Plan(NamedTuple):
     is_held: bool
     coarse_focus: Image | None = None
     log_gains: Sequence[RgbImage] | None = None
-    known_focus: Image | None = None
+    known_focus: KnownFocus | None = None
 
 
 def fuse_in_tiles(
@@ -128,7 +129,8 @@ def fuse_in_tiles(
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
 
-    num_at_once = max(1, min(num_cpus(), budget_bytes // TILE_BYTES))
+    cores = min(len(os.sched_getaffinity(0)), cv2.getNumThreads())  # one of several workers has told OpenCV its share
+    num_at_once = max(1, min(cores, budget_bytes // TILE_BYTES))
     _in_threads(
         fuse,
         len(plan.tiles),
@@ -185,8 +187,10 @@ def _fused_part(stacks: SettingStacks, plan: _Plan, part: tuple[slice, slice], c
             return part_of_enlarged(gains[chosen[setting]], part, height, width)
 
     stack = stacks.part(part, plan.is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=log_gain)
-    known = None if plan.known_focus is None else plan.known_focus[part] - np.float32(chosen.start)
-    fused = fuse_stack(stack, plan.blur_px, coarse_focus, known)
+    known_focus = None
+    if plan.known_focus is not None and plan.coarse_focus is not None:
+        known_focus = plan.known_focus.sharpest_focus[part] - np.float32(chosen.start)
+    fused = fuse_stack(stack, plan.blur_px, coarse_focus, known_focus)
     return fused._replace(sharpest_focus=fused.sharpest_focus + np.float32(chosen.start))
 
 
@@ -234,11 +238,9 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None, kno
         of_coarse = stacks.small(tile_plan(len(looked_at))[1], looked_at, spacing * blur_px / factor)
     told = focus_of(of_coarse, spacing * blur_px / factor)
     told = told._replace(focus=told.focus * np.float32(spacing))
-    coarse_focus, pixel_focus = completed_focus(told), None
+    coarse_focus = completed_focus(told)
     if known_focus is not None:
-        pixel_focus = known_focus.sharpest_focus
-        coarse_focus = cv2.resize(pixel_focus, coarse_focus.shape[::-1], interpolation=cv2.INTER_AREA)
-        told = told._replace(focus=coarse_focus)
+        coarse_focus = cv2.resize(known_focus.sharpest_focus, coarse_focus.shape[::-1], interpolation=cv2.INTER_AREA)
     if preview is not None:
         preview(fuse_stack(of_coarse, spacing * blur_px / factor).log_radiance)
     depth = pyramid_depth(height, width, count * blur_px)
@@ -250,17 +252,17 @@ def _plan(stacks: SettingStacks, preview: Callable[[RgbImage], None] | None, kno
     if count <= MANY_SETTINGS or not stacks.share_exposures:
         tiles = cut(count)
         return _Plan(
-            blur_px, tiles, [range(count)] * len(tiles), tile_plan(count)[1], coarse_focus, known_focus=pixel_focus
+            blur_px, tiles, [range(count)] * len(tiles), tile_plan(count)[1], coarse_focus, known_focus=known_focus
         )
-    sure = np.where(told.evidence > UNSURE_EVIDENCE, told.focus, coarse_focus)
-    near = _Near(coarse_focus, sure, spacing, stacks.small_shown(), count)
+    is_sure = (told.evidence > UNSURE_EVIDENCE) & (known_focus is None)
+    near = _Near(coarse_focus, np.where(is_sure, told.focus, coarse_focus), spacing, stacks.small_shown(), count)
     for num_settings in range(MANY_SETTINGS, count + 1):  # the largest tiles that need no more settings than they may
         tiles = cut(num_settings)
         chosen = [near.settings(tile.with_margin, height, width) for tile in tiles]
         if num_settings == count or max(map(len, chosen)) <= num_settings:
             break
     is_held = tile_plan(num_settings)[1]
-    return _Plan(blur_px, tiles, chosen, is_held, coarse_focus, small.area_gains(blur_px / factor), pixel_focus)
+    return _Plan(blur_px, tiles, chosen, is_held, coarse_focus, small.area_gains(blur_px / factor), known_focus)
 
 
 def _looked_at(count: int, blur_px: float) -> tuple[list[int], float]:

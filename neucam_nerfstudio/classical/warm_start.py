@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from neucam_nerfstudio.classical.all_in_focus import KnownFocus
 from neucam_nerfstudio.classical.exposure_estimation import estimate_exposure_stops
 from neucam_nerfstudio.classical.exposure_merge import decoding_table
 from neucam_nerfstudio.classical.pixel_values import Photograph, RgbImage, half_step
