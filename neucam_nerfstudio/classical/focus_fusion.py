@@ -16,7 +16,7 @@ from neucam_nerfstudio.classical.exposure_merge import in_channels
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
-SELECTIVITY = 4.0
+SELECTIVITY = 6.0
 """Power of local contrast by which focus settings are weighted where their blur is not known yet."""
 
 CONTRAST_WINDOW_PX = 1.5
@@ -46,7 +46,7 @@ LENGTHENED = 2.0
 """Steps of sharpening are so many times as long as those of Richardson and Lucy, and each goes on a little where the
 one before went (Nesterov 1983): four so reach what twelve without reach."""
 
-LEAST_LOST = 0.02
+LEAST_LOST = 0.01
 """Share of fine detail that no photograph shows from which on it is brought back: noise takes as much."""
 
 LEAST_BAND_CONTRAST = 1e-5

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from neucam_nerfstudio.classical.all_in_focus import (
     FocusStack,
@@ -62,18 +62,6 @@ around it."""
 
 SMALL_SHARE = 0.1
 """Of the time, what the small copies take, about."""
-
-
-class KnownFocus(NamedTuple):
-    """Where each focus setting is sharp, found before: of photographs of the same view under another light.
-
-    Attributes:
-        sharpest_focus: As of `WarmStart`.
-        blur_per_setting_px: As of `WarmStart`.
-    """
-
-    sharpest_focus: Float[np.ndarray, "height width"]
-    blur_per_setting_px: float
 
 
 class _Plan(NamedTuple):
@@ -129,7 +117,7 @@ def fuse_in_tiles(
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
 
-    cores = min(len(os.sched_getaffinity(0)), cv2.getNumThreads())  # one of several workers has told OpenCV its share
+    cores = min(num_cpus(), cv2.getNumThreads())  # one of several workers has told OpenCV its share
     num_at_once = max(1, min(cores, budget_bytes // TILE_BYTES))
     _in_threads(
         fuse,
