@@ -16,6 +16,9 @@ from neucam_nerfstudio.classical.exposure_merge import in_channels
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
+PIXELWISE: Any = cv2
+"""OpenCV's arithmetic of pictures and numbers, which its type stubs know of pictures alone."""
+
 SELECTIVITY = 6.0
 """Power of local contrast by which focus settings are weighted where their blur is not known yet."""
 
@@ -132,7 +135,7 @@ def fuse_by_focus(
 
     def weighted_bands(index: int, image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(noise[index], depth)
-        blur_variance = cv2.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
+        blur_variance = PIXELWISE.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
         blur_variance *= blur_variance
         for level, band in enumerate(bands):
             lost = cv2.exp(blur_variance * np.float32(-0.5 * (BAND_FREQUENCY / 2**level) ** 2))
@@ -173,7 +176,8 @@ def sharpen_by_reblurring(
     ]
     if not compared:
         return log_luminance
-    returned = _ReturnedLight(log_luminance.shape, sigmas_px)
+    height, width = log_luminance.shape
+    returned = _ReturnedLight((height, width), sigmas_px)
     for photograph in compared:
         returned.add(photograph, photograph.weight)
     step_length = LENGTHENED * lost_detail / (returned.light() + LEAST_RETURNED_WEIGHT)
@@ -214,19 +218,19 @@ class _Photograph(NamedTuple):
         cls, stack: LuminanceStack, index: int, sharpest_focus: Image, is_lost: UInt8[np.ndarray, "height width"]
     ) -> _Photograph | None:
         """A setting's part near its focus in which detail is lost; None if there is none."""
-        distance = cv2.absdiff(sharpest_focus, float(index))
-        left, top, width, height = cv2.boundingRect(cv2.compare(distance, REACH, cv2.CMP_LT) & is_lost)
+        distance = PIXELWISE.absdiff(sharpest_focus, float(index))
+        left, top, width, height = cv2.boundingRect(PIXELWISE.compare(distance, REACH, cv2.CMP_LT) & is_lost)
         if width == 0:
             return None
         place = slice(top, top + height), slice(left, left + width)
         distance, precision = distance[place], stack.precision[index][place]
         weight = reliability(precision)
         weight *= cv2.exp(-distance)
-        weight *= cv2.min(2 * cv2.max(REACH - distance, 0), 1)
+        weight *= PIXELWISE.min(2 * PIXELWISE.max(REACH - distance, 0), 1)
         middle, far = MIDDLE_GRADE**GRADE_POWER, FAR_GRADE**GRADE_POWER
         powered = cv2.pow(distance, GRADE_POWER)
-        far_share = cv2.min(cv2.max((powered - middle) / (far - middle), 0), 1)
-        middle_share = cv2.min(powered / middle, 1) - far_share
+        far_share = PIXELWISE.min(PIXELWISE.max((powered - middle) / (far - middle), 0), 1)
+        middle_share = PIXELWISE.min(powered / middle, 1) - far_share
         noise = noise_variance(precision)
         return cls(place, stack.log_luminance[index][place], middle_share, far_share, weight, noise)
 
@@ -242,13 +246,13 @@ class _Photograph(NamedTuple):
             predicted = self.middle_share[rows] * seen[1][rows]
             predicted += self.far_share[rows] * seen[2][rows]
             predicted += seen[0][rows]
-            predicted = cv2.log(cv2.max(predicted, LEAST_LIGHT))
+            predicted = cv2.log(PIXELWISE.max(predicted, LEAST_LIGHT))
             np.subtract(self.log_luminance[rows], predicted, out=predicted)
-            ratio[rows] = cv2.max(cv2.min(predicted, LARGEST_CORRECTION), -LARGEST_CORRECTION)
+            ratio[rows] = PIXELWISE.max(PIXELWISE.min(predicted, LARGEST_CORRECTION), -LARGEST_CORRECTION)
         variance = _local_mean(ratio * ratio)
         for rows in row_blocks(height, width):
             kept = self.noise[rows] / (variance[rows] + LEAST_VARIANCE)
-            kept = cv2.max(np.subtract(1, kept, out=kept), 0)
+            kept = PIXELWISE.max(np.subtract(1, kept, out=kept), 0)
             kept *= self.weight[rows]
             ratio[rows] *= kept
         return ratio
@@ -283,11 +287,11 @@ def _lost_detail(stack: LuminanceStack, sharpest_focus: Image, sigma_per_setting
     """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
     shown = np.zeros_like(sharpest_focus)
     for index, precision in enumerate(stack.precision):
-        blur = cv2.absdiff(sharpest_focus, float(index))
+        blur = PIXELWISE.absdiff(sharpest_focus, float(index))
         blur *= blur
         blur *= -0.5 * (sigma_per_setting_px * BAND_FREQUENCY) ** 2
         np.maximum(shown, reliability(precision) * cv2.exp(blur), out=shown)
-    return cv2.max(1 - shown - LEAST_LOST, 0)
+    return PIXELWISE.max(1 - shown - LEAST_LOST, 0)
 
 
 def channel_mean(image: RgbImage) -> Image:
@@ -327,8 +331,8 @@ def _contrast(band: Image, noise: Image) -> Image:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
     variance = _local_mean(band * band)
     variance -= noise
-    variance = cv2.max(variance, 0)
-    variance *= cv2.min(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
+    variance = PIXELWISE.max(variance, 0)
+    variance *= PIXELWISE.min(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
     variance += LEAST_BAND_CONTRAST
     return variance
 

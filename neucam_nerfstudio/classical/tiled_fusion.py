@@ -166,15 +166,16 @@ def _in_threads(
 def _fused_part(stacks: SettingStacks, plan: _Plan, part: tuple[slice, slice], chosen: range) -> FusedStack:
     """The picture within some rows and columns, of some settings."""
     height, width, _ = stacks.frames[0].shape
-    log_gain = coarse_focus = None
+    coarse_focus = None
     if plan.coarse_focus is not None:
         coarse_focus = part_of_enlarged(plan.coarse_focus, part, height, width) - np.float32(chosen.start)
-    if (gains := plan.log_gains) is not None:
+    gains = plan.log_gains or ()
 
-        def log_gain(setting: int) -> RgbImage:
-            return part_of_enlarged(gains[chosen[setting]], part, height, width)
+    def log_gain(setting: int) -> RgbImage:
+        return part_of_enlarged(gains[chosen[setting]], part, height, width)
 
-    stack = stacks.part(part, plan.is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=log_gain)
+    gain_of = log_gain if gains else None
+    stack = stacks.part(part, plan.is_held, chosen=chosen, blur_px=plan.blur_px, log_gain=gain_of)
     known_focus = None
     if plan.known_focus is not None and plan.coarse_focus is not None:
         known_focus = plan.known_focus.sharpest_focus[part] - np.float32(chosen.start)
