@@ -8,16 +8,27 @@ same holds: the photographs' robust error, the start's say, and the variation of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from neucam_nerfstudio.camera.blur.lens import LensBlur
+from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
+from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.lens_blur import disc_kernel
+from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
+from neucam_nerfstudio.classical.tiles import overlapping_tiles
+from neucam_nerfstudio.models.photographic_error import LEAST_CONTRADICTION_IN_THE_HAND_LDR, LEAST_CONTRADICTION_LDR
+from neucam_nerfstudio.parts import as_tensor
+from neucam_nerfstudio.photometry import LN2, WHITE_LEVEL
+from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE, GridScene
+from neucam_nerfstudio.scene.scene import Scene
 
 NUM_PASSES = 5
 """Passes over a tile. Detail that blur has weakened comes back with every pass, and after some so does noise: measured on
@@ -30,11 +41,18 @@ detail, and is not looked at."""
 SMALL_VARIATION = 0.02
 """Differences of neighbouring log radiances below this are noise as likely as detail."""
 
-LEAST_CURVATURE = 1e-9
-"""Keeps divisions finite where nothing tells the light."""
+LEAST_CURVATURE = 1e-4
+"""Squared pixel value a squared unit of log radiance: where photographs tell less, as near white, steps become small."""
 
-import os
-DAMP=float(os.environ.get("DAMP","1e-9")); CL=float(os.environ.get("CL","1"))
+LARGEST_STEP = 0.1
+"""Of log radiance in a pass: pixel values tell light of no more than so far away."""
+
+TILE_PIXELS, MARGIN_PX = 600_000, 32
+"""Of a tile with its margin, and the margin, from farther than which hardly any light comes in all passes together."""
+
+MEDIAN_STEP = 4
+"""Medians are taken of every so many rows and columns."""
+
 LOWEST_KNOT, HIGHEST_KNOT, NUM_KNOTS = -18.0, 14.0, 2048
 """Log exposures at which responses are tabulated."""
 
@@ -67,7 +85,8 @@ class Holds:
     Attributes:
         start_mult: On the squared departure from the start times its firmness.
         variation_mult: On differences of neighbouring log radiances.
-        contradiction_ldr: Pixel values that differ by more count by the logarithm alone.
+        contradiction_ldr: Pixel values that differ by more, and by more than twice the median, count by the logarithm
+            alone.
     """
 
     start_mult: float
@@ -102,6 +121,75 @@ class GradedDiscs:
     def returned(self, planes: Sequence[Tensor | None]) -> Tensor:
         """What is on the planes of all discs, brought back to where it came from."""
         return sum(self.blurred(plane, grade) for grade, plane in enumerate(planes) if plane is not None)  # pyright: ignore
+
+
+def make_large(
+    scene: GridScene,
+    camera: ImplicitCamera,
+    capture: Capture,
+    photograph: Callable[[int], np.ndarray],
+    coverage: Callable[[int], Bool[np.ndarray, "height width"] | None],
+    report: Callable[[float], None] = lambda share_done: None,
+) -> None:
+    """Brings a large picture, in place, to the detail that its photographs show; one whose detail is not learned.
+
+    Args:
+        scene: The picture as the start has left it.
+        camera: As it is known now.
+        capture: What is known of the photographs.
+        photograph: Pixels of a frame, by its index in the capture.
+        coverage: Which pixels of it show something; None where all do.
+        report: Called with the share that is done.
+    """
+    detail, blur = scene.field.pyramid.detail, camera.blur
+    assert detail is not None and isinstance(blur, LensBlur)  # see `is_made_large`
+    height, width = detail.shape[-2:]
+    known, holds = _known(camera, blur, capture), _holds(scene, capture)
+    device = detail.device
+    with torch.no_grad():
+        defocus = blur.defocus.image()[0, 0]
+        firmness = F.interpolate(scene.field.start_prior.firmness, (height, width), mode="bilinear")
+        made = torch.empty_like(detail)
+        pixels = [photograph(index) for index in capture.train_indices]
+        shown = [coverage(index) for index in capture.train_indices]
+        white = WHITE_LEVEL[capture.number_type]
+        for tile in overlapping_tiles(height, width, TILE_PIXELS, MARGIN_PX):
+            part, inside = tile.with_margin, (..., *tile.inner)
+            photographs = [as_tensor(of_frame[part] / white, device).permute(2, 0, 1)[None] for of_frame in pixels]
+            covered = [None if c is None else torch.from_numpy(c[part]).to(device)[None, None] for c in shown]
+            whole = (..., *part)
+            large = full_detail(detail[whole], defocus[part], firmness[whole], photographs, covered, known, holds)
+            made[(..., *tile.part)] = large[inside]
+            report(tile.share_done(height, width))
+        detail.copy_(made)
+
+
+def is_made_large(scene: Scene, camera: ImplicitCamera) -> bool:
+    """Whether a picture is made by `make_large` from what a camera has learned: one that stands still, seen through a
+    lens, and has more pixels than are learned."""
+    if not isinstance(scene, GridScene) or not isinstance(camera.blur, LensBlur):
+        return False
+    return scene.field.pyramid.detail is not None
+
+
+def _known(camera: ImplicitCamera, blur: LensBlur, capture: Capture) -> KnownCamera:
+    with torch.no_grad():
+        knots = torch.linspace(LOWEST_KNOT, HIGHEST_KNOT, NUM_KNOTS, device=blur.log_radius_px.device)
+        stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
+        return KnownCamera(
+            radius_px=float(blur.even_radius_px),
+            focus_positions=positions,
+            exposure_stops=[stops[frame.exposure_index] for frame in capture.train_frames],
+            focus_settings=[frame.focus_index for frame in capture.train_frames],
+            ldr=camera.response(knots[:, None].expand(-1, 3)),
+            white_ldr=WHITE_LDR,
+        )
+
+
+def _holds(scene: GridScene, capture: Capture) -> Holds:
+    contradiction = LEAST_CONTRADICTION_LDR if capture.nearness is None else LEAST_CONTRADICTION_IN_THE_HAND_LDR
+    # Training counts errors in [-1, 1], and whole squares; here half the square is lessened, of values in [0, 1].
+    return Holds(scene.config.start_mult, scene.config.variation_mult / (2 * SQUARED_RANGE), contradiction)
 
 
 def full_detail(
@@ -163,7 +251,8 @@ def full_detail(
             curvature = discs.returned(curves) + hold
         slope = light * discs.returned(errors) + hold * (ahead - start)
         stiffness = _add_variation(slope, ahead, holds.variation_mult)
-        moved = ahead - (slope / (curvature + stiffness + DAMP)).clamp_(-CL, CL)
+        step = slope / (curvature + stiffness + LEAST_CURVATURE)
+        moved = ahead - step.clamp_(-LARGEST_STEP, LARGEST_STEP)
         following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
         ahead, picture, momentum = moved + (momentum - 1) / following * (moved - picture), moved, following
     return picture
@@ -181,11 +270,13 @@ def _error_of_setting(
     log_light = light.clamp(min=1e-6).log()
     slope, curvature = torch.zeros_like(light), torch.zeros_like(light)
     for photograph, shown, exposure in zip(photographs, covered, stops, strict=True):
-        ldr, rise = _developed(log_light + math.log(2) * exposure, camera.ldr)
+        ldr, rise = _developed(log_light + LN2 * exposure, camera.ldr)
         error = ldr - photograph
         # Any light that develops to white explains white.
         error = torch.where(photograph < camera.white_ldr, error, error.clamp(max=0))
-        weight = 1 / (1 + error.square().mean(1, keepdim=True) / holds.contradiction_ldr**2)
+        square = error.square().mean(1, keepdim=True)
+        median = square[..., ::MEDIAN_STEP, ::MEDIAN_STEP].median()
+        weight = 1 / (1 + square / (4 * median).clamp(min=holds.contradiction_ldr**2))
         if shown is not None:
             weight = weight * shown
         weighted = weight * rise

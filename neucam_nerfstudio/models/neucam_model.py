@@ -29,12 +29,8 @@ from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.learned_capture import (
-    LearnedCapture,
-    error_of_photographs,
-    mean_of_frames,
-    with_white_as_bound,
-)
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.models.photographic_error import error_of_photographs, mean_of_frames, with_white_as_bound
 from neucam_nerfstudio.rendering.view import View, pinhole_view
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
