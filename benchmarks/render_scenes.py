@@ -192,8 +192,14 @@ def build_workbench(build: Builder) -> None:
     paper = build.material("noise", 30.0, (0.62, 0.6, 0.55), (0.85, 0.83, 0.78))
     ink = build.plain((0.02, 0.02, 0.03), 0.5)
     lines = "focus exposure radiance\nMEASURE TWICE, CUT ONCE\n0123456789 +-*/ {}[]\nsphinx of black quartz"
-    for place, size, turn in (((-0.74, 1.8, -0.14), 0.034, 8), ((0.45, 2.75, -0.1), 0.07, -12), ((-0.75, 4.5, 0.85), 0.11, 0)):
-        build.cube(paper, (place[0] + 6.2 * size, place[1] + 0.09, place[2] - 1.1 * size), (14 * size, 0.02, 6 * size), turn)
+    for place, size, turn in (
+        ((-0.74, 1.8, -0.14), 0.034, 8),
+        ((0.45, 2.75, -0.1), 0.07, -12),
+        ((-0.75, 4.5, 0.85), 0.11, 0),
+    ):
+        build.cube(
+            paper, (place[0] + 6.2 * size, place[1] + 0.09, place[2] - 1.1 * size), (14 * size, 0.02, 6 * size), turn
+        )
         build.text(lines, ink, place, size, turn)
     voronoi = build.material("voronoi", 28.0, (0.03, 0.14, 0.20), (0.55, 0.72, 0.66), 0.25)
     build.sphere(voronoi, (0.18, 1.95, -0.23), 0.18)
@@ -213,7 +219,9 @@ def build_workbench(build: Builder) -> None:
             ring = {"major_radius": 0.09, "minor_radius": 0.018, "major_segments": 64, "minor_segments": 24}
             turned = (build.random.uniform(0.6, 1.8), build.random.uniform(-0.6, 0.6), 0)
             spot = (place[0] + 0.2, near + 0.15, -0.33)
-            build.put(ops.primitive_torus_add, voronoi if number % 2 else tiles, True, location=spot, rotation=turned, **ring)
+            build.put(
+                ops.primitive_torus_add, voronoi if number % 2 else tiles, True, location=spot, rotation=turned, **ring
+            )
     for x in (-1.25, 0.35, 1.55):
         build.sphere(build.glowing((1.0, 0.72, 0.4), 60.0), (x, 4.6, 1.02), 0.06)
         build.cube(metal, (x, 4.7, 1.65), (0.02, 0.02, 1.2))
@@ -228,10 +236,14 @@ def build_meadow(build: Builder) -> None:
     """Grass, stones, trunks and leaves from 1.4 m to the horizon, before a bright sky."""
     ops = build.bpy.ops.mesh
     earth = build.material("noise", 12.0, (0.03, 0.02, 0.01), (0.16, 0.12, 0.06), 0.9)
-    ground = build.put(ops.primitive_grid_add, earth, x_subdivisions=60, y_subdivisions=60, size=26, location=(0, 13.5, -0.6))
+    ground = build.put(
+        ops.primitive_grid_add, earth, x_subdivisions=60, y_subdivisions=60, size=26, location=(0, 13.5, -0.6)
+    )
     far_grass = build.plain((0.09, 0.16, 0.03), 0.7)
     build.hair(ground, far_grass, 140_000, 0.16, 0.006)
-    near = build.put(ops.primitive_grid_add, earth, x_subdivisions=30, y_subdivisions=30, size=3.6, location=(0, 2.7, -0.595))
+    near = build.put(
+        ops.primitive_grid_add, earth, x_subdivisions=30, y_subdivisions=30, size=3.6, location=(0, 2.7, -0.595)
+    )
     build.hair(near, build.plain((0.16, 0.24, 0.04), 0.6), 30_000, 0.2, 0.003)
     bark = build.material("noise", 16.0, (0.04, 0.025, 0.015), (0.30, 0.21, 0.14), 0.9)
     birch = build.material("wood", 9.0, (0.07, 0.06, 0.05), (0.72, 0.70, 0.66), 0.8)
@@ -249,14 +261,24 @@ def build_meadow(build: Builder) -> None:
         pebble = build.sphere(stone, place, build.random.uniform(0.03, 0.12))
         pebble.scale = (1, build.random.uniform(0.6, 1), build.random.uniform(0.4, 0.7))
     leaves = [build.plain((0.07 + 0.1 * k, 0.2 + 0.05 * k, 0.02), 0.5) for k in range(4)]
-    for k, (x, y, z, spread) in enumerate(((-0.75, 1.65, 0.42, 0.3), (1.0, 2.9, 0.75, 0.6), (-1.4, 4.0, 1.3, 0.9), (2.1, 6.5, 1.9, 1.2))):
-        self_place = [(build.random.gauss(x, spread), build.random.gauss(y, spread / 2), build.random.gauss(z, spread / 2)) for _ in range(900)]
+    for k, (x, y, z, spread) in enumerate(
+        ((-0.75, 1.65, 0.42, 0.3), (1.0, 2.9, 0.75, 0.6), (-1.4, 4.0, 1.3, 0.9), (2.1, 6.5, 1.9, 1.2))
+    ):
+        self_place = [
+            (build.random.gauss(x, spread), build.random.gauss(y, spread / 2), build.random.gauss(z, spread / 2))
+            for _ in range(900)
+        ]
         _scatter_leaves(build, self_place, leaves[k], 0.022 * (1 + 0.5 * k))
     build.sphere(build.plain((0.95, 0.95, 0.95), 0.05, 1.0), (0.33, 2.3, -0.3), 0.2)
     post = build.material("wood", 30.0, (0.08, 0.05, 0.03), (0.4, 0.28, 0.17), 0.8)
     build.cube(post, (-0.3, 3.2, -0.2), (0.07, 0.07, 1.1))
     build.cube(build.material("noise", 30.0, (0.5, 0.45, 0.35), (0.8, 0.74, 0.6)), (-0.3, 3.14, 0.3), (0.8, 0.03, 0.24))
-    build.text("to the lake 1.4 km\nplease keep off the grass", build.plain((0.03, 0.02, 0.02), 0.6), (-0.64, 3.12, 0.31), 0.062)
+    build.text(
+        "to the lake 1.4 km\nplease keep off the grass",
+        build.plain((0.03, 0.02, 0.02), 0.6),
+        (-0.64, 3.12, 0.31),
+        0.062,
+    )
     build.sphere(build.glowing((1.0, 0.8, 0.5), 90.0), (0.72, 3.1, 0.02), 0.05)
     build.sphere(build.glowing((1.0, 0.5, 0.3), 45.0), (-1.35, 6.4, 0.1), 0.07)
     build.bpy.ops.object.light_add(type="SUN", rotation=(math.radians(52), 0, math.radians(-35)))
@@ -282,7 +304,10 @@ def _scatter_leaves(build: Builder, places: list[tuple[float, float, float]], ma
     build.bpy.context.collection.objects.link(build.bpy.data.objects.new("leaves", mesh))
 
 
-SCENES: dict[str, tuple[Callable[[Builder], None], int]] = {"Workbench": (build_workbench, 7), "Meadow": (build_meadow, 11)}
+SCENES: dict[str, tuple[Callable[[Builder], None], int]] = {
+    "Workbench": (build_workbench, 7),
+    "Meadow": (build_meadow, 11),
+}
 """What builds each scene, and the seed of what is scattered in it."""
 
 
@@ -363,7 +388,9 @@ def main() -> None:
     photographing = steps.add_parser("photograph", help="needs this project")
     photographing.add_argument("folder", type=Path)
     told = vars(parser.parse_args())
-    {"render": render, "photograph": photograph}[told.pop("step")](*((told.pop("scene"),) if "scene" in told else ()), **told)
+    {"render": render, "photograph": photograph}[told.pop("step")](
+        *((told.pop("scene"),) if "scene" in told else ()), **told
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ same holds: the photographs' robust error, the start's say, and the variation of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,31 +24,46 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.lens_blur import disc_kernel
 from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.classical.tiles import overlapping_tiles
-from neucam_nerfstudio.models.photographic_error import LEAST_CONTRADICTION_IN_THE_HAND_LDR, LEAST_CONTRADICTION_LDR
+from neucam_nerfstudio.models.photographic_error import (
+    CONTRADICTION_DEVIATIONS,
+    LEAST_CONTRADICTION_IN_THE_HAND_LDR,
+    LEAST_CONTRADICTION_LDR,
+)
 from neucam_nerfstudio.parts import as_tensor
 from neucam_nerfstudio.photometry import LN2, WHITE_LEVEL
 from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE, GridScene
 from neucam_nerfstudio.scene.scene import Scene
 
-NUM_PASSES = 5
-"""Passes over a tile. Detail that blur has weakened comes back with every pass, and after some so does noise: measured on
-rendered captures, 3 and 8 are each some hundredths of a decibel worse."""
+NUM_PASSES = 6
+"""Passes over a tile. Detail that blur has weakened comes back with every pass, and after some so does noise."""
 
 RADII_PX = (0.0, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0, 7.0)
 """Discs that light is blurred with; between two of them, both are mixed. What is blurred more than by the last tells no
 detail, and is not looked at."""
 
+START_SHARE = 0.25
+"""The start is held by this share of what training holds it by: a pass sees all photographs, a step few of their rays."""
+
 SMALL_VARIATION = 0.02
 """Differences of neighbouring log radiances below this are noise as likely as detail."""
 
 LEAST_CURVATURE = 1e-4
-"""Squared pixel value a squared unit of log radiance: where photographs tell less, as near white, steps become small."""
+"""Squared pixel value a squared unit of log radiance: where photographs tell less, as near white, steps are small."""
 
 LARGEST_STEP = 0.1
 """Of log radiance in a pass: pixel values tell light of no more than so far away."""
 
 TILE_PIXELS, MARGIN_PX = 600_000, 32
 """Of a tile with its margin, and the margin, from farther than which hardly any light comes in all passes together."""
+
+PASSES_THAT_DEVELOP = (0, 2)
+"""Passes that develop light into pixel values; between them, what these tell of light is taken to stay."""
+
+LARGEST_TOLD = 0.5
+"""Pixel values tell light of no more than so far from where they are developed, in log radiance."""
+
+LEAST_LIGHT, LEAST_SHARE = 1e-6, 1e-3
+"""Keep logarithms and divisions finite."""
 
 MEDIAN_STEP = 4
 """Medians are taken of every so many rows and columns."""
@@ -108,7 +123,9 @@ class GradedDiscs:
             rising, falling = (radius_px - below) / (own - below), (above - radius_px) / (above - own)
             yield torch.minimum(rising, falling).clamp_(0, 1)[None, None]
 
-    def blurred(self, light: Float[Tensor, "1 channels height width"], grade: int) -> Float[Tensor, "1 channels height width"]:
+    def blurred(
+        self, light: Float[Tensor, "1 channels height width"], grade: int
+    ) -> Float[Tensor, "1 channels height width"]:
         """Light blurred by one of the discs; the discs are even, so that this also brings back what was blurred."""
         kernel = self.kernels[grade]
         margin = len(kernel) // 2
@@ -118,9 +135,11 @@ class GradedDiscs:
         padded = F.pad(light, (margin,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
         return F.conv2d(padded, weights, groups=light.shape[1])
 
-    def returned(self, planes: Sequence[Tensor | None]) -> Tensor:
-        """What is on the planes of all discs, brought back to where it came from."""
-        return sum(self.blurred(plane, grade) for grade, plane in enumerate(planes) if plane is not None)  # pyright: ignore
+    def returned(
+        self, planes: Mapping[int, Float[Tensor, "1 channels height width"]]
+    ) -> Float[Tensor, "1 channels height width"]:
+        """What is on the planes of some discs, brought back to where it came from."""
+        return torch.stack([self.blurred(plane, grade) for grade, plane in planes.items()]).sum(0)
 
 
 def make_large(
@@ -172,6 +191,14 @@ def is_made_large(scene: Scene, camera: ImplicitCamera) -> bool:
     return scene.field.pyramid.detail is not None
 
 
+def learn_camera_alone(scene: Scene, camera: ImplicitCamera) -> None:
+    """Leaves the grids of a picture that is made by `make_large`, and of its defocus, as the start has them."""
+    assert isinstance(scene, GridScene) and isinstance(camera.blur, LensBlur)
+    scene.detail_is_made = True
+    for grids in (scene, camera.blur.defocus):
+        grids.requires_grad_(False)
+
+
 def _known(camera: ImplicitCamera, blur: LensBlur, capture: Capture) -> KnownCamera:
     with torch.no_grad():
         knots = torch.linspace(LOWEST_KNOT, HIGHEST_KNOT, NUM_KNOTS, device=blur.log_radius_px.device)
@@ -189,7 +216,11 @@ def _known(camera: ImplicitCamera, blur: LensBlur, capture: Capture) -> KnownCam
 def _holds(scene: GridScene, capture: Capture) -> Holds:
     contradiction = LEAST_CONTRADICTION_LDR if capture.nearness is None else LEAST_CONTRADICTION_IN_THE_HAND_LDR
     # Training counts errors in [-1, 1], and whole squares; here half the square is lessened, of values in [0, 1].
-    return Holds(scene.config.start_mult, scene.config.variation_mult / (2 * SQUARED_RANGE), contradiction)
+    start_mult, variation_mult = (
+        START_SHARE * scene.config.start_mult,
+        scene.config.variation_mult / (2 * SQUARED_RANGE),
+    )
+    return Holds(start_mult, variation_mult, contradiction)
 
 
 def full_detail(
@@ -218,36 +249,34 @@ def full_detail(
         num_passes: How often.
     """
     discs = GradedDiscs(RADII_PX, log_radiance.device)
-    settings = sorted(set(camera.focus_settings))
-    radii = [camera.radius_px * (defocus - camera.focus_positions[setting]).abs() for setting in settings]
-    shares = [list(discs.shares(radius)) for radius in radii]
-    seen = [[bool((share > 0).any()) for share in of_setting] for of_setting in shares]
-    used = [any(of_setting[grade] for of_setting in seen) for grade in range(len(RADII_PX))]
-    frames = [[i for i, own in enumerate(camera.focus_settings) if own == setting] for setting in settings]
-    told = 1.0 / len(photographs)
+    lens = [
+        _of_setting(setting, defocus, photographs, covered, camera, discs) for setting in set(camera.focus_settings)
+    ]
+    used = sorted({grade for setting in lens for grade in setting.shares})
     hold = holds.start_mult * firmness
     start = picture = ahead = log_radiance
-    momentum, curvature = 1.0, None
-    for _ in range(num_passes):
+    momentum, curvature, told = 1.0, torch.zeros_like(start), {}
+    for number in range(num_passes):
         light = ahead.exp()
-        blurred = [discs.blurred(light, grade) if used[grade] else None for grade in range(len(RADII_PX))]
-        errors: list = [None] * len(RADII_PX)
-        curves: list = [None] * len(RADII_PX)
-        for setting, members in enumerate(frames):
-            grades = [grade for grade in range(len(RADII_PX)) if seen[setting][grade]]
-            if not grades:
-                continue
-            seen_light = sum(shares[setting][grade] * blurred[grade] for grade in grades)
-            total = sum(shares[setting][grade] for grade in grades)
-            seen_light = seen_light / total.clamp(min=1e-3)
-            error, curve = _error_of_setting(seen_light, [photographs[i] for i in members], [covered[i] for i in members], [camera.exposure_stops[i] for i in members], camera, holds)
-            error = told * error / seen_light
-            for grade in grades:
-                share = shares[setting][grade]
-                errors[grade] = share * error if errors[grade] is None else errors[grade] + share * error
-                if curvature is None:
-                    curves[grade] = told * share * curve if curves[grade] is None else curves[grade] + told * share * curve
-        if curvature is None:
+        blurred = {grade: discs.blurred(light, grade) for grade in used}
+        errors, curves = ({grade: torch.zeros_like(light) for grade in used} for _ in range(2))
+        for index, setting in enumerate(lens):
+            seen = setting.light(blurred)
+            log_seen = seen.log()
+            if number in PASSES_THAT_DEVELOP:
+                told[index] = setting.told(log_seen, camera)
+            log_told, strength = told[index]
+            slope = log_seen.sub_(log_told)
+            square = (strength * slope.square()).mean(1, keepdim=True).div_(len(setting.photographs))
+            median = square[..., ::MEDIAN_STEP, ::MEDIAN_STEP].median()
+            contradiction = (CONTRADICTION_DEVIATIONS**2 * median).clamp(min=holds.contradiction_ldr**2)
+            weight = strength / (1 + square / contradiction)
+            slope.mul_(weight).div_(seen)
+            for grade, share in setting.shares.items():
+                errors[grade].addcmul_(share, slope, value=1 / len(photographs))
+                if number == 0:
+                    curves[grade].addcmul_(share, strength, value=1 / len(photographs))
+        if number == 0:
             curvature = discs.returned(curves) + hold
         slope = light * discs.returned(errors) + hold * (ahead - start)
         stiffness = _add_variation(slope, ahead, holds.variation_mult)
@@ -258,31 +287,59 @@ def full_detail(
     return picture
 
 
-def _error_of_setting(
-    light: Float[Tensor, "1 3 height width"],
+@dataclass(frozen=True)
+class _FocusSetting:
+    """A focus setting's photographs of a tile, and how much of each disc its pixels have."""
+
+    photographs: Sequence[Float[Tensor, "1 3 height width"]]
+    covered: Sequence[Bool[Tensor, "1 1 height width"] | None]
+    exposure_stops: Sequence[float]
+    shares: Mapping[int, Float[Tensor, "1 1 height width"]]
+    total_share: Float[Tensor, "1 1 height width"]
+
+    def light(self, blurred: Mapping[int, Float[Tensor, "1 3 height width"]]) -> Float[Tensor, "1 3 height width"]:
+        """Light on the sensor."""
+        light = torch.zeros_like(self.photographs[0])
+        for grade, share in self.shares.items():
+            light.addcmul_(share, blurred[grade])
+        return light.div_(self.total_share).clamp_(min=LEAST_LIGHT)
+
+    def told(
+        self, log_light: Float[Tensor, "1 3 height width"], camera: KnownCamera
+    ) -> tuple[Float[Tensor, "1 3 height width"], Float[Tensor, "1 3 height width"]]:
+        """Log light that all exposures together tell, and how strongly: squared pixel value a squared unit of it. Seen
+        from a light that is near it, at which slopes are free of the noise of pixel values."""
+        slope, strength = torch.zeros_like(log_light), torch.zeros_like(log_light)
+        for photograph, shown, stops in zip(self.photographs, self.covered, self.exposure_stops, strict=True):
+            error, rise = _developed(log_light + LN2 * stops, camera.ldr)
+            error -= photograph
+            # Any light that develops to white explains white.
+            error = torch.where(photograph < camera.white_ldr, error, error.clamp(max=0))
+            if shown is not None:
+                rise *= shown
+            slope.addcmul_(rise, error)
+            strength.addcmul_(rise, rise)
+        step = slope.div_(strength + LEAST_CURVATURE).clamp_(-LARGEST_TOLD, LARGEST_TOLD)
+        return log_light - step, strength
+
+
+def _of_setting(
+    setting: int,
+    defocus: Float[Tensor, "height width"],
     photographs: Sequence[Float[Tensor, "1 3 height width"]],
-    covered: Sequence[Tensor | None],
-    stops: Sequence[float],
+    covered: Sequence[Bool[Tensor, "1 1 height width"] | None],
     camera: KnownCamera,
-    holds: Holds,
-) -> tuple[Float[Tensor, "1 3 height width"], Float[Tensor, "1 3 height width"]]:
-    """Slope and curvature, over log light, of half the robust squared error of a setting's photographs."""
-    log_light = light.clamp(min=1e-6).log()
-    slope, curvature = torch.zeros_like(light), torch.zeros_like(light)
-    for photograph, shown, exposure in zip(photographs, covered, stops, strict=True):
-        ldr, rise = _developed(log_light + LN2 * exposure, camera.ldr)
-        error = ldr - photograph
-        # Any light that develops to white explains white.
-        error = torch.where(photograph < camera.white_ldr, error, error.clamp(max=0))
-        square = error.square().mean(1, keepdim=True)
-        median = square[..., ::MEDIAN_STEP, ::MEDIAN_STEP].median()
-        weight = 1 / (1 + square / (4 * median).clamp(min=holds.contradiction_ldr**2))
-        if shown is not None:
-            weight = weight * shown
-        weighted = weight * rise
-        slope += weighted * error
-        curvature += weighted * rise
-    return slope, curvature
+    discs: GradedDiscs,
+) -> _FocusSetting:
+    members = [number for number, own in enumerate(camera.focus_settings) if own == setting]
+    shares = dict(enumerate(discs.shares(camera.radius_px * (defocus - camera.focus_positions[setting]).abs())))
+    return _FocusSetting(
+        photographs=[photographs[number] for number in members],
+        covered=[covered[number] for number in members],
+        exposure_stops=[camera.exposure_stops[number] for number in members],
+        shares={grade: share for grade, share in shares.items() if bool(share.any())},
+        total_share=torch.stack(list(shares.values())).sum(0).clamp_(min=LEAST_SHARE),
+    )
 
 
 def _developed(

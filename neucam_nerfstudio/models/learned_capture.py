@@ -25,7 +25,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.motion.as_filmed import explained, said_of_unexplained, share_as_filmed
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, pixel_values
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.models.full_picture import is_made_large, make_large
+from neucam_nerfstudio.models.full_picture import is_made_large, learn_camera_alone, make_large
 from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.outputs import Output, Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
@@ -80,10 +80,8 @@ class LearnedCapture(nn.Module):
         )
         self._kind_notes = [note for config in (scene, blur, exposures, response) if (note := config.kind_note())]
         self.is_made_large = is_made_large(self.scene, self.camera)
-        if self.is_made_large:  # the camera alone is learned
-            for grids in (self.scene.parameters(), self.camera.blur.defocus.parameters()):
-                for grid in grids:
-                    grid.requires_grad_(False)
+        if self.is_made_large:
+            learn_camera_alone(self.scene, self.camera)
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
 

@@ -99,6 +99,11 @@ class NeucamModel(Model):
         for said in self.learned.start(pixels.whole, pixels.coverage):
             CONSOLE.print(said, markup=False)
 
+    def make_large(self) -> None:
+        """Makes a large picture of what the camera has learned, if that alone is learned."""
+        pixels: PixelStore = self.kwargs["metadata"]["pixels"]
+        self.learned.make_large(pixels.whole, pixels.coverage)
+
     def keep_as_filmed(self) -> None:
         """Lets pictures show frames as they were filmed where they are not explained, and says which."""
         said = self.learned.keep_as_filmed(self.kwargs["metadata"]["pixels"].whole)
