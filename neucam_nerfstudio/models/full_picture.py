@@ -37,7 +37,7 @@ from neucam_nerfstudio.scene.scene import Scene
 NUM_PASSES = 6
 """Passes over a tile. Detail that blur has weakened comes back with every pass, and after some so does noise."""
 
-RADII_PX = (0.0, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0, 7.0)
+RADII_PX = (0.0, 0.75, 1.25, 1.75, 2.5, 3.5)
 """Discs that light is blurred with; between two of them, both are mixed. What is blurred more than by the last tells no
 detail, and is not looked at."""
 
@@ -53,7 +53,7 @@ LEAST_CURVATURE = 1e-4
 LARGEST_STEP = 0.1
 """Of log radiance in a pass: pixel values tell light of no more than so far away."""
 
-TILE_PIXELS, MARGIN_PX = 600_000, 32
+TILE_PIXELS, MARGIN_PX = 300_000, 20
 """Of a tile with its margin, and the margin, from farther than which hardly any light comes in all passes together."""
 
 PASSES_THAT_DEVELOP = (0, 2)
@@ -118,7 +118,7 @@ class GradedDiscs:
 
     def shares(self, radius_px: Float[Tensor, "height width"]) -> Iterator[Float[Tensor, "1 1 height width"]]:
         """How much of each disc pixels have; those blurred more than by the last have none."""
-        ends = ((-1.0, 0.0), *pairwise(self.radii_px), (self.radii_px[-1], 1.25 * self.radii_px[-1]))
+        ends = ((-1.0, 0.0), *pairwise(self.radii_px), (self.radii_px[-1], 1.5 * self.radii_px[-1]))
         for (below, own), (_, above) in pairwise(ends):
             rising, falling = (radius_px - below) / (own - below), (above - radius_px) / (above - own)
             yield torch.minimum(rising, falling).clamp_(0, 1)[None, None]
@@ -139,7 +139,11 @@ class GradedDiscs:
         self, planes: Mapping[int, Float[Tensor, "1 channels height width"]]
     ) -> Float[Tensor, "1 channels height width"]:
         """What is on the planes of some discs, brought back to where it came from."""
-        return torch.stack([self.blurred(plane, grade) for grade, plane in planes.items()]).sum(0)
+        back = [self.blurred(plane, grade) for grade, plane in planes.items()]
+        total = back[0].clone()
+        for plane in back[1:]:
+            total += plane
+        return total
 
 
 def make_large(
@@ -259,7 +263,8 @@ def full_detail(
     for number in range(num_passes):
         light = ahead.exp()
         blurred = {grade: discs.blurred(light, grade) for grade in used}
-        errors, curves = ({grade: torch.zeros_like(light) for grade in used} for _ in range(2))
+        errors = {grade: torch.zeros_like(light) for grade in used}
+        curves = {grade: torch.zeros_like(light) for grade in used} if number == 0 else {}
         for index, setting in enumerate(lens):
             seen = setting.light(blurred)
             log_seen = seen.log()

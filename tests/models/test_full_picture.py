@@ -55,7 +55,7 @@ def made(start: torch.Tensor, photograph: torch.Tensor, radius_px: float, **how:
 
 
 def test_shares_of_discs_sum_to_one_up_to_the_last_disc_and_fall_to_none_beyond():
-    radii = torch.tensor([[0.0, 0.3, 0.75, 2.0, 6.9, RADII_PX[-1], 1.25 * RADII_PX[-1], 30.0]])
+    radii = torch.tensor([[0.0, 0.3, 0.75, 2.0, 3.2, RADII_PX[-1], 1.5 * RADII_PX[-1], 30.0]])
     total = sum(GradedDiscs(RADII_PX, radii.device).shares(radii))[0, 0, 0]
     np.testing.assert_allclose(total[:6], 1, atol=1e-6)
     np.testing.assert_allclose(total[6:], 0, atol=1e-6)
@@ -92,7 +92,7 @@ def test_detail_that_blur_has_weakened_comes_back():
 def test_nothing_comes_of_noise_where_no_photograph_is_sharp():
     noise = 0.003 * torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     flat = torch.full((1, 3, SIZE, SIZE), 0.4)
-    picture = made(flat.log(), flat + noise, 5.0)
+    picture = made(flat.log(), flat + noise, 3.5)
     assert picture.diff(dim=-1).std() < 0.25 * (noise / 0.4).diff(dim=-1).std()
 
 
