@@ -26,7 +26,7 @@ READ_NOISE, SHOT_NOISE = 4e-4, 1.2e-5
 """Standard deviation of light where there is none, and variance a unit of light, where white is 1 at 0 stops."""
 
 SLOPES = (1.02, 1.0, 0.97)
-SHOULDER_STOPS, TOE_STOPS = 5.0, 8.5
+SHOULDER_STOPS, TOE_STOPS = 5.0, 13.0
 """The response is a smooth step over the logarithm of light, so steep in each channel: from black, so many stops below
 middle grey, to white, so many above."""
 
@@ -248,8 +248,8 @@ def build_meadow(build: Builder) -> None:
     bark = build.material("noise", 16.0, (0.04, 0.025, 0.015), (0.30, 0.21, 0.14), 0.9)
     birch = build.material("wood", 9.0, (0.07, 0.06, 0.05), (0.72, 0.70, 0.66), 0.8)
     for number, (x, y, radius) in enumerate(
-        ((-0.62, 1.75, 0.05), (0.95, 2.9, 0.11), (-1.4, 4.0, 0.16), (0.2, 5.6, 0.14), (2.1, 6.5, 0.2), (-2.9, 8.5, 0.25),
-         (1.2, 10.0, 0.2), (-0.9, 12.0, 0.25), (4.6, 13.0, 0.3))
+        ((-0.62, 1.75, 0.05), (0.95, 2.9, 0.11), (-1.4, 4.0, 0.16), (0.2, 5.6, 0.14), (2.1, 6.5, 0.2),
+         (-2.9, 8.5, 0.25), (1.2, 10.0, 0.2), (-0.9, 12.0, 0.25), (4.6, 13.0, 0.3))
     ):  # fmt: skip
         lean = (build.random.uniform(-0.06, 0.06), build.random.uniform(-0.06, 0.06), 0)
         how = {"radius": radius, "depth": 7, "location": (x, y, 2.6), "rotation": lean, "vertices": 96}

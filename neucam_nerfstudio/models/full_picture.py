@@ -42,7 +42,7 @@ RADII_PX = (0.0, 0.75, 1.25, 1.75, 2.5, 3.5)
 detail, and is not looked at."""
 
 START_SHARE = 0.25
-"""The start is held by this share of what training holds it by: a pass sees all photographs, a step few of their rays."""
+"""The start is held by this share of what training holds it by: a pass sees all photographs, a step few rays."""
 
 SMALL_VARIATION = 0.02
 """Differences of neighbouring log radiances below this are noise as likely as detail."""
