@@ -147,7 +147,7 @@ class GradedDiscs:
 
 
 def make_large(
-    scene: GridScene,
+    scene: Scene,
     camera: ImplicitCamera,
     capture: Capture,
     photograph: Callable[[int], np.ndarray],
@@ -164,8 +164,10 @@ def make_large(
         coverage: Which pixels of it show something; None where all do.
         report: Called with the share that is done.
     """
-    detail, blur = scene.field.pyramid.detail, camera.blur
-    assert detail is not None and isinstance(blur, LensBlur)  # see `is_made_large`
+    blur = camera.blur
+    assert isinstance(scene, GridScene) and isinstance(blur, LensBlur)  # see `is_made_large`
+    detail = scene.field.pyramid.detail
+    assert detail is not None
     height, width = detail.shape[-2:]
     known, holds = _known(camera, blur, capture), _holds(scene, capture)
     device = detail.device
