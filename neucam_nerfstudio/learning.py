@@ -19,12 +19,8 @@ from neucam_nerfstudio.classical.response_table import ResponseTable
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, exposure_groups, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
-from neucam_nerfstudio.models.learned_capture import (
-    LearnedCapture,
-    error_of_photographs,
-    mean_of_frames,
-    with_white_as_bound,
-)
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.models.photographic_error import error_of_photographs, mean_of_frames, with_white_as_bound
 from neucam_nerfstudio.models.presets import PRESETS, Preset
 from neucam_nerfstudio.parts import shared_tensor
 from neucam_nerfstudio.photographs import Photographs, open_photographs
@@ -125,9 +121,10 @@ def train(
         covered = store.coverages(capture.train_indices)
         said = learned.start(store.whole, store.coverage)
         with learned.threads_of_steps():
-            _learn(
-                learned, preset, pixels, covered, preset.num_steps if num_steps is None else num_steps, device, report
-            )
+            num_steps, num_rays = learned.most_steps(preset.num_steps, preset.rays_per_step, num_steps)
+            _learn(learned, preset, pixels, covered, (num_steps, num_rays), device, report)
+        if num_steps > 0:
+            learned.make_large(store.whole, store.coverage)
         said_last = learned.keep_as_filmed(store.whole)
     return _result(learned.eval(), (*learned.notes(), *filter(None, (*said, said_last))))
 
@@ -137,11 +134,11 @@ def _learn(
     preset: Preset,
     pixels: np.ndarray,
     covered: Bool[np.ndarray, "frames height width"] | None,
-    num_steps: int,
+    steps_and_rays: tuple[int, int],
     device: torch.device,
     report: Callable[[float], None],
 ) -> None:
-    capture = learned.capture
+    capture, (num_steps, num_rays) = learned.capture, steps_and_rays
     sampler = PixelSampler(shared_tensor(pixels), capture, capture.train_indices, device, covered)
     moves = preset.frames == "moments"
     groups = (single_frames(len(pixels)) if moves else exposure_groups(sampler.focus_index.cpu())).to(device)
@@ -155,7 +152,7 @@ def _learn(
     ]
     learned.train()
     for step in range(num_steps):
-        drawn = sampler.sample(preset.rays_per_step, groups)
+        drawn = sampler.sample(num_rays, groups)
         ldr, went = learned.photograph_rays(
             drawn.rays, drawn.focus_index, drawn.exposure_index, drawn.frame_index, step
         )

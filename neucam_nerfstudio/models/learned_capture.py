@@ -25,15 +25,18 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.classical.motion.as_filmed import explained, said_of_unexplained, share_as_filmed
 from neucam_nerfstudio.classical.pixel_values import estimate_pixel_noise, pixel_values
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.models.full_picture import is_made_large, learn_camera_alone, make_large
 from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.outputs import Output, Renderer
 from neucam_nerfstudio.rendering.view import View, front_view
-from neucam_nerfstudio.scene.grid_scene import SQUARED_RANGE
 from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
 
 ONE_THREAD_PIXELS = 250_000
 """On a processor, steps on smaller pictures run in one thread. Their operations take some 100 microseconds, and handing
 them out takes longer than two threads save: 73 against 100 ms a step at 0.14 megapixels, but 112 against 96 at 0.54."""
+
+CAMERA_STEPS, CAMERA_RAYS = 150, 2048
+"""Of a picture that is made large, steps of training and rays a step: they tell a camera's few numbers."""
 
 NOISE_FRAMES = 8
 """Noise is measured in about so many frames, which are held at a time."""
@@ -76,6 +79,9 @@ class LearnedCapture(nn.Module):
             response.setup(capture=capture),
         )
         self._kind_notes = [note for config in (scene, blur, exposures, response) if (note := config.kind_note())]
+        self.is_made_large = is_made_large(self.scene, self.camera)
+        if self.is_made_large:
+            learn_camera_alone(self.scene, self.camera)
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
 
@@ -138,6 +144,16 @@ class LearnedCapture(nn.Module):
         start = self.scene.estimate(known, self.camera.response.known_table(capture))
         return [said for part in self.parts() if (said := part.start(start)) is not None]
 
+    def make_large(
+        self,
+        photograph: Callable[[int], np.ndarray],
+        coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda index: None,
+        report: Callable[[float], None] = lambda share_done: None,
+    ) -> None:
+        """Makes a large picture of what the camera has learned, if it `is_made_large`; arguments as of `start`."""
+        if self.is_made_large:
+            make_large(self.scene, self.camera, self.capture, photograph, coverage, report)
+
     @torch.no_grad()
     def keep_as_filmed(self, photograph: Callable[[int], np.ndarray]) -> str | None:
         """Compares each training frame with what scene and camera make of it. Where that is something else, and where
@@ -189,6 +205,12 @@ class LearnedCapture(nn.Module):
         finally:
             torch.set_num_threads(num_threads)
 
+    def most_steps(self, num_steps: int, rays_per_step: int, asked: int | None = None) -> tuple[int, int]:
+        """Steps of training and rays a step: a method's own, or what tells the camera alone, unless steps are asked."""
+        if self.is_made_large:
+            num_steps, rays_per_step = min(num_steps, CAMERA_STEPS), min(rays_per_step, CAMERA_RAYS)
+        return (num_steps if asked is None else asked), rays_per_step
+
     def photograph_rays(
         self,
         rays: Rays,
@@ -227,57 +249,3 @@ class LearnedCapture(nn.Module):
         """Settings at another exposure, which brightens what is tone mapped as much as it brightens photographs."""
         index = self.capture.reference_index if settings.frame is None else settings.frame
         return settings.exposed(stops, self.camera.stops_of_frame(index))
-
-
-CONTRADICTION_DEVIATIONS = 2.0
-"""Photographs of one scene contradict one another where pixel values are off by so many times as much as the median."""
-LEAST_CONTRADICTION_LDR, LEAST_CONTRADICTION_IN_THE_HAND_LDR = 0.02, 0.01
-"""And by at least so much. Noise and compression stay below the first; in the hand the second, for there are more that
-do: what shines differently from another place, and what alignment misses (measured: 0.1 dB on a hand-held stack, while
-from a tripod the first is 0.3 dB better)."""
-
-
-def with_white_as_bound(
-    ldr: Float[Tensor, "*rays 3"], photographed: Float[Tensor, "*rays 3"], white_ldr: float
-) -> tuple[Float[Tensor, "*rays 3"], Float[Tensor, "*rays 3"]]:
-    """Rendered and photographed pixel values in [0, 1], to be compared where white is a bound.
-
-    All light that develops to `white_ldr` or more explains a photograph that has as much.
-    """
-    return torch.where(photographed < white_ldr, ldr, ldr.clamp(max=white_ldr)), photographed.clamp(max=white_ldr)
-
-
-def error_of_photographs(
-    ldr: Float[Tensor, "*rays 3"],
-    photographed: Float[Tensor, "*rays 3"],
-    is_frame: Bool[Tensor, "*rays"] | None,
-    capture: Capture,
-) -> Float[Tensor, "*rays 3"]:
-    """What training lessens: the squared error of pixel values in [0, 1], counted in [-1, 1] as published.
-
-    Where photographs of a still scene contradict one another, its mean over the channels counts by the logarithm alone
-    (Cauchy's robust error).
-
-    Args:
-        ldr: Rendered.
-        photographed: Of the photographs.
-        is_frame: Which of them a photograph shows; None for all.
-        capture: Whose photographs they are.
-    """
-    error = SQUARED_RANGE * (ldr - photographed).square()
-    if capture.moves:
-        return error
-    error = error.mean(-1, keepdim=True)
-    shown = error.detach() if is_frame is None else error.detach().masked_fill(~is_frame[..., None], torch.nan)
-    median = shown.nanmedian().nan_to_num()
-    least = LEAST_CONTRADICTION_LDR if capture.nearness is None else LEAST_CONTRADICTION_IN_THE_HAND_LDR
-    contradiction = (CONTRADICTION_DEVIATIONS**2 * median).clamp(min=SQUARED_RANGE * least**2)
-    return (contradiction * torch.log1p(error / contradiction)).expand_as(ldr)
-
-
-def mean_of_frames(error: Float[Tensor, "*rays 3"], is_frame: Bool[Tensor, "*rays"] | None) -> Float[Tensor, ""]:
-    """Mean over rays and channels, without what no frame shows."""
-    if is_frame is None:
-        return error.mean()
-    share = is_frame[..., None].expand_as(error)
-    return torch.where(share, error, 0).sum() / share.sum().clamp(min=1)

@@ -29,12 +29,8 @@ from neucam_nerfstudio.classical.pixel_values import WHITE_LDR
 from neucam_nerfstudio.cli_options import without_options
 from neucam_nerfstudio.evaluation.hdr_metrics import Alignment
 from neucam_nerfstudio.models.evaluation_scores import score_image
-from neucam_nerfstudio.models.learned_capture import (
-    LearnedCapture,
-    error_of_photographs,
-    mean_of_frames,
-    with_white_as_bound,
-)
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.models.photographic_error import error_of_photographs, mean_of_frames, with_white_as_bound
 from neucam_nerfstudio.rendering.view import View, pinhole_view
 from neucam_nerfstudio.scene.grid_scene import GridSceneConfig
 from neucam_nerfstudio.scene.scene import Rays, SceneConfig
@@ -102,6 +98,11 @@ class NeucamModel(Model):
         pixels: PixelStore = self.kwargs["metadata"]["pixels"]
         for said in self.learned.start(pixels.whole, pixels.coverage):
             CONSOLE.print(said, markup=False)
+
+    def make_large(self) -> None:
+        """Makes a large picture of what the camera has learned, if that alone is learned."""
+        pixels: PixelStore = self.kwargs["metadata"]["pixels"]
+        self.learned.make_large(pixels.whole, pixels.coverage)
 
     def keep_as_filmed(self) -> None:
         """Lets pictures show frames as they were filmed where they are not explained, and says which."""

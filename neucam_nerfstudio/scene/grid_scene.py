@@ -36,8 +36,9 @@ class GridFieldConfig(SceneConfig):
     """What our grids have in common."""
 
     most_learned_cells: int = 600_000
-    """Of a larger picture, detail finer than a grid of so many cells stays as the classical start found it, and a step
-    costs no more than for one of this size. Raise it together with the rays a step."""
+    """Of a larger picture of a still scene, the camera is learned, and then makes the picture; of one of a scene that
+    moves, detail finer than a grid of so many cells stays as the start found it. To learn all of it, raise this
+    together with the rays a step."""
     start_mult: float = 0.2
     """On the light's departure from the classical start, as a share of what a photograph that tells it weighs."""
 
@@ -60,9 +61,13 @@ class GridScene(PlanarScene):
     Args:
         config: Size and losses.
         capture: The photographs.
+
+    Attributes:
+        detail_is_made: Whether what is not learned of a large picture is made of what its camera learns.
     """
 
     is_looked_up = True
+    detail_is_made: bool = False
     field: GridField
     confidence: Float[Tensor, "1 1 height width"]
 
@@ -107,7 +112,7 @@ class GridScene(PlanarScene):
         if estimate.confidence is not None:
             confidence = as_tensor(estimate.confidence, device)[None, None]
             self.confidence.copy_(F.interpolate(confidence, self.confidence.shape[-2:], mode="area"))
-        return said_of_detail(self.field)
+        return said_of_detail(self.field, self.detail_is_made)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`scene_variation` and `start`."""
@@ -124,14 +129,22 @@ def start_loss(field: GridField, start_mult: float) -> dict[str, Float[Tensor, "
     return {"start": start_mult * SQUARED_RANGE * field.start_prior(field.pyramid.learned())}
 
 
-def said_of_detail(field: GridField) -> str | None:
-    """What of a large picture is not learned, and how it would be, as a sentence; None if all is learned."""
+def said_of_detail(field: GridField, is_made: bool = False) -> str | None:
+    """What of a large picture is not learned, and how it would be, as a sentence; None if all is learned.
+
+    Args:
+        field: The picture.
+        is_made: Whether the detail is made of what the camera learns.
+    """
     if field.pyramid.detail is None:
         return None
     height, width = field.pyramid.grids[0].shape[-2:]
     num_cells = math.prod(field.pyramid.detail.shape[-2:])
+    how = f"Detail finer than {width}x{height} cells stays as it is;"
+    if is_made:
+        how = f"{num_cells / 1e6:.1f} megapixels: the camera is learned of some pixels, and then makes the picture;"
     return (
-        f"Detail finer than {width}x{height} cells stays as it is;"
-        f" --pipeline.model.scene.most-learned-cells {num_cells}"
-        f" --pipeline.datamanager.train-num-rays-per-batch {num_cells // CELLS_PER_RAY} learn it, in more time."
+        f"{how} --pipeline.model.scene.most-learned-cells {num_cells}"
+        f" --pipeline.datamanager.train-num-rays-per-batch {num_cells // CELLS_PER_RAY}"
+        f" {'learn every pixel' if is_made else 'learn it'}, in more time."
     )

@@ -140,6 +140,14 @@ class NeucamTrainer(Trainer):
         with self.model.learned.threads_of_steps():
             super().train()
 
+    def _after_train(self) -> None:
+        """Makes a large picture of what was learned of its camera, unless an earlier run has, and then as nerfstudio
+        does."""
+        if self._start_step == 0 and self.config.max_num_iterations > 0:
+            with self.train_lock:  # the viewer may be rendering
+                self.model.make_large()
+        super()._after_train()
+
     def _update_viewer_state(self, step: int) -> None:
         """Besides, drops the times and learning rates that nerfstudio notes at every step, where no other number is
         logged: to write them takes a tenth of our step."""
@@ -199,8 +207,13 @@ class NeucamTrainer(Trainer):
         CONSOLE.print(f"Camera path of all frames, for ns-render camera-path: {path} ({rate:g} a second{chosen}).")
 
     def setup_optimizers(self) -> Optimizers:
-        """Optimizers whose learning rates fall over `--max-num-iterations`."""
+        """Optimizers whose learning rates fall over `--max-num-iterations`: all that a camera alone takes, where the
+        picture is made of it."""
         CONSOLE.print(f"Training on {self.device}.")
+        rays = cast(CaptureDataManagerConfig, self.config.pipeline.datamanager)
+        self.config.max_num_iterations, rays.train_num_rays_per_batch = self.model.learned.most_steps(
+            self.config.max_num_iterations, rays.train_num_rays_per_batch
+        )
         for group in self.config.optimizers.values():
             if isinstance(group["scheduler"], RunLengthDecayConfig):
                 group["scheduler"].num_steps = self.config.max_num_iterations

@@ -236,6 +236,13 @@ class LensBlur(BlurGenerator[PlanePlaces]):
         return behind * sides[0] + (1 - behind) * sides[1]
 
     @property
+    def even_radius_px(self) -> Float[Tensor, ""]:
+        """Radius of the even disc that spreads light as far as one unit of defocus does, a mean of both sides."""
+        square = self.disc(RENDER_TAPS[-1][1]).square().sum(-1)
+        sides = F.softmax(self.rim_log_weight.detach()[:, None] * square, -1)
+        return self.log_radius_px.detach().exp() * (2 * (sides * square).sum(-1)).sqrt().mean()
+
+    @property
     def largest_radius_px(self) -> Float[Tensor, ""]:
         """Largest blur radius at the captured aperture when focused on the nearest or farthest thing seen."""
         with torch.no_grad():
