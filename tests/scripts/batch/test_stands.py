@@ -62,13 +62,14 @@ def test_results_of_a_stand_register_and_each_keeps_its_light(lights, tmp_path, 
         for index in range(3):
             (lights / light / f"{light}_{index}.png").rename(lights / light / f"IMG_{index}.png")
     options = {"folders": (lights,), "output_path": tmp_path / "out", "frames": "focus-stack", "share_alignment": True}
+    options["outputs"] = ("all_in_focus_hdr", "source_map")
     Batch(dry_run=True, **options).main()
     assert "One stand, moth: moth/left, moth/right." in capsys.readouterr().out
     Batch(**options).main()
     said = capsys.readouterr().out
     assert "Stand moth: alignment and focus found in" in said and "2 of 2 are done." in said
     left, right = (tmp_path / "out/moth" / light for light in ("left", "right"))
-    assert (left / "defocus.png").read_bytes() == (right / "defocus.png").read_bytes()
+    assert (left / "source_map.png").read_bytes() == (right / "source_map.png").read_bytes()
     told = [Capture.load(folder / "capture.json") for folder in (left, right)]
     assert [frame.alignment.value for frame in told[0].frames] == [frame.alignment.value for frame in told[1].frames]
     shown = [read_photograph(folder / "all_in_focus_hdr.png").mean((0, 2)) for folder in (left, right)]
