@@ -178,14 +178,15 @@ def make_large(
         pixels = [photograph(index) for index in capture.train_indices]
         shown = [coverage(index) for index in capture.train_indices]
         white = WHITE_LEVEL[capture.number_type]
-        for tile in overlapping_tiles(height, width, TILE_PIXELS, MARGIN_PX):
+        tiles = list(overlapping_tiles(height, width, TILE_PIXELS, MARGIN_PX))
+        for number, tile in enumerate(tiles, 1):
             part, inside = tile.with_margin, (..., *tile.inner)
             photographs = [as_tensor(of_frame[part] / white, device).permute(2, 0, 1)[None] for of_frame in pixels]
             covered = [None if c is None else torch.from_numpy(c[part]).to(device)[None, None] for c in shown]
             whole = (..., *part)
             large = full_detail(detail[whole], defocus[part], firmness[whole], photographs, covered, known, holds)
             made[(..., *tile.part)] = large[inside]
-            report(tile.share_done(height, width))
+            report(number / len(tiles))
         detail.copy_(made)
 
 
