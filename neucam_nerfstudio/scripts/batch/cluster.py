@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,10 @@ def outcomes(
         except TimeoutError:
             continue
         for future in ended.done:
-            if future.status in ("cancelled", "lost"):
+            if future.status == "lost":  # its worker died before the outcome was fetched, so it is done again
+                time.sleep(POLL_SECONDS / 10)
+                continue
+            if future.status == "cancelled":
                 raise NeucamError(
                     "The Dask scheduler is gone. What is done is kept: start one, and the same command goes on."
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import traceback
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,7 @@ def make(job: Job | StandJob) -> Outcome:
     """Makes a capture, or finds out a stand; whatever goes wrong is an outcome, too, and writes nothing."""
     start, cpu_start = time.perf_counter(), time.process_time()
     limit_threads()
+    shutil.rmtree(job.unfinished, ignore_errors=True)  # of a worker that died over it
     try:
         outcome = _stand_found(job) if isinstance(job, StandJob) else _made(job)
     except NeucamError as error:

@@ -35,6 +35,13 @@ def test_a_capture_is_written_scored_and_shown_small(tiny_desk, tmp_path):
     assert np.abs(np.asarray(shown, int) - np.asarray(whole, int)).mean() < 8
 
 
+def test_what_a_worker_that_died_has_left_is_no_part_of_the_result(tiny_desk, tmp_path):
+    (tmp_path / ".x.unfinished").mkdir()
+    (tmp_path / ".x.unfinished/half.exr").write_text("half")
+    outcome = make(job(tiny_desk, tmp_path))
+    assert outcome.reason is None and "half.exr" not in outcome.files
+
+
 def test_a_large_picture_is_shown_small(tiny_desk):
     fused = fuse(tiny_desk)
     object.__setattr__(fused, "radiance", np.full((1000, 700, 3), 0.5, np.float32))
