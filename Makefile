@@ -21,8 +21,10 @@ demo: $(INSTALLED)
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest -m 'not slow and not browser' $(QUICK)
 
+# A process for each core, up to four of about 1.5 GB; each with threads of its own would only get in the others' way.
+test: export OMP_NUM_THREADS := 1
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 types: $(INSTALLED)
 	$(BIN)/pyright
