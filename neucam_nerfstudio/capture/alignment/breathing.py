@@ -18,9 +18,9 @@ from neucam_nerfstudio.capture.alignment.registration import (
 from neucam_nerfstudio.capture.pixels.warp import PixelMap
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-LEAST_GAIN = 0.1
-"""Alignment must take at least this share of some two photographs' disagreement: without a move it takes a few
-hundredths at most."""
+LEAST_GAIN = 0.2
+"""Share of the disagreement that an alignment must take for photographs to have moved. Those from a tripod gain under a
+hundredth, and an eighth on crops so small that blur passes for motion; what has moved gains a half."""
 LEAST_DISAGREEMENT = 1e-3
 """Photographs that disagree less are the same, whatever share of that an alignment takes."""
 ANCHOR_DISAGREEMENT = 0.2

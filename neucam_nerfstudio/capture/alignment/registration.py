@@ -204,7 +204,7 @@ def beyond_border(pixel_map: PixelMap, height: int, width: int) -> Bool[np.ndarr
 
 
 def _seen_through(pixel_map: PixelMap, detail: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(detail, pixel_map[:2], detail.shape[::-1], flags=flags, borderValue=(NO_DETAIL,))
 
 

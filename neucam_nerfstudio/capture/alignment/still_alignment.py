@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.alignment.breathing import (
-    LEAST_GAIN,
     StillFrames,
     find_breathing,
     find_shake,
@@ -32,6 +31,8 @@ AlignChoice = Literal["auto", "off"]
 LEAST_SHIFT_PX = 0.3
 """A photograph of which no corner would move farther than this is left as it is, bit for bit. Nor does parallax count
 that moves most things less."""
+LEAST_PARALLAX_GAIN = 0.1
+"""Mean share of the disagreement that parallax must take."""
 MOST_TRIED = 8
 """Photographs that tell whether there is parallax."""
 PARALLAX_QUANTILE = 0.95
@@ -219,7 +220,7 @@ def _with_parallax(frames: StillFrames, planes: Mapping[int, PixelMap]) -> dict[
     gains = []
     for view, other, plane in zip(seen, others[some], starts[some], strict=True):
         gains.append(share_taken(*(_disagreement(fixed.detail, other.detail, each) for each in (ViewMap(plane), view))))
-    if np.mean(gains) < LEAST_GAIN or max(map(parallax_px, seen)) < LEAST_SHIFT_PX:
+    if np.mean(gains) < LEAST_PARALLAX_GAIN or max(map(parallax_px, seen)) < LEAST_SHIFT_PX:
         return None
     if len(seen) < len(others):
         seen = fit_parallax(fixed, others, starts)
@@ -242,5 +243,5 @@ def _disagreement(fixed: Detail, moving: Detail, view_map: ViewMap) -> float:
     """One minus the correlation of two detail pictures, the second seen through a map."""
     flow = flow_through(view_map, *fixed.shape)
     x, y = np.moveaxis(pixel_places(*fixed.shape) + flow, -1, 0)
-    seen = cv2.remap(moving, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.remap(moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return 1 - float(np.nan_to_num(cv2.computeECC(fixed, seen, leads_inside(flow).astype(np.uint8))))
