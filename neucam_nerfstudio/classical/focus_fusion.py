@@ -16,9 +16,6 @@ from neucam_nerfstudio.classical.exposure_merge import in_channels
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.tiles import row_blocks
 
-PIXELWISE: Any = cv2
-"""OpenCV's arithmetic of pictures and numbers, which its type stubs know of pictures alone."""
-
 SELECTIVITY = 6.0
 """Power of local contrast by which focus settings are weighted where their blur is not known yet."""
 
@@ -135,7 +132,7 @@ def fuse_by_focus(
 
     def weighted_bands(index: int, image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         bands, noises = laplacian_pyramid(image, depth), _noise_pyramid(noise[index], depth)
-        blur_variance = PIXELWISE.absdiff(sharpest_focus, float(index)) * np.float32(sigma_per_setting_px)
+        blur_variance = np.abs(sharpest_focus - np.float32(index)) * np.float32(sigma_per_setting_px)
         blur_variance *= blur_variance
         for level, band in enumerate(bands):
             lost = cv2.exp(blur_variance * np.float32(-0.5 * (BAND_FREQUENCY / 2**level) ** 2))
@@ -218,19 +215,19 @@ class _Photograph(NamedTuple):
         cls, stack: LuminanceStack, index: int, sharpest_focus: Image, is_lost: UInt8[np.ndarray, "height width"]
     ) -> _Photograph | None:
         """A setting's part near its focus in which detail is lost; None if there is none."""
-        distance = PIXELWISE.absdiff(sharpest_focus, float(index))
-        left, top, width, height = cv2.boundingRect(PIXELWISE.compare(distance, REACH, cv2.CMP_LT) & is_lost)
+        distance = np.abs(sharpest_focus - np.float32(index))
+        left, top, width, height = cv2.boundingRect((distance < REACH) * is_lost)
         if width == 0:
             return None
         place = slice(top, top + height), slice(left, left + width)
         distance, precision = distance[place], stack.precision[index][place]
         weight = reliability(precision)
         weight *= cv2.exp(-distance)
-        weight *= PIXELWISE.min(2 * PIXELWISE.max(REACH - distance, 0), 1)
+        weight *= np.minimum(2 * np.maximum(REACH - distance, 0), 1)
         middle, far = MIDDLE_GRADE**GRADE_POWER, FAR_GRADE**GRADE_POWER
         powered = cv2.pow(distance, GRADE_POWER)
-        far_share = PIXELWISE.min(PIXELWISE.max((powered - middle) / (far - middle), 0), 1)
-        middle_share = PIXELWISE.min(powered / middle, 1) - far_share
+        far_share = np.minimum(np.maximum((powered - middle) / (far - middle), 0), 1)
+        middle_share = np.minimum(powered / middle, 1) - far_share
         noise = noise_variance(precision)
         return cls(place, stack.log_luminance[index][place], middle_share, far_share, weight, noise)
 
@@ -246,13 +243,13 @@ class _Photograph(NamedTuple):
             predicted = self.middle_share[rows] * seen[1][rows]
             predicted += self.far_share[rows] * seen[2][rows]
             predicted += seen[0][rows]
-            predicted = cv2.log(PIXELWISE.max(predicted, LEAST_LIGHT))
+            predicted = cv2.log(np.maximum(predicted, LEAST_LIGHT))
             np.subtract(self.log_luminance[rows], predicted, out=predicted)
-            ratio[rows] = PIXELWISE.max(PIXELWISE.min(predicted, LARGEST_CORRECTION), -LARGEST_CORRECTION)
+            ratio[rows] = np.maximum(np.minimum(predicted, LARGEST_CORRECTION), -LARGEST_CORRECTION)
         variance = _local_mean(ratio * ratio)
         for rows in row_blocks(height, width):
             kept = self.noise[rows] / (variance[rows] + LEAST_VARIANCE)
-            kept = PIXELWISE.max(np.subtract(1, kept, out=kept), 0)
+            kept = np.maximum(np.subtract(1, kept, out=kept), 0)
             kept *= self.weight[rows]
             ratio[rows] *= kept
         return ratio
@@ -287,11 +284,11 @@ def _lost_detail(stack: LuminanceStack, sharpest_focus: Image, sigma_per_setting
     """Share of fine detail that no photograph shows: even the best is blurred, saturated or black."""
     shown = np.zeros_like(sharpest_focus)
     for index, precision in enumerate(stack.precision):
-        blur = PIXELWISE.absdiff(sharpest_focus, float(index))
+        blur = np.abs(sharpest_focus - np.float32(index))
         blur *= blur
         blur *= -0.5 * (sigma_per_setting_px * BAND_FREQUENCY) ** 2
         np.maximum(shown, reliability(precision) * cv2.exp(blur), out=shown)
-    return PIXELWISE.max(1 - shown - LEAST_LOST, 0)
+    return np.maximum(1 - shown - LEAST_LOST, 0)
 
 
 def channel_mean(image: RgbImage) -> Image:
@@ -331,8 +328,8 @@ def _contrast(band: Image, noise: Image) -> Image:
     """Local variance of a band beyond its noise; where noise is strong there is no telling, and it counts for less."""
     variance = _local_mean(band * band)
     variance -= noise
-    variance = PIXELWISE.max(variance, 0)
-    variance *= PIXELWISE.min(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
+    variance = np.maximum(variance, 0)
+    variance *= np.minimum(BASE_CONTRAST / (noise + LEAST_VARIANCE), 1)
     variance += LEAST_BAND_CONTRAST
     return variance
 

@@ -197,3 +197,13 @@ def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(
 @pytest.mark.parametrize(("size", "blur", "depth"), [((300, 450), 3, 4), ((8, 8), 3, 0), ((4000, 6000), 500, 6)])
 def test_pyramids_are_as_deep_as_blur_and_picture_ask(size, blur, depth):
     assert pyramid_depth(*size, float(blur)) == depth
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 1), (3, 2)])
+def test_a_part_of_a_few_pixels_is_sharpened_too(shape):
+    """OpenCV takes a picture of one pixel for a value with four channels."""
+    flat = np.zeros((40, 40), np.float32)
+    focus = np.full_like(flat, 9)
+    focus[10 : 10 + shape[0], 20 : 20 + shape[1]] = 0.5
+    stack = LuminanceStack([flat, flat], [flat + 100, flat + 100], [flat + 0.01, flat + 0.01], [flat, flat])
+    np.testing.assert_allclose(sharpen_by_reblurring(flat, stack, focus, SIGMA, 2), 0, atol=1e-5)
