@@ -150,15 +150,13 @@ def test_parts_that_cannot_take_an_estimate_keep_their_own_start(desk, parts):
     assert all(parameter.isfinite().all() for parameter in learned.parameters())
 
 
-def test_a_large_picture_starts_with_all_its_detail_and_learns_on_coarser_grids(desk):
+def test_a_large_picture_starts_with_all_its_detail_and_only_its_camera_is_learned(desk):
     quarter = {"most_learned_cells": HEIGHT * WIDTH // 4}
     whole, _ = started(desk)
     coarse, said = started(desk, scene=GridSceneConfig(**quarter), blur=LensBlurConfig(**quarter))
     torch.testing.assert_close(coarse.scene.field.picture(), whole.scene.field.picture())
     torch.testing.assert_close(coarse.camera.blur.defocus.image(), whole.camera.blur.defocus.image())
-    groups = coarse.parameter_groups()
-    largest = [max(p.numel() for p in groups[group]) for group in ("scene", "blur")]
-    assert largest == [3 * HEIGHT * WIDTH // 4, HEIGHT * WIDTH // 4]
+    assert whole.parameter_groups()["scene"] and "scene" not in coarse.parameter_groups()  # passes make the picture
     for part in ("scene", "blur"):
         assert f"--pipeline.model.{part}.most-learned-cells {HEIGHT * WIDTH} " in said
 

@@ -27,15 +27,28 @@ from neucam_nerfstudio.training.trainer import NeucamTrainer, NeucamTrainerConfi
 from ..nerfstudio_models import model_of
 
 
+class StillModel(NeucamModel):
+    """A model of nothing, which moves nowhere."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    def keep_as_filmed(self) -> None:
+        """Nothing is kept."""
+
+
 def set_up(num_steps: int, schedule: RunLengthDecayConfig | None):
     """The optimizers that a trainer of one parameter would use."""
     groups = {"scene": [nn.Parameter(torch.zeros(1))]}
     stand_in = NeucamTrainer.__new__(NeucamTrainer)
     stand_in.config = NeucamTrainerConfig(
         max_num_iterations=num_steps,
+        pipeline=NeucamPipelineConfig(datamanager=CaptureDataManagerConfig()),
         optimizers={name: {"optimizer": FusedAdamConfig(lr=1.0), "scheduler": schedule} for name in ("scene", "blur")},
     )
-    stand_in.pipeline = SimpleNamespace(get_param_groups=lambda: groups)
+    model = StillModel()
+    model.learned = SimpleNamespace(most_steps=lambda num_steps, rays_per_step: (num_steps, rays_per_step))
+    stand_in.pipeline = SimpleNamespace(get_param_groups=lambda: groups, model=model)
     stand_in.device = "cpu"
     return stand_in.setup_optimizers()
 
@@ -170,16 +183,6 @@ def test_more_than_one_device_is_refused_before_anything_is_written(tmp_path, ma
     with pytest.raises(NeucamError, match=f"{option} {number}: expected 1.*Type {option} 1"):
         begin(run_of(tmp_path / "outputs", machine=MachineConfig(**machine)))
     assert not (tmp_path / "outputs").exists()
-
-
-class StillModel(NeucamModel):
-    """A model of nothing, which moves nowhere."""
-
-    def __init__(self) -> None:
-        nn.Module.__init__(self)
-
-    def keep_as_filmed(self) -> None:
-        """Nothing is kept."""
 
 
 def trainer_in(run: Path, **options) -> NeucamTrainer:
