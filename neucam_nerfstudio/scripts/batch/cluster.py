@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from neucam_nerfstudio.classical.tiled_fusion import num_cpus
 from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
@@ -66,13 +67,8 @@ def import_distributed() -> Any:
 
 def number_of_workers(asked: int | None, budget_bytes: int, num_captures: int) -> int:
     """How many workers to start: as asked, else as many as there are cores and memory for; not more than captures."""
-    most = min(usable_cores(), budget_bytes // BYTES_A_WORKER) if asked is None else asked
+    most = min(num_cpus(), budget_bytes // BYTES_A_WORKER) if asked is None else asked
     return max(1, min(most, num_captures))
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_memory_bytes() -> int:
@@ -95,7 +91,7 @@ def own_cluster(num_workers: int, budget_bytes: int) -> Iterator[distributed.Cli
     dask_distributed = import_distributed()
     import dask.config
 
-    threads = str(max(1, usable_cores() // num_workers))
+    threads = str(max(1, num_cpus() // num_workers))
     with dask.config.set(WITHOUT_SERVERS), _quiet():
         cluster = dask_distributed.LocalCluster(
             n_workers=num_workers,

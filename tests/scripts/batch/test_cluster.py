@@ -47,7 +47,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again_or_given_up(tmp_p
         "never 1": "never",
         "never 2": "never",
     }
-    assert {outcome[2] for outcome in came.values()} == {str(max(1, cluster.usable_cores() // 2))}
+    assert {outcome[2] for outcome in came.values()} == {str(max(1, cluster.num_cpus() // 2))}
     assert psutil.wait_procs(workers, PATIENCE_S)[1] == []
 
 

@@ -15,7 +15,7 @@ from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.scripts.batch import batch_run
 from neucam_nerfstudio.scripts.batch.batch_manifest import read_entries
 from neucam_nerfstudio.scripts.batch.batch_run import said_of_time
-from neucam_nerfstudio.scripts.batch.cluster import BYTES_A_WORKER, number_of_workers, usable_cores
+from neucam_nerfstudio.scripts.batch.cluster import BYTES_A_WORKER, num_cpus, number_of_workers
 from neucam_nerfstudio.scripts.batch.command_line import Batch
 
 Says = Callable[..., str]
@@ -173,7 +173,7 @@ def test_what_is_not_installed_is_said_before_anything_is_written(tree, tmp_path
 
 
 def test_workers_are_as_many_as_cores_memory_and_captures_allow():
-    assert number_of_workers(None, 100 * BYTES_A_WORKER, 1000) == usable_cores()
+    assert number_of_workers(None, 100 * BYTES_A_WORKER, 1000) == num_cpus()
     assert number_of_workers(None, 100 * BYTES_A_WORKER, 1) == 1
     assert number_of_workers(None, BYTES_A_WORKER - 1, 1000) == 1
     assert number_of_workers(7, BYTES_A_WORKER, 1000) == 7 and number_of_workers(7, BYTES_A_WORKER, 3) == 3
