@@ -55,8 +55,10 @@ def learned(desk: Capture) -> LearnedCapture:
 
 
 @pytest.fixture
-def viewer() -> Iterator[SimpleNamespace]:
+def viewer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """nerfstudio's control panel around a real server, which one page looks at."""
+    # viser looks for `yarn start` among all processes, and raises where one of them ends meanwhile.
+    monkeypatch.setattr("viser._client_autobuild._check_viser_yarn_running", lambda: False)
     server = viser.ViserServer(host="127.0.0.1", verbose=False)
     server.gui._thread_executor = ThreadPoolExecutor(max_workers=1)  # callbacks one after the other, for `settle`
     server.get_clients = lambda: {PAGE: Mock(client_id=PAGE)}
