@@ -14,6 +14,7 @@ from neucam_nerfstudio.capture.pixels.warp import Nearness, ViewMap
 from neucam_nerfstudio.capture.settings.exposures import NOT_GIVEN, ExposureSettings
 from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 
 MANIFEST_NAME = "capture.json"
@@ -120,6 +121,7 @@ class Capture:
             epipole.
         scan_notes: Choices that the scan made for the user, a sentence each.
         manifest_file: Where this was read from; None if the photographs were scanned.
+        views: Where frames were taken from, and through which lens; None for photographs of one view.
     """
 
     kind: SourceKind
@@ -149,6 +151,7 @@ class Capture:
     scan_notes: tuple[str, ...]
     nearness: Nearness | None = field(default=None, compare=False)
     manifest_file: Path | None = field(default=None, compare=False)
+    views: Views | None = field(default=None, compare=False)
 
     def __deepcopy__(self, memo: dict) -> Capture:
         """nerfstudio deep-copies what a dataset is given; side maps must not be held twice."""
