@@ -1,4 +1,4 @@
-"""A capture: photographs or a video of one view, and all that is known of them but their pixels."""
+"""A capture: photographs of one view or many, or a video, and all that is known of them but their pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from neucam_nerfstudio.capture.pixels.warp import Nearness, ViewMap
 from neucam_nerfstudio.capture.settings.exposures import NOT_GIVEN, ExposureSettings
 from neucam_nerfstudio.capture.settings.focus import FocusSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
+from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 
 MANIFEST_NAME = "capture.json"
@@ -86,7 +87,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Capture:
-    """Photographs of one view, and what is known of their settings: the manifest, plain data that never changes.
+    """Photographs of one view or many, and what is known of their settings: the manifest, which never changes.
 
     Attributes:
         kind: Whether frames are photographs in a folder, or come out of a video or an array.
@@ -120,6 +121,8 @@ class Capture:
             epipole.
         scan_notes: Choices that the scan made for the user, a sentence each.
         manifest_file: Where this was read from; None if the photographs were scanned.
+        views: Where each frame was taken from, of a capture of many views; None of one view. Focus positions are
+            dioptres (1/m) then.
     """
 
     kind: SourceKind
@@ -149,6 +152,7 @@ class Capture:
     scan_notes: tuple[str, ...]
     nearness: Nearness | None = field(default=None, compare=False)
     manifest_file: Path | None = field(default=None, compare=False)
+    views: Views | None = field(default=None, compare=False)
 
     def __deepcopy__(self, memo: dict) -> Capture:
         """nerfstudio deep-copies what a dataset is given; side maps must not be held twice."""
