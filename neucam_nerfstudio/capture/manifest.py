@@ -1,4 +1,4 @@
-"""A capture: photographs or a video of one view, and all that is known of them but their pixels."""
+"""A capture: photographs of one view or many, or a video, and all that is known of them but their pixels."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Capture:
-    """Photographs of one view, and what is known of their settings: the manifest, plain data that never changes.
+    """Photographs of one view or many, and what is known of their settings: the manifest, which never changes.
 
     Attributes:
         kind: Whether frames are photographs in a folder, or come out of a video or an array.
@@ -121,7 +121,8 @@ class Capture:
             epipole.
         scan_notes: Choices that the scan made for the user, a sentence each.
         manifest_file: Where this was read from; None if the photographs were scanned.
-        views: Where frames were taken from, and through which lens; None for photographs of one view.
+        views: Where each frame was taken from, of a capture of many views; None of one view. Focus positions are
+            dioptres (1/m) then.
     """
 
     kind: SourceKind

@@ -101,7 +101,7 @@ class NeucamDataParser(DataParser):
             eval_every=config.eval_every,
             frame_range=config.frame_range,
             frame_stride=config.frame_stride,
-            downscale_factor=_whole_factor(config.downscale_factor),
+            downscale_factor=whole_factor(config.downscale_factor),
             exposures=config.exposures,
             focus=config.focus,
             settings_per_frame=config.settings_per_frame,
@@ -128,7 +128,7 @@ class NeucamDataParser(DataParser):
 
     def _reduction(self) -> int:
         """How many times smaller than the capture pictures are wanted: `ns-render dataset` asks for that of a run."""
-        factor, of_capture = _whole_factor(self.config.downscale_factor), self.capture.downscale_factor
+        factor, of_capture = whole_factor(self.config.downscale_factor), self.capture.downscale_factor
         if factor is None:
             return 1
         if factor % of_capture:
@@ -139,7 +139,7 @@ class NeucamDataParser(DataParser):
         return factor // of_capture
 
 
-def _whole_factor(factor: int | float | None) -> int | None:
+def whole_factor(factor: int | float | None) -> int | None:
     """The size divisor as an int: `ns-render dataset` sets it as a float."""
     if factor is None:
         return None

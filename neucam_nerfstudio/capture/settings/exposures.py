@@ -16,7 +16,16 @@ from neucam_nerfstudio.errors import NeucamError
 LearnMode = Literal["fix", "refine", "learn"]
 LearnChoice = Literal["auto", "fix", "refine", "learn"]
 ExposureSource = Literal[
-    "exposure.txt", "list", "EXIF", "file names", "names", "brightness", "argument", "unknown", "edited"
+    "exposure.txt",
+    "list",
+    "EXIF",
+    "file names",
+    "names",
+    "brightness",
+    "argument",
+    "unknown",
+    "edited",
+    "transforms.json",
 ]
 
 MAX_STOPS = 30.0

@@ -12,7 +12,9 @@ import numpy as np
 from neucam_nerfstudio.capture.settings.exposures import ExposureLevels, LearnMode, ranks, span_ranks
 from neucam_nerfstudio.capture.settings.pictures import StillPictures
 
-FocusSource = Literal["names", "EXIF", "order", "single", "moments", "argument", "edited"]
+FocusSource = Literal[
+    "names", "EXIF", "order", "single", "moments", "argument", "edited", "transforms.json", "list", "unknown"
+]
 
 SAME_FOCUS_DIOPTRES = 0.02
 """Focus distances within this of each other (1/m) count as one: a lens of 50 mm at f/8 blurs by a pixel for it."""
@@ -28,7 +30,7 @@ class FocusSettings:
     """Focus settings that occur in a capture, by focus index.
 
     Attributes:
-        positions: Start value of each, unitless in [-1, 1], ascending; 0 if there is one.
+        positions: Start value of each, unitless in [-1, 1], ascending; 0 if there is one. Dioptres (1/m) of many views.
         source: What told which frames share a setting.
         mode: Whether they are held fixed, refined from these values, or learned from them.
         found: The positions that the scan of the photographs gave.

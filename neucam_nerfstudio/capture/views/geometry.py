@@ -90,6 +90,6 @@ class Views:
         pose = self.camera_to_world[frame]
         return np.diag([1.0, -1.0, -1.0]) @ pose[:, :3].T @ (points - pose[:, 3]).T
 
-    def _half_extent(self, frame: int) -> Float[np.ndarray, 2]:
+    def _half_extent(self, frame: int) -> Float[np.ndarray, " xy"]:
         """Tangents from the axis to the borders of the picture: the optical centre is taken to be in its middle."""
         return self.centre_px[frame] / self.focal_px[frame]
