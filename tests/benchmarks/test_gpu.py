@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from benchmarks.gpu import Gpu
+from neucam_nerfstudio.models.presets import PRESETS
 
 
 def test_devices_that_are_not_there_are_told(tmp_path, tiny_desk):
@@ -16,8 +18,9 @@ def test_devices_that_are_not_there_are_told(tmp_path, tiny_desk):
     assert told["results"] == [] and "no such device" in told["notes"][0]
 
 
-def test_steps_and_pictures_are_measured(tmp_path, tiny_desk):
-    Gpu(tiny_desk, ("cpu",), num_steps=6, step_repeats=1, picture_repeats=2, output_path=tmp_path).main()
+def test_steps_and_pictures_are_measured(tmp_path, tiny_desk, monkeypatch):
+    monkeypatch.setitem(PRESETS, "neucam", replace(PRESETS["neucam"], num_steps=6))
+    Gpu(tiny_desk, ("cpu",), num_steps=6, step_repeats=1, picture_repeats=1, output_path=tmp_path).main()
     step, large, picture = json.loads((tmp_path / "gpu.json").read_text())["results"]
     assert [row["run"].partition(":")[0] for row in (step, large, picture)] == ["step", "large step", "picture"]
     for row in (step, large, picture):

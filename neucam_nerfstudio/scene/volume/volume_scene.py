@@ -1,4 +1,4 @@
-"""A volume of linear radiance: a dense grid in disparity before the reference camera. (Stands in until the field lands.)"""
+"""A volume of linear radiance: a dense grid before the reference camera. (Stands in until the field lands.)"""
 
 from __future__ import annotations
 
