@@ -4,8 +4,8 @@
     python -m benchmarks.render_views photograph FOLDER        (where this project is installed)
 
 24 views in three rows, through a lens that is wide open, focused at three distances and exposed at -3, 0 and +3 stops,
-which vary independently; six views between them for testing. FOLDER is then as nerfstudio reads it: transforms.json with
-poses in metres and settings, images/, and true radiance: `gt/test_*.exr`, and of the photographs `gt/train_*.exr`.
+which vary independently; six views between them for testing. FOLDER is then as nerfstudio reads it: poses in
+metres and settings, images/, and true radiance: `gt/test_*.exr`, and of the photographs `gt/train_*.exr`.
 """
 
 from __future__ import annotations
