@@ -97,6 +97,7 @@ class Start:
         longest_stops: Longest exposure of the training frames.
         shutter_open_share: Share of the time from frame to frame that the shutter is open; None unless motion blurs.
         coverage: Which pixels of a frame show something, by its index; None where all do.
+        focus_positions: Of each focus setting, where photographs tell them; None where they do not.
     """
 
     capture: Capture
@@ -106,6 +107,7 @@ class Start:
     longest_stops: float = 0.0
     shutter_open_share: float | None = None
     coverage: Callable[[int], Bool[np.ndarray, "height width"] | None] = lambda index: None
+    focus_positions: tuple[float, ...] | None = None
 
     def trained_focus_positions(self) -> Float[Tensor, " settings"]:
         """Focus positions of the settings that are trained on, rising: those that estimates count from 0."""

@@ -35,7 +35,7 @@ def error_of_photographs(
 ) -> Float[Tensor, "*rays 3"]:
     """What training lessens: the squared error of pixel values in [0, 1], counted in [-1, 1] as published.
 
-    Where photographs of a still scene contradict one another, its mean over the channels counts by the logarithm alone
+    Where photographs of one view of a still scene contradict one another, its mean over the channels counts by the logarithm alone
     (Cauchy's robust error).
 
     Args:
@@ -45,7 +45,7 @@ def error_of_photographs(
         capture: Whose photographs they are.
     """
     error = SQUARED_RANGE * (ldr - photographed).square()
-    if capture.moves:
+    if capture.moves or capture.views is not None:
         return error
     error = error.mean(-1, keepdim=True)
     shown = error.detach() if is_frame is None else error.detach().masked_fill(~is_frame[..., None], torch.nan)

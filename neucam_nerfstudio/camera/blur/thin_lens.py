@@ -141,22 +141,23 @@ class ThinLensBlur(BlurGenerator[Rays]):
         return (self._trained if self.training else self._rendered)(scene, places, settings), None
 
     def _trained(self, scene: VolumetricScene, places: Rays, settings: CameraSettings) -> Float[Tensor, "rays 3"]:
-        """All rays look through one place of the lens; how far that goes tells which are blurred most, and these look
-        through the other places, too. As many each step, so that nothing waits for them to be counted."""
+        """Rays look through one place of the lens, and those with the widest blur through all places: how far the
+        pixels' own rays go tells which. As many each step, so that nothing waits for them to be counted; and all in one
+        march, for what a gradient costs a grid is its size."""
         num_rays, num_taps = len(places.origins), self.config.train_taps
         on_lens = random_places(num_rays, num_taps, places.origins)
         first = self.through(places, settings, on_lens[:, :1])
-        seen = scene.march(first)
-        light = seen.radiance[:, 0]
         num_blurred = round(self.config.blurred_share * num_rays)
         if num_taps == 1 or num_blurred == 0:
-            return light
+            return scene.radiance(first)[:, 0]
         with torch.no_grad():
-            radius_px = self._blur_px(first, seen.distance, settings)[:, 0, 0]
+            middle = one_tap(places)
+            radius_px = self._blur_px(middle, scene.march(middle).distance, settings)[:, 0, 0]
             blurred = radius_px.topk(num_blurred, sorted=False).indices
         further = self.through(some(places, blurred), some_settings(settings, blurred), on_lens[blurred, 1:])
-        mean = (light[blurred] + scene.radiance(further).sum(1)) / num_taps
-        return light.index_copy(0, blurred, mean)
+        light = scene.radiance(all_taps(first, further))
+        mean = (light[blurred] + light[num_rays:].view(num_blurred, num_taps - 1, 3).sum(1)) / num_taps
+        return light[:num_rays].index_copy(0, blurred, mean)
 
     def _rendered(self, scene: VolumetricScene, places: Rays, settings: CameraSettings) -> Float[Tensor, "rays 3"]:
         """All pixels look through a few places of the lens; those that see something out of focus through any of them,
@@ -252,6 +253,17 @@ def random_places(num_rays: int, num_taps: int, like: Tensor) -> Float[Tensor, "
     radius = ((ring + torch.rand(num_rays, num_taps, device=like.device)) / num_taps).sqrt()
     angle = 2 * math.pi * torch.rand(num_rays, 1, device=like.device) + ring * math.pi * (3 - math.sqrt(5))
     return torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
+
+
+def one_tap(rays: Rays) -> Rays:
+    """Rays `[rays]` as rays `[rays, 1]` through one place of the lens."""
+    return Rays(*(None if along is None else along[:, None] for along in rays))
+
+
+def all_taps(*taps: Rays) -> Rays:
+    """Rays `[rays, taps]` of several kinds, one after the other."""
+    fields = zip(*taps, strict=True)
+    return Rays(*(None if of[0] is None else torch.cat([x.reshape(-1, x.shape[-1]) for x in of]) for of in fields))
 
 
 def some(rays: Rays, indices: Tensor) -> Rays:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.parts import Dial, Part
+from neucam_nerfstudio.parts import Dial, Part, Start
 
 DIAL_MARGIN = 0.5
 """How far the focus dial goes beyond the captured focus positions, at least."""
@@ -41,6 +41,18 @@ class FocusPositions(Part):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All of them are learned at one rate."""
         return {"focus": list(self.parameters())}
+
+    @torch.no_grad()
+    def start(self, start: Start) -> str | None:
+        """Takes positions that photographs tell, unless the capture tells them."""
+        told = start.focus_positions
+        if told is None or not self.positions.requires_grad:
+            return None
+        self.positions.copy_(torch.tensor(told))
+        if not self.are_distances:
+            return None
+        nearest_m, farthest_m = (1 / max(position, 1 / FARTHEST_FOCUS_M) for position in (max(told), min(told)))
+        return f"Focus, by where each view is sharpest beside the others: from {nearest_m:.3g} to {farthest_m:.3g} m."
 
     def dials(self) -> tuple[Dial, ...]:
         """The focus: in metres, or on the learned scale."""

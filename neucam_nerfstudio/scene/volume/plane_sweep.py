@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from neucam_nerfstudio.photometry import LN2
@@ -100,10 +100,12 @@ class Swept(NamedTuple):
     Attributes:
         opacity: Of each cell, [0, 1].
         log_radiance: What sharp photographs show of each, natural log.
+        likeliest: Plane on which most is seen.
     """
 
     opacity: Float[Tensor, "planes rows columns"]
     log_radiance: Float[Tensor, "3 planes rows columns"]
+    likeliest: Int[Tensor, "rows columns"]
 
 
 def distorted(place: Float[Tensor, "*batch 2"], distortion: Float[Tensor, "*#batch 6"]) -> Float[Tensor, "*batch 2"]:
@@ -136,12 +138,20 @@ def plane_sweep(views: SweptViews, tangents: Float[Tensor, "rows columns 2"], de
     maps = views.maps()
     differ, trusts, light = [], [], []
     for depth in depths:
-        ahead = torch.cat([tangents * tangents.new_tensor([1, -1]), -torch.ones_like(tangents[..., :1])], -1)
-        agreed = _on_plane(views, maps, pose[:, 3] + depth * ahead @ pose[:, :3].T)
+        agreed = _on_plane(views, maps, points_at(tangents, depth, pose))
         for found, kept in zip(agreed, (light, differ, trusts), strict=True):
             kept.append(found)
-    opacity = _opacity(torch.stack(differ), torch.stack(trusts))
-    return Swept(opacity, torch.stack(light, 1))
+    shares = _shares(torch.stack(differ), torch.stack(trusts))
+    opacity = front_to_back_opacity(shares).clamp(LEAST_OPACITY, MOST_OPACITY)
+    return Swept(opacity, torch.stack(light, 1), shares.argmax(0))
+
+
+def points_at(
+    tangents: Float[Tensor, "rows columns 2"], depth: Float[Tensor, "*#shape"], pose: Float[Tensor, "3 4"]
+) -> Float[Tensor, "rows columns 3"]:
+    """Points of the world at tangents right and down and depths of a frustum."""
+    ahead = torch.cat([tangents * tangents.new_tensor([1, -1]), -torch.ones_like(tangents[..., :1])], -1)
+    return pose[:, 3] + depth[..., None] * ahead @ pose[:, :3].T
 
 
 def _on_plane(
@@ -164,17 +174,16 @@ def _on_plane(
     return mean, (variance * count / (count - 0.5)).clamp(max=MOST_VARIANCE), total
 
 
-def _opacity(
+def _shares(
     differ: Float[Tensor, "planes rows columns"], trust: Float[Tensor, "planes rows columns"]
 ) -> Float[Tensor, "planes rows columns"]:
-    """Opacity with which light comes from each plane as likely as photographs agree there."""
+    """Share of the light of each cell that comes from each plane: as likely as photographs agree there."""
     weight = trust.clamp(max=1)
     known = _mean_around(weight, WINDOW)
     cost = _mean_around(differ * weight, WINDOW) / (known + 1e-6)
     cost = cost + WIDE_SHARE * _mean_around(cost, WIDE_WINDOW)
     likely = -cost.clamp(max=MOST_VARIANCE) * (known / LEAST_SEEN).clamp(max=1) / AGREEMENT
-    shares = (1 - FOG) * torch.softmax(likely, 0) + FOG / len(cost)
-    return front_to_back_opacity(shares).clamp(LEAST_OPACITY, MOST_OPACITY)
+    return (1 - FOG) * torch.softmax(likely, 0) + FOG / len(cost)
 
 
 def _mean_around(values: Float[Tensor, "planes rows columns"], side: int) -> Float[Tensor, "planes rows columns"]:

@@ -21,19 +21,17 @@ from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.view import pinhole_view
 from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
+from neucam_nerfstudio.scene.volume.focus_start import sharpest_disparities
 from neucam_nerfstudio.scene.volume.frustum import Frustum, lines_of_rays, shared_frustum
 from neucam_nerfstudio.scene.volume.plane_grid import PlaneGrid
-from neucam_nerfstudio.scene.volume.plane_sweep import SweptViews, plane_sweep
+from neucam_nerfstudio.scene.volume.plane_sweep import Swept, SweptViews, plane_sweep, points_at
 from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weights
 
 MOST_SWEPT_VIEWS = 64
 """So many photographs, evenly chosen, tell the start."""
 
-DISTORTED_SHARE = 4
-"""One ray of so many of a step is asked how far apart it sees things."""
-
-VARIED_PLANES = 6
-"""Neighbouring planes, somewhere, whose variation a step sees."""
+VARIED_PLANES, VARIED_STEPS = 6, 4
+"""Neighbouring planes, somewhere, whose variation one of so many steps sees: a gradient costs what the grid is large."""
 
 DARKNESS = 1e-7
 """Of nothing: radiance is above 0."""
@@ -112,6 +110,7 @@ class VolumeScene(VolumetricScene):
             )
         self.frustum = frustum
         self.grid = PlaneGrid(frustum.shape)
+        self._distortion: Float[Tensor, ""] | None = None
         self.notes = (said_of_frustum(frustum, views.metres_per_unit),)
         tables = {
             "pose": frustum.pose,
@@ -131,6 +130,9 @@ class VolumeScene(VolumetricScene):
         shape = rays.times.shape[:-1]
         weights, disparity, radiance, lines = self._samples(rays)
         seen = (weights[..., None] * radiance).sum(1) + DARKNESS
+        if self.config.distortion_mult > 0 and seen.requires_grad:
+            share = disparity / (self.disparities[0] - self.disparities[-1])
+            self._distortion = distortion(weights, share).mean()
         depth = 1 / (weights * disparity).sum(1, keepdim=True)
         distance = ((depth - lines.depth) / lines.forward).clamp(min=0)
         return March(seen.view(*shape, 3), distance.view(*shape, 1))
@@ -167,17 +169,15 @@ class VolumeScene(VolumetricScene):
         return torch.stack([u, v], -1)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
-        """`distortion` of some of the rays, and `opacity_variation` of some of the planes."""
+        """`distortion` of the rays of this step, and now and then `opacity_variation` of some of the planes."""
         config, losses = self.config, {}
-        if config.distortion_mult > 0:
-            some = Rays(*(None if along is None else along[::DISTORTED_SHARE] for along in rays.places))
-            weights, disparity, _, _ = self._samples(some)
-            share = disparity / (self.disparities[0] - self.disparities[-1])
-            losses["distortion"] = config.distortion_mult * distortion(weights, share).mean()
-        if config.variation_mult > 0:
-            first = int(torch.randint(max(1, self.frustum.shape[0] - VARIED_PLANES + 1), ()))  # of the processor: no wait
+        if self._distortion is not None:
+            losses["distortion"], self._distortion = config.distortion_mult * self._distortion, None
+        if config.variation_mult > 0 and rays.step % VARIED_STEPS == 0:
+            most = max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
+            first = int(torch.randint(most, ()))  # of the processor: no graphics card is waited for
             varied = self.grid.variation(slice(first, first + VARIED_PLANES))
-            losses["opacity_variation"] = config.variation_mult * varied
+            losses["opacity_variation"] = VARIED_STEPS * config.variation_mult * varied
         return losses
 
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
@@ -197,8 +197,30 @@ class VolumeScene(VolumetricScene):
         row, column = (torch.arange(count, device=self.pose.device) + 0.5 for count in (rows, columns))
         row, column = torch.meshgrid(row, column, indexing="ij")
         tangents = self.corner + cell * torch.stack([column, row], -1)
-        swept = plane_sweep(views, tangents, 1 / self.disparities, self.pose)
-        return replace(known, estimate=VolumeStart(camera.response, camera.exposure_stops, *swept))
+        positions, is_untold = None, capture.focuses.mode == "learn" and bool((views.aperture > 0).any())
+        seen = views._replace(aperture=torch.zeros_like(views.aperture)) if is_untold else views
+        swept = plane_sweep(seen, tangents, 1 / self.disparities, self.pose)
+        if is_untold:
+            positions, views = self._focused(capture, [trained[number] for number in some], views, swept, tangents)
+            swept = plane_sweep(views, tangents, 1 / self.disparities, self.pose)
+        estimate = VolumeStart(camera.response, camera.exposure_stops, swept.opacity, swept.log_radiance)
+        return replace(known, estimate=estimate, focus_positions=positions)
+
+    def _focused(
+        self, capture: Capture, indices: Sequence[int], views: SweptViews, swept: Swept, tangents: Tensor
+    ) -> tuple[tuple[float, ...], SweptViews]:
+        """Focus positions of all settings, where photographs tell them, and these photographs as they are focused."""
+        assert capture.views is not None
+        seen_at = self.disparities[swept.likeliest]
+        points = points_at(tangents, 1 / seen_at, self.pose)
+        sharpest = sharpest_disparities(views, points, seen_at, self.disparities).cpu()
+        positions = list(capture.focuses.positions)
+        settings = [capture.frames[index].focus_index for index in indices]
+        for setting in set(settings):
+            of_setting = sharpest[torch.tensor([one == setting for one in settings])]
+            positions[setting] = float(of_setting.median()) / capture.views.metres_per_unit
+        focus = torch.tensor([positions[setting] for setting in settings]) * capture.views.metres_per_unit
+        return tuple(positions), views._replace(focus=focus.to(views.focus))
 
     def start(self, start: Start) -> str | None:
         """Takes what the sweep has found."""
@@ -238,7 +260,7 @@ class VolumeScene(VolumetricScene):
             "to_camera": np.concatenate([turn, views.places[indices][:, :, None]], -1),
             "focal_px": views.focal_px[indices] * size,
             "centre_px": views.centre_px[indices] * size,
-            "aperture": np.nan_to_num(views.aperture_radius_m[indices]) / views.metres_per_unit,
+            "aperture": np.nan_to_num(views.aperture_radius_m[indices]) / views.metres_per_unit,  # 0: sharp everywhere
             "focus": positions * views.metres_per_unit,
             "covered": np.stack(covered)[:, None],
         }
