@@ -35,8 +35,8 @@ def error_of_photographs(
 ) -> Float[Tensor, "*rays 3"]:
     """What training lessens: the squared error of pixel values in [0, 1], counted in [-1, 1] as published.
 
-    Where photographs of one view of a still scene contradict one another, its mean over the channels counts by the logarithm alone
-    (Cauchy's robust error).
+    Where photographs of one view of a still scene contradict one another, its mean over the channels counts by the
+    logarithm alone (Cauchy's robust error). What many views are off by is mostly what is still to be learned.
 
     Args:
         ldr: Rendered.

@@ -39,6 +39,13 @@ class Rays(NamedTuple):
     times: Float[Tensor, "*batch 1"]
     axes: Float[Tensor, "*batch 3"] | None = None
 
+    def reshaped(self, *shape: int) -> Rays:
+        """The same rays, one after the other, in another shape."""
+        origins, directions, times = (
+            along.reshape(*shape, along.shape[-1]) for along in (self.origins, self.directions, self.times)
+        )
+        return Rays(origins, directions, times, None if self.axes is None else self.axes.reshape(*shape, 3))
+
 
 class Filmed(NamedTuple):
     """What a photograph shows at some places of its moment, to be seen instead of what is known of the scene.

@@ -151,11 +151,11 @@ class ThinLensBlur(BlurGenerator[Rays]):
         if num_taps == 1 or num_blurred == 0:
             return scene.radiance(first)[:, 0]
         with torch.no_grad():
-            middle = one_tap(places)
+            middle = places.reshaped(num_rays, 1)
             radius_px = self._blur_px(middle, scene.march(middle).distance, settings)[:, 0, 0]
             blurred = radius_px.topk(num_blurred, sorted=False).indices
         further = self.through(some(places, blurred), some_settings(settings, blurred), on_lens[blurred, 1:])
-        light = scene.radiance(all_taps(first, further))
+        light = scene.radiance(one_after_the_other(first, further))
         mean = (light[blurred] + light[num_rays:].view(num_blurred, num_taps - 1, 3).sum(1)) / num_taps
         return light[:num_rays].index_copy(0, blurred, mean)
 
@@ -255,15 +255,12 @@ def random_places(num_rays: int, num_taps: int, like: Tensor) -> Float[Tensor, "
     return torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
 
 
-def one_tap(rays: Rays) -> Rays:
-    """Rays `[rays]` as rays `[rays, 1]` through one place of the lens."""
-    return Rays(*(None if along is None else along[:, None] for along in rays))
-
-
-def all_taps(*taps: Rays) -> Rays:
-    """Rays `[rays, taps]` of several kinds, one after the other."""
-    fields = zip(*taps, strict=True)
-    return Rays(*(None if of[0] is None else torch.cat([x.reshape(-1, x.shape[-1]) for x in of]) for of in fields))
+def one_after_the_other(first: Rays, second: Rays) -> Rays:
+    """Two kinds of rays as one."""
+    first, second = first.reshaped(-1), second.reshaped(-1)
+    origins, directions, times = (torch.cat(both) for both in zip(first[:3], second[:3], strict=True))
+    axes = None if first.axes is None or second.axes is None else torch.cat([first.axes, second.axes])
+    return Rays(origins, directions, times, axes)
 
 
 def some(rays: Rays, indices: Tensor) -> Rays:

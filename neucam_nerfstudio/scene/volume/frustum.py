@@ -32,7 +32,7 @@ NEARER, FARTHER = 0.6, 1.5
 point."""
 
 NEAREST_DISPARITY, FARTHEST_DISPARITY = 3.0, 0.12
-"""And where only the middle of what cameras look at is known: 1/depth of the nearest and the farthest beside its own."""
+"""And where only the middle of what cameras look at is known: 1/depth of nearest and farthest beside its own."""
 
 LEAST_SLANT = 1e-3
 """Rays that run across the planes, or backwards, are taken to run forwards by this much: they show nothing anyway."""
@@ -141,9 +141,7 @@ def mean_pose(poses: Float[np.ndarray, "frames 3 4"]) -> Float[np.ndarray, "3 4"
     return np.concatenate([turn, poses[:, :, 3].mean(0)[:, None]], axis=1)
 
 
-def depth_range(
-    views: Views, trained: np.ndarray, pose: Float[np.ndarray, "3 4"]
-) -> tuple[float, float]:
+def depth_range(views: Views, trained: np.ndarray, pose: Float[np.ndarray, "3 4"]) -> tuple[float, float]:
     """Depth of the nearest and of the farthest thing, world units: by points of structure from motion, else by what
     cameras were focused on, else by where their axes meet."""
     if views.points is not None:
@@ -175,6 +173,8 @@ def _corners(
         turn = views.camera_to_world[frame, :, :3]
         directions = np.stack([right, up, -np.ones(4)], -1) @ turn.T
         origins = np.broadcast_to(views.places[frame], directions.shape)
-        lines = lines_of(*(torch.from_numpy(np.ascontiguousarray(x)) for x in (origins, directions, pose)), torch.zeros(2), 1.0)
+        lines = lines_of(
+            *(torch.from_numpy(np.ascontiguousarray(x)) for x in (origins, directions, pose)), torch.zeros(2), 1.0
+        )
         tangents.append((lines.start + lines.slope * disparity).numpy())
     return np.concatenate(tangents)

@@ -35,8 +35,6 @@ class PlaneGrid(nn.Module):
         shape: Planes, rows, columns.
     """
 
-    coarse: Float[Tensor, " coarse_cells"]
-
     def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__()
         planes, rows, columns = self.shape = shape
@@ -45,7 +43,7 @@ class PlaneGrid(nn.Module):
         self.values = nn.Parameter(start)
         """Logit of the opacity in units of `DENSITY_SCALE`, then log radiance, of planes below one another."""
         self.coarse_shape = planes, rows // COARSE_CELLS + 1, columns // COARSE_CELLS + 1
-        self._coarse: Float[Tensor, " coarse_cells"] | None = None
+        self._coarse: Float[Tensor, "coarse_planes coarse_rows coarse_columns"] | None = None
         self._coarse_version = -1
 
     @torch.no_grad()

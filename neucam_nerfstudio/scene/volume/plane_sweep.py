@@ -165,7 +165,9 @@ def _on_plane(
     focal_px = views.focal_px.mean(-1)[:, None, None]
     radius_px = focal_px * views.aperture[:, None, None] * (per_depth - views.focus[:, None, None]).abs()
     trust = seen[:, 3].square() * inside
-    trust = trust * (torch.exp(-((radius_px / SHARP_RADIUS_PX) ** 2)) + OUT_OF_FOCUS_TRUST) + LEAST_TRUST * inside + 1e-10
+    trust = (
+        trust * (torch.exp(-((radius_px / SHARP_RADIUS_PX) ** 2)) + OUT_OF_FOCUS_TRUST) + LEAST_TRUST * inside + 1e-10
+    )
     total = trust.sum(0)
     mean = (trust[:, None] * seen[:, :3]).sum(0) / total
     variance = (trust[:, None] * (seen[:, :3] - mean).square()).sum(0).mean(0) / total
@@ -188,5 +190,3 @@ def _shares(
 
 def _mean_around(values: Float[Tensor, "planes rows columns"], side: int) -> Float[Tensor, "planes rows columns"]:
     return F.avg_pool2d(values[:, None], side, 1, side // 2, count_include_pad=False)[:, 0]
-
-

@@ -39,7 +39,7 @@ def distortion(
     return 2 * (weights * (positions * before - moment_before)).sum(-1).abs()
 
 
-def front_to_back_opacity(shares: Float[Tensor, "samples *batch"]) -> Float[Tensor, "samples *batch"]:
+def front_to_back_opacity(shares: Float[Tensor, "samples ..."]) -> Float[Tensor, "samples ..."]:
     """Opacity of each sample with which `emission_weights` are these shares.
 
     Args:

@@ -22,7 +22,7 @@ from neucam_nerfstudio.rendering.view import pinhole_view
 from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
 from neucam_nerfstudio.scene.volume.focus_start import sharpest_disparities
-from neucam_nerfstudio.scene.volume.frustum import Frustum, lines_of_rays, shared_frustum
+from neucam_nerfstudio.scene.volume.frustum import Frustum, Lines, lines_of_rays, shared_frustum
 from neucam_nerfstudio.scene.volume.plane_grid import PlaneGrid
 from neucam_nerfstudio.scene.volume.plane_sweep import Swept, SweptViews, plane_sweep, points_at
 from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weights
@@ -31,7 +31,7 @@ MOST_SWEPT_VIEWS = 64
 """So many photographs, evenly chosen, tell the start."""
 
 VARIED_PLANES, VARIED_STEPS = 6, 4
-"""Neighbouring planes, somewhere, whose variation one of so many steps sees: a gradient costs what the grid is large."""
+"""Neighbouring planes, somewhere, whose variation one of so many steps sees: its gradient is as large as the grid."""
 
 DARKNESS = 1e-7
 """Of nothing: radiance is above 0."""
@@ -106,7 +106,8 @@ class VolumeScene(VolumetricScene):
         if frustum is None:
             raise NeucamError(
                 f"{capture.folder}: its cameras do not look one way from before the scene, which"
-                " --pipeline.model.scene volume needs. Use --pipeline.model.scene nerfacto (on a graphics card)."
+                " --pipeline.model.scene volume needs: all within 50 degrees of their mean, and the nearest thing in"
+                " front of all of them. Give --pipeline.model.scene.nearest-m if that is so."
             )
         self.frustum = frustum
         self.grid = PlaneGrid(frustum.shape)
@@ -137,7 +138,10 @@ class VolumeScene(VolumetricScene):
         distance = ((depth - lines.depth) / lines.forward).clamp(min=0)
         return March(seen.view(*shape, 3), distance.view(*shape, 1))
 
-    def _samples(self, rays: Rays):
+    def _samples(
+        self, rays: Rays
+    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "rays samples"], Float[Tensor, "rays samples 3"], Lines]:
+        """Weights, 1/depth and radiance of the samples of rays, one ray after the other, and these as lines."""
         lines = lines_of_rays(rays, self.pose, self.corner, self.frustum.cell)
         count = self.config.train_samples if self.training else self.config.render_samples
         planes = self.grid.seen_planes(lines, self.disparities, count)
@@ -154,8 +158,7 @@ class VolumeScene(VolumetricScene):
         index, scale = capture.reference_index, np.array([width / capture.width, height / capture.height])
         focal_px, centre_px = views.focal_px[index] * scale, views.centre_px[index] * scale
         view = pinhole_view(self.reference_pose, tuple(focal_px.tolist()), tuple(centre_px.tolist()), height, width)
-        rays = view.rays(slice(None), 0.0)
-        return Rays(*(None if along is None else along.reshape(height, width, -1) for along in rays))
+        return view.rays(slice(None), 0.0).reshaped(height, width)
 
     def reference_uv(self, places: Rays) -> Float[Tensor, "*batch 2"]:
         """Where the reference frame shows what is seen."""
@@ -274,6 +277,6 @@ def said_of_frustum(frustum: Frustum, metres_per_unit: float) -> str:
     planes, rows, columns = frustum.shape
     near, far = frustum.near * metres_per_unit, frustum.far * metres_per_unit
     return (
-        f"The cameras look one way: the volume is {planes} planes of {columns}x{rows} cells from {near:.3g} to {far:.3g} m"
-        " (--pipeline.model.scene.nearest-m, .farthest-m)."
+        f"The cameras look one way: the volume is {planes} planes of {columns}x{rows} cells, from {near:.3g} to"
+        f" {far:.3g} m (--pipeline.model.scene.nearest-m and .farthest-m)."
     )
