@@ -81,8 +81,8 @@ class ExportSweep(VideoCommand):
     """Of many views: the frame, by name or number, whose view and settings the pictures have. Default: the reference
     frame."""
     camera_path: Path | None = None
-    """Instead, of many views: a picture for each camera of this path, at its size. The viewer's Render tab writes such a
-    file; its "neucam" may have keyframes of focus_distance_m, f_number and exposure_stops."""
+    """Instead, of many views: a picture for each camera of this path, at its size. The viewer's Render tab writes such
+    a file; its "neucam" may have keyframes of focus_distance_m, f_number and exposure_stops."""
 
     def main(self) -> None:
         """Renders the sweep and writes a video of each output."""
@@ -124,12 +124,7 @@ class ExportSweep(VideoCommand):
         if path is None and not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
         given = {name: points for name, points in way_points.items() if name in DIAL_OF_OPTION}
-        options: dict[TurnedDial, str] = {
-            DIAL_OF_OPTION[name]: typed(name, *own)
-            if (own := getattr(self, name))
-            else f"--dials {DIAL_OF_OPTION[name]}"
-            for name in given
-        }
+        options = {DIAL_OF_OPTION[name]: self._typed(name) for name in given}
         apertures = given.get("f_number") or given.get("aperture", (1.0,))
         check_dials(run, self.rendered_output_names, given, options, apertures)
         if path is not None:
@@ -140,6 +135,11 @@ class ExportSweep(VideoCommand):
         lens = [LensSettings()] * count if path is None else path.settings
         passed = [dict(zip(way_points, turn, strict=True)) for turn in zip(*_passed(way_points, count), strict=True)]
         return [_shot(run, turned, keyed, frame) for turned, keyed in zip(passed or [{}] * count, lens, strict=True)]
+
+    def _typed(self, option: str) -> str:
+        """What turns a dial, as it was typed: its own option, or its name among the dials."""
+        own = getattr(self, option)
+        return typed(option, *own) if own else f"--dials {DIAL_OF_OPTION[option]}"
 
     def _way_points(self, run: LearnedCapture) -> dict[str, Sequence[float]]:
         """What each setting passes, by the name of its option; settings that are left alone are left out."""
