@@ -64,7 +64,8 @@ def kept_metadata(
         turned: Dials that the picture has differently.
         is_elsewhere: Whether the picture is seen from where no photograph was taken, so that no EXIF is true of it.
     """
-    if capture.views is not None and not capture.frames[frame_index].path.is_file():  # truth alone is there
+    if capture.views is not None and capture.radiance_truth[frame_index] == capture.frames[frame_index].path:
+        # Nobody has photographed this view; there is its truth alone.
         frame_index, is_elsewhere = capture.reference_index, True
     path = capture.frames[frame_index].path
     if is_elsewhere:
