@@ -65,7 +65,7 @@ class Neucam3dDataParser(DataParser):
 
     @property
     def includes_time(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - asked before all else
-        """Whether cameras tell a time: where keyframes of settings go by it, so that the viewer's paths have one, too."""
+        """Whether cameras tell a time: where keyframes of settings go by it, so that the viewer's paths have one."""
         data = self.config.data
         return ((data.parent if data.is_file() else data) / SETTINGS_NAME).is_file()
 

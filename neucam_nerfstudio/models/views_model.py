@@ -112,8 +112,8 @@ class Neucam3dModel(NeucamModel):
 
     @torch.no_grad()
     def settings_of(self, camera: Cameras) -> CameraSettings:
-        """How a camera of nerfstudio's takes its picture: as its frame was taken; those of paths as the reference, or as
-        `camera_settings.json` of the capture says for their time."""
+        """How a camera of nerfstudio's takes its picture: as its frame was taken; those of paths as the reference, or
+        as `camera_settings.json` of the capture says for their time."""
         known = camera.metadata or {}
         if "frame_index" in known:
             return self.learned.camera.settings_of_frame(int(known["frame_index"].flatten()[0]))

@@ -156,8 +156,9 @@ def said_of_keyframes(
     idle = {name: _why_idle(run, DIAL_OF_OPTION[name], outputs, (aperture,)) for name in keyed}
     if aperture == 0 and "f_number" in idle:
         idle["f_number"] = "all is in focus at aperture 0 (--aperture)"
-    reasons = [f"{name} ({reason})" for name, reason in idle.items() if reason is not None]
-    return f"The path's keyframes of {', '.join(reasons)} change nothing here." if reasons else None
+    reasons = dict.fromkeys(reason for reason in idle.values() if reason is not None)
+    said = [f"{', '.join(name for name in idle if idle[name] == reason)} ({reason})" for reason in reasons]
+    return f"Keyframes of the path that change nothing here: {'; '.join(said)}." if said else None
 
 
 def _why_idle(run: LearnedCapture, dial: TurnedDial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
