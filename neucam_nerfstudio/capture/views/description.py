@@ -38,6 +38,7 @@ class LensSettings:
         exposure_time_s: Used where stops are not told.
         iso: Goes with the time.
         evidence: Which file told these.
+        from_exif: Names of those of them that EXIF told.
     """
 
     focus_distance_m: float | None = None
@@ -47,6 +48,14 @@ class LensSettings:
     exposure_time_s: float | None = None
     iso: float | None = None
     evidence: str = ""
+    from_exif: frozenset[str] = frozenset()
+
+    def told_by(self, *names: str) -> str:
+        """What told some of the settings, in words."""
+        known = [name for name in names if getattr(self, name) is not None]
+        exif = [name for name in known if name in self.from_exif]
+        words = (self.evidence if len(exif) < len(known) else "", "EXIF" if exif else "")
+        return " and ".join(filter(None, words))
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class DescribedView:
         split: What the frame is for; None where nothing says.
         settings: How it was taken.
         truth: The file with its linear radiance, if the layout names one.
+        sharp_truth: The photograph without blur, if the layout has one.
         bounds: The nearest and farthest depth that it shows, in the unit of the file, where the layout says.
         seen: Numbers of the points that structure from motion has seen in it, where that is known.
     """
@@ -72,6 +82,7 @@ class DescribedView:
     truth: Path | None = None
     bounds: tuple[float, float] | None = None
     seen: frozenset[int] | None = None
+    sharp_truth: Path | None = None
 
 
 @dataclass(frozen=True)
