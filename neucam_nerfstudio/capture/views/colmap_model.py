@@ -85,7 +85,7 @@ def read_colmap(folder: Path, model: Path) -> Description:
                 seen=image.seen,
             )
         )
-    scale = 1.0 if any(lens.focal_length_mm is not None for lens in settings) else None
+    scale = 1.0 if any(lens.evidence for lens in settings) else None
     return Description(
         told_by=told_by,
         folder=folder,

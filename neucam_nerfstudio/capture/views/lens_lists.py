@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 from neucam_nerfstudio.capture.views.description import LensSettings
+from neucam_nerfstudio.capture.views.geometry import MILLIMETRES
 from neucam_nerfstudio.errors import NeucamError
 
 LIST_FOLDERS = ("", "exif_info_txt")
 """Where lists may be, seen from the capture."""
-LISTS = {"fd": "focus_distance_m", "ap": "f_number", "exp": "exposure_stops", "focal_length": "focal_length_mm"}
-"""Names of lists, and what each tells: focus distances in the unit of the poses, f-numbers, stops, and the focal length
-of the lens in the unit of the poses: one number for all, or one for each."""
 LIST_NAME = re.compile(r"(fd|ap|exp|focal_length)(?:_\w+)?(?:\.txt)?")
+"""Names of lists: focus distances in the unit of the poses, f-numbers, exposures in stops, and the focal length of the
+lens in the unit of the poses: one number for all, or one for each."""
 
 
 def read_lens_lists(folder: Path, num_views: int) -> tuple[list[LensSettings], list[str]]:
@@ -55,9 +55,16 @@ def read_lens_lists(folder: Path, num_views: int) -> tuple[list[LensSettings], l
     evidence = ", ".join(path.name for path in found.values())
     settings = []
     for index in range(num_views):
-        told = {LISTS[name]: values[index] for name, values in numbers.items()}
-        if "focal_length_mm" in told:
-            told["focal_length_mm"] *= 1000.0
-        settings.append(LensSettings(**told, evidence=evidence))
+        told = {name: values[index] for name, values in numbers.items()}
+        focal_length = told.get("focal_length")
+        settings.append(
+            LensSettings(
+                focus_distance_m=told.get("fd"),
+                f_number=told.get("ap"),
+                focal_length_mm=None if focal_length is None else focal_length * MILLIMETRES,
+                exposure_stops=told.get("exp"),
+                evidence=evidence,
+            )
+        )
     notes = [f"Settings of the views by {evidence}, in the unit of the poses."] if found else []
     return settings, notes

@@ -60,9 +60,7 @@ def with_exif(views: Sequence[DescribedView]) -> tuple[list[LensSettings], list[
 
     def exif_of(view: DescribedView) -> ExifSettings:
         told = view.settings
-        known = all(getattr(told, key) is not None for key in LENS_KEYS) and not (
-            told.exposure_stops is None and told.exposure_time_s is None
-        )
+        known = _tells_exposure(told) and all(getattr(told, key) is not None for key in LENS_KEYS)
         return ExifSettings() if known or view.truth == view.path or not view.path.is_file() else read_exif(view.path)
 
     exif = list(in_order(exif_of, views))
@@ -261,9 +259,8 @@ def assign_focus(
             "from the middle of the scene, and told ones from what is told" if told else "from the middle of the scene"
         )
         notes.append(f"Nothing tells the focus distance of {which}: focus is learned, {start}.")
-    return FrameFocus(
-        indices, evidence, FocusSettings(tuple(dioptres_of[key] for key in distinct), source, mode), tuple(notes)
-    )
+    focuses = FocusSettings(tuple(dioptres_of[key] for key in distinct), source, mode)
+    return FrameFocus(indices, evidence, focuses, tuple(notes))
 
 
 def said_of_lens(settings: LensSettings) -> str:
