@@ -97,6 +97,7 @@ class Description:
         scale_evidence: What told that.
         is_reconstructed: Whether poses come from structure from motion, which knows no scale.
         points: Of structure from motion.
+        applied_transform: That the poses have had since structure from motion, and by which they were scaled after it.
         eval_every: The layout's custom: which views are held out where no file says.
         notes: What was chosen for the user, a sentence each.
     """
@@ -108,6 +109,7 @@ class Description:
     scale_evidence: str = ""
     is_reconstructed: bool = False
     points: Points | None = None
+    applied_transform: tuple[Float[np.ndarray, "3 4"], float] | None = None
     eval_every: int = 8
     notes: tuple[str, ...] = field(default=())
 

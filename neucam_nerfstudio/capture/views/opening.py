@@ -72,7 +72,28 @@ def open_views(
     Raises:
         NeucamError: The capture cannot be used; the message says why and what to do.
     """
-    told = describe(data)
+    return open_described(
+        describe(data),
+        downscale_factor=downscale_factor,
+        exposures=exposures,
+        focus=focus,
+        eval_every=eval_every,
+        metres_per_unit=metres_per_unit,
+        budget_bytes=budget_bytes,
+    )
+
+
+def open_described(
+    told: Description,
+    *,
+    downscale_factor: int | None = None,
+    exposures: LearnChoice = "auto",
+    focus: LearnChoice = "auto",
+    eval_every: int | None = None,
+    metres_per_unit: float | None = None,
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+) -> tuple[Capture, PixelStore]:
+    """The same, of a capture whose files have been read."""
     views = [_with_truth(view, told.folder) for view in told.views]
     check_count(views, told.told_by)
     check_files(views, told.told_by)
