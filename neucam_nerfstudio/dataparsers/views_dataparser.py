@@ -43,7 +43,8 @@ class Neucam3dDataParserConfig(DataParserConfig):
     focus: LearnChoice = "auto"
     """Fix, refine or learn focus distances; auto fixes them where all are told, else learns them."""
     eval_every: int | None = None
-    """Hold out views 0, k, 2k, ... for evaluation; 0 holds out none. By default as the files say, else every 8th."""
+    """Hold out views 0, k, 2k, ... for evaluation, frames of one pose together; 0 holds out none. By default as the
+    files say, else every 8th."""
     metres_per_unit: float | None = None
     """How many metres a unit of the poses has; by default as the files say, else as a note says."""
     orientation_method: Literal["pca", "up", "vertical", "none"] = "up"

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.capture.settings.selection import listed
-from neucam_nerfstudio.capture.views.description import DescribedView
+from neucam_nerfstudio.capture.views.description import DescribedView, viewpoints_of
 from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.radiance_files import picture_size
@@ -78,8 +78,7 @@ def check_count(views: Sequence[DescribedView], told_by: Path) -> None:
             f"{told_by}: {len(views)} view with a pose. A scene in space needs views from several places, some ten at"
             " least. For photographs of one view there is `ns-train neucam`, which needs no poses."
         )
-    poses = np.stack([view.camera_to_world for view in views])
-    if np.ptp(poses, axis=0).max() < 1e-9:
+    if max(viewpoints_of(views)) == 0:
         raise NeucamError(
             f"{told_by}: all {len(views)} views have one pose, so nothing tells depth. For photographs from one place"
             " there is `ns-train neucam`, which needs no poses."
@@ -132,9 +131,9 @@ def check_seen_in_common(geometry: Views, views: Sequence[DescribedView], train:
 
     By the points that structure from motion has seen, where views have them; else by whether frusta meet anywhere.
     """
-    alone = []
+    alone, viewpoints = [], viewpoints_of(views)
     for index in train:
-        others = [other for other in train if other != index]
+        others = [other for other in train if viewpoints[other] != viewpoints[index]]
         seen = views[index].seen
         if seen:
             meets = any(seen & (views[other].seen or frozenset()) for other in others)

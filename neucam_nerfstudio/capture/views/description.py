@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from neucam_nerfstudio.capture.views.geometry import Points
 from neucam_nerfstudio.errors import NeucamError
 
 Split = Literal["train", "test"]
+POSE_DECIMALS = 9
+"""Of poses that count as one, in the unit of the file."""
 NO_DISTORTION = (0.0,) * 6
 
 
@@ -112,6 +115,12 @@ class Description:
     applied_transform: tuple[Float[np.ndarray, "3 4"], float] | None = None
     eval_every: int = 8
     notes: tuple[str, ...] = field(default=())
+
+
+def viewpoints_of(views: Sequence[DescribedView]) -> list[int]:
+    """Number of each view's pose, counted from 0 in the order in which they come first."""
+    numbers: dict[bytes, int] = {}
+    return [numbers.setdefault(np.round(view.camera_to_world, POSE_DECIMALS).tobytes(), len(numbers)) for view in views]
 
 
 def number_of(value: Any, what: str, told_by: Path) -> float | None:

@@ -123,7 +123,7 @@ def _splits(photographs: Sequence[Path], has_times: bool) -> tuple[list[Split | 
     splits: list[Split | None] = ["train" if index in trained else "test" for index in range(len(photographs))]
     return splits, [
         "Of every second viewpoint one exposure trains, the first, third and fifth in turn, as HDR-NeRF does; all"
-        " others are held out. --eval-every 8 holds out every 8th picture instead."
+        " others are held out. --eval-every 8 holds out every 8th view instead."
     ]
 
 

@@ -22,7 +22,7 @@ from neucam_nerfstudio.capture.views.checks import (
     check_settings,
     check_sizes,
 )
-from neucam_nerfstudio.capture.views.description import DescribedView, Description
+from neucam_nerfstudio.capture.views.description import DescribedView, Description, viewpoints_of
 from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.capture.views.layouts import describe
 from neucam_nerfstudio.capture.views.lens_settings import (
@@ -61,8 +61,8 @@ def open_views(
         downscale_factor: Size divisor, by area averaging; None keeps the size.
         exposures: Whether exposures are fixed, refined or learned; auto fixes told ones and learns others.
         focus: The same for focus distances.
-        eval_every: Hold out views 0, k, 2k, ...; 0 holds out none. None does as the capture's files say, else as is
-            custom for its layout.
+        eval_every: Hold out views 0, k, 2k, ...; frames of one pose are one of them, and 0 holds out none. None does as
+            the capture's files say, else as is custom for its layout.
         metres_per_unit: How many metres a unit of the poses has; None as the files say, else as is assumed.
         budget_bytes: The most bytes of decoded frames that are kept at a time.
 
@@ -183,18 +183,19 @@ def _split(
     views: Sequence[DescribedView], photographs: Sequence[int], eval_every: int | None, told: Description
 ) -> tuple[list[int], list[int], str | None]:
     """Frames to train on, frames that are held out, and what was chosen, in a sentence."""
-    everything, note = range(len(views)), None
+    everything, note, viewpoints = range(len(views)), None, viewpoints_of(views)
     if eval_every is None and any(view.split is not None for view in views):
         held_out = [index for index in everything if views[index].split == "test"]
     else:
         every = eval_every
         if every is None:
-            every = told.eval_every if len(views) >= LEAST_HELD_OUT_OF else 0
+            every = told.eval_every if max(viewpoints) + 1 >= LEAST_HELD_OUT_OF else 0
             if every:
-                note = f"Every {every}th view is held out for evaluation; --eval-every 0 trains on all."
+                what = "view" if max(viewpoints) + 1 == len(views) else "viewpoint, with all its frames,"
+                note = f"Every {every}th {what} is held out for evaluation; --eval-every 0 trains on all."
         if every < 0 or every == 1:
             raise NeucamError(f"--eval-every {every}: expected 0, which holds out no view, or a number from 2.")
-        held_out = [index for index in everything if every and index % every == 0]
+        held_out = [index for index in everything if every and viewpoints[index] % every == 0]
     held_out = sorted({*held_out, *(index for index in everything if index not in set(photographs))})
     train = [index for index in everything if index not in set(held_out)]
     if len(train) < 2:

@@ -128,6 +128,7 @@ def test_views_that_see_nothing_in_common(tmp_path):
     away[:, 3] = [0, 0, 9]
     away[:, [0, 2]] *= -1  # looks the other way, from behind the others
     of = [*frames(3), frame("z.png", pose=away)]
+    refused(tmp_path, [*of, frame("y.png", pose=away)], r"nothing that z\.png, y\.png shows is seen by any other")
     refused(tmp_path, of, r"nothing that z\.png shows is seen by any other training view.*camera to world")
 
 

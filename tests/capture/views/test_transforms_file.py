@@ -87,6 +87,13 @@ def test_every_eighth_view_is_held_out_where_no_file_says(tmp_path):
     assert opened(tmp_path, frames(4)).train_indices == tuple(range(4))
 
 
+def test_all_frames_of_a_viewpoint_are_held_out_together(tmp_path):
+    of = [frame(f"{view}_{exposure}.png", 0.1 * view) for view in range(8) for exposure in range(2)]
+    capture = opened(tmp_path, of)
+    assert capture.eval_indices == (0, 1)
+    assert any(note.startswith("Every 8th viewpoint, with all its frames, is held out") for note in capture.notes)
+
+
 def test_radiance_alone_evaluates_and_nothing_of_it_counts_as_a_photograph(tmp_path):
     light = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
     (tmp_path / "gt").mkdir()
