@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -127,6 +129,21 @@ def test_photographs_keep_sixteen_bits(tmp_path):
     capture, pixels = open_views(write_transforms(tmp_path, of))
     assert capture.number_type == np.uint16
     assert np.array_equal(pixels.whole(1), values[1])
+
+
+def test_raw_files_are_linear_light_and_tell_their_settings(tmp_path, write_dng):
+    of = frames(2)
+    (tmp_path / "images").mkdir()
+    for number, each in enumerate(of):
+        each["file_path"] = each["file_path"].replace("png", "dng")
+        mosaic = np.random.default_rng(number).integers(100, 9000, (48, 64), dtype=np.uint16)
+        write_dng(each["file_path"], mosaic, time_s=Fraction(1, 2**number))
+    capture, pixels = open_views(write_transforms(tmp_path, of, w=64, h=48, cx=32, cy=24))
+    assert capture.linear_light
+    assert pixels.whole(1).dtype == np.uint16
+    assert [capture.exposure_stops(index) for index in range(2)] == [1, 0]
+    assert capture.views.focal_length_mm.tolist() == [50, 50]
+    assert capture.views.f_number.tolist() == [8, 8]
 
 
 def test_files_of_radiance_train_as_linear_light_and_keep_its_scale(tmp_path):
