@@ -45,6 +45,8 @@ class Dial(NamedTuple):
         hint: One sentence.
         ends: Least and greatest value of the slider; None for a checkbox. They limit the slider alone.
         step: Of the slider.
+        inverse: The slider shows this number divided by the setting, such as 1 for metres of a focus position in 1/m;
+            None where it shows the setting. `ends` and `step` are of what it shows.
     """
 
     setting: Setting
@@ -52,6 +54,7 @@ class Dial(NamedTuple):
     hint: str
     ends: tuple[float, float] | None = None
     step: float = 0.01
+    inverse: float | None = None
 
 
 class TrainingRays:

@@ -31,7 +31,7 @@ def sensor_radiance(
         places: Where the rays look, in the scene's terms.
         settings: Focus position of each ray, and the aperture.
     """
-    if blur is None or settings.aperture == 0:
+    if blur is None or settings.is_sharp:
         return scene.radiance(places), None
     return blur.spread(scene, places, settings)
 

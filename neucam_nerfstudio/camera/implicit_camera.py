@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class ImplicitCamera(nn.Module):
     exposure_of_frame: Int[Tensor, " frames"]
     train_frames: Int[Tensor, " train"]
     boundaries: Float[Tensor, " boundaries"]
+    aperture_of_frame: Float[Tensor, " frames"]
 
     def __init__(
         self, capture: Capture, blur: BlurGenerator | None, exposures: ExposureTable, response: CameraResponse
@@ -47,9 +49,11 @@ class ImplicitCamera(nn.Module):
             "exposure_of_frame": torch.tensor([frame.exposure_index for frame in capture.frames]),
             "train_frames": torch.tensor(capture.train_indices),
             "boundaries": (times[1:] + times[:-1]) / 2,
+            "aperture_of_frame": torch.tensor(relative_apertures(capture), dtype=torch.float32),
         }
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
+        self._apertures_differ = bool((tables["aperture_of_frame"] != 1).any())
 
     @property
     def has_focus(self) -> bool:
@@ -96,16 +100,30 @@ class ImplicitCamera(nn.Module):
 
         Args:
             settings: What is None is as the frame was taken: the named one, else of a scene that moves the training
-                frame nearest in time, else the reference frame.
+                frame nearest in time, else the reference frame. An aperture is a factor on that frame's.
             times: Of the rays, [0, 1].
         """
-        focus_position, stops = settings.focus_position, settings.exposure_stops
-        if focus_position is None or stops is None:
+        focus_position, stops, aperture = settings.focus_position, settings.exposure_stops, settings.aperture
+        column = torch.ones_like(times)
+        if focus_position is None or stops is None or self._apertures_differ:
             frame = self._frame_of_rays(settings.frame, times)
             focus_position = self.focus(self.focus_of_frame[frame]) if focus_position is None else focus_position
             stops = self.exposures(self.exposure_of_frame[frame]) if stops is None else stops
-        column = torch.ones_like(times)
-        return replace(settings, focus_position=focus_position * column, exposure_stops=stops * column, time=times)
+            if self._apertures_differ and not settings.is_sharp:
+                aperture = aperture * self.aperture_of_frame[frame] * column
+        return replace(
+            settings,
+            focus_position=focus_position * column,
+            aperture=aperture,
+            exposure_stops=stops * column,
+            time=times,
+        )
+
+    def apertures(self, frame_index: Int[Tensor, " rays"]) -> float | Float[Tensor, "rays 1"]:
+        """Factor on the reference frame's aperture of training frames, counted among these; 1 where all have one."""
+        if not self._apertures_differ:
+            return 1.0
+        return self.aperture_of_frame[self.train_frames[frame_index]][:, None]
 
     def _frame_of_rays(self, frame: int | None, times: Float[Tensor, "rays 1"]) -> Int[Tensor, "#rays 1"]:
         if self._capture.moves:
@@ -113,3 +131,12 @@ class ImplicitCamera(nn.Module):
             return self.train_frames[torch.bucketize(moments, self.boundaries)]
         index = self._capture.reference_index if frame is None else frame
         return torch.full((1, 1), index, dtype=torch.long, device=times.device)
+
+
+def relative_apertures(capture: Capture) -> list[float]:
+    """Factor of each frame's aperture on the reference frame's; 1 where nothing tells, and for photographs of one view,
+    of which each focus setting has its own blur."""
+    if capture.views is None:
+        return [1.0] * len(capture.frames)
+    radius_m = capture.views.aperture_radius_m
+    return np.nan_to_num(radius_m / radius_m[capture.reference_index], nan=1.0).tolist()

@@ -46,7 +46,7 @@ class CameraSettings:
 
     focus_position: float | Float[Tensor, "rays 1"] | None = None
     """Unitless, on the scale that was learned with the capture."""
-    aperture: float = 1.0
+    aperture: float | Float[Tensor, "rays 1"] = 1.0
     """Factor on the blur: 0 all in focus, 1 as captured."""
     exposure_stops: float | Float[Tensor, "rays exposures"] | None = None
     """On the scale of the capture, +1 doubles the light. Several make one light developed as often."""
@@ -65,10 +65,15 @@ class CameraSettings:
             value = getattr(self, name)
             if isinstance(value, int | float) and not math.isfinite(value):
                 raise NeucamError(f"{name} {value}: expected a finite number.")
-        if self.aperture < 0:
+        if isinstance(self.aperture, int | float) and self.aperture < 0:
             raise NeucamError(f"aperture {self.aperture:g}: expected 0 (all in focus), 1 (as captured) or more.")
         if isinstance(self.time, int | float) and not 0 <= self.time <= 1:
             raise NeucamError(f"time {self.time:g}: expected from 0 (the first frame) to 1 (the last).")
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether the lens is stopped down to nothing, for all rays."""
+        return isinstance(self.aperture, int | float) and self.aperture == 0
 
     def exposed(self, stops: float, own_stops: float) -> CameraSettings:
         """The same at another exposure, which brightens what is tone mapped as much as photographs.

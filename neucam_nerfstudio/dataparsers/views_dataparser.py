@@ -160,6 +160,7 @@ def view_cameras(capture: Capture, frame_indices: tuple[int, ...]) -> Cameras:
         metadata={
             "exposure_index": column([frame.exposure_index for frame in frames], torch.int64),
             "focus_index": column([frame.focus_index for frame in frames], torch.int64),
+            "frame_index": column(chosen, torch.int64),
         },
     )
 

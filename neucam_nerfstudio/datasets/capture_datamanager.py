@@ -38,7 +38,7 @@ class CaptureDataManagerConfig(VanillaDataManagerConfig):
     develop_all_exposures: bool = True
     """Trace a ray once and compare it with all exposures of its focus setting; else every frame has its own rays."""
     camera_res_scale_factor: float = 1.0
-    """Only 1: `neucam-data --downscale-factor` makes frames smaller."""
+    """Only 1: the dataparser's `--downscale-factor` makes frames smaller."""
 
 
 class CaptureDataManager(VanillaDataManager[CaptureDataset]):
@@ -55,19 +55,26 @@ class CaptureDataManager(VanillaDataManager[CaptureDataset]):
 
     def __init__(self, config: CaptureDataManagerConfig, *args, **kwargs) -> None:
         prepare_process()
-        if not isinstance(config.dataparser, NeucamDataParserConfig):
-            raise NeucamError(
-                f"{type(config.dataparser).__name__}: this dataparser reads no captures of one view, which the methods"
-                " of this package need. End the command with neucam-data and its options, or with no dataparser."
-            )
+        self.prepare_dataparser(config)
         if config.camera_res_scale_factor != 1.0:
             raise NeucamError(
                 f"--pipeline.datamanager.camera-res-scale-factor {config.camera_res_scale_factor:g}: expected 1. To "
-                "make frames smaller, end the command with neucam-data --downscale-factor and a whole number."
+                "make frames smaller, end the command with the dataparser's --downscale-factor and a whole number."
             )
-        # Here and not in the method's config: who types `neucam-data` after a method gets a fresh dataparser config.
-        config.dataparser.frames = config.frames
         super().__init__(config, *args, **kwargs)
+
+    def prepare_dataparser(self, config: CaptureDataManagerConfig) -> None:
+        """Tells the dataparser what kind of frames the method takes, or refuses another dataparser than ours.
+
+        Here and not in the method's config: who types `neucam-data` after a method gets a fresh dataparser config.
+        """
+        if not isinstance(config.dataparser, NeucamDataParserConfig):
+            raise NeucamError(
+                f"{type(config.dataparser).__name__}: this dataparser reads no captures of one view, which this method"
+                " needs. End the command with neucam-data and its options, or with no dataparser. Many views with known"
+                " poses are for the method neucam-3d."
+            )
+        config.dataparser.frames = config.frames
 
     def setup_train(self) -> None:
         """Groups the training frames; decodes none."""
@@ -125,6 +132,8 @@ def as_bundle(sampled: SampledPixels) -> tuple[RayBundle, dict[str, Tensor]]:
         times=sampled.rays.times,
         metadata={"focus_index": sampled.focus_index, "exposure_index": sampled.exposure_index},
     )
+    if sampled.rays.axes is not None:
+        rays.metadata["axes"] = sampled.rays.axes
     batch = {"image": sampled.ldr.squeeze(1)}
     if sampled.is_frame is not None:
         batch["is_frame"] = sampled.is_frame.squeeze(1)

@@ -99,16 +99,20 @@ class PixelSampler:
         group = torch.randint(len(groups.frame_index), (num_rays,), device=device)
         frame = groups.frame_index[group]
         row, column = pixel // self.width, pixel % self.width
-        uv = torch.stack([(column + 0.5) / self.width, (row + 0.5) / self.height], -1)
         first = frame[:, 0]
         return SampledPixels(
-            Rays(self.origin.expand(num_rays, 3), self.plane.pixel_directions(uv), self.times[first]),
+            self.rays(first, row, column),
             self.focus_index[frame[:, :1]],
             self.exposure_index[frame],
             first,
             self._values(frame, pixel[:, None]),
             self._shown(frame, pixel[:, None], None if groups.is_frame is None else groups.is_frame[group]),
         )
+
+    def rays(self, frame: Int[Tensor, " rays"], row: Int[Tensor, " rays"], column: Int[Tensor, " rays"]) -> Rays:
+        """Rays through the centres of pixels of the sampler's frames."""
+        uv = torch.stack([(column + 0.5) / self.width, (row + 0.5) / self.height], -1)
+        return Rays(self.origin.expand(len(frame), 3), self.plane.pixel_directions(uv), self.times[frame])
 
     def _shown(
         self,

@@ -10,15 +10,27 @@ from nerfstudio.plugins.types import MethodSpecification
 
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.dataparsers.neucam_dataparser import NeucamDataParserConfig
+from neucam_nerfstudio.dataparsers.views_dataparser import Neucam3dDataParserConfig
 from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManagerConfig
+from neucam_nerfstudio.datasets.views_datamanager import ViewsDataManagerConfig
 from neucam_nerfstudio.models.neucam_model import NeucamModelConfig
 from neucam_nerfstudio.models.presets import PRESETS
+from neucam_nerfstudio.models.views_model import OF_POSES, Neucam3dModelConfig
 from neucam_nerfstudio.training.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from neucam_nerfstudio.training.pipeline import NeucamPipelineConfig
 from neucam_nerfstudio.training.trainer import NeucamTrainerConfig
 
 EVALUATION_STEPS = 25_000
 """Between evaluations of whole photographs while training: one of a large picture takes longer than ours trains."""
+
+EVALUATION_RAYS = 4096
+"""In a step of evaluation."""
+
+MANY_VIEWS_RATES = {
+    **{"scene": 5e-2, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 1e-3},
+    OF_POSES: 1e-4,
+}
+"""Learning rates of the volume, the parts of its camera, and the poses."""
 
 
 def make_method(
@@ -30,6 +42,7 @@ def make_method(
     rays_per_step: int,
     develop_all_exposures: bool = True,
     frames: FrameKind = "settings",
+    datamanager: CaptureDataManagerConfig | None = None,
 ) -> MethodSpecification:
     """A method of this package: all that methods share, and what they differ in; what is not told here, `Preset` tells.
 
@@ -38,7 +51,13 @@ def make_method(
         model: Scene, camera parts and losses.
         optimizers: Optimizer and schedule of each parameter group.
         develop_all_exposures: Whether a ray serves all exposures of its focus setting.
+        datamanager: Of another kind of capture than photographs of one view.
     """
+    if datamanager is None:
+        datamanager = CaptureDataManagerConfig(
+            dataparser=NeucamDataParserConfig(), develop_all_exposures=develop_all_exposures, frames=frames
+        )
+    datamanager.train_num_rays_per_batch, datamanager.eval_num_rays_per_batch = rays_per_step, EVALUATION_RAYS
     return MethodSpecification(
         config=NeucamTrainerConfig(
             method_name=name,
@@ -47,16 +66,7 @@ def make_method(
             steps_per_eval_batch=500,
             steps_per_eval_image=EVALUATION_STEPS,
             steps_per_eval_all_images=EVALUATION_STEPS,
-            pipeline=NeucamPipelineConfig(
-                datamanager=CaptureDataManagerConfig(
-                    dataparser=NeucamDataParserConfig(),
-                    train_num_rays_per_batch=rays_per_step,
-                    eval_num_rays_per_batch=4096,
-                    develop_all_exposures=develop_all_exposures,
-                    frames=frames,
-                ),
-                model=model,
-            ),
+            pipeline=NeucamPipelineConfig(datamanager=datamanager, model=model),
             optimizers=optimizers,
             viewer=ViewerConfig(),
             vis="viewer+tensorboard",
@@ -90,3 +100,22 @@ neucam_multifocus = _ours("neucam-multifocus")
 neucam_hdr = _ours("neucam-hdr")
 neucam_deblur = _ours("neucam-deblur")
 neucam_hdr_video = _ours("neucam-hdr-video")
+
+
+def _many_views() -> MethodSpecification:
+    optimizers = {
+        group: {"optimizer": FusedAdamConfig(lr=rate), "scheduler": RunLengthDecayConfig()}
+        for group, rate in MANY_VIEWS_RATES.items()
+    }
+    return make_method(
+        "neucam-3d",
+        "Sharp, linear HDR volume from posed views of different focus and exposure.",
+        Neucam3dModelConfig(),
+        optimizers,
+        num_steps=1500,
+        rays_per_step=2048,
+        datamanager=ViewsDataManagerConfig(dataparser=Neucam3dDataParserConfig()),
+    )
+
+
+neucam_3d = _many_views()

@@ -28,8 +28,8 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.full_picture import is_made_large, learn_camera_alone, make_large
 from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.outputs import Output, Renderer
-from neucam_nerfstudio.rendering.view import View, front_view
-from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig
+from neucam_nerfstudio.rendering.view import View, front_view, pinhole_view
+from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig, VolumetricScene
 
 ONE_THREAD_PIXELS = 250_000
 """On a processor, steps on smaller pictures run in one thread. Their operations take some 100 microseconds, and handing
@@ -72,12 +72,22 @@ class LearnedCapture(nn.Module):
         super().__init__()
         self.capture = capture
         self.scene = scene.setup(capture=capture)
+        if isinstance(self.scene, VolumetricScene) != (capture.views is not None):
+            raise NeucamError(
+                f"--pipeline.model.scene {scene.kind}: volumes take many views with known poses (neucam-3d), and"
+                " pictures take photographs of one view."
+            )
         self.camera = ImplicitCamera(
             capture,
             blur.setup(capture=capture, scene=self.scene),
             exposures.setup(capture=capture),
             response.setup(capture=capture),
         )
+        if self.camera.blur is not None and self.camera.blur.is_of_volumes != (capture.views is not None):
+            raise NeucamError(
+                f"--pipeline.model.blur {blur.kind}: does not fit {scene.kind}. Pictures take lens, motion or none, and"
+                " volumes thin-lens or none."
+            )
         self._kind_notes = [note for config in (scene, blur, exposures, response) if (note := config.kind_note())]
         self.is_made_large = is_made_large(self.scene, self.camera)
         if self.is_made_large:
@@ -98,8 +108,17 @@ class LearnedCapture(nn.Module):
 
     @property
     def view(self) -> View:
-        """The whole picture at the photographs' size."""
-        return front_view(self.planar_scene.plane, next(self.parameters()).device)
+        """The whole picture of the reference frame at the photographs' size."""
+        return self.view_of_frame(self.capture.reference_index)
+
+    def view_of_frame(self, index: int) -> View:
+        """The whole picture of a frame, by its index in the capture, at the photographs' size."""
+        device, capture = next(self.parameters()).device, self.capture
+        if capture.views is None:
+            return front_view(self.planar_scene.plane, device)
+        pose = torch.from_numpy(capture.views.camera_to_world[index]).to(device, torch.float32)
+        (fx, fy), (cx, cy) = capture.views.focal_px[index].tolist(), capture.views.centre_px[index].tolist()
+        return pinhole_view(pose, (fx, fy), (cx, cy), capture.height, capture.width)
 
     def parts(self) -> list[Part]:
         """All parts, in the order in which they are started."""
@@ -230,7 +249,9 @@ class LearnedCapture(nn.Module):
         """
         camera = self.camera
         blur, exposure_stops = camera.blur, camera.exposures(exposure_index)
-        settings = CameraSettings(camera.focus(focus_index), exposure_stops=exposure_stops, time=rays.times)
+        settings = CameraSettings(
+            camera.focus(focus_index), camera.apertures(frame_index), exposure_stops=exposure_stops, time=rays.times
+        )
         places, _ = self.scene.meet(rays)
         radiance, taps = sensor_radiance(self.scene, blur, places, settings)
         radius_px = None if blur is None or taps is None else lambda: blur.radius_px(places, taps)

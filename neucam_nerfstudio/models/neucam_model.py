@@ -115,7 +115,7 @@ class NeucamModel(Model):
         times, frame, known = ray_bundle.times, ray_bundle.camera_indices, ray_bundle.metadata
         assert times is not None and frame is not None  # our data manager gives them
         ldr, went = self.learned.photograph_rays(
-            Rays(ray_bundle.origins, ray_bundle.directions, times),
+            Rays(ray_bundle.origins, ray_bundle.directions, times, known.get("axes")),
             known["focus_index"].long(),
             known["exposure_index"].long(),
             frame[:, 0],

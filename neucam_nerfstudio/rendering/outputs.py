@@ -190,8 +190,7 @@ class Renderer:
         time = self.time_of(settings)
         pictures: dict[str, Tensor] = {}
         for rows in self.strips(view):
-            origins, directions = view.rays_of_rows(rows)
-            film = Film(self, Rays(origins, directions, torch.full_like(origins[:, :1], time)), settings)
+            film = Film(self, view.rays(rows, time), settings)
             for name, output in outputs.items():
                 values = output(film)
                 if name not in WHEREVER_RAYS_GO:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.scene.image_plane import ImagePlane, pixel_lattice
+from neucam_nerfstudio.scene.scene import Rays
 
 UNTIMED_FRAME_RATE = 24.0
 """Frames a second where the capture does not tell."""
@@ -30,11 +31,19 @@ class View(NamedTuple):
         height: In pixels.
         width: In pixels.
         rays_of_rows: Origins and directions of the pixels of some rows, row by row.
+        axis: Unit vector of the optical axis; None where each pixel's own ray is one.
     """
 
     height: int
     width: int
     rays_of_rows: Callable[[slice], OriginsAndDirections]
+    axis: Float[Tensor, " 3"] | None = None
+
+    def rays(self, rows: slice, time: float) -> Rays:
+        """Rays of the pixels of some rows, row by row, at a time in [0, 1]."""
+        origins, directions = self.rays_of_rows(rows)
+        axes = None if self.axis is None else self.axis.expand_as(directions)
+        return Rays(origins, directions, torch.full_like(origins[:, :1], time), axes)
 
 
 def front_view(
@@ -85,7 +94,7 @@ def pinhole_view(
         directions = F.normalize(in_camera @ camera_to_world[:, :3].T, dim=-1)
         return camera_to_world[:, 3].expand_as(directions), directions
 
-    return View(height, width, rays_of_rows)
+    return View(height, width, rays_of_rows, F.normalize(-camera_to_world[:, 2], dim=-1))
 
 
 def write_camera_path(path: Path, plane: ImagePlane, times: Sequence[float], frame_rate: float) -> None:

@@ -30,11 +30,14 @@ class Rays(NamedTuple):
         origins: Where they start, world units.
         directions: Unit vectors.
         times: When they look, [0, 1].
+        axes: Optical axes of the cameras that look along them, unit vectors; None where no lens asks for them, or each
+            ray is an axis of its own.
     """
 
     origins: Float[Tensor, "*batch 3"]
     directions: Float[Tensor, "*batch 3"]
     times: Float[Tensor, "*batch 1"]
+    axes: Float[Tensor, "*batch 3"] | None = None
 
 
 class Filmed(NamedTuple):
@@ -136,6 +139,38 @@ class Scene(Part, ABC, Generic[Places]):
             response: Of the camera; None if the photographs tell it.
         """
         return known
+
+
+class March(NamedTuple):
+    """What rays through a volume see.
+
+    Attributes:
+        radiance: Linear, > 0.
+        distance: How far along each ray, world units, that comes from on average.
+    """
+
+    radiance: Float[Tensor, "*batch 3"]
+    distance: Float[Tensor, "*batch 1"]
+
+
+class VolumetricScene(Scene[Rays]):
+    """A scene that is looked at from many places: where rays look are the rays themselves."""
+
+    def meet(self, rays: Rays) -> tuple[Rays, Bool[Tensor, "*batch 1"]]:
+        """The rays themselves; all go into the scene."""
+        return rays, torch.ones_like(rays.times, dtype=torch.bool)
+
+    @abstractmethod
+    def march(self, rays: Rays) -> March:
+        """Radiance and distance at once, which one pass along a ray finds."""
+
+    def radiance(self, places: Rays) -> Float[Tensor, "*batch 3"]:
+        """Linear radiance, > 0."""
+        return self.march(places).radiance
+
+    def distance(self, rays: Rays) -> Float[Tensor, "*batch 1"]:
+        """How far along each ray, in world units, what it sees is."""
+        return self.march(rays).distance
 
 
 class PlanePlaces(NamedTuple):

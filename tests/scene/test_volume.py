@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from neucam_nerfstudio.camera.blur.thin_lens import ThinLensBlurConfig, some
 from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.settings import CameraSettings, Display
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
@@ -15,7 +16,7 @@ from neucam_nerfstudio.rendering.view import View, front_view
 from neucam_nerfstudio.scene.scene import Rays
 
 from ..learned import capture_of, learn
-from .volume import FARTHEST_M, Blob, BlobsConfig, ThinLensConfig, view_of
+from .volume import FARTHEST_M, Blob, BlobsConfig, seen_through_lens, view_of
 
 SIZE = 48
 CAPTURE = capture_of(SIZE, SIZE, stops=(-1.0, 1.0))
@@ -24,8 +25,8 @@ AHEAD = Rays(torch.zeros(1, 3), torch.tensor([[0.0, 0.0, -1.0]]), torch.zeros(1,
 
 
 def volume(*blobs: Blob, f_number: float = F_NUMBER) -> LearnedCapture:
-    lens = ThinLensConfig(focus_distance_m=FOCUS_M, f_number=f_number, focal_length_m=FOCAL_M, pixel_pitch_m=PITCH_M)
-    return learn(CAPTURE, BlobsConfig(blobs=blobs), lens)
+    capture = seen_through_lens(SIZE, FOCUS_M, f_number, FOCAL_M, PITCH_M)
+    return learn(capture, BlobsConfig(blobs=blobs), ThinLensBlurConfig()).eval()
 
 
 def point_at(distance_m: float) -> Blob:
@@ -34,10 +35,10 @@ def point_at(distance_m: float) -> Blob:
 
 
 def seen(learned: LearnedCapture) -> View:
-    return view_of(SIZE, SIZE, learned.camera.blur.focal_length_px)
+    return view_of(SIZE, SIZE, learned.camera.blur.focal_px)
 
 
-def circle_m(learned: LearnedCapture, aperture: float = 1.0, focus_position: float = 0.0) -> float:
+def circle_m(learned: LearnedCapture, aperture: float = 1.0, focus_position: float = 1 / FOCUS_M) -> float:
     """Diameter on the sensor of the even disc that the light of a point is spread over, by the second moments of its
     picture; what spreads it when the lens is stopped down to nothing is its own size, and taken off."""
     moments = []
@@ -76,14 +77,14 @@ def test_the_circle_grows_with_the_aperture():
 
 def test_the_focus_can_be_moved_to_the_point():
     learned = volume(point_at(1.2))
-    assert circle_m(learned, focus_position=1 / 1.2 - 1 / FOCUS_M) < 0.1 * PITCH_M
+    assert circle_m(learned, focus_position=1 / 1.2) < 0.1 * PITCH_M
 
 
 def test_what_the_lens_says_of_its_blur_is_what_is_seen():
     """Taps of the middle ray, before a blob that hides what is behind it."""
     learned = volume(Blob((0.0, 0.0, -1.0), radius_m=1e-3, optical_depth=50.0))
     blur = learned.camera.blur
-    radius_px = blur.radius_px(AHEAD, blur(AHEAD, CameraSettings(torch.zeros(1, 1))))
+    radius_px = blur.radius_px(AHEAD, blur(AHEAD, CameraSettings(torch.full((1, 1), 1 / FOCUS_M))))
     assert 2 * radius_px.item() * PITCH_M == pytest.approx(circle_of_confusion_m(1.0), rel=0.01)
 
 
@@ -131,9 +132,8 @@ def photographed(learned: LearnedCapture, rays: Rays, settings: CameraSettings) 
 def test_planes_and_volumes_are_photographed_by_the_same_functions():
     flat, deep = learn(CAPTURE).eval(), volume(point_at(1.2), Blob((0.05, 0.0, -4.0), 0.1, 2.0)).eval()
     for learned, view in ((flat, front_view(flat.scene.plane, "cpu")), (deep, seen(deep))):
-        origins, directions = view.rays_of_rows(slice(None))
-        rays = Rays(origins, directions, torch.zeros_like(origins[:, :1]))
-        settings = CameraSettings(focus_position=0.1, aperture=1.5, exposure_stops=1.0)
+        rays = view.rays(slice(None), 0.0)
+        settings = CameraSettings(focus_position=0.6, aperture=1.5, exposure_stops=1.0)
         ldr = photographed(learned, rays, settings)
         rendered = learned.renderer.render(view, settings, ("rgb",))["rgb"]
         torch.testing.assert_close(ldr.reshape(SIZE, SIZE, 3), rendered)
@@ -157,12 +157,12 @@ def test_every_output_is_rendered_of_a_volume(tone_mapping, monkeypatch):
 def test_a_volume_is_learned_through_the_lens():
     learned = volume(point_at(1.2)).train()
     assert set(learned.parameter_groups()) == {"scene", "focus", "response"}
-    origins, directions = (rays[:: SIZE + 5] for rays in seen(learned).rays_of_rows(slice(None)))
-    rays = Rays(origins, directions, torch.zeros_like(origins[:, :1]))
-    settings = torch.zeros(len(origins), 1, dtype=torch.long), torch.tensor([[0, 1]] * len(origins))
-    frames = torch.zeros(len(origins), dtype=torch.long)
+    rays = some(seen(learned).rays(slice(None), 0.0), torch.arange(0, SIZE * SIZE, SIZE + 5))
+    num_rays = len(rays.origins)
+    settings = torch.zeros(num_rays, 1, dtype=torch.long), torch.tensor([[0, 1]] * num_rays)
+    frames = torch.zeros(num_rays, dtype=torch.long)
     ldr, went = learned.photograph_rays(rays, *settings, frames, step=0)
-    assert ldr.shape == (len(origins), 2, 3) and went.blur_radius_px.shape == (len(origins), 1)
+    assert ldr.shape == (num_rays, 2, 3)
     (ldr.sum() + sum(learned.losses(went).values())).backward()
     learns = [*learned.scene.parameters(), learned.camera.focus.positions]
     assert all(parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0 for parameter in learns)

@@ -1,21 +1,22 @@
-"""A small volume and a lens before it, written against the protocols alone: places are the rays themselves."""
+"""A small volume, written against the protocol alone, and the capture of a lens before it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps
-from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL, disc_taps
-from neucam_nerfstudio.camera.settings import CameraSettings
-from neucam_nerfstudio.parts import Dial
+from neucam_nerfstudio.capture.manifest import Capture
+from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.rendering.view import View, pinhole_view
-from neucam_nerfstudio.scene.scene import Rays, Scene, SceneConfig
+from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
+
+from ..learned import capture_of
 
 SAMPLES_PER_BLOB = 25
 """Of the quadrature along a ray, evenly over `REACH` standard deviations to either side of each blob's middle."""
@@ -53,7 +54,7 @@ class BlobsConfig(SceneConfig):
     """What is in it."""
 
 
-class Blobs(Scene[Rays]):
+class Blobs(VolumetricScene):
     """Emission and absorption along rays, by quadrature.
 
     Args:
@@ -72,21 +73,14 @@ class Blobs(Scene[Rays]):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"scene": list(self.parameters())}
 
-    def meet(self, rays: Rays) -> tuple[Rays, Bool[Tensor, "*batch 1"]]:
-        """The rays themselves; all go into the room."""
-        return rays, torch.ones_like(rays.times, dtype=torch.bool)
-
-    def radiance(self, places: Rays) -> Float[Tensor, "*batch 3"]:
-        """What the fog emits and lets through; > 0, however dark the room is."""
-        weights, _, shares = self._march(places)
+    def march(self, rays: Rays) -> March:
+        """What the fog emits and lets through, > 0 however dark the room is, and the expected distance at which it is
+        emitted; what passes all fog ends at `FARTHEST_M`."""
+        weights, distance_m, shares = self._march(rays)
         emitted = shares @ self.log_radiances.exp()
-        return (weights[..., None] * emitted).sum(-2) + 1e-9
-
-    def distance(self, rays: Rays) -> Float[Tensor, "*batch 1"]:
-        """Expected distance at which light is emitted; what passes all fog ends at `FARTHEST_M`."""
-        weights, distance_m, _ = self._march(rays)
         passes = 1 - weights.sum(-1, keepdim=True)
-        return (weights * distance_m).sum(-1, keepdim=True) + passes * FARTHEST_M
+        distance = (weights * distance_m).sum(-1, keepdim=True) + passes * FARTHEST_M
+        return March((weights[..., None] * emitted).sum(-2) + 1e-9, distance)
 
     def reference_places(self, height: int, width: int) -> Rays:
         origins, directions = view_of(height, width, focal_length_px=float(width)).rays_of_rows(slice(None))
@@ -118,77 +112,32 @@ class Blobs(Scene[Rays]):
         return passed * -torch.expm1(-depth), distance_m, density / extinction.clamp(min=1e-12)[..., None]
 
 
-@dataclass
-class ThinLensConfig(BlurConfig):
-    """A thin lens that is focused at a distance."""
-
-    _target: type = field(default_factory=lambda: ThinLens)
-    """The blur generator."""
-    focus_distance_m: float = 2.0
-    """Distance that is in focus at the focus position 0; others count dioptres from there."""
-    f_number: float = 2.0
-    """Focal length over the aperture's diameter."""
-    focal_length_m: float = 0.05
-    """Of the lens."""
-    pixel_pitch_m: float = 50e-6
-    """Of the sensor."""
-    num_taps: int = 32
-    """Places on the aperture."""
-
-
-class ThinLens(BlurGenerator[Rays]):
-    """Rays from places on the aperture to where the pixel's own ray meets the plane in focus.
-
-    Args:
-        config: The lens.
-        capture: Not looked at.
-        scene: Tells how far away things are.
-    """
-
-    def __init__(self, config: ThinLensConfig, capture: object, scene: Scene[Rays]) -> None:
-        super().__init__()
-        self.config = config
-        self._distance_m = scene.distance  # and not the scene, whose parameters are not the lens's
-        self.register_buffer("disc", disc_taps(config.num_taps), persistent=False)
-
-    def focus_distance_m(self, focus_position: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
-        return 1 / (1 / self.config.focus_distance_m + focus_position)
-
-    @property
-    def focal_length_px(self) -> float:
-        """How far behind the lens the sensor is, in pixels: the lens moves out to focus nearer than infinity."""
-        focal_m, focus_m = self.config.focal_length_m, self.config.focus_distance_m
-        return focal_m * focus_m / (focus_m - focal_m) / self.config.pixel_pitch_m
-
-    def forward(self, places: Rays, settings: CameraSettings) -> Taps:
-        diameter_m = settings.aperture * self.config.focal_length_m / self.config.f_number
-        on_lens = F.pad(self.disc * diameter_m / 2, (0, 1))
-        origins = places.origins[:, None] + on_lens
-        depth_m = self.focus_distance_m(settings.focus_position)
-        in_focus = places.origins + places.directions * depth_m / -places.directions[:, 2:]
-        directions = F.normalize(in_focus[:, None] - origins, dim=-1)
-        taps = Rays(origins, directions, places.times[:, None].expand(-1, len(self.disc), -1))
-        return Taps(taps, torch.full(taps.origins.shape[:2], 1 / len(self.disc)))
-
-    def radius_px(self, places: Rays, taps: Taps) -> Float[Tensor, "rays 1"]:
-        """Where rays cross the plane of what their pixel sees, in pixels."""
-        depth_m = (self._distance_m(places) * -places.directions[:, 2:])[:, None]
-        rays: Rays = taps.places
-        crossing = rays.origins + rays.directions * depth_m / -rays.directions[..., 2:]
-        seen = places.origins + places.directions * depth_m[:, 0] / -places.directions[:, 2:]
-        square_px = ((crossing - seen[:, None]) * self.focal_length_px / depth_m).square().sum(-1)
-        return (2 * (taps.weights * square_px).sum(-1, keepdim=True)).sqrt()
-
-    @property
-    def largest_radius_px(self) -> Float[Tensor, ""]:
-        """Of something half a metre away, with the focus on the wall behind everything."""
-        radius_m = self.config.focal_length_m / self.config.f_number / 2
-        return torch.tensor(radius_m * self.focal_length_px * (1 / 0.5 - 1 / FARTHEST_M))
-
-    def dials(self) -> tuple[Dial, ...]:
-        return (APERTURE_DIAL,)
-
-
 def view_of(height: int, width: int, focal_length_px: float) -> View:
     """What the camera at the origin sees."""
     return pinhole_view(POSE, (focal_length_px, focal_length_px), (width / 2, height / 2), height, width)
+
+
+def seen_through_lens(
+    size: int,
+    focus_distance_m: float,
+    f_number: float,
+    focal_length_m: float,
+    pixel_pitch_m: float,
+    metres_per_unit: float = 1.0,
+) -> Capture:
+    """Frames of a camera at the origin, at two exposures, one stop to either side. The sensor stands where the lens is
+    focused at its distance."""
+    frames = np.ones(2)
+    focal_px = focal_length_m * focus_distance_m / (focus_distance_m - focal_length_m) / pixel_pitch_m
+    views = Views(
+        camera_to_world=np.stack([POSE.numpy().astype(np.float64)] * 2),
+        focal_px=np.full((2, 2), focal_px),
+        centre_px=np.full((2, 2), size / 2),
+        distortion=None,
+        metres_per_unit=metres_per_unit,
+        scale_evidence="made",
+        focus_distance_m=focus_distance_m * frames,
+        f_number=f_number * frames,
+        focal_length_mm=1000 * focal_length_m * frames,
+    )
+    return capture_of(size, size, stops=(-1.0, 1.0), positions=(1 / focus_distance_m,), views=views)

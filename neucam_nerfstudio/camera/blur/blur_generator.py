@@ -41,10 +41,12 @@ class BlurGenerator(Part, ABC, Generic[Places]):
 
     Attributes:
         depends_on_focus: Whether the focus position makes a difference.
+        is_of_volumes: Whether its taps are rays into a volume; else places on a picture.
         shutter_open_share: Share of the time from frame to frame that the shutter is open; None unless motion blurs.
     """
 
     depends_on_focus: bool = True
+    is_of_volumes: bool = False
     shutter_open_share: Float[Tensor, ""] | None = None
 
     @abstractmethod

@@ -19,7 +19,7 @@ from neucam_nerfstudio.classical.warm_start import WarmStart
 from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.grids.plane_pyramid import PlanePyramid, check_learned_cells, sample_plane
 from neucam_nerfstudio.parts import Dial, Kind, Start, TrainingRays, as_tensor
-from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces
+from neucam_nerfstudio.scene.scene import PlanarScene, PlanePlaces, Scene
 
 TRAIN_TAPS = 12
 """Taps of a training ray; they are turned at random, so that the mean over steps covers the whole disc."""
@@ -74,7 +74,7 @@ class LensBlur(BlurGenerator[PlanePlaces]):
     picture_size_px: Float[Tensor, " 2"]
     focus_evidence: Float[Tensor, "1 1 height width"]
 
-    def __init__(self, config: LensBlurConfig, capture: Capture, scene: PlanarScene) -> None:
+    def __init__(self, config: LensBlurConfig, capture: Capture, scene: Scene) -> None:
         super().__init__()
         check_learned_cells("blur", config.most_learned_cells)
         self.config = config

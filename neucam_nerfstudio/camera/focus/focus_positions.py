@@ -12,9 +12,16 @@ from neucam_nerfstudio.parts import Dial, Part
 DIAL_MARGIN = 0.5
 """How far the focus dial goes beyond the captured focus positions, at least."""
 
+FARTHEST_FOCUS_M = 1000.0
+"""What is farther than this is shown as this far: a lens makes no difference between it and the infinite."""
+
+DIAL_RATIO = 3.0
+"""How many times nearer and farther than the captured focus distances the dial goes, at least."""
+
 
 class FocusPositions(Part):
-    """One unitless number per focus *setting*: all frames taken with a setting share it.
+    """One number per focus *setting*: all frames taken with a setting share it. Of one view it is unitless; of many
+    views it is the inverse of the distance in focus, 1/m.
 
     Args:
         capture: Tells where the positions start, rising from the first setting to the last, and whether training moves
@@ -24,6 +31,7 @@ class FocusPositions(Part):
     def __init__(self, capture: Capture) -> None:
         super().__init__()
         start = torch.tensor(capture.focuses.positions, dtype=torch.float32)
+        self.are_distances = capture.views is not None
         self.positions = nn.Parameter(start, requires_grad=capture.focuses.mode != "fix")
 
     def forward(self, focus_index: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -35,8 +43,15 @@ class FocusPositions(Part):
         return {"focus": list(self.parameters())}
 
     def dials(self) -> tuple[Dial, ...]:
-        """The focus, on the learned scale."""
+        """The focus: in metres, or on the learned scale."""
         positions = self.positions.detach()
+        if self.are_distances:
+            nearest_m, farthest_m = (
+                1 / max(float(position), 1 / FARTHEST_FOCUS_M) for position in (positions.max(), positions.min())
+            )
+            ends = nearest_m / DIAL_RATIO, farthest_m * DIAL_RATIO
+            hint = "Distance that is in focus, along the way the camera looks."
+            return (Dial("focus_position", "Focus (m)", hint, ends, step=nearest_m / 100, inverse=1.0),)
         ends = float(positions.min()) - DIAL_MARGIN, float(positions.max()) + DIAL_MARGIN
         hint = "Focus position on the scale learned with the capture: its focus settings start between -1 and 1."
         return (Dial("focus_position", "Focus (position)", hint, ends),)
