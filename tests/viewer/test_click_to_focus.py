@@ -7,7 +7,10 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from neucam_nerfstudio.viewer.panel import ClickToFocus, Panel
+from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
+from neucam_nerfstudio.viewer.panel import Panel
+
+AXIS = (0.0, -1.0, 0.0)
 
 
 @pytest.fixture
@@ -24,16 +27,16 @@ def click(learned) -> ClickToFocus:
 )
 def test_focus_of_the_place_that_is_clicked(click, x, expected):
     # +x points to the left of the picture, and ten of viser's units are one of ours.
-    assert click.focus_position_seen((x, 20.0, 0.0), (0.0, -3.0, 0.0)) == pytest.approx(expected, abs=0.03)
+    assert click.focus_position_seen((x, 20.0, 0.0), (0.0, -3.0, 0.0), AXIS) == pytest.approx(expected, abs=0.03)
 
 
 def test_from_an_orbited_camera(click):
-    assert click.focus_position_seen((4.8, 10.0, 0.0), (-0.48, -1.0, 0.0)) == pytest.approx(0.0, abs=0.03)
+    assert click.focus_position_seen((4.8, 10.0, 0.0), (-0.48, -1.0, 0.0), AXIS) == pytest.approx(0.0, abs=0.03)
 
 
 def test_nothing_lies_beside_or_behind_the_picture(click):
-    assert click.focus_position_seen((5.2, 20.0, 0.0), (0.0, -1.0, 0.0)) is None
-    assert click.focus_position_seen((0.0, -20.0, 0.0), (0.0, 1.0, 0.0)) is None
+    assert click.focus_position_seen((5.2, 20.0, 0.0), (0.0, -1.0, 0.0), AXIS) is None
+    assert click.focus_position_seen((0.0, -20.0, 0.0), (0.0, 1.0, 0.0), AXIS) is None
 
 
 class PageScene:
@@ -55,7 +58,9 @@ class PageScene:
         self.removed()
 
     def click(self, *ray):
-        self.on_click(SimpleNamespace(ray_origin=ray, ray_direction=(0.0, -1.0, 0.0)))
+        camera = SimpleNamespace(wxyz=(1.0, 0.0, 0.0, 0.0))
+        client = SimpleNamespace(camera=camera)
+        self.on_click(SimpleNamespace(ray_origin=ray, ray_direction=(0.0, -1.0, 0.0), client=client))
 
 
 @pytest.fixture
