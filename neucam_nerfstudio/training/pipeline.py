@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 
 from neucam_nerfstudio.capture.pixels.store import PixelStore
-from neucam_nerfstudio.models.evaluation_scores import score_reference
+from neucam_nerfstudio.models.evaluation_scores import score_reference, score_views
 from neucam_nerfstudio.models.neucam_model import NeucamModel
 from neucam_nerfstudio.viewer.camera_back import CameraBack
 
@@ -31,7 +32,8 @@ class NeucamPipeline(VanillaPipeline):
         dataset = self.datamanager.train_dataset
         assert dataset is not None  # our data manager always has one
         self.pixels: PixelStore = dataset.metadata["pixels"]
-        self.camera_back = CameraBack(self.model, self.pixels.whole)
+        if self.model.capture.views is None:
+            self.camera_back = CameraBack(self.model, self.pixels.whole)
 
     @property
     def model(self) -> NeucamModel:
@@ -42,6 +44,7 @@ class NeucamPipeline(VanillaPipeline):
         self, step: int | None = None, output_path: Path | None = None, get_std: bool = False
     ) -> dict[str, float]:
         """Mean scores of the evaluation frames, as nerfstudio takes them, and the `reference_*` of `score_reference`.
+        Of many views with true radiance, those of `score_views` instead, which are printed with how they are taken.
 
         Args:
             step: Training step.
@@ -50,8 +53,19 @@ class NeucamPipeline(VanillaPipeline):
         """
         averages = super().get_average_eval_image_metrics(step, output_path, get_std)
         learned, capture = self.model.learned, self.model.capture
+        if capture.views is not None:
+            return averages | self._scores_of_views()
         self.eval()
         settings = learned.camera.settings_of_frame(capture.reference_index)
         outputs = learned.renderer.render(learned.view, settings, ("hdr", "all_in_focus"))
         self.train()
         return averages | score_reference(capture, self.pixels, self.model.alignment, outputs)
+
+    def _scores_of_views(self) -> dict[str, float]:
+        self.eval()
+        scores, protocol = score_views(self.model.learned, self.model.alignment)
+        self.train()
+        if scores:
+            told = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
+            CONSOLE.print(f"{told} ({protocol}).", markup=False, soft_wrap=True)
+        return scores
