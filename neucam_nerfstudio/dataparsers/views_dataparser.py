@@ -23,6 +23,7 @@ from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.capture.views.layouts import describe
 from neucam_nerfstudio.capture.views.opening import open_described
 from neucam_nerfstudio.dataparsers.neucam_dataparser import whole_factor
+from neucam_nerfstudio.rendering.path_settings import SETTINGS_NAME
 
 
 @dataclass
@@ -63,6 +64,12 @@ class Neucam3dDataParser(DataParser):
     """Cameras of many views in nerfstudio's normalised world; what is known of their lenses goes with the capture."""
 
     config: Neucam3dDataParserConfig  # pyright: ignore[reportIncompatibleVariableOverride] - as nerfstudio narrows it
+
+    @property
+    def includes_time(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - asked before all else
+        """Whether cameras tell a time: where keyframes of settings go by it, so that the viewer's paths have one, too."""
+        data = self.config.data
+        return ((data.parent if data.is_file() else data) / SETTINGS_NAME).is_file()
 
     @property
     def capture(self) -> Capture:
