@@ -1,0 +1,250 @@
+"""Where pictures were taken from, and through which lens: structure from motion by COLMAP (Schönberger & Frahm 2016)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from neucam_nerfstudio.capture.settings.selection import listed
+from neucam_nerfstudio.errors import NeucamError
+
+if TYPE_CHECKING:
+    import pycolmap
+
+LensModel = Literal["simple-pinhole", "pinhole", "simple-radial", "radial", "opencv", "opencv-fisheye"]
+"""COLMAP's camera models that nerfstudio has, too."""
+Matching = Literal["auto", "exhaustive", "sequential"]
+
+LEAST_VIEWPOINTS = 3
+"""Two pictures tell neither a lens nor whether they were matched rightly."""
+MOST_EXHAUSTIVE = 100
+"""Pictures of which each is compared with each by default: 4950 pairs, some minutes on a few cores."""
+LEAST_SIDE_PX = 800
+"""Longer side of pictures that COLMAP's thresholds, 4 pixels and more, are made for; smaller ones are enlarged."""
+SEED = 0
+"""Of all that COLMAP draws at random."""
+
+PARAMETERS = {
+    "SIMPLE_PINHOLE": "f cx cy",
+    "PINHOLE": "fl_x fl_y cx cy",
+    "SIMPLE_RADIAL": "f cx cy k1",
+    "RADIAL": "f cx cy k1 k2",
+    "OPENCV": "fl_x fl_y cx cy k1 k2 p1 p2",
+    "OPENCV_FISHEYE": "fl_x fl_y cx cy k1 k2 k3 k4",
+}
+"""What the parameters of COLMAP's models are, by the names that nerfstudio has for them."""
+IN_PIXELS = frozenset({"f", "fl_x", "fl_y", "cx", "cy"})
+
+
+class Care(NamedTuple):
+    """How sure COLMAP must be.
+
+    Attributes:
+        peak_threshold: Least contrast of a feature.
+        least_of_first_pair: Matches that the first two pictures share.
+        least_angle_deg: Between the rays of these.
+        least_of_picture: Matches that place a picture.
+    """
+
+    peak_threshold: float
+    least_of_first_pair: int
+    least_angle_deg: float
+    least_of_picture: int
+
+
+USUAL_CARE = Care(0.02 / 3, 100, 16.0, 30)
+"""COLMAP's own."""
+LESS_CARE = Care(0.002, 50, 8.0, 20)
+"""For what that does not place. Blurred pictures of 200 x 132 pixels (GalleryMultiview, enlarged): 24 of 24 by this, and
+2 by COLMAP's own."""
+
+
+@dataclass(frozen=True)
+class Poses:
+    """What structure from motion has found. Its world's unit and axes are its own.
+
+    Attributes:
+        camera_to_world: Of each picture that was placed, by its name; OpenGL axes (right, up, backward).
+        lenses: Of each of them, as `transforms.json` has it: camera_model, fl_x, fl_y, cx, cy and distortion.
+        points: Places of what was seen from at least three of them.
+        colours: Of the points, sRGB.
+        mean_error_px: Mean distance of a point from where it is seen.
+    """
+
+    camera_to_world: Mapping[str, Float[np.ndarray, "3 4"]]
+    lenses: Mapping[str, Mapping[str, float | str]]
+    points: Float[np.ndarray, "points 3"]
+    colours: UInt8[np.ndarray, "points 3"]
+    mean_error_px: float
+
+
+def import_pycolmap() -> ModuleType:
+    """Imports COLMAP, an optional library, and has it say only what is wrong.
+
+    Raises:
+        NeucamError: It is missing.
+    """
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise NeucamError(
+            "Poses are found by COLMAP, which is not installed. Install it with pip install 'neucam-nerfstudio[poses]'"
+            " (or pip install pycolmap)."
+        ) from error
+    pycolmap.logging.minloglevel = pycolmap.logging.FATAL
+    return pycolmap
+
+
+def find_poses(
+    folder: Path,
+    names: Sequence[str],
+    lens_model: LensModel = "opencv",
+    one_lens: bool = True,
+    matching: Matching = "auto",
+) -> Poses:
+    """Where pictures were taken from. The same pictures give the same poses.
+
+    Args:
+        folder: Where the pictures are; their EXIF tells a focal length to start from, if it is there.
+        names: Of the files, in the order in which they were taken.
+        lens_model: Of the lens.
+        one_lens: Whether all pictures share one lens and one focal length.
+        matching: Which pictures are compared: each with each, or each with those after it.
+
+    Raises:
+        NeucamError: COLMAP is missing, or places fewer than three pictures.
+    """
+    colmap = import_pycolmap()
+    with TemporaryDirectory() as temporary, _large_enough(folder, names, Path(temporary)) as (pictures, enlarged):
+        best, features, pairs = None, {}, 0
+        for number, care in enumerate((USUAL_CARE, LESS_CARE)):
+            work = Path(temporary) / str(number)
+            work.mkdir()
+            found, features, pairs = _reconstructed(
+                colmap, pictures, names, work, care, lens_model, one_lens, _by_number(matching, len(names))
+            )
+            if best is None or (found is not None and found.num_reg_images() > best.num_reg_images()):
+                best = found
+            if best is not None and best.num_reg_images() == len(names):
+                break
+        if best is None or best.num_reg_images() < LEAST_VIEWPOINTS:
+            raise NeucamError(_nothing_found(best, features, pairs))
+        return _poses(best, enlarged)
+
+
+def _by_number(matching: Matching, num_pictures: int) -> Literal["exhaustive", "sequential"]:
+    if matching == "auto":
+        return "exhaustive" if num_pictures <= MOST_EXHAUSTIVE else "sequential"
+    return matching
+
+
+@contextmanager
+def _large_enough(folder: Path, names: Sequence[str], temporary: Path) -> Iterator[tuple[Path, int]]:
+    """The folder of the pictures, or one with larger copies of them; and how many times larger these are."""
+    import cv2
+    from PIL import Image
+
+    with Image.open(folder / names[0]) as first:
+        enlarged = math.ceil(LEAST_SIDE_PX / max(first.size))
+    if enlarged <= 1:
+        yield folder, 1
+        return
+    copies = temporary / "pictures"
+    copies.mkdir()
+    for name in names:
+        with Image.open(folder / name) as picture:
+            exif = picture.info.get("exif", b"")
+            pixels = np.array(picture.convert("RGB"))
+        larger = cv2.resize(pixels, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
+        Image.fromarray(larger).save(copies / name, "PNG", exif=exif, compress_level=1)
+    yield copies, enlarged
+
+
+def _reconstructed(
+    colmap: ModuleType,
+    pictures: Path,
+    names: Sequence[str],
+    work: Path,
+    care: Care,
+    lens_model: LensModel,
+    one_lens: bool,
+    matching: Literal["exhaustive", "sequential"],
+) -> tuple[pycolmap.Reconstruction | None, dict[str, int], int]:
+    """The largest model that COLMAP makes, if any; features of each picture; and pairs that show something in common."""
+    colmap.set_random_seed(SEED)
+    database = work / "database.db"
+    reading, extraction = colmap.ImageReaderOptions(), colmap.FeatureExtractionOptions()
+    reading.camera_model = lens_model.replace("-", "_").upper()
+    extraction.sift.peak_threshold = care.peak_threshold
+    mode = colmap.CameraMode.SINGLE if one_lens else colmap.CameraMode.PER_IMAGE
+    colmap.extract_features(database, pictures, list(names), mode, reading, extraction)
+    verification = colmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = SEED
+    match = colmap.match_exhaustive if matching == "exhaustive" else colmap.match_sequential
+    match(database, verification_options=verification)
+    with colmap.Database.open(database) as found:
+        features = {image.name: found.num_keypoints_for_image(image.image_id) for image in found.read_all_images()}
+        pairs = found.num_verified_image_pairs()
+    mapping = colmap.IncrementalPipelineOptions()
+    mapping.min_model_size = LEAST_VIEWPOINTS
+    mapping.random_seed = mapping.mapper.random_seed = mapping.triangulation.random_seed = SEED
+    mapping.mapper.init_min_num_inliers = care.least_of_first_pair
+    mapping.mapper.init_min_tri_angle = care.least_angle_deg
+    mapping.mapper.abs_pose_min_num_inliers = care.least_of_picture
+    models = colmap.incremental_mapping(database, pictures, work / "models", mapping)
+    return max(models.values(), key=lambda model: model.num_reg_images(), default=None), features, pairs
+
+
+def _nothing_found(best: pycolmap.Reconstruction | None, features: Mapping[str, int], pairs: int) -> str:
+    num_placed = 0 if best is None else best.num_reg_images()
+    found = f"COLMAP places {num_placed} of {len(features)} viewpoints, expected at least {LEAST_VIEWPOINTS}"
+    poor = [name for name, number in features.items() if number < USUAL_CARE.least_of_picture]
+    if len(poor) > len(features) - LEAST_VIEWPOINTS:
+        return (
+            f"{found}: it finds hardly any detail in {listed(poor)}. Give sharper or larger photographs, of something"
+            " with texture."
+        )
+    if pairs < LEAST_VIEWPOINTS - 1:
+        return f"{found}: hardly any two pictures show the same. Neighbours must overlap by two thirds or so."
+    return (
+        f"{found}, although {pairs} pairs of pictures show the same. The camera must move from viewpoint to viewpoint,"
+        " not only turn, and what it sees must not be flat. Photographs of one place are one viewpoint: put them into a"
+        " folder of their own."
+    )
+
+
+def _poses(model: pycolmap.Reconstruction, enlarged: int) -> Poses:
+    camera_to_world, lenses = {}, {}
+    for image in model.images.values():
+        if not image.has_pose:
+            continue
+        opencv = np.asarray(image.cam_from_world().inverse().matrix(), np.float64)
+        camera_to_world[image.name] = opencv * [1.0, -1.0, -1.0, 1.0]
+        lenses[image.name] = _lens(model.cameras[image.camera_id], enlarged)
+    points = list(model.points3D.values())
+    return Poses(
+        camera_to_world,
+        lenses,
+        np.array([point.xyz for point in points], np.float64).reshape(-1, 3),
+        np.array([point.color for point in points], np.uint8).reshape(-1, 3),
+        float(model.compute_mean_reprojection_error()) / enlarged,
+    )
+
+
+def _lens(camera: pycolmap.Camera, enlarged: int) -> dict[str, float | str]:
+    """A camera as `transforms.json` has it, of pictures as they were before they were enlarged."""
+    model, lens = camera.model.name, {}
+    for name, value in zip(PARAMETERS[model].split(), camera.params, strict=True):
+        number = float(value) / (enlarged if name in IN_PIXELS else 1)
+        lens |= {"fl_x": number, "fl_y": number} if name == "f" else {name: number}
+    # nerfstudio's reader wants two focal lengths, and takes models without distortion for those with it
+    return {"camera_model": "OPENCV_FISHEYE" if model == "OPENCV_FISHEYE" else "OPENCV", **lens}
