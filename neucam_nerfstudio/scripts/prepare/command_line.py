@@ -1,4 +1,4 @@
-"""`neucam-prepare`: fuses the photographs of each viewpoint, finds poses by the fused pictures, and gives them to all."""
+"""`neucam-prepare`: fuses the photographs of each viewpoint, and finds poses by the fused pictures."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Prepare:
     folders: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of viewpoints, or folders above them."""
     output_dir: Path
-    """Folder for transforms.json, sparse_pc.ply, pictures/ (what COLMAP saw) and fused/ (radiance of each viewpoint); it
-    is made if missing. Run again, what is there of the same photographs and options is not made again."""
+    """Folder for transforms.json, sparse_pc.ply, pictures/ (what COLMAP saw) and fused/ (radiance of each viewpoint).
+    It is made if missing. Run again, what is there of the same photographs and options is not made again."""
     single_frames: bool = False
     """Every photograph is a viewpoint of its own, in whatever folder it lies."""
     frames: Literal["settings", "focus-stack"] = "settings"
@@ -104,11 +104,8 @@ class Prepare:
             size = picture.size
         files = write_transforms(self.output_dir, by_name, poses, size, self.one_lens)
         placed = [viewpoint for name, viewpoint in by_name.items() if name in poses.camera_to_world]
-        several = any(len(viewpoint.frames) > 1 for viewpoint in placed)
-        if several:
-            say(
-                "Every photograph has the pose of its viewpoint's reference: what focusing or a hand moved is not in it."
-            )
+        if any(len(viewpoint.frames) > 1 for viewpoint in placed):
+            say("Each photograph has the pose of its viewpoint's reference: what focusing or a hand moved is not in it.")
         say(
             f"Wrote {files[0]}: {sum(len(viewpoint.frames) for viewpoint in placed)} photographs from"
             f" {len(placed)} viewpoints, {len(poses.points)} points, {poses.mean_error_px:.2f} px from where they are"
@@ -160,8 +157,8 @@ class Prepare:
         missing = [viewpoint.name for name, viewpoint in viewpoints.items() if name not in placed]
         if missing:
             say(
-                f"COLMAP places {len(placed)} of {len(viewpoints)} viewpoints. Left out, as they share too little detail"
-                f" with the others: {listed(missing)}."
+                f"COLMAP places {len(placed)} of {len(viewpoints)} viewpoints. Left out, as they share too little"
+                f" detail with the others: {listed(missing)}."
             )
         if self.matching == "auto" and missing and len(viewpoints) > 100:
             say("Each was compared with those that follow it; --matching exhaustive compares each with each.")

@@ -68,9 +68,9 @@ def write_pictures(
         names.append(f"{number:0{digits}}_{viewpoint.name.replace('/', '_')}.png")
 
         def shown(
-            rows: Float[np.ndarray, "rows width 3"], gain: np.float32 = np.float32(gain)
+            rows: Float[np.ndarray, "rows width 3"], gain: float = gain
         ) -> Float[np.ndarray, "rows width 3"]:
-            return tonemap(rows * gain, "reinhard", brightness.anchors)
+            return tonemap(rows * np.float32(gain), "reinhard", brightness.anchors)
 
         write_image(folder / names[-1], viewpoint.radiance(), metadata=read_metadata(viewpoint.reference), shown=shown)
         report(number / len(viewpoints))

@@ -1,4 +1,4 @@
-"""Where pictures were taken from, and through which lens: structure from motion by COLMAP (Schönberger & Frahm 2016)."""
+"""Where pictures were taken from, and through which lens, by COLMAP (Schönberger & Frahm 2016)."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Care(NamedTuple):
 USUAL_CARE = Care(0.02 / 3, 100, 16.0, 30)
 """COLMAP's own."""
 LESS_CARE = Care(0.002, 50, 8.0, 20)
-"""For what that does not place. Blurred pictures of 200 x 132 pixels (GalleryMultiview, enlarged): 24 of 24 by this, and
-2 by COLMAP's own."""
+"""For what that does not place. Blurred pictures of 200 x 132 pixels (GalleryMultiview, enlarged): 24 of 24 by this,
+and 2 by COLMAP's own."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _reconstructed(
     one_lens: bool,
     matching: Literal["exhaustive", "sequential"],
 ) -> tuple[pycolmap.Reconstruction | None, dict[str, int], int]:
-    """The largest model that COLMAP makes, if any; features of each picture; and pairs that show something in common."""
+    """The largest model that COLMAP makes, if any; features of each picture; and how many pairs show the same."""
     colmap.set_random_seed(SEED)
     database = work / "database.db"
     reading, extraction = colmap.ImageReaderOptions(), colmap.FeatureExtractionOptions()
