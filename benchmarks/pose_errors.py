@@ -63,7 +63,7 @@ def similarity(
     others: Float[np.ndarray, "poses 3"],
     rotations: Float[np.ndarray, "poses 3 3"],
     other_rotations: Float[np.ndarray, "poses 3 3"],
-) -> tuple[Float[np.ndarray, "3 3"], float, Float[np.ndarray, "3"]]:
+) -> tuple[Float[np.ndarray, "3 3"], float, Float[np.ndarray, 3]]:
     """Turn, scale and shift from one world to the other: the turn that rotations agree on, for places may lie on a
     line, then scale and shift by least squares."""
     u, _, vt = np.linalg.svd(np.einsum("nij,nkj->ik", other_rotations, rotations))

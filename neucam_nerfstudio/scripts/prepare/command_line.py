@@ -105,7 +105,7 @@ class Prepare:
         files = write_transforms(self.output_dir, by_name, poses, size, self.one_lens)
         placed = [viewpoint for name, viewpoint in by_name.items() if name in poses.camera_to_world]
         if any(len(viewpoint.frames) > 1 for viewpoint in placed):
-            say("Each photograph has the pose of its viewpoint's reference: what focusing or a hand moved is not in it.")
+            say("Photographs have the pose of their viewpoint's reference: what focusing or a hand moved is not in it.")
         say(
             f"Wrote {files[0]}: {sum(len(viewpoint.frames) for viewpoint in placed)} photographs from"
             f" {len(placed)} viewpoints, {len(poses.points)} points, {poses.mean_error_px:.2f} px from where they are"

@@ -67,9 +67,7 @@ def write_pictures(
     for number, (viewpoint, gain) in enumerate(zip(viewpoints, brightness.gains, strict=True), 1):
         names.append(f"{number:0{digits}}_{viewpoint.name.replace('/', '_')}.png")
 
-        def shown(
-            rows: Float[np.ndarray, "rows width 3"], gain: float = gain
-        ) -> Float[np.ndarray, "rows width 3"]:
+        def shown(rows: Float[np.ndarray, "rows width 3"], gain: float = gain) -> Float[np.ndarray, "rows width 3"]:
             return tonemap(rows * np.float32(gain), "reinhard", brightness.anchors)
 
         write_image(folder / names[-1], viewpoint.radiance(), metadata=read_metadata(viewpoint.reference), shown=shown)
