@@ -115,7 +115,7 @@ class Shoot:
                 continue
             height, width, _ = card.texture.shape
             at = [(share * size - 0.5).astype(np.float32) for share, size in ((u, width), (v, height))]
-            colours = cv2.remap(card.texture, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            colours = cv2.remap(card.texture, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
             nearest[seen], picture[seen] = distance[seen], colours[seen]
         return picture
 

@@ -19,6 +19,7 @@ from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, wri
 from neucam_nerfstudio.scripts.batch.captures import FoundCapture
 from neucam_nerfstudio.scripts.fusion_record import states_of_files, version_of_package
 from neucam_nerfstudio.scripts.prepare.pictures import common_brightness, write_pictures
+from neucam_nerfstudio.scripts.prepare.scale import metres_per_unit
 from neucam_nerfstudio.scripts.prepare.structure_from_motion import (
     LEAST_VIEWPOINTS,
     LensModel,
@@ -61,8 +62,8 @@ class Prepare:
     """Whether the photographs of a viewpoint are a focus stack, each focused elsewhere, where nothing tells."""
     align: AlignChoice = "auto"
     """Align the photographs of a viewpoint where focusing moves the picture."""
-    lens_model: LensModel = "opencv"
-    """COLMAP's model of the lens; one with fewer parameters suits few viewpoints."""
+    lens_model: LensModel = "simple-radial"
+    """COLMAP's model of the lens. Those with more parameters, as opencv, want more viewpoints and sharper detail."""
     one_lens: bool = True
     """All photographs have one lens and focal length; else each viewpoint has its own."""
     matching: Matching = "auto"
@@ -102,7 +103,9 @@ class Prepare:
         self._report(by_name, poses.camera_to_world.keys())
         with Image.open(pictures / names[0]) as picture:
             size = picture.size
-        files = write_transforms(self.output_dir, by_name, poses, size, self.one_lens)
+        metres, note = metres_per_unit(by_name, poses)
+        say(note)
+        files = write_transforms(self.output_dir, by_name, poses, size, self.one_lens, metres)
         placed = [viewpoint for name, viewpoint in by_name.items() if name in poses.camera_to_world]
         if any(len(viewpoint.frames) > 1 for viewpoint in placed):
             say("Photographs have the pose of their viewpoint's reference: what focusing or a hand moved is not in it.")

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.capture.settings.selection import listed
+from neucam_nerfstudio.classical.tiled_fusion import num_cpus
 from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Poses:
         lenses: Of each of them, as `transforms.json` has it: camera_model, fl_x, fl_y, cx, cy and distortion.
         points: Places of what was seen from at least three of them.
         colours: Of the points, sRGB.
+        seen: Of each picture, the points that it shows: x and y in pixels, and how far they are along the view.
         mean_error_px: Mean distance of a point from where it is seen.
     """
 
@@ -84,6 +86,7 @@ class Poses:
     lenses: Mapping[str, Mapping[str, float | str]]
     points: Float[np.ndarray, "points 3"]
     colours: UInt8[np.ndarray, "points 3"]
+    seen: Mapping[str, Float[np.ndarray, "seen 3"]]
     mean_error_px: float
 
 
@@ -100,14 +103,14 @@ def import_pycolmap() -> ModuleType:
             "Poses are found by COLMAP, which is not installed. Install it with pip install 'neucam-nerfstudio[poses]'"
             " (or pip install pycolmap)."
         ) from error
-    pycolmap.logging.minloglevel = pycolmap.logging.FATAL
+    pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
     return pycolmap
 
 
 def find_poses(
     folder: Path,
     names: Sequence[str],
-    lens_model: LensModel = "opencv",
+    lens_model: LensModel = "simple-radial",
     one_lens: bool = True,
     matching: Matching = "auto",
 ) -> Poses:
@@ -183,18 +186,19 @@ def _reconstructed(
     colmap.set_random_seed(SEED)
     database = work / "database.db"
     reading, extraction = colmap.ImageReaderOptions(), colmap.FeatureExtractionOptions()
+    matching_options, mapping = colmap.FeatureMatchingOptions(), colmap.IncrementalPipelineOptions()
     reading.camera_model = lens_model.replace("-", "_").upper()
     extraction.sift.peak_threshold = care.peak_threshold
+    extraction.num_threads = matching_options.num_threads = mapping.num_threads = num_cpus()
     mode = colmap.CameraMode.SINGLE if one_lens else colmap.CameraMode.PER_IMAGE
     colmap.extract_features(database, pictures, list(names), mode, reading, extraction)
     verification = colmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = SEED
     match = colmap.match_exhaustive if matching == "exhaustive" else colmap.match_sequential
-    match(database, verification_options=verification)
+    match(database, matching_options, verification_options=verification)
     with colmap.Database.open(database) as found:
         features = {image.name: found.num_keypoints_for_image(image.image_id) for image in found.read_all_images()}
         pairs = found.num_verified_image_pairs()
-    mapping = colmap.IncrementalPipelineOptions()
     mapping.min_model_size = LEAST_VIEWPOINTS
     mapping.random_seed = mapping.mapper.random_seed = mapping.triangulation.random_seed = SEED
     mapping.mapper.init_min_num_inliers = care.least_of_first_pair
@@ -223,19 +227,25 @@ def _nothing_found(best: pycolmap.Reconstruction | None, features: Mapping[str, 
 
 
 def _poses(model: pycolmap.Reconstruction, enlarged: int) -> Poses:
-    camera_to_world, lenses = {}, {}
+    camera_to_world, lenses, seen = {}, {}, {}
     for image in model.images.values():
         if not image.has_pose:
             continue
         opencv = np.asarray(image.cam_from_world().inverse().matrix(), np.float64)
         camera_to_world[image.name] = opencv * [1.0, -1.0, -1.0, 1.0]
         lenses[image.name] = _lens(model.cameras[image.camera_id], enlarged)
+        shown = [point for point in image.points2D if point.has_point3D()]
+        places = np.array([model.points3D[point.point3D_id].xyz for point in shown]).reshape(-1, 3)
+        pixels = np.array([point.xy for point in shown]).reshape(-1, 2) / enlarged
+        distances = (places - opencv[:, 3]) @ opencv[:, 2]
+        seen[image.name] = np.column_stack([pixels, distances])
     points = list(model.points3D.values())
     return Poses(
         camera_to_world,
         lenses,
         np.array([point.xyz for point in points], np.float64).reshape(-1, 3),
         np.array([point.color for point in points], np.uint8).reshape(-1, 3),
+        seen,
         float(model.compute_mean_reprojection_error()) / enlarged,
     )
 

@@ -23,7 +23,12 @@ MOST_METRES = 1 / LEAST_DIOPTRES
 
 
 def write_transforms(
-    folder: Path, viewpoints: Mapping[str, Viewpoint], poses: Poses, size: tuple[int, int], one_lens: bool
+    folder: Path,
+    viewpoints: Mapping[str, Viewpoint],
+    poses: Poses,
+    size: tuple[int, int],
+    one_lens: bool,
+    metres: float | None,
 ) -> list[Path]:
     """Writes the pose and the settings of every photograph of the viewpoints that have poses.
 
@@ -33,6 +38,7 @@ def write_transforms(
         poses: Of pictures.
         size: Width and height of all photographs.
         one_lens: Whether all have the same lens.
+        metres: How long a unit of the poses is; None where nothing tells.
 
     Returns:
         The files.
@@ -41,6 +47,7 @@ def write_transforms(
     width, height = size
     content: dict[str, Any] = {"w": width, "h": height}
     content |= next(iter(poses.lenses.values())) if one_lens else {}
+    content |= {} if metres is None else {"metres_per_unit": metres}
     content |= {"ply_file_path": points.name, "frames": []}
     for name, viewpoint in viewpoints.items():
         if name not in poses.camera_to_world:

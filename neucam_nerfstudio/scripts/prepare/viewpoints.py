@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -202,7 +201,6 @@ def single_viewpoints(photographs: Sequence[Path]) -> tuple[list[Viewpoint], lis
         NeucamError: Photographs cannot be read, or an `exposure.txt` cannot be true.
     """
     folders = list(dict.fromkeys(path.parent for path in photographs))
-    home = Path(os.path.commonpath(folders))
     viewpoints, notes = [], []
     for folder in folders:
         wanted = [path for path in photographs if path.parent == folder]
@@ -215,7 +213,7 @@ def single_viewpoints(photographs: Sequence[Path]) -> tuple[list[Viewpoint], lis
         for index, path in enumerate(source.paths):
             if path in wanted:
                 stops = None if evidence.stops is None else (evidence.stops[index],)
-                name = path.relative_to(home).with_suffix("").as_posix()
+                name = path.stem if len(folders) == 1 else f"{folder.name}/{path.stem}"
                 viewpoints.append(Viewpoint(name, (path,), path, stops, evidence.stops_source))
     return viewpoints, notes
 
