@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -18,7 +19,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, written_whole
 from neucam_nerfstudio.scripts.batch.captures import FoundCapture
 from neucam_nerfstudio.scripts.fusion_record import states_of_files, version_of_package
-from neucam_nerfstudio.scripts.prepare.pictures import common_brightness, write_pictures
+from neucam_nerfstudio.scripts.prepare.pictures import colours_of_points, common_brightness, write_pictures
 from neucam_nerfstudio.scripts.prepare.scale import metres_per_unit
 from neucam_nerfstudio.scripts.prepare.structure_from_motion import (
     LEAST_VIEWPOINTS,
@@ -94,18 +95,23 @@ class Prepare:
         viewpoints, note = with_comparable_exposures(viewpoints)
         say(note)
         pictures = self.output_dir / PICTURES_FOLDER
-        with share_of_work("Evening out the exposure of viewpoints") as report:
-            brightness = common_brightness(viewpoints, lambda share: report(share / 2))
-            names = write_pictures(viewpoints, pictures, brightness, lambda share: report((1 + share) / 2))
-        say(f"COLMAP places {len(names)} pictures of viewpoints ({pictures}).")
-        poses = find_poses(pictures, names, self.lens_model, self.one_lens, self.matching)
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".colmap-", dir=self.output_dir) as for_colmap:
+            with share_of_work("Evening out the exposure of viewpoints") as report:
+                brightness = common_brightness(viewpoints, lambda share: report(share / 2))
+                names, scale = write_pictures(
+                    viewpoints, pictures, Path(for_colmap), brightness, lambda share: report((1 + share) / 2)
+                )
+            say(f"COLMAP looks for the places of {len(names)} viewpoints (pictures: {pictures}).")
+            poses = find_poses(Path(for_colmap), names, scale, self.lens_model, self.one_lens, self.matching)
         by_name = dict(zip(names, viewpoints, strict=True))
         self._report(by_name, poses.camera_to_world.keys())
         with Image.open(pictures / names[0]) as picture:
             size = picture.size
         metres, note = metres_per_unit(by_name, poses)
         say(note)
-        files = write_transforms(self.output_dir, by_name, poses, size, self.one_lens, metres)
+        colours = colours_of_points(poses, pictures)
+        files = write_transforms(self.output_dir, by_name, poses, colours, size, self.one_lens, metres)
         placed = [viewpoint for name, viewpoint in by_name.items() if name in poses.camera_to_world]
         if any(len(viewpoint.frames) > 1 for viewpoint in placed):
             say("Photographs have the pose of their viewpoint's reference: what focusing or a hand moved is not in it.")

@@ -38,8 +38,8 @@ def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[
             continue
         distance = channels[DISTANCE_CHANNEL].astype(np.float64)
         height, width = distance.shape
-        columns, rows = (np.clip(seen[:, axis].astype(int), 0, size - 1) for axis, size in ((0, width), (1, height)))
-        metres, units = distance[rows, columns], seen[:, 2]
+        columns, rows = np.clip(seen.places_px.astype(int), 0, [width - 1, height - 1]).T
+        metres, units = distance[rows, columns], seen.distances
         # what is nearer or farther than all focus settings is told to be at the nearest or farthest
         tells = (metres > 1.01 * distance.min()) & (metres < 0.99 * distance.max()) & (units > 0)
         if CONFIDENCE_CHANNEL in channels:

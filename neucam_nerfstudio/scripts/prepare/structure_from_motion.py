@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import signal
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int
 
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.classical.tiled_fusion import num_cpus
@@ -29,8 +29,6 @@ LEAST_VIEWPOINTS = 3
 """Two pictures tell neither a lens nor whether they were matched rightly."""
 MOST_EXHAUSTIVE = 100
 """Pictures of which each is compared with each by default: 4950 pairs, some minutes on a few cores."""
-LEAST_SIDE_PX = 800
-"""Longer side of pictures that COLMAP's thresholds, 4 pixels and more, are made for; smaller ones are enlarged."""
 SEED = 0
 """Of all that COLMAP draws at random."""
 
@@ -69,6 +67,20 @@ LESS_CARE = Care(0.002, 50, 8.0, 20)
 and 2 by COLMAP's own."""
 
 
+class Seen(NamedTuple):
+    """What a picture shows of the points that were found.
+
+    Attributes:
+        points: Their numbers.
+        places_px: x and y.
+        distances: Along the optical axis, in the unit of the poses.
+    """
+
+    points: Int[np.ndarray, " seen"]
+    places_px: Float[np.ndarray, "seen 2"]
+    distances: Float[np.ndarray, " seen"]
+
+
 @dataclass(frozen=True)
 class Poses:
     """What structure from motion has found. Its world's unit and axes are its own.
@@ -76,26 +88,27 @@ class Poses:
     Attributes:
         camera_to_world: Of each picture that was placed, by its name; OpenGL axes (right, up, backward).
         lenses: Of each of them, as `transforms.json` has it: camera_model, fl_x, fl_y, cx, cy and distortion.
-        points: Places of what was seen from at least three of them.
-        colours: Of the points, sRGB.
-        seen: Of each picture, the points that it shows: x and y in pixels, and how far they are along the view.
+        points: Places of what several of them show.
+        seen: Of each of them, the points that it shows.
         mean_error_px: Mean distance of a point from where it is seen.
     """
 
     camera_to_world: Mapping[str, Float[np.ndarray, "3 4"]]
     lenses: Mapping[str, Mapping[str, float | str]]
     points: Float[np.ndarray, "points 3"]
-    colours: UInt8[np.ndarray, "points 3"]
-    seen: Mapping[str, Float[np.ndarray, "seen 3"]]
+    seen: Mapping[str, Seen]
     mean_error_px: float
 
 
 def import_pycolmap() -> ModuleType:
     """Imports COLMAP, an optional library, and has it say only what is wrong.
 
+    It answers signals by ending the process at once; those who did before do so again.
+
     Raises:
         NeucamError: It is missing.
     """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         import pycolmap
     except ImportError as error:
@@ -103,6 +116,9 @@ def import_pycolmap() -> ModuleType:
             "Poses are found by COLMAP, which is not installed. Install it with pip install 'neucam-nerfstudio[poses]'"
             " (or pip install pycolmap)."
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
     return pycolmap
 
@@ -110,6 +126,7 @@ def import_pycolmap() -> ModuleType:
 def find_poses(
     folder: Path,
     names: Sequence[str],
+    scale: float,
     lens_model: LensModel = "simple-radial",
     one_lens: bool = True,
     matching: Matching = "auto",
@@ -119,6 +136,7 @@ def find_poses(
     Args:
         folder: Where the pictures are; their EXIF tells a focal length to start from, if it is there.
         names: Of the files, in the order in which they were taken.
+        scale: How many times larger the pictures are than those whose pixels lenses and points are to be told in.
         lens_model: Of the lens.
         one_lens: Whether all pictures share one lens and one focal length.
         matching: Which pictures are compared: each with each, or each with those after it.
@@ -127,13 +145,13 @@ def find_poses(
         NeucamError: COLMAP is missing, or places fewer than three pictures.
     """
     colmap = import_pycolmap()
-    with TemporaryDirectory() as temporary, _large_enough(folder, names, Path(temporary)) as (pictures, enlarged):
+    with TemporaryDirectory() as temporary:
         best, features, pairs = None, {}, 0
         for number, care in enumerate((USUAL_CARE, LESS_CARE)):
             work = Path(temporary) / str(number)
             work.mkdir()
             found, features, pairs = _reconstructed(
-                colmap, pictures, names, work, care, lens_model, one_lens, _by_number(matching, len(names))
+                colmap, folder, names, work, care, lens_model, one_lens, _by_number(matching, len(names))
             )
             if best is None or (found is not None and found.num_reg_images() > best.num_reg_images()):
                 best = found
@@ -141,35 +159,13 @@ def find_poses(
                 break
         if best is None or best.num_reg_images() < LEAST_VIEWPOINTS:
             raise NeucamError(_nothing_found(best, features, pairs))
-        return _poses(best, enlarged)
+        return _poses(best, scale)
 
 
 def _by_number(matching: Matching, num_pictures: int) -> Literal["exhaustive", "sequential"]:
     if matching == "auto":
         return "exhaustive" if num_pictures <= MOST_EXHAUSTIVE else "sequential"
     return matching
-
-
-@contextmanager
-def _large_enough(folder: Path, names: Sequence[str], temporary: Path) -> Iterator[tuple[Path, int]]:
-    """The folder of the pictures, or one with larger copies of them; and how many times larger these are."""
-    import cv2
-    from PIL import Image
-
-    with Image.open(folder / names[0]) as first:
-        enlarged = math.ceil(LEAST_SIDE_PX / max(first.size))
-    if enlarged <= 1:
-        yield folder, 1
-        return
-    copies = temporary / "pictures"
-    copies.mkdir()
-    for name in names:
-        with Image.open(folder / name) as picture:
-            exif = picture.info.get("exif", b"")
-            pixels = np.array(picture.convert("RGB"))
-        larger = cv2.resize(pixels, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
-        Image.fromarray(larger).save(copies / name, "PNG", exif=exif, compress_level=1)
-    yield copies, enlarged
 
 
 def _reconstructed(
@@ -226,35 +222,28 @@ def _nothing_found(best: pycolmap.Reconstruction | None, features: Mapping[str, 
     )
 
 
-def _poses(model: pycolmap.Reconstruction, enlarged: int) -> Poses:
+def _poses(model: pycolmap.Reconstruction, scale: float) -> Poses:
+    numbers = {identity: number for number, identity in enumerate(model.points3D)}
+    points = np.array([point.xyz for point in model.points3D.values()], np.float64).reshape(-1, 3)
     camera_to_world, lenses, seen = {}, {}, {}
     for image in model.images.values():
         if not image.has_pose:
             continue
         opencv = np.asarray(image.cam_from_world().inverse().matrix(), np.float64)
         camera_to_world[image.name] = opencv * [1.0, -1.0, -1.0, 1.0]
-        lenses[image.name] = _lens(model.cameras[image.camera_id], enlarged)
+        lenses[image.name] = _lens(model.cameras[image.camera_id], scale)
         shown = [point for point in image.points2D if point.has_point3D()]
-        places = np.array([model.points3D[point.point3D_id].xyz for point in shown]).reshape(-1, 3)
-        pixels = np.array([point.xy for point in shown]).reshape(-1, 2) / enlarged
-        distances = (places - opencv[:, 3]) @ opencv[:, 2]
-        seen[image.name] = np.column_stack([pixels, distances])
-    points = list(model.points3D.values())
-    return Poses(
-        camera_to_world,
-        lenses,
-        np.array([point.xyz for point in points], np.float64).reshape(-1, 3),
-        np.array([point.color for point in points], np.uint8).reshape(-1, 3),
-        seen,
-        float(model.compute_mean_reprojection_error()) / enlarged,
-    )
+        of_points = np.array([numbers[point.point3D_id] for point in shown], np.int64)
+        places = np.array([point.xy for point in shown], np.float64).reshape(-1, 2) / scale
+        seen[image.name] = Seen(of_points, places, (points[of_points] - opencv[:, 3]) @ opencv[:, 2])
+    return Poses(camera_to_world, lenses, points, seen, float(model.compute_mean_reprojection_error()) / scale)
 
 
-def _lens(camera: pycolmap.Camera, enlarged: int) -> dict[str, float | str]:
-    """A camera as `transforms.json` has it, of pictures as they were before they were enlarged."""
+def _lens(camera: pycolmap.Camera, scale: float) -> dict[str, float | str]:
+    """A camera as `transforms.json` has it, of pictures that are so many times smaller."""
     model, lens = camera.model.name, {}
     for name, value in zip(PARAMETERS[model].split(), camera.params, strict=True):
-        number = float(value) / (enlarged if name in IN_PIXELS else 1)
+        number = float(value) / (scale if name in IN_PIXELS else 1)
         lens |= {"fl_x": number, "fl_y": number} if name == "f" else {name: number}
     # nerfstudio's reader wants two focal lengths, and takes models without distortion for those with it
     return {"camera_model": "OPENCV_FISHEYE" if model == "OPENCV_FISHEYE" else "OPENCV", **lens}

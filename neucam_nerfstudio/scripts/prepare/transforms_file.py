@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.capture.focus_distances import LEAST_DIOPTRES
 from neucam_nerfstudio.imaging.exif import ExifSettings
@@ -26,6 +27,7 @@ def write_transforms(
     folder: Path,
     viewpoints: Mapping[str, Viewpoint],
     poses: Poses,
+    colours: UInt8[np.ndarray, "points 3"],
     size: tuple[int, int],
     one_lens: bool,
     metres: float | None,
@@ -36,6 +38,7 @@ def write_transforms(
         folder: To write to; photographs are named from there.
         viewpoints: By the name of their picture.
         poses: Of pictures.
+        colours: Of the points, sRGB.
         size: Width and height of all photographs.
         one_lens: Whether all have the same lens.
         metres: How long a unit of the poses is; None where nothing tells.
@@ -66,7 +69,7 @@ def write_transforms(
                 }
             )
     with written_whole(points) as temporary:
-        _write_points(temporary, poses)
+        _write_points(temporary, poses.points, colours)
     with written_whole(transforms) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return [transforms, points]
@@ -94,14 +97,14 @@ def _from(folder: Path, photograph: Path) -> str:
         return photograph.resolve().as_posix()
 
 
-def _write_points(path: Path, poses: Poses) -> None:
+def _write_points(path: Path, places: Float[np.ndarray, "points 3"], colours: UInt8[np.ndarray, "points 3"]) -> None:
     """Points with their colours as a binary PLY file."""
     kind = [(axis, "<f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
-    table = np.empty(len(poses.points), kind)
+    table = np.empty(len(places), kind)
     for number, axis in enumerate("xyz"):
-        table[axis] = poses.points[:, number]
+        table[axis] = places[:, number]
     for number, colour in enumerate(("red", "green", "blue")):
-        table[colour] = poses.colours[:, number]
+        table[colour] = colours[:, number]
     words = {"<f4": "float", "u1": "uchar"}
     properties = "".join(f"property {words[type]} {name}\n" for name, type in kind)
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(table)}\n{properties}end_header\n"
