@@ -107,16 +107,17 @@ class Shoot:
         nearest, picture = np.full(x.shape, np.inf), np.zeros((*x.shape, 3), np.float32)
         for card in cards:
             normal = np.cross(card.across, card.down)
-            distance = np.dot(card.corner - origin, normal) / (rays @ normal)
+            slope = rays @ normal
+            distance = np.dot(card.corner - origin, normal) / np.where(slope == 0, np.inf, slope)
             hit = origin + distance[..., None] * rays - card.corner
             u, v = (hit @ side / np.dot(side, side) for side in (card.across, card.down))
             seen = (distance > 0) & (distance < nearest) & (u > 0) & (u < 1) & (v > 0) & (v < 1)
             if not seen.any():
                 continue
             height, width, _ = card.texture.shape
-            at = [(share * size - 0.5).astype(np.float32) for share, size in ((u, width), (v, height))]
-            colours = cv2.remap(card.texture, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-            nearest[seen], picture[seen] = distance[seen], colours[seen]
+            x, y = ((share[seen] * size - 0.5).astype(np.float32) for share, size in ((u, width), (v, height)))
+            colours = cv2.remap(card.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            nearest[seen], picture[seen] = distance[seen], colours[:, 0]
         return picture
 
 

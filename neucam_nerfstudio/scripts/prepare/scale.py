@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from neucam_nerfstudio.imaging.radiance_files import read_exr_channels
 from neucam_nerfstudio.scripts.prepare.structure_from_motion import Poses
@@ -15,9 +16,9 @@ DISTANCE_CHANNEL, CONFIDENCE_CHANNEL = "Z", "confidence"
 LEAST_CONFIDENCE = 0.5
 LEAST_POINTS = 50
 """Distances of fewer points are no evidence: that of each is told to some tenths of the step between focus settings."""
-MOST_SPREAD = 0.35
-"""Of the logarithms of what points tell, as the median deviation from their median; beyond it they contradict each
-other. Half of the points are then off by more than 40 %."""
+MOST_SPREAD, MOST_SPREAD_OF_DISTANCES = 0.15, 0.6
+"""Of the logarithms of what points tell, as the median deviation from their median: the first, or that share of the
+spread of their distances, which focus then explains for the most part. Beyond both, points contradict each other."""
 
 
 def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[float | None, str]:
@@ -30,7 +31,8 @@ def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[
     Returns:
         Metres; None where nothing tells. And what tells it, or what that means for the user, in a sentence.
     """
-    logs: list[np.ndarray] = []
+    logs: list[Float[np.ndarray, " points"]] = []
+    distances: list[Float[np.ndarray, " points"]] = []
     for name, seen in poses.seen.items():
         file = viewpoints[name].radiance_file
         channels = {} if file is None else read_exr_channels(file)
@@ -45,11 +47,12 @@ def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[
         if CONFIDENCE_CHANNEL in channels:
             tells &= channels[CONFIDENCE_CHANNEL][rows, columns] > LEAST_CONFIDENCE
         logs.append(np.log(metres[tells] / units[tells]))
+        distances.append(np.log(units[tells]))
     told = np.concatenate(logs) if logs else np.zeros(0)
     if len(told) >= LEAST_POINTS:
         middle = float(np.median(told))
-        spread = float(np.median(np.abs(told - middle)))
-        if spread <= MOST_SPREAD:
+        most = max(MOST_SPREAD, MOST_SPREAD_OF_DISTANCES * _spread(np.concatenate(distances)))
+        if _spread(told) <= most:
             metres = float(np.exp(middle))
             return (
                 metres,
@@ -59,3 +62,8 @@ def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[
         "Nothing tells how long a unit of the poses is, which focus distances in metres need: write metres_per_unit"
         " into transforms.json if you know it."
     )
+
+
+def _spread(logs: Float[np.ndarray, " points"]) -> float:
+    """Median deviation from the median."""
+    return float(np.median(np.abs(logs - np.median(logs))))

@@ -187,6 +187,9 @@ def _reconstructed(
     extraction.sift.peak_threshold = care.peak_threshold
     extraction.num_threads = matching_options.num_threads = mapping.num_threads = num_cpus()
     mode = colmap.CameraMode.SINGLE if one_lens else colmap.CameraMode.PER_IMAGE
+    # first all pictures: what threads extract would be numbered in the order in which they are done
+    colmap.Database.open(database).close()
+    colmap.import_images(database, pictures, mode, list(names), reading)
     colmap.extract_features(database, pictures, list(names), mode, reading, extraction)
     verification = colmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = SEED
@@ -194,7 +197,8 @@ def _reconstructed(
     match(database, matching_options, verification_options=verification)
     with colmap.Database.open(database) as found:
         features = {image.name: found.num_keypoints_for_image(image.image_id) for image in found.read_all_images()}
-        pairs = found.num_verified_image_pairs()
+        _, matches = found.read_two_view_geometry_num_inliers()
+        pairs = sum(number >= verification.min_num_inliers for number in matches)
     mapping.min_model_size = LEAST_VIEWPOINTS
     mapping.random_seed = mapping.mapper.random_seed = mapping.triangulation.random_seed = SEED
     mapping.mapper.init_min_num_inliers = care.least_of_first_pair

@@ -14,7 +14,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.photometry import decode_srgb, encode_srgb
-from neucam_nerfstudio.scripts.prepare import command_line
+from neucam_nerfstudio.scripts.prepare import command_line, pictures
 from neucam_nerfstudio.scripts.prepare.command_line import Prepare
 from neucam_nerfstudio.scripts.prepare.transforms_file import TRANSFORMS_NAME
 
@@ -33,7 +33,8 @@ def states(folder: Path) -> dict[Path, int]:
 
 
 @pytest.mark.slow
-def test_photographs_of_a_made_scene_get_the_poses_they_were_taken_at(made_shoot, tmp_path, capsys):
+def test_photographs_of_a_made_scene_get_the_poses_they_were_taken_at(made_shoot, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pictures, "LEAST_SIDE_PX", 400)  # COLMAP takes a third of the time
     pytest.importorskip("pycolmap", reason="poses are found by pycolmap: pip install 'neucam-nerfstudio[poses]'")
     prepared = prepare(made_shoot / "shoot", tmp_path / "out", lens_model="simple-pinhole")
     assert "20 photographs from 5 viewpoints" in capsys.readouterr().out.replace("\n", " ")
