@@ -317,10 +317,21 @@ def render(name: str, folder: Path, width: int, height: int, samples: int, threa
 
     build, seed = SCENES[name]
     build(Builder(bpy, seed))
-    scene, lens = bpy.context.scene, LENSES[name]
+    lens = LENSES[name]
+    scene, camera = set_up(bpy, lens, width, height, samples, threads)
+    camera.location, camera.rotation_euler = (0, 0, 0.12), (math.radians(89.0), 0, 0)
+    for number, distance in enumerate((*lens.focus_distances_m, None)):
+        scene.cycles.samples = samples if distance is not None else 2 * samples
+        take(bpy, lens, distance, number, folder / "linear" / ("sharp.exr" if distance is None else f"F{number}.exr"))
+    (folder / "gt").mkdir(parents=True, exist_ok=True)
+    (folder / "gt" / "optics.json").write_text(json.dumps(lens.told(), indent=1))
+
+
+def set_up(bpy: Any, lens: Lens, width: int, height: int, samples: int, threads: int) -> tuple[Any, Any]:
+    """The scene and a camera in it, ready to take pictures."""
+    scene = bpy.context.scene
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     bpy.context.collection.objects.link(camera)
-    camera.location, camera.rotation_euler = (0, 0, 0.12), (math.radians(89.0), 0, 0)
     camera.data.lens, camera.data.sensor_width = lens.focal_length_mm, SENSOR_WIDTH_MM
     scene.camera = camera
     settings = scene.render
@@ -332,17 +343,18 @@ def render(name: str, folder: Path, width: int, height: int, samples: int, threa
     scene.cycles.use_denoising, scene.cycles.denoiser = True, "OPENIMAGEDENOISE"
     scene.cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
     scene.cycles.use_light_tree, scene.cycles.sample_clamp_indirect = False, 8.0
-    for number, distance in enumerate((*lens.focus_distances_m, None)):
-        depth_of_field = camera.data.dof
-        depth_of_field.use_dof = distance is not None
-        if distance is not None:
-            depth_of_field.focus_distance, depth_of_field.aperture_fstop = distance, lens.f_number
-        scene.cycles.seed = number
-        scene.cycles.samples = samples if distance is not None else 2 * samples
-        settings.filepath = str(folder / "linear" / ("sharp.exr" if distance is None else f"F{number}.exr"))
-        bpy.ops.render.render(write_still=True)
-    (folder / "gt").mkdir(parents=True, exist_ok=True)
-    (folder / "gt" / "optics.json").write_text(json.dumps(lens.told(), indent=1))
+    return scene, camera
+
+
+def take(bpy: Any, lens: Lens, focus_distance_m: float | None, seed: int, path: Path) -> None:
+    """Writes the linear picture at a focus distance; None is in focus all over."""
+    scene = bpy.context.scene
+    depth_of_field = scene.camera.data.dof
+    depth_of_field.use_dof = focus_distance_m is not None
+    if focus_distance_m is not None:
+        depth_of_field.focus_distance, depth_of_field.aperture_fstop = focus_distance_m, lens.f_number
+    scene.cycles.seed, scene.render.filepath = seed, str(path)
+    bpy.ops.render.render(write_still=True)
 
 
 def photograph(folder: Path) -> None:
@@ -359,11 +371,17 @@ def photograph(folder: Path) -> None:
     for focus in range(3):
         light = read_radiance(folder / "linear" / f"F{focus}.exr") / grey
         for number, stops in enumerate(STOPS):
-            exposed = light * 2.0**stops
-            deviation = np.sqrt(READ_NOISE**2 + SHOT_NOISE * exposed)
-            noisy = exposed + deviation * generator.standard_normal(exposed.shape)
-            write_image(folder / f"F{focus}E{number}.png", developed(noisy))
+            write_image(folder / f"F{focus}E{number}.png", developed(exposed(light, stops, generator)))
     (folder / "exposure.txt").write_text("".join(f"{stops}\n" for stops in STOPS))
+
+
+def exposed(light: Any, stops: float, generator: Any) -> Any:
+    """Light on a sensor that has noise."""
+    import numpy as np
+
+    arrived = light * 2.0**stops
+    deviation = np.sqrt(READ_NOISE**2 + SHOT_NOISE * arrived)
+    return arrived + deviation * generator.standard_normal(arrived.shape)
 
 
 def developed(light: Any) -> Any:

@@ -18,7 +18,7 @@ from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
 from neucam_nerfstudio.rendering.local_tonemapping import LOCAL_LONGER_SIDE, local_curves, tonemap_locally
 from neucam_nerfstudio.rendering.view import View
-from neucam_nerfstudio.scene.scene import Rays, Scene
+from neucam_nerfstudio.scene.scene import March, Rays, Scene, VolumetricScene
 
 ANCHOR_SAMPLES_PER_SIDE = 128
 """The display's grey and white are taken from a lattice of this many places each way."""
@@ -50,7 +50,7 @@ class Film:
     @cached_property
     def sharp(self) -> Float[Tensor, "rays 3"]:
         """Linear radiance without blur; of photographs that the scene does not explain, as they were filmed."""
-        return self.scene.seen(self.places)
+        return self.scene.seen(self.places) if self._march is None else self._march.radiance
 
     @cached_property
     def modelled(self) -> Float[Tensor, "rays 3"]:
@@ -66,7 +66,12 @@ class Film:
     @property
     def distance(self) -> Float[Tensor, "rays 1"]:
         """How far along each ray the scene is."""
-        return self.scene.distance(self._rays)
+        return self.scene.distance(self._rays) if self._march is None else self._march.distance
+
+    @cached_property
+    def _march(self) -> March | None:
+        """What the rays see of a volume, where one pass along them tells both; None of a picture."""
+        return self.scene.march(self._rays) if isinstance(self.scene, VolumetricScene) else None
 
     def developed(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
         """Pixel values in [0, 1] of radiance at the exposure of the rays."""

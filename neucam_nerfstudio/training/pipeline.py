@@ -32,7 +32,8 @@ class NeucamPipeline(VanillaPipeline):
         dataset = self.datamanager.train_dataset
         assert dataset is not None  # our data manager always has one
         self.pixels: PixelStore = dataset.metadata["pixels"]
-        self.camera_back = CameraBack(self.model, self.pixels.whole)
+        if self.model.capture.views is None:
+            self.camera_back = CameraBack(self.model, self.pixels.whole)
 
     @property
     def model(self) -> NeucamModel:

@@ -256,7 +256,8 @@ def random_places(num_rays: int, num_taps: int, like: Tensor) -> Float[Tensor, "
 
 def some(rays: Rays, indices: Tensor) -> Rays:
     """Some of the rays."""
-    return Rays(*(None if values is None else values[indices] for values in rays))
+    axes = None if rays.axes is None else rays.axes[indices]
+    return Rays(rays.origins[indices], rays.directions[indices], rays.times[indices], axes)
 
 
 def some_settings(settings: CameraSettings, indices: Tensor) -> CameraSettings:

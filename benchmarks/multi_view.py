@@ -1,0 +1,133 @@
+"""What `neucam-3d` makes of captures of many views, scored on the views that were held out.
+
+    python -m benchmarks.multi_view DATA... [--only told pinhole]
+
+DATA is whatever `neucam-3d-data` opens: captures of `render_views`, and the published ones of HDR-NeRF, Deblur-NeRF,
+Cinematic Gaussians and RealX3D, for whoever has a graphics card and the data.
+
+| row | what is different |
+| --- | --- |
+| `told` | nothing |
+| `pinhole` | no lens: `--pipeline.model.blur none` |
+| `untold` | exposures and focus distances are taken out of transforms.json |
+| `sharp` | photographs are the true radiance, sharp and linear, where gt/ has all: how good the volume can be |
+
+Writes `multi_view.md` and `multi_view.json`. Radiance is scored with one gain for all views (`views_psnr_mu`), and as
+`score_hdr` does with one for each channel of each view (`psnr_mu`); photographs by PSNR and SSIM as they are. Where
+nothing tells the exposures, one power is fitted, too. Nothing else is fitted to anything.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from benchmarks.commands import Training, run_measured, script
+from benchmarks.results_table import Column, Result, Table, aligned_score_column, alignment_of, score_column
+
+Row = Literal["told", "pinhole", "untold", "sharp"]
+ROWS: tuple[Row, ...] = ("told", "pinhole", "untold", "sharp")
+
+COLUMNS = (
+    aligned_score_column("PSNR mu", "psnr_mu"),
+    aligned_score_column("SSIM mu", "ssim_mu", 4),
+    score_column("PSNR mu, one gain", "views_psnr_mu"),
+    score_column("PSNR PU21, one gain", "views_psnr_pu21"),
+    Column("aligned", alignment_of),
+    score_column("PSNR of photographs", "psnr"),
+    score_column("SSIM of photographs", "ssim", 4),
+)
+
+POSES = "transforms.json"
+SETTINGS = ("exposure_stops", "exposure_time", "iso", "exposure_index", "focus_distance_m")
+"""What a frame of transforms.json tells of exposure and focus."""
+
+
+@dataclass
+class MultiView:
+    """Measures `neucam-3d`."""
+
+    data: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Captures of many views."""
+    only: tuple[Row, ...] = ROWS
+    """Which rows."""
+    iterations: int | None = None
+    """Steps of training; the method's own without."""
+    output_path: Path = Path("benchmarks/results")
+    """Folder for the results."""
+
+    def main(self) -> None:
+        """Measures every row of every capture that has it, and writes the table anew after each."""
+        table, results, notes = Table("multi_view", self.output_path, COLUMNS), [], []
+        with tempfile.TemporaryDirectory(prefix="multi-view-") as scratch:
+            for data in self.data:
+                for row, capture in self._captures(data, Path(scratch) / data.name):
+                    if isinstance(capture, str):
+                        notes.append(f"{data.name}, {row}: {capture}")
+                        continue
+                    results.append(self._measured(row, capture, data.name, Path(scratch) / "runs" / data.name / row))
+                    CONSOLE.print(results[-1].run, row, results[-1].scores)
+                    table.write(results, notes)
+        table.write(results, notes)
+
+    def _captures(self, data: Path, folder: Path) -> Iterator[tuple[Row, Path | str]]:
+        """The capture of each row, or why there is none."""
+        for row in self.only:
+            if row in ("told", "pinhole"):
+                yield row, data
+            elif not (data / POSES).is_file():
+                yield row, f"skipped, for {POSES} would have to be changed."
+            elif row == "untold":
+                yield row, without_settings(data, folder / "untold")
+            else:
+                yield row, with_true_photographs(data, folder / "sharp") or "skipped, not all true radiance is there."
+
+    def _measured(self, row: Row, capture: Path, name: str, folder: Path) -> Result:
+        options = ("--pipeline.model.blur", "none") if row in ("pinhole", "sharp") else ()
+        run, took = Training("neucam-3d", capture, iterations=self.iterations, options=options).run(folder)
+        report = folder / "eval.json"
+        run_measured([script("ns-eval"), "--load-config", run.config, "--output-path", report], folder / "eval.log")
+        scores = {key: value for key, value in json.loads(report.read_text())["results"].items() if value is not None}
+        return Result(name, row, scores, **asdict(took), steps=self.iterations)
+
+
+def without_settings(data: Path, folder: Path) -> Path:
+    """The same capture, of which nothing tells exposures and focus distances."""
+    return _changed(data, folder, lambda frame: {key: frame[key] for key in frame if key not in SETTINGS})
+
+
+def with_true_photographs(data: Path, folder: Path) -> Path | None:
+    """The same views as sharp, linear radiance; None where that of a photograph is missing."""
+    frames = json.loads((data / POSES).read_text())["frames"]
+    truth = {frame["file_path"]: data / "gt" / f"{Path(frame['file_path']).stem}.exr" for frame in frames}
+    if not all(path.is_file() for path in truth.values()):
+        return None
+
+    def true(frame: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: frame[key] for key in frame if key not in (*SETTINGS, "f_number")}
+        return kept | {"file_path": str(truth[frame["file_path"]].resolve()), "exposure_stops": 0.0}
+
+    return _changed(data, folder, true)
+
+
+def _changed(data: Path, folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
+    """A folder with links to what a capture has, and transforms.json with every frame changed."""
+    folder.mkdir(parents=True)
+    for path in data.iterdir():
+        if path.name != POSES:
+            (folder / path.name).symlink_to(path.resolve())
+    told = json.loads((data / POSES).read_text())
+    told["frames"] = [change(frame) for frame in told["frames"]]
+    (folder / POSES).write_text(json.dumps(told))
+    return folder
+
+
+if __name__ == "__main__":
+    tyro.cli(MultiView).main()
