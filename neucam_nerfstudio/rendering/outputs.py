@@ -32,6 +32,10 @@ FARTHEST = 100.0
 RAYS_AT_ONCE = 1 << 15
 """Rays rendered at a time: with the taps of a lens some 50 MB."""
 
+VOLUME_RAYS_AT_ONCE = 1 << 11
+"""The same into a volume: a ray out of focus looks through a hundred places of the lens, at some fifty samples each. On
+a processor, as many sharp rays are faster than 32 thousand, too: 88 against 73 thousand a second."""
+
 
 class Film:
     """What reaches the film along some rays. Each quantity is computed when it is first asked for, and once.
@@ -207,10 +211,10 @@ class Renderer:
             advance()
         return pictures
 
-    @staticmethod
-    def strips(view: View) -> list[slice]:
+    def strips(self, view: View) -> list[slice]:
         """The rows of each strip that a picture is rendered in."""
-        height = max(1, RAYS_AT_ONCE // view.width)
+        at_once = VOLUME_RAYS_AT_ONCE if isinstance(self.scene, VolumetricScene) else RAYS_AT_ONCE
+        height = max(1, at_once // view.width)
         return [slice(top, min(top + height, view.height)) for top in range(0, view.height, height)]
 
     def time_of(self, settings: CameraSettings) -> float:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 DEPTH = "depth"
 """nerfstudio's name of the output that tells it which of its frustums lie behind what is seen."""
 
+QUICK_LENS_RAYS = 8
+"""Of many views on a processor, the viewer's pictures have so many rays through the lens a pixel. A hundred, as exports
+have, take minutes a picture where all is out of focus."""
+
 Render = Callable[[Sequence[str]], dict[str, Float[Tensor, "height width channels"]]]
 """Renders outputs by the viewer's names."""
 
@@ -81,6 +85,8 @@ class CameraBack(ViewerControl):
         settings = self.panel.settings()
         if learned.capture.moves:
             settings = replace(settings, time=time_of(camera))
+        elif learned.capture.views is not None and self._model.device.type == "cpu":
+            settings = replace(settings, most_lens_rays=QUICK_LENS_RAYS)
         photograph = None if compared is None else self._compared(compared)
         view, renderer = view_of(camera), learned.renderer
         outputs = listed_outputs(renderer.output_names(), photograph)

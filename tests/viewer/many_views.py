@@ -48,6 +48,6 @@ def three_views(**changed: object) -> Capture:
     return capture_of(HEIGHT, WIDTH, positions=(1.0, 0.5, 0.0), reference_index=REFERENCE, views=views)
 
 
-def learned_views(**changed: object) -> LearnedCapture:
+def learned_views(balls: tuple[Blob, ...] = BLOBS, **changed: object) -> LearnedCapture:
     """Before anything is learned; `changed` are fields of `Views`."""
-    return learn(three_views(**changed), BlobsConfig(blobs=BLOBS), ThinLensBlurConfig()).eval()
+    return learn(three_views(**changed), BlobsConfig(blobs=balls), ThinLensBlurConfig()).eval()
