@@ -7,13 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
+from neucam_nerfstudio.imaging.exif import focus_dioptres
 from neucam_nerfstudio.imaging.radiance_files import read_exr_channels
 from neucam_nerfstudio.scripts.prepare.structure_from_motion import Poses
 from neucam_nerfstudio.scripts.prepare.viewpoints import Viewpoint
 
-DISTANCE_CHANNEL, CONFIDENCE_CHANNEL = "Z", "confidence"
-"""Of a fused picture's EXR file: metres, and how sure the picture is."""
-LEAST_CONFIDENCE = 0.5
+DISTANCE_CHANNEL = "Z"
+"""Of a fused picture's EXR file: metres."""
+LEAST_SETTINGS = 3
+"""What is sharpest in the first or the last photograph may be anywhere before or beyond."""
 LEAST_POINTS = 50
 """Distances of fewer points are no evidence: that of each is told to some tenths of the step between focus settings."""
 MOST_SPREAD, MOST_SPREAD_OF_DISTANCES = 0.15, 0.6
@@ -23,6 +25,8 @@ spread of their distances, which focus then explains for the most part. Beyond b
 
 def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[float | None, str]:
     """Compares how far points are in the poses' unit with the focus at which they are sharpest.
+
+    Asked are points that are sharpest nearer to a focus setting between the others than to the first or last one.
 
     Args:
         viewpoints: By the name of their picture.
@@ -36,16 +40,15 @@ def metres_per_unit(viewpoints: Mapping[str, Viewpoint], poses: Poses) -> tuple[
     for name, seen in poses.seen.items():
         file = viewpoints[name].radiance_file
         channels = {} if file is None else read_exr_channels(file)
-        if DISTANCE_CHANNEL not in channels:
+        dioptres = sorted(set(focus_dioptres(viewpoints[name].exif) or ()))
+        if DISTANCE_CHANNEL not in channels or len(dioptres) < LEAST_SETTINGS:
             continue
         distance = channels[DISTANCE_CHANNEL].astype(np.float64)
         height, width = distance.shape
         columns, rows = np.clip(seen.places_px.astype(int), 0, [width - 1, height - 1]).T
         metres, units = distance[rows, columns], seen.distances
-        # what is nearer or farther than all focus settings is told to be at the nearest or farthest
-        tells = (metres > 1.01 * distance.min()) & (metres < 0.99 * distance.max()) & (units > 0)
-        if CONFIDENCE_CHANNEL in channels:
-            tells &= channels[CONFIDENCE_CHANNEL][rows, columns] > LEAST_CONFIDENCE
+        farthest, nearest = np.mean(dioptres[:2]), np.mean(dioptres[-2:])
+        tells = (metres > 1 / nearest) & (metres < 1 / farthest) & (units > 0)
         logs.append(np.log(metres[tells] / units[tells]))
         distances.append(np.log(units[tells]))
     told = np.concatenate(logs) if logs else np.zeros(0)

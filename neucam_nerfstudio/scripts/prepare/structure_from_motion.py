@@ -118,7 +118,7 @@ def import_pycolmap() -> ModuleType:
         ) from error
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
     pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
     return pycolmap
 

@@ -129,21 +129,25 @@ def test_settings_are_written_as_far_as_they_are_told(write_jpeg_with_exif, writ
 
 
 @pytest.mark.parametrize(("spread", "told"), [(0.1, 0.5), (1.5, None)])
-def test_focus_tells_how_long_a_unit_is(spread, told, write_grey, tmp_path):
-    """Points at 2 to 6 units that are sharp at half as many metres; a tenth of them at the end of the focus range."""
+def test_focus_tells_how_long_a_unit_is(spread, told, write_jpeg_with_exif, tmp_path):
+    """Points at 2 to 6 units that are sharp at half as many metres, and what is out of the range of focus."""
     random = np.random.default_rng(0)
     units = random.uniform(2, 6, 400)
     metres = np.clip(0.5 * units * np.exp(random.normal(0, spread, 400)), 1.1, 2.9).reshape(20, 20).astype(np.float32)
     file = tmp_path / "hdr.exr"
     write_radiance(file, np.ones((20, 20, 3), np.float32), channels={"Z": metres[..., None]})
-    views = {"1": Viewpoint("a", (), write_grey("a.png"), None, "unknown", file)}
+    frames = [write_jpeg_with_exif(f"{metres}.jpg", distance_m=metres) for metres in (1.1, 1.5, 2.2, 2.9)]
+    views = {"1": Viewpoint("a", tuple(frames), frames[0], None, "unknown", file)}
     rows, columns = np.mgrid[:20, :20].reshape(2, -1) + 0.5
     seen = Seen(np.arange(400), np.column_stack([columns, rows]), units)
-    found, note = metres_per_unit(views, Poses({}, {}, np.zeros((400, 3)), {"1": seen}, 0.0))
+    poses = Poses({}, {}, np.zeros((400, 3)), {"1": seen}, 0.0)
+    found, note = metres_per_unit(views, poses)
     if told is None:
         assert found is None and "metres_per_unit" in note
     else:
         assert found == pytest.approx(told, rel=0.02) and "by the focus" in note
+        views["1"] = Viewpoint("a", (frames[0], frames[3]), frames[0], None, "unknown", file)
+        assert metres_per_unit(views, poses)[0] is None
 
 
 def test_even_contrast_does_not_depend_on_exposure_or_light():
