@@ -93,7 +93,7 @@ def _check_no_frame(unread: Sequence[Path], photographs: Sequence[Path]) -> None
             )
 
 
-class Views(NamedTuple):
+class FoundViews(NamedTuple):
     """Several views with poses: the file that tells them, how many, and the command that trains on them."""
 
     told_by: Path
@@ -129,7 +129,7 @@ def check_one_view(folder: Path, is_parent: bool) -> None:
     )
 
 
-def _views_around(folder: Path, is_parent: bool) -> Iterator[Views]:
+def _views_around(folder: Path, is_parent: bool) -> Iterator[FoundViews]:
     yield from _views_in(folder)
     if is_parent:
         for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
@@ -144,7 +144,7 @@ def _views_around(folder: Path, is_parent: bool) -> Iterator[Views]:
         yield from _views_in(above)
 
 
-def _views_in(folder: Path) -> Iterator[Views]:
+def _views_in(folder: Path) -> Iterator[FoundViews]:
     for name in TRANSFORMS:
         views = _by_transforms(folder / name)
         if views is not None:
@@ -152,14 +152,14 @@ def _views_in(folder: Path) -> Iterator[Views]:
     for part in COLMAP_FOLDERS:
         told_by = _has_colmap(folder / part)
         if told_by is not None:
-            yield Views(told_by, None, f"{TRAIN} {folder}")
+            yield FoundViews(told_by, None, f"{TRAIN} {folder}")
     captured = {"polycam": folder / "keyframes" / "cameras", "record3d": folder / "EXR_RGBD" / "metadata.json"}
     for kind, told_by in captured.items():
         if told_by.exists():
-            yield Views(told_by, None, f"ns-process-data {kind} --data {folder} --output-dir OUT{THEN_TRAIN}")
+            yield FoundViews(told_by, None, f"ns-process-data {kind} --data {folder} --output-dir OUT{THEN_TRAIN}")
     for name in LLFF_POSES:
         if (folder / name).is_file():
-            yield Views(folder / name, None, f"{TRAIN} {folder}")
+            yield FoundViews(folder / name, None, f"{TRAIN} {folder}")
 
 
 def _has_colmap(folder: Path) -> Path | None:
@@ -168,11 +168,11 @@ def _has_colmap(folder: Path) -> Path | None:
     return next((folder / name for name in COLMAP_FILES if (folder / name).is_file()), None) if has_cameras else None
 
 
-def _by_transforms(path: Path) -> Views | None:
+def _by_transforms(path: Path) -> FoundViews | None:
     poses = [frame["transform_matrix"] for frame in _frames_of(path) if "transform_matrix" in frame]
     if len(poses) < 2 or not _differ(poses):
         return None
-    return Views(path, len(poses), f"{TRAIN} {path.parent}")
+    return FoundViews(path, len(poses), f"{TRAIN} {path.parent}")
 
 
 def _differ(poses: Sequence[list]) -> bool:

@@ -53,7 +53,13 @@ def read_transforms(path: Path) -> Description:
     metres = number_of(meta.get("metres_per_unit"), "metres_per_unit", path)
     if metres is not None and not (math.isfinite(metres) and metres > 0):
         raise NeucamError(f"{path}: metres_per_unit is {metres:g}. Expected how many metres a unit of the poses has.")
-    points = meta.get("ply_file_path")
+    points, masked = meta.get("ply_file_path"), [frame for frame in frames if "mask_path" in frame]
+    notes = ()
+    if masked:
+        notes = (
+            f"Masks are not used, which {len(masked)} frames have (mask_path): make what is not to be learned"
+            " transparent instead.",
+        )
     return Description(
         told_by=path,
         folder=path.parent,
@@ -63,6 +69,7 @@ def read_transforms(path: Path) -> Description:
         applied_transform=_applied(meta, path),
         is_reconstructed=any("colmap_im_id" in frame for frame in frames),
         points=None if points is None else read_points(path.parent / points),
+        notes=notes,
     )
 
 

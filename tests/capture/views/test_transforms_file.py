@@ -188,3 +188,8 @@ def test_pixels_with_alpha_are_covered_where_they_are_opaque(tmp_path):
     colours[..., 3] = np.where(np.arange(WIDTH) < 8, 255, 0)
     Image.fromarray(colours).save(folder / "images" / "a.png")
     assert open_views(folder)[1].coverage(0)[0].tolist() == [True] * 8 + [False] * 8
+
+
+def test_masks_are_said_not_to_be_used(tmp_path):
+    notes = opened(tmp_path, frames(2, mask_path=["masks/a.png", None])).notes
+    assert any(note.startswith("Masks are not used, which 1 frames have (mask_path)") for note in notes)
