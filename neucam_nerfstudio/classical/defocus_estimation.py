@@ -191,7 +191,11 @@ class SharpestFocus(NamedTuple):
 
 
 def estimate_sharpest_focus(
-    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float | None = None
+    sharp_luminance: Image,
+    stack: LuminanceStack,
+    sigma_per_setting_px: float,
+    focus_step: float | None = None,
+    first_setting: Image | float = 0.0,
 ) -> SharpestFocus:
     """Focus setting, fractional, at which each pixel is sharpest.
 
@@ -203,6 +207,7 @@ def estimate_sharpest_focus(
         stack: The photographed focus settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         focus_step: Spacing of the tried focus positions; None chooses it by the blur.
+        first_setting: What the focus of the first setting is called, in each pixel.
     """
     num_settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
@@ -223,7 +228,8 @@ def estimate_sharpest_focus(
     told = total / num_tried - least
     told *= told
     evidence = told / (told + least * least + LEAST_MISMATCH**2)
-    shape = sharp_luminance.shape
+    shape, step = sharp_luminance.shape, 2**levels
+    sharpest = sharpest + (first_setting[::step, ::step] if isinstance(first_setting, np.ndarray) else first_setting)
     return SharpestFocus(*(_enlarged(plane, levels, shape) for plane in (sharpest, evidence, least)))
 
 

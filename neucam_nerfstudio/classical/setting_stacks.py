@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack
 from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, MergedExposures, merge_bracket, rim_weight
+from neucam_nerfstudio.classical.focus_stack import FocusStack
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, flat_noise, median_noise, to_codes
 from neucam_nerfstudio.classical.response_samples import small_copy, small_coverage
 
@@ -28,6 +28,50 @@ Part = tuple[slice, slice]
 """Rows and columns."""
 
 WHOLE: Part = (slice(None), slice(None))
+
+
+class NearSettings(NamedTuple):
+    """The focus settings that a part of the picture is fused from: as many everywhere, consecutive, from one on that
+    follows the focus from place to place.
+
+    Attributes:
+        count: How many.
+        places: Rows and columns that make up the part, each with the first setting there; one that goes on to the end
+            of the picture stands for any part.
+    """
+
+    count: int
+    places: tuple[tuple[Part, int], ...]
+
+    @classmethod
+    def all_of(cls, count: int) -> NearSettings:
+        """All settings of a stack, everywhere."""
+        return cls(count, ((WHOLE, 0),))
+
+    def first_settings(self, part: Part) -> Image | float:
+        """The first setting in each pixel of the part, or in all of them."""
+        if len(self.places) == 1:
+            return float(self.places[0][1])
+        return self.composed(part, lambda own, first: np.full([side.stop - side.start for side in own], first, "f4"))
+
+    def composed(self, part: Part, make: Callable[[Part, int], np.ndarray]) -> np.ndarray:
+        """A picture of the part, put together of what is made of each place and its first setting."""
+        if len(self.places) == 1:
+            return make(part, self.places[0][1])
+        whole: np.ndarray | None = None
+        for own, first in self.places:
+            made = make(own, first)
+            if whole is None:
+                whole = np.empty((*(side.stop - side.start for side in part), *made.shape[2:]), made.dtype)
+            whole[within(own, part)] = made
+        assert whole is not None, "a part has places"
+        return whole
+
+
+def within(own: Part, part: Part) -> Part:
+    """Rows and columns counted from the corner of a part."""
+    rows, columns = (slice(o.start - p.start, o.stop - p.start) for o, p in zip(own, part, strict=True))
+    return rows, columns
 
 
 @runtime_checkable
@@ -144,52 +188,85 @@ class SettingStacks:
             blur_px: Blur one chosen setting out of focus, in pixels of the small copies.
         """
         codes, weights = self.survey.small_codes, self.survey.small_weights
-        return self._stack(lambda i: (codes[i], weights[i]), is_held, chosen, blur_px)
+        settings = list(range(len(self.settings))) if chosen is None else chosen
+        return FocusStack(
+            len(settings),
+            lambda number: self._merged(settings[number], lambda i: (codes[i], weights[i])),
+            is_held,
+            blur_px,
+            self._bounds(settings),
+        )
 
     def part(
         self,
         part: Part,
         is_held: bool,
         factor: float = 1.0,
-        chosen: Sequence[int] | None = None,
+        chosen: Sequence[int] | NearSettings | None = None,
         blur_px: float = 0.0,
         log_gain: Callable[[int], RgbImage] | None = None,
+        elsewhere: RgbImage | None = None,
     ) -> FocusStack:
         """The focus stack of some rows and columns, made so many times smaller; other arguments as of `small`.
 
         Args:
             part: Rows and columns.
             log_gain: What makes each chosen setting as bright as the others, see `FocusStack`.
+            elsewhere: What is seen where no chosen setting shows anything, see `FocusStack`.
         """
 
-        def read(i: int) -> tuple[np.ndarray, Image | None]:
-            plane, weight = np.asarray(self.frames[i][part]), part_weight(self.coverage[i], part)
-            if factor == 1:
-                return plane, weight
-            return reduced(to_codes(plane), factor), None if weight is None else reduced(weight, factor)
+        def merged(setting: int, own: Part) -> MergedExposures:
+            def read(i: int) -> tuple[np.ndarray, Image | None]:
+                plane, weight = np.asarray(self.frames[i][own]), part_weight(self.coverage[i], own)
+                if factor == 1:
+                    return plane, weight
+                return reduced(to_codes(plane), factor), None if weight is None else reduced(weight, factor)
 
-        return self._stack(read, is_held, chosen, blur_px, log_gain)
+            return self._merged(setting, read)
 
-    def _stack(
-        self,
-        read: Callable[[int], tuple[np.ndarray, Image | None]],
-        is_held: bool,
-        chosen: Sequence[int] | None,
-        blur_px: float,
-        log_gain: Callable[[int], RgbImage] | None = None,
-    ) -> FocusStack:
-        settings = self.settings if chosen is None else [self.settings[index] for index in chosen]
+        if not isinstance(chosen, NearSettings):
+            settings = list(range(len(self.settings))) if chosen is None else chosen
+            return FocusStack(
+                len(settings),
+                lambda number: merged(settings[number], part),
+                is_held,
+                blur_px,
+                self._bounds(settings),
+                log_gain,
+            )
+        if len(chosen.places) == 1:
+            first = chosen.places[0][1]
+            bounds = self._bounds(range(first, first + chosen.count))
+            return FocusStack(
+                chosen.count, lambda n: merged(first + n, part), is_held, blur_px, bounds, log_gain, elsewhere
+            )
 
-        def merge(setting: int) -> MergedExposures:
-            if self.stop.is_set():
-                raise Stopped
-            pixels, weights = zip(*map(read, settings[setting]), strict=True)
-            return merge_bracket(pixels, [self.tables[i] for i in settings[setting]], weights)
+        def composed(number: int) -> MergedExposures:
+            whole: MergedExposures | None = None
+            for own, first in chosen.places:
+                made = merged(first + number, own)
+                if whole is None:
+                    size = [side.stop - side.start for side in part]
+                    whole = MergedExposures(*(np.empty((*size, *p.shape[2:]), p.dtype) for p in made))
+                for plane, of_place in zip(whole, made, strict=True):
+                    plane[within(own, part)] = of_place
+            assert whole is not None, "a part has places"
+            return whole
 
-        stops = [[float(self.tables[i].exposure_stops) for i in members] for members in settings]
+        return FocusStack(chosen.count, composed, is_held, blur_px, None, log_gain, elsewhere)
+
+    def _merged(self, setting: int, read: Callable[[int], tuple[np.ndarray, Image | None]]) -> MergedExposures:
+        if self.stop.is_set():
+            raise Stopped
+        members = self.settings[setting]
+        pixels, weights = zip(*map(read, members), strict=True)
+        return merge_bracket(pixels, [self.tables[i] for i in members], weights)
+
+    def _bounds(self, settings: Sequence[int]) -> list[tuple[bool, bool]]:
+        """Whether white and black of each of some settings limit its light, see `FocusStack`."""
+        stops = [[float(self.tables[i].exposure_stops) for i in self.settings[setting]] for setting in settings]
         least, most = min(map(min, stops)) + LEAST_STOPS_APART, max(map(max, stops)) - LEAST_STOPS_APART
-        bounds = [(min(of_setting) <= least, max(of_setting) >= most) for of_setting in stops]
-        return FocusStack(len(settings), merge, is_held, blur_px, bounds, log_gain)
+        return [(min(of_setting) <= least, max(of_setting) >= most) for of_setting in stops]
 
     @property
     def share_exposures(self) -> bool:
@@ -199,14 +276,6 @@ class SettingStacks:
             len(of_setting) == len(stops[0]) and np.ptp([of_setting, stops[0]], axis=0).max() < LEAST_STOPS_APART
             for of_setting in stops
         )
-
-    def small_shown(self) -> Bool[np.ndarray, "settings small_height small_width"] | None:
-        """Where each focus setting shows something, on the small copies; None if all of them do everywhere."""
-        if all(weight is None for weight in self.survey.small_weights):
-            return None
-        everywhere = np.ones(self.survey.small_codes[0].shape[:2], bool)
-        weights = [everywhere if weight is None else weight > 1 - 1e-3 for weight in self.survey.small_weights]
-        return np.stack([np.logical_or.reduce([weights[i] for i in members]) for members in self.settings])
 
 
 def part_weight(covered: Coverage | None, part: Part) -> Image | None:

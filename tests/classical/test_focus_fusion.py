@@ -4,9 +4,6 @@ import pytest
 
 from neucam_nerfstudio.api import fuse_focus
 from neucam_nerfstudio.classical.all_in_focus import (
-    BLACK_DEVIATION,
-    TOLERANCE,
-    FocusStack,
     fuse_stack,
     pyramid_depth,
 )
@@ -20,6 +17,7 @@ from neucam_nerfstudio.classical.focus_fusion import (
     largest_contrasts,
     sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.focus_stack import BLACK_DEVIATION, TOLERANCE, FocusStack
 from neucam_nerfstudio.classical.response_table import srgb_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate
 
