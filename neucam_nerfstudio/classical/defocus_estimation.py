@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.classical.pixel_values import Image
 from neucam_nerfstudio.classical.tiles import row_blocks
+from neucam_nerfstudio.classical.work_threads import in_threads, num_cores
 
 FOCUS_STEP, FOCUS_STEP_PX = 0.25, 0.2
 """Spacing of the focus settings that are tried, in steps of the captured ones; twice or four times as wide where blur
@@ -322,10 +323,13 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
 
     Arguments as of `estimate_sharpest_focus`.
     """
-    mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mismatch.mean()
-        for sigma in BLUR_CANDIDATES_PX
-    ]
+    mismatches = [0.0] * len(BLUR_CANDIDATES_PX)
+
+    def compare(number: int) -> None:
+        told = estimate_sharpest_focus(sharp_luminance, stack, BLUR_CANDIDATES_PX[number], COARSE_FOCUS_STEP)
+        mismatches[number] = float(told.mismatch.mean())
+
+    in_threads(compare, len(mismatches), num_cores())
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
     before, least, after = mismatches[best - 1 : best + 2]
     vertex = 0.5 * (before - after) / max(before - 2 * least + after, 1e-12)

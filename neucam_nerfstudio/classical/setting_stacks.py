@@ -16,6 +16,7 @@ from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, Me
 from neucam_nerfstudio.classical.focus_stack import FocusStack
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, flat_noise, median_noise, to_codes
 from neucam_nerfstudio.classical.response_samples import small_copy, small_coverage
+from neucam_nerfstudio.classical.work_threads import Stopped, in_threads, num_cores
 
 SMALL_SIDE, SMALL_FACTOR, SMALL_PIXELS = 1024, 2.0, 16_000_000
 """All of the picture is looked at made small: to at most this longer side, reduced at least so many times, and to at
@@ -110,7 +111,7 @@ def survey_frames(
     num_settings: int,
     report: Callable[[float], None] = lambda share_done: None,
 ) -> Survey:
-    """Reads all frames once, one after the other, and keeps small copies.
+    """Reads all frames once, as many at a time as there are CPUs, and keeps small copies.
 
     Args:
         frames: The photographs.
@@ -120,17 +121,18 @@ def survey_frames(
     """
     height, width, _ = frames[0].shape
     factor = small_factor(height, width, num_settings)
-    tiny, tiny_covered, noises, codes_of, weights_of = [], [], [], [], []
-    for number, (frame, covered) in enumerate(zip(frames, coverage, strict=True), 1):
-        codes = to_codes(np.asarray(frame))
-        tiny.append(small_copy(codes))
-        noises.append(flat_noise(codes))
-        codes_of.append(reduced(codes, factor))
+    looks: list[Any] = [None] * len(frames)
+
+    def look(number: int) -> None:
+        codes, covered = to_codes(np.asarray(frames[number])), coverage[number]
         mask = None if covered is None else np.asarray(covered)
-        tiny_covered.append(np.ones(tiny[0].shape[:2], bool) if mask is None else small_coverage(mask))
-        weight = rim_weight(mask)
-        weights_of.append(None if weight is None else reduced(weight, factor))
-        report(number / len(frames))
+        weight, tiny = rim_weight(mask), small_copy(codes)
+        tiny_covered = np.ones(tiny.shape[:2], bool) if mask is None else small_coverage(mask)
+        small_weight = None if weight is None else reduced(weight, factor)
+        looks[number] = tiny, tiny_covered, flat_noise(codes), reduced(codes, factor), small_weight
+
+    in_threads(look, len(frames), num_cores(), report)
+    tiny, tiny_covered, noises, codes_of, weights_of = map(list, zip(*looks, strict=True))
     is_covered = all(covered is None for covered in coverage)
     return Survey(
         np.stack(tiny),
@@ -153,10 +155,6 @@ def reduced(plane: np.ndarray, factor: float) -> np.ndarray:
         return plane
     size = [max(1, round(side / factor)) for side in plane.shape[1::-1]]
     return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-
-
-class Stopped(Exception):
-    """Work in another thread has failed or was interrupted, and nobody waits for this."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
 from neucam_nerfstudio.classical.setting_stacks import NearSettings, Part, SettingStacks
 from neucam_nerfstudio.classical.tiles import Tile, overlapping_tiles
 
-TILE_BYTES = 448 * 2**20
+TILE_BYTES = 440 * 2**20
 """Memory that the fusion of a tile takes at most, as far as `LEAST_TILE_PIXELS` allows."""
 
-FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 50, 20
+FIXED_PIXEL_BYTES, HELD_PIXEL_BYTES, LUMINANCE_PIXEL_BYTES = 150, 50, 22
 """Memory that a pixel of a tile takes: for pyramids and blurred pictures, and for each focus setting, if its merged
 exposures are held or if only its brightness is."""
 

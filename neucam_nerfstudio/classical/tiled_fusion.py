@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import cv2
 import numpy as np
 
 from neucam_nerfstudio.classical.all_in_focus import FusedStack, KnownFocus, fuse_stack
 from neucam_nerfstudio.classical.pixel_values import RgbImage
-from neucam_nerfstudio.classical.setting_stacks import SettingStacks, Stopped
+from neucam_nerfstudio.classical.setting_stacks import SettingStacks
 from neucam_nerfstudio.classical.tile_planning import TILE_BYTES, FusionPlan, plan_fusion
+from neucam_nerfstudio.classical.work_threads import in_threads, num_cores
 
 DEFAULT_BUDGET_BYTES = 1 << 30
 """Memory for tiles that are fused at a time: two of them."""
@@ -52,50 +51,14 @@ def fuse_in_tiles(
         for of_whole, of_tile in zip(whole, fused, strict=True):
             of_whole[tile.part] = of_tile[tile.inner]
 
-    cores = min(num_cpus(), cv2.getNumThreads())  # one of several workers has told OpenCV its share
-    num_at_once = max(1, min(cores, budget_bytes // TILE_BYTES))
-    _in_threads(
+    in_threads(
         fuse,
         len(plan.tiles),
-        num_at_once,
-        stacks.stop.set,
+        min(num_cores(), budget_bytes // TILE_BYTES),
         lambda share: report(SMALL_SHARE + (1 - SMALL_SHARE) * share),
+        stacks.stop,
     )
     return whole, plan.blur_px
-
-
-def num_cpus() -> int:
-    """How many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _in_threads(
-    work: Callable[[int], None],
-    count: int,
-    num_at_once: int,
-    stop: Callable[[], None],
-    report: Callable[[float], None],
-) -> None:
-    """Does numbered work, several at a time; OpenCV's own threads would only get in their way."""
-    if count == 1 or num_at_once == 1:
-        for number in range(count):
-            work(number)
-            report((number + 1) / count)
-        return
-    own_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(num_at_once, "tile")
-    try:
-        waiting: set[Future] = {pool.submit(work, number) for number in range(count)}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda future: isinstance(future.exception(), Stopped)):
-                future.result()
-            report(1 - len(waiting) / count)
-    finally:
-        stop()
-        pool.shutdown(cancel_futures=True)
-        cv2.setNumThreads(own_threads)
 
 
 def _fused_part(stacks: SettingStacks, plan: FusionPlan, number: int) -> FusedStack:

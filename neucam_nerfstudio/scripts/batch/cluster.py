@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from neucam_nerfstudio.classical.tiled_fusion import num_cpus
+from neucam_nerfstudio.classical.work_threads import num_cpus
 from neucam_nerfstudio.errors import NeucamError
 
 if TYPE_CHECKING:
