@@ -29,7 +29,7 @@ from neucam_nerfstudio.imaging.photographs import (
 Photographs: TypeAlias = "str | Path | Sequence[str | Path] | Sequence[np.ndarray] | np.ndarray"
 """A folder, a file of frames or a manifest; files of photographs; or arrays [height, width, 3], also as one array."""
 
-MOST_IN_PREVIEW, PREVIEW_SIDE_PX = 12, 600
+MOST_IN_PREVIEW, PREVIEW_SIDE_PX = 9, 600
 """A preview is made of so many photographs at most, evenly spaced, and is at least so large."""
 LEAST_PREVIEWED_BYTES = 10_000_000
 """Of files: fewer are read as they are in a few seconds."""

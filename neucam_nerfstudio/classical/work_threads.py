@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event
 
 import cv2
 
+from neucam_nerfstudio.runtime import num_cpus
+
 
 class Stopped(Exception):
     """Work in another thread has failed or was interrupted, and nobody waits for this."""
-
-
-def num_cpus() -> int:
-    """How many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def num_cores() -> int:
