@@ -27,10 +27,10 @@ from neucam_nerfstudio.classical.focus_fusion import (
     fuse_by_contrast,
     fuse_by_focus,
     largest_contrasts,
-    sharpen_by_reblurring,
 )
 from neucam_nerfstudio.classical.focus_stack import FocusStack
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
+from neucam_nerfstudio.classical.reblurring import sharpen_by_reblurring
 from neucam_nerfstudio.classical.tiles import row_blocks
 
 SHARPENING_STEPS = (2, 4)

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, MergedExposures, merge_bracket, rim_weight
 from neucam_nerfstudio.classical.focus_stack import FocusStack
+from neucam_nerfstudio.classical.near_settings import NearSettings, Part, within
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, flat_noise, median_noise, to_codes
 from neucam_nerfstudio.classical.response_samples import small_copy, small_coverage
 from neucam_nerfstudio.classical.work_threads import Stopped, in_threads, num_cores
@@ -24,55 +25,6 @@ most so many pixels of all focus settings together, which bounds memory."""
 
 LEAST_STOPS_APART = 0.3
 """Exposures that differ by less are taken for one."""
-
-Part = tuple[slice, slice]
-"""Rows and columns."""
-
-WHOLE: Part = (slice(None), slice(None))
-
-
-class NearSettings(NamedTuple):
-    """The focus settings that a part of the picture is fused from: as many everywhere, consecutive, from one on that
-    follows the focus from place to place.
-
-    Attributes:
-        count: How many.
-        places: Rows and columns that make up the part, each with the first setting there; one that goes on to the end
-            of the picture stands for any part.
-    """
-
-    count: int
-    places: tuple[tuple[Part, int], ...]
-
-    @classmethod
-    def all_of(cls, count: int) -> NearSettings:
-        """All settings of a stack, everywhere."""
-        return cls(count, ((WHOLE, 0),))
-
-    def first_settings(self, part: Part) -> Image | float:
-        """The first setting in each pixel of the part, or in all of them."""
-        if len(self.places) == 1:
-            return float(self.places[0][1])
-        return self.composed(part, lambda own, first: np.full([side.stop - side.start for side in own], first, "f4"))
-
-    def composed(self, part: Part, make: Callable[[Part, int], np.ndarray]) -> np.ndarray:
-        """A picture of the part, put together of what is made of each place and its first setting."""
-        if len(self.places) == 1:
-            return make(part, self.places[0][1])
-        whole: np.ndarray | None = None
-        for own, first in self.places:
-            made = make(own, first)
-            if whole is None:
-                whole = np.empty((*(side.stop - side.start for side in part), *made.shape[2:]), made.dtype)
-            whole[within(own, part)] = made
-        assert whole is not None, "a part has places"
-        return whole
-
-
-def within(own: Part, part: Part) -> Part:
-    """Rows and columns counted from the corner of a part."""
-    rows, columns = (slice(o.start - p.start, o.stop - p.start) for o, p in zip(own, part, strict=True))
-    return rows, columns
 
 
 @runtime_checkable

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int
 
 from neucam_nerfstudio.classical.all_in_focus import KnownFocus, focus_of, fuse_stack, pyramid_depth, stack_blur
 from neucam_nerfstudio.classical.area_brightness import area_sigma_px
 from neucam_nerfstudio.classical.defocus_estimation import BLUR_CANDIDATES_PX, UNSURE_EVIDENCE, completed_focus
 from neucam_nerfstudio.classical.focus_stack import FocusStack
+from neucam_nerfstudio.classical.near_settings import NearBlocks, NearSettings
 from neucam_nerfstudio.classical.pixel_values import Image, RgbImage
-from neucam_nerfstudio.classical.setting_stacks import NearSettings, Part, SettingStacks
+from neucam_nerfstudio.classical.setting_stacks import SettingStacks
 from neucam_nerfstudio.classical.tiles import Tile, overlapping_tiles
 
 TILE_BYTES = 440 * 2**20
@@ -48,15 +48,8 @@ are looked at."""
 FARTHEST_SHARE = 0.5
 """Of the settings that follow the focus, how far the farthest is from it: it lies in their middle."""
 
-BLOCK_PX, BLOCK_MARGIN_PX = 64, 32
-"""Places are blocks of so many pixels a side; what lies so near to one counts, too."""
-
 LEAST_SHARE_HELD = 0.8
 """Of the tiles; only of others, which need more settings, exposures are merged anew for each use."""
-
-OUTLIERS = 0.01
-"""Share of a block whose focus, less or greater than that of the rest, is taken for a mistake if it is found nowhere
-around it."""
 
 
 class FusionPlan(NamedTuple):
@@ -141,7 +134,7 @@ def plan_fusion(
         )
     is_sure = (told.evidence > UNSURE_EVIDENCE) & (known_focus is None)
     sure_focus = np.where(is_sure, told.focus, coarse_focus)
-    blocks = _Blocks.of(
+    blocks = NearBlocks.of(
         coarse_focus, sure_focus, max(RANGE_MARGIN, math.ceil(SPACING_SHARE * spacing)), (height, width), count
     )
     for num_settings in range(MANY_SETTINGS, count + 1):  # the largest tiles that need no more settings than they may
@@ -197,75 +190,6 @@ def _looked_at(count: int, blur_px: float) -> tuple[list[int], float]:
         return list(range(count)), 1.0
     steps = (count - 1) * min(1.0, blur_px / COARSE_BLUR_PX)
     return _evenly(count, min(count, max(FEWEST_COARSE, math.ceil(steps) + 1)))
-
-
-class _Blocks(NamedTuple):
-    """Which settings may be sharp in each block of a picture.
-
-    Attributes:
-        first: The first of them.
-        last: The last of them.
-        count: Number of settings of the stack.
-    """
-
-    first: Int[np.ndarray, "block_rows block_columns"]
-    last: Int[np.ndarray, "block_rows block_columns"]
-    count: int
-
-    @classmethod
-    def of(cls, smooth: Image, sure: Image, beyond: int, size: tuple[int, int], count: int) -> _Blocks:
-        """What the small copies tell.
-
-        Args:
-            smooth: Focus of each of their pixels, completed from around.
-            sure: As it was found, where detail tells it.
-            beyond: How many settings more are taken to both sides.
-            size: Of the picture.
-            count: Number of settings.
-        """
-        ranges = [range(0, length, BLOCK_PX) for length in size]
-        first, last = np.empty((2, *map(len, ranges)), int)
-        for row, top in enumerate(ranges[0]):
-            for column, left in enumerate(ranges[1]):
-                place = tuple(
-                    slice(
-                        max(0, math.floor((start - BLOCK_MARGIN_PX) * small / length)),
-                        math.ceil((start + BLOCK_PX + BLOCK_MARGIN_PX) * small / length),
-                    )
-                    for start, small, length in zip((top, left), smooth.shape, size, strict=True)
-                )
-                found = np.percentile(sure[place], (100 * OUTLIERS, 100 * (1 - OUTLIERS)))
-                first[row, column] = math.floor(min(found[0], smooth[place].min())) - beyond
-                last[row, column] = math.ceil(max(found[1], smooth[place].max())) + beyond
-        return cls(first.clip(0, count - 1), last.clip(0, count - 1), count)
-
-    def num_settings(self, part: Part) -> int:
-        """How many settings a part must be fused from."""
-        own = self._of_part(part)
-        return int((own.last - own.first).max()) + 1
-
-    def near(self, part: Part) -> NearSettings:
-        """The settings of a part: as many in each of its blocks, and from block to block the same as far as may be."""
-        own, number = self._of_part(part), self.num_settings(part)
-        least = np.maximum(own.last - number + 1, 0)
-        most = np.maximum(np.minimum(own.first, self.count - number), least)
-        starts = np.clip(int(np.median((least + most) / 2)), least, most)
-        (top, bottom), (left, right) = ((side.start, side.stop) for side in part)
-        parts = []
-        for row, of_row in enumerate(starts, top // BLOCK_PX):
-            rows = slice(max(top, row * BLOCK_PX), min(bottom, (row + 1) * BLOCK_PX))
-            ends = [*(np.flatnonzero(np.diff(of_row)) + 1), len(of_row)]
-            for begin, end in zip([0, *ends], ends, strict=False):
-                place = left // BLOCK_PX + begin, left // BLOCK_PX + end
-                columns = slice(max(left, place[0] * BLOCK_PX), min(right, place[1] * BLOCK_PX))
-                parts.append(((rows, columns), int(of_row[begin])))
-        if len(np.unique(starts)) == 1:
-            parts = [(part, int(starts[0, 0]))]
-        return NearSettings(number, tuple(parts))
-
-    def _of_part(self, part: Part) -> _Blocks:
-        place = tuple(slice(side.start // BLOCK_PX, -(-side.stop // BLOCK_PX)) for side in part)
-        return self._replace(first=self.first[place], last=self.last[place])
 
 
 def _stack_blur_px(stacks: SettingStacks, small: FocusStack) -> float:

@@ -15,9 +15,9 @@ from neucam_nerfstudio.classical.focus_fusion import (
     fuse_by_focus,
     laplacian_pyramid,
     largest_contrasts,
-    sharpen_by_reblurring,
 )
 from neucam_nerfstudio.classical.focus_stack import BLACK_DEVIATION, TOLERANCE, FocusStack
+from neucam_nerfstudio.classical.reblurring import sharpen_by_reblurring
 from neucam_nerfstudio.classical.response_table import srgb_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate
 

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.setting_stacks import WHOLE, NearSettings
-from neucam_nerfstudio.classical.tile_planning import BLOCK_PX, _Blocks
+from neucam_nerfstudio.classical.near_settings import BLOCK_PX, WHOLE, NearBlocks, NearSettings
 
 SIZE = 4 * BLOCK_PX, 6 * BLOCK_PX
 
 
-def blocks(focus: np.ndarray, count: int, beyond: int = 2) -> _Blocks:
+def blocks(focus: np.ndarray, count: int, beyond: int = 2) -> NearBlocks:
     """Of a picture of `SIZE` whose small copies, a quarter of that, have a focus that detail tells everywhere."""
     small = np.broadcast_to(focus, [side // 4 for side in SIZE]).astype(np.float32)
-    return _Blocks.of(small, small, beyond, SIZE, count)
+    return NearBlocks.of(small, small, beyond, SIZE, count)
 
 
 def first_settings(near: NearSettings, part) -> np.ndarray:
