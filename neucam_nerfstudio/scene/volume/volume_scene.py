@@ -1,22 +1,42 @@
-"""A volume of linear radiance: a dense grid before the reference camera. (Stands in until the field lands.)"""
+"""Our scene of many views: planes in the frustum of cameras that look one way, started from a plane sweep."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+import cv2
+import numpy as np
 import torch
-import torch.nn.functional as F
 import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.capture.manifest import Capture
-from neucam_nerfstudio.grids.grid_sampling import sample_grid
-from neucam_nerfstudio.parts import Kind
+from neucam_nerfstudio.classical.pixel_values import pixel_values
+from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
+from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.view import pinhole_view
 from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
+from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
+from neucam_nerfstudio.scene.volume.frustum import Frustum, lines_of_rays, shared_frustum
+from neucam_nerfstudio.scene.volume.plane_grid import PlaneGrid
+from neucam_nerfstudio.scene.volume.plane_sweep import SweptViews, plane_sweep
+from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weights
 
-NEAR_M, FAR_M = 1.2, 9.0
+MOST_SWEPT_VIEWS = 64
+"""So many photographs, evenly chosen, tell the start."""
+
+DISTORTED_SHARE = 4
+"""One ray of so many of a step is asked how far apart it sees things."""
+
+VARIED_PLANES = 6
+"""Neighbouring planes, somewhere, whose variation a step sees."""
+
+DARKNESS = 1e-7
+"""Of nothing: radiance is above 0."""
 
 
 @dataclass
@@ -27,73 +47,211 @@ class VolumeSceneConfig(SceneConfig):
     """The scene."""
     kind: Kind = "volume"
     """Scene: volume (ours), or module:Class."""
-    num_samples: int = 48
-    """Along a ray."""
+    nearest_m: float | None = None
+    """Depth of the nearest thing, in metres of the capture, before the cameras' mean place; None finds it."""
+    farthest_m: float | None = None
+    """Depth of the farthest thing."""
+    most_cells: int = 4_000_000
+    """Cells are as large as pixels, unless there were more than so many on all planes."""
+    train_samples: int = 16
+    """Planes that a training ray is looked up on."""
+    render_samples: int = 32
+    """Planes that a rendered ray is looked up on."""
+    distortion_mult: float = 0.01
+    """On how far apart along a ray it sees things: keeps fog away."""
+    variation_mult: float = 5e-3
+    """On differences of neighbouring opacities."""
+
+
+@dataclass(frozen=True)
+class VolumeStart(CameraEstimate):
+    """What photographs tell of camera and volume before any training.
+
+    Attributes:
+        opacity: Of each cell, [0, 1].
+        log_radiance: Of each cell, natural log.
+    """
+
+    opacity: Float[Tensor, "planes rows columns"]
+    log_radiance: Float[Tensor, "3 planes rows columns"]
 
 
 class VolumeScene(VolumetricScene):
-    """A dense grid."""
+    """Planes of opacity and light, evenly spaced in 1/depth: as far apart as the cameras can tell.
+
+    A straight ray crosses them on a straight line in cells, so that it is looked up between the cells of a plane, and
+    never between planes.
+
+    Args:
+        config: Size and losses.
+        capture: Of many views.
+
+    Raises:
+        NeucamError: The capture has one view, or its cameras look all ways.
+    """
+
+    is_looked_up = True
+    pose: Float[Tensor, "3 4"]
+    corner: Float[Tensor, " 2"]
+    disparities: Float[Tensor, " planes"]
+    reference_pose: Float[Tensor, "3 4"]
 
     def __init__(self, config: VolumeSceneConfig, capture: Capture) -> None:
         super().__init__()
-        self.config, views = config, capture.views
-        assert views is not None
-        self.capture, index = capture, capture.reference_index
-        self.register_buffer("pose", torch.from_numpy(views.camera_to_world[index]).float(), persistent=False)
-        self.focal, self.centre = views.focal_px[index].tolist(), views.centre_px[index].tolist()
-        self.per_unit = views.metres_per_unit
-        start = torch.cat([torch.full((1, 48, 66, 100), -3.0), torch.full((3, 48, 66, 100), -1.0)])
-        self.grid = nn.Parameter(start)
+        if capture.views is None:
+            raise NeucamError(f"--pipeline.model.scene {config.kind}: takes many views with known poses (neucam-3d).")
+        if config.train_samples < 2 or config.render_samples < 2:
+            raise NeucamError("--pipeline.model.scene: train-samples and render-samples are 2 or more.")
+        self.config, self.capture, views = config, capture, capture.views
+        near, far = (None if x is None else x / views.metres_per_unit for x in (config.nearest_m, config.farthest_m))
+        frustum = shared_frustum(capture, near, far, config.most_cells)
+        if frustum is None:
+            raise NeucamError(
+                f"{capture.folder}: its cameras do not look one way from before the scene, which"
+                " --pipeline.model.scene volume needs. Use --pipeline.model.scene nerfacto (on a graphics card)."
+            )
+        self.frustum = frustum
+        self.grid = PlaneGrid(frustum.shape)
+        self.notes = (said_of_frustum(frustum, views.metres_per_unit),)
+        tables = {
+            "pose": frustum.pose,
+            "corner": np.array(frustum.corner),
+            "disparities": frustum.disparities,
+            "reference_pose": views.camera_to_world[capture.reference_index],
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, as_tensor(table, "cpu"), persistent=False)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """All of it."""
-        return {"scene": [self.grid]}
+        """All of it is learned at one rate."""
+        return {"scene": list(self.parameters())}
 
     def march(self, rays: Rays) -> March:
-        """By quadrature, evenly in disparity."""
-        shape, count = rays.times.shape[:-1], self.config.num_samples
-        origins, directions = rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3)
-        jitter = torch.rand(len(origins), count, device=origins.device) if self.training else 0.5
-        share = (torch.arange(count, device=origins.device) + jitter).expand(len(origins), count) / count
-        near, far = NEAR_M / self.per_unit, FAR_M / self.per_unit
-        axis = -self.pose[:, 2]
-        depth = 1 / (1 / near + (1 / far - 1 / near) * share)
-        along = (depth - ((origins - self.pose[:, 3]) @ axis)[:, None]) / (directions @ axis)[:, None]
-        points = origins[:, None] + along[..., None] * directions[:, None]
-        right, up, back = ((points - self.pose[:, 3]) @ self.pose[:, :3]).unbind(-1)
-        u = right / -back * self.focal[0] / self.centre[0] / 1.8
-        v = -up / -back * self.focal[1] / self.centre[1] / 1.8
-        w = 1 - 2 * (1 / -back - 1 / far) / (1 / near - 1 / far)
-        values = sample_grid(self.grid, torch.stack([u, v, w], -1).reshape(-1, 3)).view(*along.shape, 4)
-        gap = torch.cat([along.diff(dim=-1), along.new_full((len(along), 1), 1e6)], -1).abs()
-        depth = F.softplus(values[..., 0]) * gap * 4
-        passed = torch.exp(-(depth.cumsum(-1) - depth))
-        weights = passed * -torch.expm1(-depth)
-        radiance = (weights[..., None] * values[..., 1:].exp()).sum(-2) + 1e-6
-        return March(radiance.view(*shape, 3), (weights * along).sum(-1).view(*shape, 1))
+        """By quadrature, on the planes that each ray sees most of; what passes all of them is the last one's."""
+        shape = rays.times.shape[:-1]
+        weights, disparity, radiance, lines = self._samples(rays)
+        seen = (weights[..., None] * radiance).sum(1) + DARKNESS
+        depth = 1 / (weights * disparity).sum(1, keepdim=True)
+        distance = ((depth - lines.depth) / lines.forward).clamp(min=0)
+        return March(seen.view(*shape, 3), distance.view(*shape, 1))
+
+    def _samples(self, rays: Rays):
+        lines = lines_of_rays(rays, self.pose, self.corner, self.frustum.cell)
+        count = self.config.train_samples if self.training else self.config.render_samples
+        planes = self.grid.seen_planes(lines, self.disparities, count)
+        optical_depth, radiance = self.grid.crossings(lines, planes, self.disparities)
+        disparity = self.disparities[planes]
+        if not self.training:  # a camera that stands among the planes does not see those behind it
+            optical_depth = torch.where(disparity * lines.depth < 1, optical_depth, 0)
+        return emission_weights(optical_depth), disparity, radiance, lines
 
     def reference_places(self, height: int, width: int) -> Rays:
-        """Rays of the reference frame."""
-        sx, sy = width / self.capture.width, height / self.capture.height
-        view = pinhole_view(
-            self.pose,
-            (self.focal[0] * sx, self.focal[1] * sy),
-            (self.centre[0] * sx, self.centre[1] * sy),
-            height,
-            width,
-        )
+        """Rays of the pixels of the reference frame, made as large."""
+        capture, views = self.capture, self.capture.views
+        assert views is not None
+        index, scale = capture.reference_index, np.array([width / capture.width, height / capture.height])
+        focal_px, centre_px = views.focal_px[index] * scale, views.centre_px[index] * scale
+        view = pinhole_view(self.reference_pose, tuple(focal_px.tolist()), tuple(centre_px.tolist()), height, width)
         rays = view.rays(slice(None), 0.0)
-        return Rays(*(None if x is None else x.reshape(height, width, -1) for x in rays))
+        return Rays(*(None if along is None else along.reshape(height, width, -1) for along in rays))
 
     def reference_uv(self, places: Rays) -> Float[Tensor, "*batch 2"]:
         """Where the reference frame shows what is seen."""
+        capture, views = self.capture, self.capture.views
+        assert views is not None
         points = places.origins + self.distance(places) * places.directions
-        right, up, back = ((points - self.pose[:, 3]) @ self.pose[:, :3]).unbind(-1)
-        width, height = self.capture.width, self.capture.height
-        return torch.stack(
-            [
-                (right / -back * self.focal[0] + self.centre[0]) / width,
-                (-up / -back * self.focal[1] + self.centre[1]) / height,
-            ],
-            -1,
+        right, up, back = ((points - self.reference_pose[:, 3]) @ self.reference_pose[:, :3]).unbind(-1)
+        focal_px, centre_px = (x[capture.reference_index].tolist() for x in (views.focal_px, views.centre_px))
+        u = (right / -back * focal_px[0] + centre_px[0]) / capture.width
+        v = (-up / -back * focal_px[1] + centre_px[1]) / capture.height
+        return torch.stack([u, v], -1)
+
+    def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
+        """`distortion` of some of the rays, and `opacity_variation` of some of the planes."""
+        config, losses = self.config, {}
+        if config.distortion_mult > 0:
+            some = Rays(*(None if along is None else along[::DISTORTED_SHARE] for along in rays.places))
+            weights, disparity, _, _ = self._samples(some)
+            share = disparity / (self.disparities[0] - self.disparities[-1])
+            losses["distortion"] = config.distortion_mult * distortion(weights, share).mean()
+        if config.variation_mult > 0:
+            first = int(torch.randint(max(1, self.frustum.shape[0] - VARIED_PLANES + 1), ()))  # of the processor: no wait
+            varied = self.grid.variation(slice(first, first + VARIED_PLANES))
+            losses["opacity_variation"] = config.variation_mult * varied
+        return losses
+
+    def estimate(self, known: Start, response: ResponseTable | None) -> Start:
+        """Response and exposures from the brightnesses of all photographs, and the volume from a plane sweep."""
+        capture = known.capture
+        trained = list(capture.train_indices)
+        camera = estimate_camera_of_views(
+            [known.photograph(index) for index in trained],
+            capture.known_train_stops,
+            [capture.frames[index].exposure_index for index in trained],
+            response,
+            [known.coverage(index) for index in trained],
         )
+        some = np.unique(np.linspace(0, len(trained) - 1, MOST_SWEPT_VIEWS).round().astype(int)).tolist()
+        views = self._swept_views(known, camera, some)
+        cell, (_, rows, columns) = self.frustum.cell, self.frustum.shape
+        row, column = (torch.arange(count, device=self.pose.device) + 0.5 for count in (rows, columns))
+        row, column = torch.meshgrid(row, column, indexing="ij")
+        tangents = self.corner + cell * torch.stack([column, row], -1)
+        swept = plane_sweep(views, tangents, 1 / self.disparities, self.pose)
+        return replace(known, estimate=VolumeStart(camera.response, camera.exposure_stops, *swept))
+
+    def start(self, start: Start) -> str | None:
+        """Takes what the sweep has found."""
+        if isinstance(start.estimate, VolumeStart):
+            self.grid.start_from(start.estimate.opacity, start.estimate.log_radiance)
+        return None
+
+    def _swept_views(self, known: Start, camera: CameraEstimate, some: Sequence[int]) -> SweptViews:
+        """Training photographs at about the size of the grid's cells.
+
+        Args:
+            known: All photographs.
+            camera: What is known of response and exposures.
+            some: Which of the training frames.
+        """
+        capture, views, device = known.capture, known.capture.views, self.pose.device
+        assert views is not None
+        indices = [capture.train_indices[number] for number in some]
+        scale = min(1.0, 1 / (self.frustum.cell * float(np.median(views.focal_px[indices]))))
+        width, height = (max(1, math.ceil(scale * side)) for side in (capture.width, capture.height))
+        size = np.array([width / capture.width, height / capture.height])
+
+        def small(values: np.ndarray) -> np.ndarray:
+            return cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
+
+        ldr, covered = [], []
+        for index in indices:
+            ldr.append(small(pixel_values(known.photograph(index)[:, :])))
+            mask = known.coverage(index)
+            covered.append(np.ones((height, width)) if mask is None else small(mask.astype(np.float32)))
+        turn = np.diag([1.0, -1.0, -1.0]) @ views.camera_to_world[indices, :, :3].transpose(0, 2, 1)
+        positions = np.array([capture.focuses.positions[capture.frames[index].focus_index] for index in indices])
+        arrays = {
+            "ldr": np.stack(ldr).transpose(0, 3, 1, 2),
+            "log_exposure": camera.response.decode(np.stack(ldr)).transpose(0, 3, 1, 2),
+            "stops": camera.exposure_stops[list(some)],
+            "to_camera": np.concatenate([turn, views.places[indices][:, :, None]], -1),
+            "focal_px": views.focal_px[indices] * size,
+            "centre_px": views.centre_px[indices] * size,
+            "aperture": np.nan_to_num(views.aperture_radius_m[indices]) / views.metres_per_unit,
+            "focus": positions * views.metres_per_unit,
+            "covered": np.stack(covered)[:, None],
+        }
+        tensors = {name: as_tensor(array, device) for name, array in arrays.items()}
+        bent = None if views.distortion is None else as_tensor(views.distortion[indices], device)
+        return SweptViews(**tensors, distortion=bent)
+
+
+def said_of_frustum(frustum: Frustum, metres_per_unit: float) -> str:
+    """How large a volume was chosen, in a sentence."""
+    planes, rows, columns = frustum.shape
+    near, far = frustum.near * metres_per_unit, frustum.far * metres_per_unit
+    return (
+        f"The cameras look one way: the volume is {planes} planes of {columns}x{rows} cells from {near:.3g} to {far:.3g} m"
+        " (--pipeline.model.scene.nearest-m, .farthest-m)."
+    )
