@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ class LearnedCapture(nn.Module):
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
 
-    @property
+    @cached_property  # nerfstudio's viewer looks at all properties but these, and this one may raise
     def planar_scene(self) -> PlanarScene:
         """The scene, for what asks more of it than light along rays.
 

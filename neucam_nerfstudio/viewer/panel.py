@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import viser
 from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter
+from torch import Tensor
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
@@ -121,7 +122,10 @@ class Panel:
 
     def _reach_all_frames(self) -> None:
         camera = self._learned.camera
-        learned = {"focus_position": camera.focus.positions, "exposure_stops": camera.exposures.stops}
+        learned: dict[Setting, Tensor] = {
+            "focus_position": camera.focus.positions,
+            "exposure_stops": camera.exposures.stops,
+        }
         for name, settings in learned.items():
             if name in self.sliders:
                 for end in settings.detach().aminmax():

@@ -13,7 +13,8 @@ import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.viewer.render_state_machine import RenderStateMachine
-from nerfstudio.viewer.utils import CameraState
+from nerfstudio.viewer.utils import CameraState, parse_object
+from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from neucam_nerfstudio.camera.blur.thin_lens import ThinLensBlurConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
@@ -32,6 +33,15 @@ PICTURE, PHOTOGRAPH = "All in focus, HDR", "Photograph"
 @pytest.fixture
 def model() -> NeucamModel:
     return model_of(three_views(), NeucamModelConfig(scene=BlobsConfig(blobs=BLOBS), blur=ThinLensBlurConfig())).eval()
+
+
+def test_nerfstudio_looks_through_the_whole_pipeline_for_the_back(model):
+    """At every property of every module, so none may raise."""
+    back = CameraBack(model, Mock())
+    pipeline = torch.nn.Module()
+    pipeline.model = model
+    pipeline.camera_back = back
+    assert [control for _, control in parse_object(pipeline, ViewerControl, "")] == [back]
 
 
 @pytest.fixture
