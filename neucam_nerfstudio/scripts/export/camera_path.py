@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
@@ -91,7 +91,7 @@ def _check(document: dict[str, Any], path: Path) -> None:
         raise NeucamError(f"{path}: expected finite numbers as render_time. {EXPECTED_PATH}")
 
 
-def _is_finite(value: object) -> bool:
+def _is_finite(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 

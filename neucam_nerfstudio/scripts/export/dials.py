@@ -130,7 +130,7 @@ def check_picture_dials(
         NeucamError: Physics has no such setting, or one changes nothing.
     """
     held = {option: (setting,) for option, setting in given.items() if setting is not None}
-    options = {DIAL_OF_OPTION[option]: typed(option, *setting) for option, setting in held.items()}
+    options: dict[TurnedDial, str] = {DIAL_OF_OPTION[name]: typed(name, *setting) for name, setting in held.items()}
     apertures = held.get("f_number", (aperture,))
     check_dials(run, outputs, held, options, apertures)
     reasons = [_why_idle(run, dial, outputs, apertures) for dial in ("focus", "exposure")]

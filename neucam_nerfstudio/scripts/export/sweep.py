@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +124,7 @@ class ExportSweep(VideoCommand):
         if path is None and not any(len(points) > 1 for points in way_points.values()):
             raise NeucamError("Nothing changes in this sweep. Name dials to turn: --dials focus, aperture or exposure.")
         given = {name: points for name, points in way_points.items() if name in DIAL_OF_OPTION}
-        options = {DIAL_OF_OPTION[name]: self._typed(name) for name in given}
+        options: dict[TurnedDial, str] = {DIAL_OF_OPTION[name]: self._typed(name) for name in given}
         apertures = given.get("f_number") or given.get("aperture", (1.0,))
         check_dials(run, self.rendered_output_names, given, options, apertures)
         if path is not None:
@@ -182,7 +182,7 @@ def _passed(way_points: dict[str, Sequence[float]], count: int) -> list[list[flo
 
 def _shot(run: LearnedCapture, passed: dict[str, float], keyed: LensSettings, frame: int | None) -> CameraSettings:
     own = LensSettings(*(passed.pop(name, None) for name in LensSettings._fields))
-    return run.turned_to(CameraSettings(frame=frame, **passed), own.over(keyed))
+    return run.turned_to(replace(CameraSettings(frame=frame), **passed), own.over(keyed))
 
 
 def along(way_points: Sequence[float], count: int) -> list[float]:
