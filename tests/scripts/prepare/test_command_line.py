@@ -73,6 +73,8 @@ def test_again_only_what_is_missing_is_made(write_places, tmp_path, stand_in_for
     shoot, output = write_places({"a": BRACKET, "b": BRACKET, "c": BRACKET}), tmp_path / "out"
     prepare(shoot, output)
     made = states(output)
+    assert len(prepare(tmp_path, tmp_path / "other")["frames"]) == 6  # what was written is no viewpoint
+    stand_in_for_colmap.pop()
     prepare(shoot, output)
     assert states(output) == made and len(stand_in_for_colmap) == 1
     assert "Nothing to do" in capsys.readouterr().out
