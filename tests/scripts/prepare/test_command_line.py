@@ -34,7 +34,7 @@ def states(folder: Path) -> dict[Path, int]:
 
 @pytest.mark.slow
 def test_photographs_of_a_made_scene_get_the_poses_they_were_taken_at(made_shoot, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pictures, "LEAST_SIDE_PX", 400)  # COLMAP takes a third of the time
+    monkeypatch.setattr(pictures, "LEAST_SIDE_PX", 200)  # COLMAP takes a tenth of the time
     pytest.importorskip("pycolmap", reason="poses are found by pycolmap: pip install 'neucam-nerfstudio[poses]'")
     prepared = prepare(made_shoot / "shoot", tmp_path / "out", lens_model="simple-pinhole")
     assert "20 photographs from 5 viewpoints" in capsys.readouterr().out.replace("\n", " ")
