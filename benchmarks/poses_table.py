@@ -44,10 +44,10 @@ def _placed(result: Result) -> str:
 
 COLUMNS = (
     Column("placed", _placed),
-    score_column("rotation, degrees", "rotation_median"),
-    score_column("largest", "rotation_largest"),
-    score_column("place, %", "place_median"),
-    score_column("largest", "place_largest"),
+    score_column("rotation, degrees", "rotation_median", 3),
+    score_column("largest", "rotation_largest", 3),
+    score_column("place, %", "place_median", 3),
+    score_column("largest", "place_largest", 3),
     score_column("focal length, %", "focal", 1),
 )
 

@@ -17,7 +17,7 @@ from neucam_nerfstudio.capture.alignment.still_alignment import AlignChoice
 from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files, written_whole
-from neucam_nerfstudio.scripts.batch.captures import FoundCapture
+from neucam_nerfstudio.scripts.batch.captures import PREPARED_NAME, FoundCapture
 from neucam_nerfstudio.scripts.fusion_record import states_of_files, version_of_package
 from neucam_nerfstudio.scripts.prepare.pictures import colours_of_points, common_brightness, write_pictures
 from neucam_nerfstudio.scripts.prepare.scale import metres_per_unit
@@ -39,7 +39,7 @@ from neucam_nerfstudio.scripts.prepare.viewpoints import (
 )
 from neucam_nerfstudio.scripts.run_command import run_command, say, share_of_work
 
-FUSED_FOLDER, PICTURES_FOLDER, RECORD_NAME = "fused", "pictures", ".neucam-prepare.json"
+FUSED_FOLDER, PICTURES_FOLDER = "fused", "pictures"
 
 
 @dataclass(kw_only=True)
@@ -186,7 +186,7 @@ class Prepare:
     def _is_there(self, made_from: dict[str, Any]) -> bool:
         """Whether the record says that everything is there, made from this."""
         try:
-            record = json.loads((self.output_dir / RECORD_NAME).read_text(encoding="utf-8"))
+            record = json.loads((self.output_dir / PREPARED_NAME).read_text(encoding="utf-8"))
             files = [self.output_dir / name for name in record["made"]]
             made = states_of_files(files, self.output_dir)
         except (OSError, ValueError, TypeError, KeyError):
@@ -195,7 +195,7 @@ class Prepare:
 
     def _write_record(self, made_from: dict[str, Any], files: Sequence[Path]) -> None:
         record = {"made_from": made_from, "made": states_of_files(files, self.output_dir)}
-        with written_whole(self.output_dir / RECORD_NAME) as temporary:
+        with written_whole(self.output_dir / PREPARED_NAME) as temporary:
             temporary.write_text(json.dumps(record), encoding="utf-8")
 
 

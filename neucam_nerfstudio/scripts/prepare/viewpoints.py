@@ -21,12 +21,12 @@ from neucam_nerfstudio.capture.settings.pictures import StillPictures, mean_brig
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
 from neucam_nerfstudio.imaging.exif import ExifSettings, exposure_stops, read_exif
-from neucam_nerfstudio.imaging.photographs import PHOTOGRAPH_SUFFIXES, find_photographs, read_photograph
+from neucam_nerfstudio.imaging.photographs import PHOTOGRAPH_SUFFIXES, find_photographs, natural_order, read_photograph
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.imaging.raw_files import is_raw
 from neucam_nerfstudio.photometry import WHITE_LEVEL, decode_srgb
 from neucam_nerfstudio.scripts.batch.captures import FoundCapture, find_captures
-from neucam_nerfstudio.scripts.batch.told_settings import glance_at_settings
+from neucam_nerfstudio.scripts.batch.told_settings import glance_at_settings, size_by_header
 from neucam_nerfstudio.scripts.fusion_record import recorded_files, write_record
 
 RADIANCE_NAME = "hdr.exr"
@@ -113,7 +113,12 @@ def find_viewpoints(
             notes.append(f"{capture.folder}: each of its {num_frames} photographs is taken for a viewpoint.")
         of_folders = [path for capture in captures for path in open_source(capture.folder).paths]
         return [*of_folders, *alone], notes
-    return [*captures, *alone], notes
+    by_place: dict[Path, FoundCapture | Path] = {each.data: each for each in captures} | {path: path for path in alone}
+    return [by_place[place] for place in sorted(by_place, key=_in_order)] if alone else [*captures], notes
+
+
+def _in_order(place: Path) -> list[list[tuple[int, int, str]]]:
+    return [natural_order(Path(part)) for part in place.parts]
 
 
 def check_sizes(found: Sequence[FoundCapture | Path], frames: FrameKind) -> None:
@@ -126,7 +131,7 @@ def check_sizes(found: Sequence[FoundCapture | Path], frames: FrameKind) -> None
     for each in found:
         path = each if isinstance(each, Path) else each.data
         if isinstance(each, Path):
-            height, width, _ = read_photograph(each).shape
+            width, height = size_by_header(each) or read_photograph(each).shape[1::-1]
         else:
             told = glance_at_settings(each.data, frames)
             height, width = told.height, told.width

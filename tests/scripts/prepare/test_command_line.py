@@ -34,7 +34,7 @@ def states(folder: Path) -> dict[Path, int]:
 
 @pytest.mark.slow
 def test_photographs_of_a_made_scene_get_the_poses_they_were_taken_at(made_shoot, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pictures, "LEAST_SIDE_PX", 400)  # COLMAP takes a third of the time
+    monkeypatch.setattr(pictures, "LEAST_SIDE_PX", 200)  # COLMAP takes a tenth of the time
     pytest.importorskip("pycolmap", reason="poses are found by pycolmap: pip install 'neucam-nerfstudio[poses]'")
     prepared = prepare(made_shoot / "shoot", tmp_path / "out", lens_model="simple-pinhole")
     assert "20 photographs from 5 viewpoints" in capsys.readouterr().out.replace("\n", " ")
@@ -73,6 +73,8 @@ def test_again_only_what_is_missing_is_made(write_places, tmp_path, stand_in_for
     shoot, output = write_places({"a": BRACKET, "b": BRACKET, "c": BRACKET}), tmp_path / "out"
     prepare(shoot, output)
     made = states(output)
+    assert len(prepare(tmp_path, tmp_path / "other")["frames"]) == 6  # what was written is no viewpoint
+    stand_in_for_colmap.pop()
     prepare(shoot, output)
     assert states(output) == made and len(stand_in_for_colmap) == 1
     assert "Nothing to do" in capsys.readouterr().out
