@@ -23,7 +23,7 @@ from neucam_nerfstudio.classical.response_table import ResponseTable, linear_res
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE, classical_estimate, response_of_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.fused_photographs import FusedPhotographs
-from neucam_nerfstudio.photographs import Photographs, open_photographs, read_arrays
+from neucam_nerfstudio.photographs import Photographs, open_for_preview, open_photographs, read_arrays
 from neucam_nerfstudio.stand import Stand
 
 ResponseChoice = Literal["estimated", "srgb", "linear"]
@@ -68,7 +68,8 @@ def fuse(
             while a still scene is fused. The picture is the same, bit for bit. None takes half of what is free, and at
             most 2.4 GB.
         report: Called with the share that is done, (0, 1], from time to time.
-        preview: Called once with a small picture of a still scene, linear radiance, when all photographs are read.
+        preview: Called once with a small picture of a still scene, linear radiance: at once, of a few photographs,
+            where files are JPEGs and large; else when all photographs are read.
         stand: How photographs that were taken from the same stand, under another light, lie and are focused
             (`FusedPhotographs.stand`): these are taken to be the same, so that both pictures register pixel by pixel.
 
@@ -79,6 +80,13 @@ def fuse(
         NeucamError: The photographs or settings cannot be used; the message says why and what to do.
     """
     memory = default_budget() if budget_bytes is None else MemoryBudget(budget_bytes)
+    if (
+        preview is not None
+        and stand is None
+        and frames != "moments"
+        and _preview_early(photographs, frames, align, response, preview)
+    ):
+        preview = None
     capture, store = open_photographs(
         photographs,
         exposure_stops=exposure_stops,
@@ -104,7 +112,11 @@ def fuse(
         log_radiance = camera.moments[capture.reference_position]
         report(1.0)
     else:
-        store.make_ready(capture.train_indices, part_of(report, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED))
+        store.make_ready(
+            capture.train_indices,
+            part_of(report, DONE_WHEN_SCANNED, DONE_WHEN_ALIGNED),
+            memory.of_reading(capture.height, capture.width),
+        )
         notes = filter(None, (memory.note(capture.height, capture.width), store.scratch_note()))
         camera = classical_estimate(
             pictures,
@@ -131,6 +143,30 @@ def fuse(
         training_notes=tuple(notes),
         confidence=confidence,
     )
+
+
+def _preview_early(
+    photographs: Photographs,
+    frames: FrameKind,
+    align: AlignChoice,
+    response: ResponseChoice | ResponseTable,
+    preview: Callable[[Float[np.ndarray, "rows columns 3"]], None],
+) -> bool:
+    """Shows a picture of a few photographs made small, if that is quick; arguments as of `fuse`."""
+    small = open_for_preview(photographs, frames, align)
+    if small is None:
+        return False
+    capture, store = small
+    camera = classical_estimate(
+        [store.whole(index) for index in capture.train_indices],
+        [frame.focus_index for frame in capture.train_frames],
+        capture.known_train_stops,
+        [frame.exposure_index for frame in capture.train_frames],
+        _known_response(response, capture),
+        coverage=[store.coverage(index) for index in capture.train_indices],
+    )
+    preview(np.exp(camera.log_radiance))
+    return True
 
 
 def part_of(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:

@@ -17,10 +17,22 @@ from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.assignment import FrameKind
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.photographs import check_pixels, downscale, find_photographs, read_photograph
+from neucam_nerfstudio.imaging.photographs import (
+    JPEG_SUFFIXES,
+    check_pixels,
+    downscale,
+    find_photographs,
+    read_photograph,
+    reduced_jpeg_reader,
+)
 
 Photographs: TypeAlias = "str | Path | Sequence[str | Path] | Sequence[np.ndarray] | np.ndarray"
 """A folder, a file of frames or a manifest; files of photographs; or arrays [height, width, 3], also as one array."""
+
+MOST_IN_PREVIEW, PREVIEW_SIDE_PX = 9, 600
+"""A preview is made of so many photographs at most, evenly spaced, and is at least so large."""
+LEAST_PREVIEWED_BYTES = 10_000_000
+"""Of files: fewer are read as they are in a few seconds."""
 
 
 def open_photographs(
@@ -83,6 +95,33 @@ def open_photographs(
         memory=memory,
         report=report,
     )
+
+
+def open_for_preview(
+    photographs: Photographs, frames: FrameKind, align: AlignChoice
+) -> tuple[Capture, PixelStore] | None:
+    """Some of the photographs, decoded several times smaller, which takes seconds where all of them take long.
+
+    Arguments as of `neucam_nerfstudio.fuse`. None where that does not help, or is not possible: of few or small files,
+    and of others than JPEGs.
+    """
+    if is_arrays(photographs):
+        return None
+    data, names = _folder_and_names(cast("str | Path | Sequence[str | Path]", photographs))
+    if not data.is_dir():
+        return None
+    paths = [data / name for name in names] or find_photographs(data)
+    paths = paths[:: -(-len(paths) // MOST_IN_PREVIEW) or 1]
+    if not all(path.suffix.lower() in JPEG_SUFFIXES for path in paths):
+        return None
+    if sum(path.stat().st_size for path in paths) < LEAST_PREVIEWED_BYTES:
+        return None
+    chosen = tuple(path.name for path in paths)
+    try:
+        read = reduced_jpeg_reader(paths[0], PREVIEW_SIDE_PX)
+        return open_capture(data, frames=frames, train_frames=chosen, eval_frames=chosen, align=align, read=read)
+    except NeucamError:  # told when all are read
+        return None
 
 
 def is_arrays(photographs: Photographs) -> bool:

@@ -33,6 +33,11 @@ WARNINGS_OF_DEPENDENCIES = (
 """Category and text of warnings about nerfstudio's own code; nothing in a capture or an option brings them about."""
 
 
+def num_cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_process() -> None:
     """Silences `WARNINGS_OF_DEPENDENCIES`, makes `NeucamError`s plain and an `ffmpeg` command available.
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import neucam_nerfstudio
-from neucam_nerfstudio import NeucamError, estimate_response, fuse, fuse_focus, merge_exposures
+from neucam_nerfstudio import NeucamError, api, estimate_response, fuse, fuse_focus, merge_exposures, photographs
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response, srgb_response
+from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.photographs import read_photograph
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 
@@ -285,3 +286,28 @@ def test_desk_is_as_good_as_the_start_of_training():
 
     truth = read_radiance(next((DESK / "gt").glob("*.exr")))
     assert hdr_scores(fuse(DESK).radiance, truth)["psnr_mu_scale"] > 47.6
+
+
+def test_large_jpegs_are_previewed_before_all_are_read(tmp_path, tiny_files, monkeypatch):
+    for number, file in enumerate([*tiny_files, *tiny_files]):
+        picture = cv2.resize(read_photograph(file), (160, 112), interpolation=cv2.INTER_CUBIC)
+        write_image(tmp_path / f"F{number // 3}E{number % 3}.jpg", picture / np.float32(255))
+    (tmp_path / "exposure.txt").write_text("-3\n0\n3\n")
+    monkeypatch.setattr(photographs, "LEAST_PREVIEWED_BYTES", 1)
+    monkeypatch.setattr(photographs, "PREVIEW_SIDE_PX", 80)
+    shown = []
+
+    def read(*_, **__):
+        raise NeucamError(f"all are read after {len(shown)} preview")
+
+    monkeypatch.setattr(api, "open_photographs", read)
+    with pytest.raises(NeucamError, match="after 1 preview"):
+        fuse(tmp_path, preview=shown.append)
+    assert shown[0].shape == (56, 80, 3) and shown[0].min() > 0
+    capture, _ = photographs.open_for_preview(tmp_path, "settings", "off")
+    assert len(capture.train_frames) == 9
+
+
+def test_few_small_or_other_files_are_not_read_twice(tiny_files, tiny_desk):
+    assert photographs.open_for_preview(tiny_desk, "settings", "off") is None
+    assert photographs.open_for_preview([read_photograph(file) for file in tiny_files], "settings", "off") is None

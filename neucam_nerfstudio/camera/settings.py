@@ -45,7 +45,7 @@ class CameraSettings:
     """
 
     focus_position: float | Float[Tensor, "rays 1"] | None = None
-    """Unitless, on the scale that was learned with the capture."""
+    """Unitless, on the scale that was learned with the capture; of many views 1/m, 0 at infinity."""
     aperture: float | Float[Tensor, "rays 1"] = 1.0
     """Factor on the blur: 0 all in focus, 1 as captured."""
     exposure_stops: float | Float[Tensor, "rays exposures"] | None = None
@@ -59,6 +59,9 @@ class CameraSettings:
     """Whether the response of the camera makes pixel values; else they are linear light, clipped at 1."""
     display: Display = Display()
     """How radiance is shown."""
+    most_lens_rays: int | None = None
+    """Of a volume, so many rays through the lens a pixel at most, 8 or more, for a quick look at what is out of focus;
+    None: as many as its blur takes."""
 
     def __post_init__(self) -> None:
         for name in ("focus_position", "aperture", "exposure_stops", "time"):

@@ -26,6 +26,7 @@ from neucam_nerfstudio.capture.pixels.file_frames import FileFrames
 from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
 from neucam_nerfstudio.capture.pixels.memory import MemoryBudget
 from neucam_nerfstudio.capture.pixels.source import (
+    FrameReader,
     FrameSource,
     choose_white_balance,
     frame_reader,
@@ -52,7 +53,6 @@ from neucam_nerfstudio.capture.side_maps import find_side_maps
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import orientation_hint
 from neucam_nerfstudio.imaging.photographs import hold_linear_light
-from neucam_nerfstudio.imaging.raw_files import WhiteBalance
 from neucam_nerfstudio.photometry import WHITE_LEVEL, full_scale_table
 
 
@@ -74,6 +74,7 @@ def open_capture(
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     memory: MemoryBudget | None = None,
     report: Callable[[float], None] = lambda share_done: None,
+    read: FrameReader | None = None,
 ) -> tuple[Capture, PixelStore]:
     """Scans the frames of a capture for their settings, or reads what an earlier scan has found.
 
@@ -109,6 +110,7 @@ def open_capture(
         memory: Instead of that: what the fusion of the frames may hold in memory. What is beyond it is kept in a
             temporary file, and nothing is decoded twice.
         report: Called with the share of the frames that is read, (0, 1], from time to time.
+        read: Decodes files smaller than they are, for a preview; None as they are.
 
     Returns:
         What is known of the frames, and their pixels.
@@ -125,40 +127,41 @@ def open_capture(
         if memory is not None:
             budget_bytes = memory.of_frames(capture.height, capture.width)
         return capture, PixelStore(capture, budget_bytes, uses_scratch=memory is not None)
-    source = open_source(data)
+    factor = 1 if downscale_factor is None else downscale_factor
+    return _scanned(data, which, choice, factor, align, memory or budget_bytes, report, read)
+
+
+def _scanned(
+    data: Path,
+    which: FrameChoice,
+    choice: SettingsChoice,
+    factor: int,
+    align: AlignChoice,
+    budget: MemoryBudget | int,
+    report: Callable[[float], None],
+    read: FrameReader | None,
+) -> tuple[Capture, PixelStore]:
+    """Scans frames; arguments as of `open_capture`."""
+    source, moves = open_source(data), choice.frames == "moments"
     if len(source.paths) < 2:
         raise NeucamError(
             f"{''.join(map(str, source.paths))}: the only frame of this capture. At least two are needed: add others."
         )
-    moves = frames == "moments"
     evidence = gather_evidence(source, moves)
     kept, split, selection_note = select_frames(source.paths, which)
     paths = [source.paths[index] for index in kept]
     linear_light = hold_linear_light(paths)
-    factor = 1 if downscale_factor is None else downscale_factor
     balance, balance_note = choose_white_balance(source.paths, paths)
+    read = read or frame_reader(source.kind, source.data, balance, source)
     decoded, pictures, white_note, glances = _scan_pixels(
-        source, paths, balance, factor, memory or budget_bytes, moves, linear_light, report
+        source, paths, read, factor, budget, moves, linear_light, report
     )
     scenes = scenes_between(find_cuts(glances), kept)
     if len(scenes) > 1:
         longest = max(scenes, key=lambda scene: scene[1] - scene[0])
         if which != FrameChoice():
             raise NeucamError(f"{said_of_scenes(data, scenes)} Give one of them as --frame-range, and none beyond it.")
-        capture, store = open_capture(
-            data,
-            frames=frames,
-            frame_range=longest,
-            downscale_factor=downscale_factor,
-            exposures=exposures,
-            focus=focus,
-            settings_per_frame=settings_per_frame,
-            reference=reference,
-            align=align,
-            budget_bytes=budget_bytes,
-            memory=memory,
-            report=report,
-        )
+        capture, store = _scanned(data, FrameChoice(frame_range=longest), choice, factor, align, budget, report, read)
         note = f"{said_of_scenes(data, scenes)} Used is the longest; give another one as --frame-range."
         store.capture = replace(capture, scan_notes=(note, *capture.scan_notes))
         return store.capture, store
@@ -217,7 +220,7 @@ def open_capture(
 def _scan_pixels(
     source: FrameSource,
     paths: Sequence[Path],
-    white_balance: WhiteBalance | None,
+    read: FrameReader,
     factor: int,
     budget: MemoryBudget | int,
     moves: bool,
@@ -230,7 +233,6 @@ def _scan_pixels(
         The frames, kept as far as the budget goes; what they show; which value was taken for white, in a sentence,
         where the number type does not tell; and a glance at each frame of a video.
     """
-    read = frame_reader(source.kind, source.data, white_balance, source)
     has_files = source.kind == "photographs"
     cache = FrameCache(budget) if isinstance(budget, int) else FrameCache(0, len(paths))
     decoded = FileFrames(paths, read, factor, cache, have_files=has_files)
@@ -246,7 +248,7 @@ def _scan_pixels(
     if isinstance(budget, MemoryBudget):
         height, width = first.shape[0] // factor, first.shape[1] // factor
         cache.budget_bytes = budget.of_frames(height, width)
-        num_at_once = num_within(cache.budget_bytes, first.nbytes, source.kind)
+        num_at_once = num_within(budget.of_reading(height, width), first.nbytes, source.kind)
     others = in_order(decoded.full_size, range(1, len(paths)), num_at_once)
     for index, full_size in enumerate(chain([first], others)):
         count.add(full_size)

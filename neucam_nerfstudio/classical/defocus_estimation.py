@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from neucam_nerfstudio.classical.pixel_values import Image
 from neucam_nerfstudio.classical.tiles import row_blocks
+from neucam_nerfstudio.classical.work_threads import in_threads, num_cores
 
 FOCUS_STEP, FOCUS_STEP_PX = 0.25, 0.2
 """Spacing of the focus settings that are tried, in steps of the captured ones; twice or four times as wide where blur
@@ -191,7 +192,11 @@ class SharpestFocus(NamedTuple):
 
 
 def estimate_sharpest_focus(
-    sharp_luminance: Image, stack: LuminanceStack, sigma_per_setting_px: float, focus_step: float | None = None
+    sharp_luminance: Image,
+    stack: LuminanceStack,
+    sigma_per_setting_px: float,
+    focus_step: float | None = None,
+    first_setting: Image | float = 0.0,
 ) -> SharpestFocus:
     """Focus setting, fractional, at which each pixel is sharpest.
 
@@ -203,6 +208,7 @@ def estimate_sharpest_focus(
         stack: The photographed focus settings.
         sigma_per_setting_px: Standard deviation of the blur of a pixel that is one focus setting out of focus.
         focus_step: Spacing of the tried focus positions; None chooses it by the blur.
+        first_setting: What the focus of the first setting is called, in each pixel.
     """
     num_settings = len(stack.log_luminance)
     window_px = max(SMALLEST_WINDOW_PX, 2 * sigma_per_setting_px)
@@ -223,7 +229,8 @@ def estimate_sharpest_focus(
     told = total / num_tried - least
     told *= told
     evidence = told / (told + least * least + LEAST_MISMATCH**2)
-    shape = sharp_luminance.shape
+    shape, step = sharp_luminance.shape, 2**levels
+    sharpest = sharpest + (first_setting[::step, ::step] if isinstance(first_setting, np.ndarray) else first_setting)
     return SharpestFocus(*(_enlarged(plane, levels, shape) for plane in (sharpest, evidence, least)))
 
 
@@ -316,10 +323,13 @@ def estimate_blur(sharp_luminance: Image, stack: LuminanceStack) -> float:
 
     Arguments as of `estimate_sharpest_focus`.
     """
-    mismatches = [
-        estimate_sharpest_focus(sharp_luminance, stack, sigma, COARSE_FOCUS_STEP).mismatch.mean()
-        for sigma in BLUR_CANDIDATES_PX
-    ]
+    mismatches = [0.0] * len(BLUR_CANDIDATES_PX)
+
+    def compare(number: int) -> None:
+        told = estimate_sharpest_focus(sharp_luminance, stack, BLUR_CANDIDATES_PX[number], COARSE_FOCUS_STEP)
+        mismatches[number] = float(told.mismatch.mean())
+
+    in_threads(compare, len(mismatches), num_cores())
     best = int(np.clip(np.argmin(mismatches), 1, len(mismatches) - 2))
     before, least, after = mismatches[best - 1 : best + 2]
     vertex = 0.5 * (before - after) / max(before - 2 * least + after, 1e-12)

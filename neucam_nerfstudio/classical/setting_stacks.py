@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from neucam_nerfstudio.classical.all_in_focus import FocusStack
 from neucam_nerfstudio.classical.exposure_merge import RIM_PX, DecodingTable, MergedExposures, merge_bracket, rim_weight
+from neucam_nerfstudio.classical.focus_stack import FocusStack
+from neucam_nerfstudio.classical.near_settings import NearSettings, Part, within
 from neucam_nerfstudio.classical.pixel_values import Image, Photograph, RgbImage, flat_noise, median_noise, to_codes
 from neucam_nerfstudio.classical.response_samples import small_copy, small_coverage
+from neucam_nerfstudio.classical.work_threads import Stopped, in_threads, num_cores
 
 SMALL_SIDE, SMALL_FACTOR, SMALL_PIXELS = 1024, 2.0, 16_000_000
 """All of the picture is looked at made small: to at most this longer side, reduced at least so many times, and to at
@@ -23,11 +25,6 @@ most so many pixels of all focus settings together, which bounds memory."""
 
 LEAST_STOPS_APART = 0.3
 """Exposures that differ by less are taken for one."""
-
-Part = tuple[slice, slice]
-"""Rows and columns."""
-
-WHOLE: Part = (slice(None), slice(None))
 
 
 @runtime_checkable
@@ -66,7 +63,7 @@ def survey_frames(
     num_settings: int,
     report: Callable[[float], None] = lambda share_done: None,
 ) -> Survey:
-    """Reads all frames once, one after the other, and keeps small copies.
+    """Reads all frames once, as many at a time as there are CPUs, and keeps small copies.
 
     Args:
         frames: The photographs.
@@ -76,17 +73,18 @@ def survey_frames(
     """
     height, width, _ = frames[0].shape
     factor = small_factor(height, width, num_settings)
-    tiny, tiny_covered, noises, codes_of, weights_of = [], [], [], [], []
-    for number, (frame, covered) in enumerate(zip(frames, coverage, strict=True), 1):
-        codes = to_codes(np.asarray(frame))
-        tiny.append(small_copy(codes))
-        noises.append(flat_noise(codes))
-        codes_of.append(reduced(codes, factor))
+    looks: list[Any] = [None] * len(frames)
+
+    def look(number: int) -> None:
+        codes, covered = to_codes(np.asarray(frames[number])), coverage[number]
         mask = None if covered is None else np.asarray(covered)
-        tiny_covered.append(np.ones(tiny[0].shape[:2], bool) if mask is None else small_coverage(mask))
-        weight = rim_weight(mask)
-        weights_of.append(None if weight is None else reduced(weight, factor))
-        report(number / len(frames))
+        weight, tiny = rim_weight(mask), small_copy(codes)
+        tiny_covered = np.ones(tiny.shape[:2], bool) if mask is None else small_coverage(mask)
+        small_weight = None if weight is None else reduced(weight, factor)
+        looks[number] = tiny, tiny_covered, flat_noise(codes), reduced(codes, factor), small_weight
+
+    in_threads(look, len(frames), num_cores(), report)
+    tiny, tiny_covered, noises, codes_of, weights_of = map(list, zip(*looks, strict=True))
     is_covered = all(covered is None for covered in coverage)
     return Survey(
         np.stack(tiny),
@@ -109,10 +107,6 @@ def reduced(plane: np.ndarray, factor: float) -> np.ndarray:
         return plane
     size = [max(1, round(side / factor)) for side in plane.shape[1::-1]]
     return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-
-
-class Stopped(Exception):
-    """Work in another thread has failed or was interrupted, and nobody waits for this."""
 
 
 @dataclass(frozen=True)
@@ -144,52 +138,85 @@ class SettingStacks:
             blur_px: Blur one chosen setting out of focus, in pixels of the small copies.
         """
         codes, weights = self.survey.small_codes, self.survey.small_weights
-        return self._stack(lambda i: (codes[i], weights[i]), is_held, chosen, blur_px)
+        settings = list(range(len(self.settings))) if chosen is None else chosen
+        return FocusStack(
+            len(settings),
+            lambda number: self._merged(settings[number], lambda i: (codes[i], weights[i])),
+            is_held,
+            blur_px,
+            self._bounds(settings),
+        )
 
     def part(
         self,
         part: Part,
         is_held: bool,
         factor: float = 1.0,
-        chosen: Sequence[int] | None = None,
+        chosen: Sequence[int] | NearSettings | None = None,
         blur_px: float = 0.0,
         log_gain: Callable[[int], RgbImage] | None = None,
+        elsewhere: RgbImage | None = None,
     ) -> FocusStack:
         """The focus stack of some rows and columns, made so many times smaller; other arguments as of `small`.
 
         Args:
             part: Rows and columns.
             log_gain: What makes each chosen setting as bright as the others, see `FocusStack`.
+            elsewhere: What is seen where no chosen setting shows anything, see `FocusStack`.
         """
 
-        def read(i: int) -> tuple[np.ndarray, Image | None]:
-            plane, weight = np.asarray(self.frames[i][part]), part_weight(self.coverage[i], part)
-            if factor == 1:
-                return plane, weight
-            return reduced(to_codes(plane), factor), None if weight is None else reduced(weight, factor)
+        def merged(setting: int, own: Part) -> MergedExposures:
+            def read(i: int) -> tuple[np.ndarray, Image | None]:
+                plane, weight = np.asarray(self.frames[i][own]), part_weight(self.coverage[i], own)
+                if factor == 1:
+                    return plane, weight
+                return reduced(to_codes(plane), factor), None if weight is None else reduced(weight, factor)
 
-        return self._stack(read, is_held, chosen, blur_px, log_gain)
+            return self._merged(setting, read)
 
-    def _stack(
-        self,
-        read: Callable[[int], tuple[np.ndarray, Image | None]],
-        is_held: bool,
-        chosen: Sequence[int] | None,
-        blur_px: float,
-        log_gain: Callable[[int], RgbImage] | None = None,
-    ) -> FocusStack:
-        settings = self.settings if chosen is None else [self.settings[index] for index in chosen]
+        if not isinstance(chosen, NearSettings):
+            settings = list(range(len(self.settings))) if chosen is None else chosen
+            return FocusStack(
+                len(settings),
+                lambda number: merged(settings[number], part),
+                is_held,
+                blur_px,
+                self._bounds(settings),
+                log_gain,
+            )
+        if len(chosen.places) == 1:
+            first = chosen.places[0][1]
+            bounds = self._bounds(range(first, first + chosen.count))
+            return FocusStack(
+                chosen.count, lambda n: merged(first + n, part), is_held, blur_px, bounds, log_gain, elsewhere
+            )
 
-        def merge(setting: int) -> MergedExposures:
-            if self.stop.is_set():
-                raise Stopped
-            pixels, weights = zip(*map(read, settings[setting]), strict=True)
-            return merge_bracket(pixels, [self.tables[i] for i in settings[setting]], weights)
+        def composed(number: int) -> MergedExposures:
+            whole: MergedExposures | None = None
+            for own, first in chosen.places:
+                made = merged(first + number, own)
+                if whole is None:
+                    size = [side.stop - side.start for side in part]
+                    whole = MergedExposures(*(np.empty((*size, *p.shape[2:]), p.dtype) for p in made))
+                for plane, of_place in zip(whole, made, strict=True):
+                    plane[within(own, part)] = of_place
+            assert whole is not None, "a part has places"
+            return whole
 
-        stops = [[float(self.tables[i].exposure_stops) for i in members] for members in settings]
+        return FocusStack(chosen.count, composed, is_held, blur_px, None, log_gain, elsewhere)
+
+    def _merged(self, setting: int, read: Callable[[int], tuple[np.ndarray, Image | None]]) -> MergedExposures:
+        if self.stop.is_set():
+            raise Stopped
+        members = self.settings[setting]
+        pixels, weights = zip(*map(read, members), strict=True)
+        return merge_bracket(pixels, [self.tables[i] for i in members], weights)
+
+    def _bounds(self, settings: Sequence[int]) -> list[tuple[bool, bool]]:
+        """Whether white and black of each of some settings limit its light, see `FocusStack`."""
+        stops = [[float(self.tables[i].exposure_stops) for i in self.settings[setting]] for setting in settings]
         least, most = min(map(min, stops)) + LEAST_STOPS_APART, max(map(max, stops)) - LEAST_STOPS_APART
-        bounds = [(min(of_setting) <= least, max(of_setting) >= most) for of_setting in stops]
-        return FocusStack(len(settings), merge, is_held, blur_px, bounds, log_gain)
+        return [(min(of_setting) <= least, max(of_setting) >= most) for of_setting in stops]
 
     @property
     def share_exposures(self) -> bool:
@@ -199,14 +226,6 @@ class SettingStacks:
             len(of_setting) == len(stops[0]) and np.ptp([of_setting, stops[0]], axis=0).max() < LEAST_STOPS_APART
             for of_setting in stops
         )
-
-    def small_shown(self) -> Bool[np.ndarray, "settings small_height small_width"] | None:
-        """Where each focus setting shows something, on the small copies; None if all of them do everywhere."""
-        if all(weight is None for weight in self.survey.small_weights):
-            return None
-        everywhere = np.ones(self.survey.small_codes[0].shape[:2], bool)
-        weights = [everywhere if weight is None else weight > 1 - 1e-3 for weight in self.survey.small_weights]
-        return np.stack([np.logical_or.reduce([weights[i] for i in members]) for members in self.settings])
 
 
 def part_weight(covered: Coverage | None, part: Part) -> Image | None:

@@ -20,8 +20,10 @@ from neucam_nerfstudio.capture.frame_table import frame_table
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
-from neucam_nerfstudio.capture.views.opening import open_views
+from neucam_nerfstudio.capture.views.layouts import describe
+from neucam_nerfstudio.capture.views.opening import open_described
 from neucam_nerfstudio.dataparsers.neucam_dataparser import whole_factor
+from neucam_nerfstudio.rendering.path_settings import SETTINGS_NAME
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Neucam3dDataParserConfig(DataParserConfig):
     focus: LearnChoice = "auto"
     """Fix, refine or learn focus distances; auto fixes them where all are told, else learns them."""
     eval_every: int | None = None
-    """Hold out views 0, k, 2k, ... for evaluation; 0 holds out none. By default as the files say, else every 8th."""
+    """Hold out views 0, k, 2k, ... for evaluation, frames of one pose together; 0 holds out none. By default as the
+    files say, else every 8th."""
     metres_per_unit: float | None = None
     """How many metres a unit of the poses has; by default as the files say, else as a note says."""
     orientation_method: Literal["pca", "up", "vertical", "none"] = "up"
@@ -63,6 +66,12 @@ class Neucam3dDataParser(DataParser):
     config: Neucam3dDataParserConfig  # pyright: ignore[reportIncompatibleVariableOverride] - as nerfstudio narrows it
 
     @property
+    def includes_time(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - asked before all else
+        """Whether cameras tell a time: where keyframes of settings go by it, so that the viewer's paths have one."""
+        data = self.config.data
+        return ((data.parent if data.is_file() else data) / SETTINGS_NAME).is_file()
+
+    @property
     def capture(self) -> Capture:
         """What is known of the frames, in nerfstudio's world, shared by all splits."""
         return self.opened[0]
@@ -74,10 +83,11 @@ class Neucam3dDataParser(DataParser):
 
     @cached_property
     def _placed(self) -> tuple[Capture, PixelStore, torch.Tensor, float]:
-        """That, and the transform [3, 4] and the scale that lead there from the world of the files."""
+        """That, and the transform [3, 4] and the scale that lead there from the world that poses were found in."""
         config = self.config
-        capture, pixels = open_views(
-            config.data,
+        told = describe(config.data)
+        capture, pixels = open_described(
+            told,
             downscale_factor=whole_factor(config.downscale_factor),
             exposures=config.exposures,
             focus=config.focus,
@@ -97,6 +107,10 @@ class Neucam3dDataParser(DataParser):
             scale /= float(poses[:, :3, 3].abs().max())
         placed = replace(capture, views=views.placed(transform.numpy(), scale))
         pixels.capture = placed
+        if told.applied_transform is not None:
+            applied, applied_scale = told.applied_transform
+            whole = torch.from_numpy(np.concatenate([applied, [[0, 0, 0, 1]]]).astype(np.float32))
+            return placed, pixels, transform @ whole, scale * applied_scale
         return placed, pixels, transform, scale
 
     def _generate_dataparser_outputs(self, split: str = "train", **_: dict | None) -> DataparserOutputs:

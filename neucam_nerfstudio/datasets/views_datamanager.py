@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,8 @@ class ViewsDataManager(CaptureDataManager):
             )
 
     def setup_train(self) -> None:
-        """Each frame has rays of its own."""
+        """Each frame has rays of its own; how many of them a step, `ns-export` sets at the sampler."""
+        self.train_pixel_sampler = cast(Any, SimpleNamespace(num_rays_per_batch=self.config.train_num_rays_per_batch))
         self.train_groups = single_frames(len(self.train_dataset)).to(self.device)
 
     def _sampler(self, dataset: CaptureDataset) -> PixelSampler:

@@ -1,15 +1,16 @@
 """Photographs on disk: which files of a folder are photographs, and their pixels without losing a bit."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from filecmp import cmp
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from neucam_nerfstudio.errors import NeucamError, broken_file_message
-from neucam_nerfstudio.imaging.large_pictures import open_with_pillow
+from neucam_nerfstudio.imaging.large_pictures import open_with_pillow, strips_of_rows
 from neucam_nerfstudio.imaging.phone_pictures import (
     HEIF_SUFFIXES,
     PHONE_SUFFIXES,
@@ -25,6 +26,8 @@ JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".jfi"})
 LOSSLESS_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 PHOTOGRAPH_SUFFIXES = JPEG_SUFFIXES | LOSSLESS_SUFFIXES | RAW_SUFFIXES | PHONE_SUFFIXES
 
+JPEG_REDUCTIONS = (8, 4, 2)
+"""How many times smaller a JPEG can be decoded."""
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 UNREAD_SIGNATURES = {
     "JPEG 2000": rb"....jP  |\xff\x4f\xff\x51",
@@ -244,14 +247,34 @@ def _decode(path: Path) -> Shaped[np.ndarray, "height width 3"]:
     return _decode_by_opencv(path) if pixels is None else pixels
 
 
-def _decode_jpeg(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+def reduced_jpeg_reader(path: Path, least_side_px: int) -> Callable[[Path], UInt8[np.ndarray, "height width 3"]]:
+    """What decodes JPEGs of a size several times smaller, in a third of the time: by fewer of their coefficients.
+
+    Args:
+        path: One of them.
+        least_side_px: What their longer side has left, at least, if they are reduced.
+    """
+    with open_with_pillow(path, formats=("JPEG",)) as image:
+        sizes = {factor: max(image.size) // factor for factor in JPEG_REDUCTIONS}
+    factor = next((factor for factor, side in sizes.items() if side >= least_side_px), 1)
+    return partial(_decode_jpeg, factor=factor)
+
+
+def _decode_jpeg(path: Path, factor: int = 1) -> UInt8[np.ndarray, "height width 3"]:
     # Pillow, because OpenCV fills the missing part of a cut-off JPEG with grey and says nothing.
     from PIL import ImageOps
 
     try:
         with open_with_pillow(path, formats=("JPEG",)) as image:
+            if factor > 1:
+                image.draft("RGB", (image.width // factor, image.height // factor))
             ImageOps.exif_transpose(image, in_place=True)
-            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+            rgb = image if image.mode == "RGB" else image.convert("RGB")
+            width, height = rgb.size
+            pixels = np.empty((height, width, 3), np.uint8)
+            for rows in strips_of_rows(height, width):  # all at once, three copies of it would be made
+                pixels[rows] = rgb.crop((0, rows.start, width, rows.stop))
+            return pixels
     except (OSError, ValueError, SyntaxError) as error:
         raise NeucamError(broken_file_message(path, error)) from error
 

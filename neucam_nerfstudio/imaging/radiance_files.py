@@ -17,6 +17,7 @@ from neucam_nerfstudio.imaging.large_pictures import in_strips, open_with_pillow
 from neucam_nerfstudio.imaging.photograph_metadata import sized
 from neucam_nerfstudio.imaging.photographs import downscale
 from neucam_nerfstudio.imaging.tiff_writing import write_tiff
+from neucam_nerfstudio.runtime import num_cpus
 
 LARGEST_HALF = 65504.0
 """Largest value of a 16-bit float."""
@@ -176,6 +177,7 @@ def _write_exr(
         planes[name] = samples[..., 0] if samples.shape[-1] == 1 else samples
     # Lossless. Of a photograph with 24 million pixels, PIZ takes half of ZIP's time (half) or space (float).
     kind = {"compression": OpenEXR.PIZ_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.set_global_thread_count(num_cpus())
     with written_whole(path, RuntimeError) as temporary, OpenEXR.File({**kind, **metadata}, planes) as exr:
         exr.write(str(temporary))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -28,6 +30,7 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.full_picture import is_made_large, learn_camera_alone, make_large
 from neucam_nerfstudio.parts import Part, Start, TrainingRays, as_tensor
 from neucam_nerfstudio.rendering.outputs import Output, Renderer
+from neucam_nerfstudio.rendering.path_settings import LensSettings
 from neucam_nerfstudio.rendering.view import View, front_view, pinhole_view
 from neucam_nerfstudio.scene.scene import PlanarScene, Rays, SceneConfig, VolumetricScene
 
@@ -95,7 +98,7 @@ class LearnedCapture(nn.Module):
         reference_time = capture.times[capture.reference_index]
         self.renderer = Renderer(self.scene, self.camera, capture.height, capture.width, reference_time)
 
-    @property
+    @cached_property  # nerfstudio's viewer looks at all properties but these, and this one may raise
     def planar_scene(self) -> PlanarScene:
         """The scene, for what asks more of it than light along rays.
 
@@ -270,3 +273,35 @@ class LearnedCapture(nn.Module):
         """Settings at another exposure, which brightens what is tone mapped as much as it brightens photographs."""
         index = self.capture.reference_index if settings.frame is None else settings.frame
         return settings.exposed(stops, self.camera.stops_of_frame(index))
+
+    def turned_to(self, settings: CameraSettings, lens: LensSettings) -> CameraSettings:
+        """Settings of many views, taken as a photographer says: what `lens` leaves alone stays.
+
+        Args:
+            settings: Their aperture is a factor on that of `lens`, too: 0 stays all in focus.
+            lens: Focus distance, f-number and exposure.
+
+        Raises:
+            NeucamError: It has an f-number, and nothing tells that of the frames.
+        """
+        if lens.focus_distance_m is not None:
+            settings = replace(settings, focus_position=1 / lens.focus_distance_m)
+        if lens.f_number is not None:
+            own = self.f_number_of_frame(settings.frame)
+            if own is None:
+                raise NeucamError(
+                    f"f-number {lens.f_number:g}: nothing tells the f-number of these frames, so their aperture is"
+                    " learned, and known as a factor alone. Leave the f-number out."
+                )
+            settings = replace(settings, aperture=settings.aperture * (own / lens.f_number))
+        return settings if lens.exposure_stops is None else self.exposed_at(settings, lens.exposure_stops)
+
+    def f_number_of_frame(self, frame: int | None) -> float | None:
+        """The f-number that an aperture of 1 means for a frame of many views, by its index; None of it is the reference
+        frame. None where nothing tells."""
+        views = self.capture.views
+        if views is None:
+            return None
+        radius_m, reference = views.aperture_radius_m, self.capture.reference_index
+        index = reference if frame is None or not np.isfinite(radius_m[frame]) else frame
+        return float(views.f_number[index]) if np.isfinite(radius_m[index]) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
@@ -215,13 +216,17 @@ def time_of(camera: Cameras) -> float | None:
 def view_of(camera: Cameras) -> View:
     """The view of one camera of nerfstudio's, of any type."""
     height, width = int(camera.height.flatten()[0]), int(camera.width.flatten()[0])
-    if int(camera.camera_type.flatten()[0]) == CameraType.PERSPECTIVE.value and camera.distortion_params is None:
+    is_perspective = int(camera.camera_type.flatten()[0]) == CameraType.PERSPECTIVE.value
+    pose = camera.camera_to_worlds.reshape(-1, 3, 4)[0]
+    if is_perspective and camera.distortion_params is None:
         fx, fy, cx, cy = (float(value.flatten()[0]) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
-        return pinhole_view(camera.camera_to_worlds.reshape(-1, 3, 4)[0], (fx, fy), (cx, cy), height, width)
+        return pinhole_view(pose, (fx, fy), (cx, cy), height, width)
 
     def rays_of_rows(rows: slice) -> tuple[Tensor, Tensor]:
         coords = camera.get_image_coords()[rows].to(camera.device)
         rays = camera.reshape((-1,)).generate_rays(camera_indices=0, coords=coords)
         return rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3)
 
-    return View(height, width, rays_of_rows)
+    # Wider than a half space, other cameras have no plane in front of them that a lens could be focused on.
+    axis = F.normalize(-pose[:, 2], dim=-1) if is_perspective else None
+    return View(height, width, rays_of_rows, axis)

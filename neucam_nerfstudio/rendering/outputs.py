@@ -18,7 +18,7 @@ from neucam_nerfstudio.grids.memo import ParameterMemo
 from neucam_nerfstudio.rendering.display_tonemapping import DisplayAnchors, display_anchors, tonemap
 from neucam_nerfstudio.rendering.local_tonemapping import LOCAL_LONGER_SIDE, local_curves, tonemap_locally
 from neucam_nerfstudio.rendering.view import View
-from neucam_nerfstudio.scene.scene import Rays, Scene
+from neucam_nerfstudio.scene.scene import March, Rays, Scene, VolumetricScene
 
 ANCHOR_SAMPLES_PER_SIDE = 128
 """The display's grey and white are taken from a lattice of this many places each way."""
@@ -31,6 +31,10 @@ FARTHEST = 100.0
 
 RAYS_AT_ONCE = 1 << 15
 """Rays rendered at a time: with the taps of a lens some 50 MB."""
+
+VOLUME_RAYS_AT_ONCE = 1 << 11
+"""The same into a volume: a ray out of focus looks through a hundred places of the lens, at some fifty samples each. On
+a processor, as many sharp rays are faster than 32 thousand, too: 88 against 73 thousand a second."""
 
 
 class Film:
@@ -50,7 +54,7 @@ class Film:
     @cached_property
     def sharp(self) -> Float[Tensor, "rays 3"]:
         """Linear radiance without blur; of photographs that the scene does not explain, as they were filmed."""
-        return self.scene.seen(self.places)
+        return self.scene.seen(self.places) if self._march is None else self._march.radiance
 
     @cached_property
     def modelled(self) -> Float[Tensor, "rays 3"]:
@@ -66,7 +70,12 @@ class Film:
     @property
     def distance(self) -> Float[Tensor, "rays 1"]:
         """How far along each ray the scene is."""
-        return self.scene.distance(self._rays)
+        return self.scene.distance(self._rays) if self._march is None else self._march.distance
+
+    @cached_property
+    def _march(self) -> March | None:
+        """What the rays see of a volume, where one pass along them tells both; None of a picture."""
+        return self.scene.march(self._rays) if isinstance(self.scene, VolumetricScene) else None
 
     def developed(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
         """Pixel values in [0, 1] of radiance at the exposure of the rays."""
@@ -202,10 +211,10 @@ class Renderer:
             advance()
         return pictures
 
-    @staticmethod
-    def strips(view: View) -> list[slice]:
+    def strips(self, view: View) -> list[slice]:
         """The rows of each strip that a picture is rendered in."""
-        height = max(1, RAYS_AT_ONCE // view.width)
+        at_once = VOLUME_RAYS_AT_ONCE if isinstance(self.scene, VolumetricScene) else RAYS_AT_ONCE
+        height = max(1, at_once // view.width)
         return [slice(top, min(top + height, view.height)) for top in range(0, view.height, height)]
 
     def time_of(self, settings: CameraSettings) -> float:

@@ -22,7 +22,7 @@ def recorded_files(folder: Path, data: Path, options: Mapping[str, Any]) -> list
     try:
         recorded = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
         files = [folder / name for name in recorded["files"]]
-        now = {**_made_from(data, options, folder), "files": _states(files, folder)}
+        now = {**_made_from(data, options, folder), "files": states_of_files(files, folder)}
     except (OSError, ValueError, TypeError, KeyError):
         return []
     return files if files and recorded == json.loads(json.dumps(now)) else []
@@ -30,15 +30,13 @@ def recorded_files(folder: Path, data: Path, options: Mapping[str, Any]) -> list
 
 def write_record(folder: Path, data: Path, options: Mapping[str, Any], files: Iterable[Path]) -> None:
     """Records which photographs and options the files of a folder were made from."""
-    record = {**_made_from(data, options, folder), "files": _states(files, folder)}
+    record = {**_made_from(data, options, folder), "files": states_of_files(files, folder)}
     with written_whole(folder / RECORD_NAME) as temporary:
         temporary.write_text(json.dumps(record), encoding="utf-8")
 
 
 def _made_from(data: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Photographs and options, as a record has them; what lies in the folder of the pictures is no photograph."""
-    package = Path(neucam_nerfstudio.__file__).parent
-    newest = max(path.stat().st_mtime_ns for path in package.rglob("*.py"))
     places = [data if data.is_dir() else data.parent]
     if data.suffix.lower() == ".json":
         capture = Capture.load(data)
@@ -55,15 +53,22 @@ def _made_from(data: Path, options: Mapping[str, Any], folder: Path) -> dict[str
     if data.is_file():
         files.add(data)
     return {
-        "version": [neucam_nerfstudio.__version__, newest],
+        "version": version_of_package(),
         "data": str(data.resolve()),
         "options": {name: str(value) for name, value in options.items()},
-        "photographs": _states(files, data),
+        "photographs": states_of_files(files, data),
     }
 
 
-def _states(files: Iterable[Path], home: Path) -> dict[str, list[int]]:
-    """Size and time of change of each file, by its name."""
+def version_of_package() -> list[str | int]:
+    """The version of this package, and when it was changed last."""
+    package = Path(neucam_nerfstudio.__file__).parent
+    newest = max(path.stat().st_mtime_ns for path in package.rglob("*.py"))
+    return [neucam_nerfstudio.__version__, newest]
+
+
+def states_of_files(files: Iterable[Path], home: Path) -> dict[str, list[int]]:
+    """Size and time of change of each file, by its name, seen from `home` where it is below it."""
     states = {}
     for path in sorted(files):
         state = path.stat()

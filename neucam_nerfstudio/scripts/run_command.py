@@ -27,9 +27,9 @@ CONSOLE = Console(width=120)
 INTERRUPTED = 130
 """Exit code of a command that Ctrl+C ends."""
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Of glibc's `mallopt`."""
-LARGEST_KEPT_BYTES, MOST_KEPT_BYTES = 32 * 2**20, 128 * 2**20
+LARGEST_KEPT_BYTES, MOST_KEPT_BYTES = 32 * 2**20, 512 * 2**20
 """Of freed memory: the largest array that is kept (glibc takes no more), and how much of it in all."""
 
 WHAT_IS_LEFT = "What is written is whole; what was being written is not there."
@@ -105,6 +105,7 @@ def _keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
         libc.mallopt(M_TRIM_THRESHOLD, MOST_KEPT_BYTES)
+        libc.mallopt(M_ARENA_MAX, 1)  # what one thread has freed is for all of them
 
 
 def _unwind_when_ended() -> None:

@@ -32,8 +32,7 @@ class NeucamPipeline(VanillaPipeline):
         dataset = self.datamanager.train_dataset
         assert dataset is not None  # our data manager always has one
         self.pixels: PixelStore = dataset.metadata["pixels"]
-        if self.model.capture.views is None:
-            self.camera_back = CameraBack(self.model, self.pixels.whole)
+        self.camera_back = CameraBack(self.model, self.pixels.whole)
 
     @property
     def model(self) -> NeucamModel:

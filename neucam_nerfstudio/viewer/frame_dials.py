@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ from nerfstudio.viewer.viewer_elements import ViewerDropdown, ViewerSlider
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
-from neucam_nerfstudio.viewer.panel import Panel, set_element
+from neucam_nerfstudio.viewer.panel import Panel
+from neucam_nerfstudio.viewer.sliders import set_element
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -18,22 +20,37 @@ if TYPE_CHECKING:
 NO_FRAME = "none"
 """What the picker says while nothing is compared."""
 
+HINT = "Sets focus and exposure to this photograph's own and shows how far the rendered one is from it."
+HINT_OF_VIEWS = (
+    "Goes to where this photograph was taken, sets focus, aperture and exposure to its own and shows how far the"
+    " rendered one is from it. Seen from anywhere else, it cannot be compared, and the residual is black."
+)
+
 
 class FrameDials:
     """The frame that focus and exposure stand at, and the one that is compared.
 
+    Args:
+        panel: The dials that go by the frames.
+        capture: Of one view, or of many.
+
     Attributes:
+        go_to: Of many views, sends the pages' cameras to where a frame, by its index, was taken from.
         compared_index: The frame that the picture is compared with, by its index in the capture.
     """
 
     def __init__(self, panel: Panel, capture: Capture) -> None:
         self._panel, self._capture = panel, capture
-        self._names = [NO_FRAME, *(frame.name for frame in capture.frames)]
+        # Frames of many views may have no photograph but radiance alone.
+        self._indices = [
+            index for index, frame in enumerate(capture.frames) if frame.path != capture.radiance_truth[index]
+        ]
+        self._names = [NO_FRAME, *(capture.frames[index].name for index in self._indices)]
         self._picker = ViewerDropdown(
             "Compare with frame",
             NO_FRAME,
             self._names,
-            hint="Sets focus and exposure to this photograph's own and shows how far the rendered one is from it.",
+            hint=HINT if capture.views is None else HINT_OF_VIEWS,
         )
         self._frame = ViewerSlider(
             "Frame (number)",
@@ -46,6 +63,7 @@ class FrameDials:
         # The viewer calls back from many threads: seen halfway, a turn would look like one of somebody else.
         self._turning = threading.RLock()
         self.compared_index: int | None = None
+        self.go_to: Callable[[int], None] = lambda index: None
         self._viewer: Viewer | None = None
         self._output_before = ""
 
@@ -60,9 +78,10 @@ class FrameDials:
             self.compared_index = index
             if index is not None:
                 self._stand_at(index, as_taken=True)
+                self.go_to(index)
             elif not self._capture.moves:
                 self._stand_at(self._capture.reference_index)
-            set_element(self._picker, self._names[0 if index is None else index + 1])
+            set_element(self._picker, self._names[0 if index is None else 1 + self._indices.index(index)])
             if self._viewer is not None and (started or ended):
                 self._show_residual(self._viewer, started)
 
@@ -109,7 +128,7 @@ class FrameDials:
     def _picked(self, viewer: Viewer) -> None:
         with self._turning:
             chosen = self._names.index(self._picker.value) - 1
-            index = None if chosen < 0 else chosen
+            index = None if chosen < 0 else self._indices[chosen]
             if index != self.compared_index:
                 self.compare_with(index)
         viewer._trigger_rerender()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from neucam_nerfstudio.grids.plane_pyramid import sample_plane
@@ -40,14 +43,27 @@ PICTURE_BELOW = 0.5
 """Brightness of the picture below, as a share of its own."""
 
 
-def listed_outputs(names: tuple[str, ...], photograph: Float[Tensor, "1 3 height width"] | None) -> dict[str, Output]:
+class Compared(NamedTuple):
+    """The photograph that pictures are compared with.
+
+    Attributes:
+        ldr: Pixel values in [0, 1].
+        seen_at: Of where rays look, in the scene's own terms: the places in the photograph, (u, v) in [0, 1], and which
+            of them it shows.
+    """
+
+    ldr: Float[Tensor, "1 3 height width"]
+    seen_at: Callable[[Any], tuple[Float[Tensor, "rays 2"], Bool[Tensor, "rays 1"]]]
+
+
+def listed_outputs(names: tuple[str, ...], photograph: Compared | None) -> dict[str, Output]:
     """The outputs that the viewer lists, by its names.
 
     Linear radiance is tone-mapped, as the viewer shows nothing above 1; opacity and shares are laid over the picture.
 
     Args:
         names: Of the outputs there are.
-        photograph: Pixel values in [0, 1] of the frame that the picture is compared with; None compares with none.
+        photograph: Of the frame that the picture is compared with; None compares with none.
     """
     own: dict[str, Output] = {
         "hdr_defocused": lambda film: film.tonemapped(film.blurred),
@@ -62,13 +78,16 @@ def listed_outputs(names: tuple[str, ...], photograph: Float[Tensor, "1 3 height
     return {**listed, **{name: OUTPUTS[name] for name in WHEREVER_RAYS_GO}}
 
 
-def residual(film: Film, photograph: Float[Tensor, "1 3 height width"] | None) -> Float[Tensor, "rays 3"]:
+def residual(film: Film, photograph: Compared | None) -> Float[Tensor, "rays 3"]:
     """Absolute difference of rendered pixel values from a photograph's, times `RESIDUAL_GAIN`, [0, 1]; black without a
-    photograph."""
+    photograph, and where it shows nothing."""
     if photograph is None:
-        return torch.zeros_like(film.sharp)
-    photographed = sample_plane(photograph, film.places.uv)
-    return (RESIDUAL_GAIN * (film.developed(film.blurred) - photographed).abs()).clamp(max=1)
+        return film.inside.new_zeros(len(film.inside), 3, dtype=torch.float32)
+    uv, is_seen = photograph.seen_at(film.places)
+    if not is_seen.any():
+        return film.inside.new_zeros(len(film.inside), 3, dtype=torch.float32)
+    difference = (film.developed(film.blurred) - sample_plane(photograph.ldr, uv)).abs()
+    return torch.where(is_seen, (RESIDUAL_GAIN * difference).clamp(max=1), 0)
 
 
 def covered_picture(opacity: Float[Tensor, "rays 1"], picture: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:

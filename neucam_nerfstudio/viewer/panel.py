@@ -1,89 +1,57 @@
-"""The dials that set how a picture is taken and shown: one `CameraSettings` a picture. A click turns the focus, too."""
+"""The dials that set how a picture is taken and shown: one `CameraSettings` a picture."""
 
 from __future__ import annotations
 
 import math
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
-import torch
 import viser
-from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter, ViewerSlider
-from viser._messages import GuiUpdateMessage
+from nerfstudio.viewer.viewer_elements import ViewerCheckbox, ViewerDropdown, ViewerParameter
+from torch import Tensor
 
 from neucam_nerfstudio.camera.settings import CameraSettings, Display, ToneMapping
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
-from neucam_nerfstudio.parts import Setting
-from neucam_nerfstudio.scene.scene import Rays
+from neucam_nerfstudio.parts import Dial, Setting
+from neucam_nerfstudio.viewer.sliders import ExactSlider, RatioSlider, as_typed, set_element
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
 
-OF_FRAMES: tuple[Setting, ...] = ("focus_position", "exposure_stops")
-"""Settings that each frame has its own of."""
+OF_FRAMES: tuple[Setting, ...] = ("focus_position", "aperture", "exposure_stops")
+"""Settings that each frame has its own of; the aperture is a factor on it, and so 1."""
 
 SHOWN_DECIMALS = 3
 """Of a learned setting, so that a dial can be turned back to it; a thousandth of a stop is seen by nobody."""
-
-AS_CAPTURED: dict[Setting, float] = {"aperture": 1.0}
-"""Where the dials of the others stand."""
-
-
-class ExactSlider(ViewerSlider[float]):
-    """A slider with the numbers of its ends below it; viser would cut them down to whole ones."""
-
-    def _create_gui_handle(self, viser_server: viser.ViserServer) -> None:
-        self.gui_handle = viser_server.gui.add_slider(
-            self.name,
-            self.min,
-            self.max,
-            self.step,
-            self.default_value,
-            marks=tuple((end, f"{end:g}") for end in (self.min, self.max)),
-            visible=self.visible,
-            hint=self.hint,
-        )
-
-    def reach(self, value: float) -> None:
-        """Moves an end that a value lies beyond outwards to a whole number; a value that went astray moves none."""
-        if self.min <= value <= self.max or not math.isfinite(value):
-            return
-        self.min, self.max = float(min(self.min, math.floor(value))), float(max(self.max, math.ceil(value)))
-        if self.gui_handle is not None:
-            # A slider's handle sets nothing but its value, but a page takes any property (viser 0.2.7).
-            marks = [{"value": end, "label": f"{end:g}"} for end in (self.min, self.max)]
-            state = self.gui_handle._impl
-            state.gui_api._websock_interface.queue_message(
-                GuiUpdateMessage(state.id, {"min": self.min, "max": self.max, "marks": marks})
-            )
 
 
 class Panel:
     """The dials that the parts of a camera ask for, and one for tone mapping.
 
-    Those of focus and exposure stand at a frame's settings, as they are learned now, until someone turns them; turned
-    back to what they showed, they follow the frame again.
+    Sliders stand at a frame's settings, as they are learned now, until someone turns them; turned back to what they
+    showed, they follow the frame again. What they show is a setting, or its inverse: metres, an f-number.
 
     Attributes:
-        frame: The frame that focus and exposure stand at, by its index in the capture.
+        frame: The frame that they stand at, by its index in the capture.
     """
 
     def __init__(self, learned: LearnedCapture) -> None:
         self._learned = learned
         self.frame = learned.capture.reference_index
-        self._own = self._own_settings()
-        start = {**AS_CAPTURED, **self._own}
-        dials = {dial.setting: dial for dial in learned.camera.dials()}
+        self._dials = {dial.setting: dial for dial in learned.camera.dials()}
+        self._own = self._own_numbers()
         self.sliders = {
-            name: ExactSlider(dial.label, start[name], *dial.ends, step=dial.step, hint=dial.hint)
-            for name, dial in dials.items()
+            name: _slider(dial, self._own[name], *dial.ends)
+            for name, dial in self._dials.items()
             if dial.ends is not None
         }
         self.checkboxes = {
-            name: ViewerCheckbox(dial.label, True, hint=dial.hint) for name, dial in dials.items() if dial.ends is None
+            name: ViewerCheckbox(dial.label, True, hint=dial.hint)
+            for name, dial in self._dials.items()
+            if dial.ends is None
         }
         operators = list(get_args(ToneMapping))
         self.tone_mapping = ViewerDropdown(
@@ -94,16 +62,43 @@ class Panel:
         self._turned: set[Setting] = set()
         self._stops_as_shown = self._own["exposure_stops"]
 
-    def _own_settings(self) -> dict[Setting, float]:
+    def _own_numbers(self) -> dict[Setting, float]:
+        """What sliders show of the frame's own settings."""
         settings = self._learned.camera.settings_of_frame(self.frame)
-        return {name: round(getattr(settings, name), SHOWN_DECIMALS) for name in OF_FRAMES}
+        return {name: self._number(name, getattr(settings, name)) for name in OF_FRAMES}
+
+    def _number(self, name: Setting, setting: float) -> float:
+        """What a slider shows of a setting, in digits that can be typed again."""
+        inverse = self._inverse(name)
+        if inverse is None:
+            return round(setting, SHOWN_DECIMALS)
+        number = inverse / setting if setting > 0 else math.inf if setting <= 0 else math.nan
+        if name == "focus_position":  # focused at infinity, or so far that it makes no difference
+            number = min(number, self._learned.camera.focus.farthest_dialled_m)
+        return as_typed(number)
+
+    def _setting(self, name: Setting, number: float) -> float:
+        """The setting that a slider stands for."""
+        inverse = self._inverse(name)
+        return number if inverse is None else inverse / number
+
+    def _inverse(self, name: Setting) -> float | None:
+        """What a setting divides to what its slider shows: of the aperture, a factor on the frame's own, the f-number
+        that the frame was taken at."""
+        inverse = self._dials[name].inverse if name in self._dials else None
+        views = self._learned.capture.views if inverse is not None else None
+        if name == "aperture" and views is not None and math.isfinite(views.aperture_radius_m[self.frame]):
+            return float(views.f_number[self.frame])
+        return inverse
 
     def settings(self) -> CameraSettings:
         """How a picture is taken now: what nobody has turned is as the frame was taken."""
         with self._turning:
             self.follow()
             follows = set(OF_FRAMES) - self._turned
-            said = {name: slider.value for name, slider in self.sliders.items() if name not in follows}
+            said = {
+                name: self._setting(name, slider.value) for name, slider in self.sliders.items() if name not in follows
+            }
             switched = {name: checkbox.value for name, checkbox in self.checkboxes.items()}
             stops = said.pop("exposure_stops", None)
             frame = None if self._learned.capture.moves else self.frame
@@ -117,21 +112,26 @@ class Panel:
         with self._turning:
             self._reach_all_frames()
             with suppress(NeucamError):  # what has gone astray in training moves no dial
-                self._own = self._own_settings()
+                self._own = self._own_numbers()
             if "exposure_stops" not in self._turned:
                 # Stays while it is turned: frames that are exposed in turn would make what is tone mapped flicker.
                 self._stops_as_shown = self._own["exposure_stops"]
-            for name, setting in self._own.items():
+            for name, number in self._own.items():
                 if name in self.sliders and name not in self._turned:
-                    set_element(self.sliders[name], setting)
+                    set_element(self.sliders[name], self.sliders[name].within(number))
 
     def _reach_all_frames(self) -> None:
         camera = self._learned.camera
-        learned = {"focus_position": camera.focus.positions, "exposure_stops": camera.exposures.stops}
+        learned: dict[Setting, Tensor] = {
+            "focus_position": camera.focus.positions,
+            "exposure_stops": camera.exposures.stops,
+        }
         for name, settings in learned.items():
             if name in self.sliders:
                 for end in settings.detach().aminmax():
-                    self.sliders[name].reach(float(end))
+                    self.sliders[name].reach(self._number(name, float(end)))
+        if "aperture" in self.sliders:
+            self.sliders["aperture"].reach(self._own["aperture"])
 
     def stand_at(self, frame: int, as_taken: bool = False) -> None:
         """Lets the dials follow a frame, by its index in the capture.
@@ -144,25 +144,22 @@ class Panel:
             self.frame = frame
             if as_taken:
                 self._turned.clear()
-                for name, setting in AS_CAPTURED.items():
-                    if name in self.sliders:
-                        set_element(self.sliders[name], setting)
                 for checkbox in self.checkboxes.values():
                     set_element(checkbox, True)
             self.follow()
 
     def turn(self, name: Setting, value: float) -> None:
-        """Turns a slider to a value, or as far towards it as the slider goes."""
+        """Turns a slider to a setting, or as far towards it as the slider goes."""
         with self._turning:
             slider = self.sliders[name]
-            set_element(slider, min(max(float(value), slider.min), slider.max))
+            set_element(slider, slider.within(self._number(name, value)))
             if name in OF_FRAMES:
                 self._note_turn(name)
 
     def _note_turn(self, name: Setting) -> None:
         """Takes note that someone has turned a slider of `OF_FRAMES`, or has turned it back."""
         with self._turning:
-            if self.sliders[name].value == self._own[name]:
+            if self.sliders[name].value == self.sliders[name].within(self._own[name]):
                 self._turned.discard(name)
             else:
                 self._turned.add(name)
@@ -184,71 +181,7 @@ class Panel:
         viewer._trigger_rerender()
 
 
-class ClickToFocus:
-    """A button after which one click on the picture focuses there; pressed again instead, it waits no more.
-
-    Clicks are not always read, because while they are the page turns neither orbit nor pan (viser 0.2.7).
-    """
-
-    def __init__(self, learned: LearnedCapture, panel: Panel) -> None:
-        self.learned, self.panel = learned, panel
-        self._waiting: set[int] = set()
-
-    def install(self, viewer: Viewer) -> None:
-        """Adds the button where the viewer now adds elements."""
-        button = viewer.viser_server.gui.add_button(
-            "Click to Focus", icon=viser.Icon.FOCUS_2, hint="The next click on the picture turns the focus there."
-        )
-        button.on_click(lambda event: self._pressed(event.client, viewer))
-
-    def _pressed(self, page: viser.ClientHandle | None, viewer: Viewer) -> None:
-        if page is None:
-            return  # it has gone
-        scene = page.scene
-        if page.client_id in self._waiting:
-            scene.remove_pointer_callback()
-            return
-        self._waiting.add(page.client_id)
-        scene.on_pointer_callback_removed(lambda: self._waiting.discard(page.client_id))
-
-        @scene.on_pointer_event("click")
-        def _(click: viser.ScenePointerEvent) -> None:
-            scene.remove_pointer_callback()
-            # The page's messages come in on this thread, so that it must not wait for a rendering or a training step.
-            threading.Thread(target=self._focus_at, args=(click, viewer), daemon=True).start()
-
-    def _focus_at(self, click: viser.ScenePointerEvent, viewer: Viewer) -> None:
-        if click.ray_origin is None or click.ray_direction is None:
-            return  # which no click has
-        with viewer.train_lock or nullcontext():
-            position = self.focus_position_seen(click.ray_origin, click.ray_direction)
-        if position is not None:
-            self.panel.turn("focus_position", position)
-            viewer._trigger_rerender()
-
-    @torch.no_grad()
-    def focus_position_seen(
-        self, origin: tuple[float, float, float], direction: tuple[float, float, float]
-    ) -> float | None:
-        """Focus position at which the place that a ray meets is sharp; None for a ray beside the picture, or where the
-        camera does not know.
-
-        Args:
-            origin: Of the ray, in viser's world units, ten of which are one of nerfstudio's.
-            direction: Of the ray, any length.
-        """
-        from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
-
-        scene, blur = self.learned.scene, self.learned.camera.blur
-        start = next(self.learned.parameters()).new_tensor([origin]) / VISER_NERFSTUDIO_SCALE_RATIO
-        towards = torch.nn.functional.normalize(start.new_tensor([direction]), dim=-1)
-        time = start.new_full((1, 1), self.learned.renderer.reference_time)
-        places, inside = scene.meet(Rays(start, towards, time))
-        position = None if blur is None else blur.sharp_focus_position(places)
-        return float(position) if inside and position is not None else None
-
-
-def set_element(element: ViewerParameter, value: float | bool | str) -> None:
-    """Sets an element, which tells all pages, unless it is so already."""
-    if element.value != value:
-        element.value = value
+def _slider(dial: Dial, value: float, least: float, greatest: float) -> ExactSlider:
+    if dial.inverse is None:
+        return ExactSlider(dial.label, value, least, greatest, step=dial.step, hint=dial.hint)
+    return RatioSlider(dial.label, value, least, greatest, dial.step, dial.hint)

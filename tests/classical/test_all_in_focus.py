@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from neucam_nerfstudio.classical.all_in_focus import fill_from_around
 from neucam_nerfstudio.classical.defocus_estimation import SharpestFocus, completed_focus, evidence_nearby
+from neucam_nerfstudio.classical.focus_stack import fill_from_around
 from neucam_nerfstudio.classical.pixel_values import half_step
 from neucam_nerfstudio.classical.response_table import linear_response
 from neucam_nerfstudio.classical.warm_start import WarmStart, classical_estimate

@@ -4,9 +4,6 @@ import pytest
 
 from neucam_nerfstudio.api import fuse_focus
 from neucam_nerfstudio.classical.all_in_focus import (
-    BLACK_DEVIATION,
-    TOLERANCE,
-    FocusStack,
     fuse_stack,
     pyramid_depth,
 )
@@ -18,8 +15,9 @@ from neucam_nerfstudio.classical.focus_fusion import (
     fuse_by_focus,
     laplacian_pyramid,
     largest_contrasts,
-    sharpen_by_reblurring,
 )
+from neucam_nerfstudio.classical.focus_stack import BLACK_DEVIATION, TOLERANCE, FocusStack
+from neucam_nerfstudio.classical.reblurring import sharpen_by_reblurring
 from neucam_nerfstudio.classical.response_table import srgb_response
 from neucam_nerfstudio.classical.warm_start import classical_estimate
 
@@ -178,6 +176,42 @@ def test_all_steps_together_find_radiance_and_focus(view, is_held):
     assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
     np.testing.assert_array_equal(told, 1e4 * (1 + np.rint(focus).clip(0, 2)))
     assert confidence[:, MIDDLES].mean() > 0.75 and 0 <= confidence.min() and confidence.max() <= 1
+
+
+def test_focus_is_counted_from_the_first_setting_of_each_pixel(view):
+    seen = view.seen(SIGMA)
+    precision, blown = np.full(seen.shape, 1e4, np.float32), np.zeros(seen.shape, bool)
+    sharp, focus, *_ = fuse_stack(focus_stack(np.log(seen), precision, blown), SIGMA)
+    same, farther, *_ = fuse_stack(focus_stack(np.log(seen), precision, blown), SIGMA, first_setting=5.0)
+    np.testing.assert_allclose(same, sharp, atol=1e-3)
+    np.testing.assert_allclose(farther, focus + 5, atol=1e-3)
+
+
+def test_where_the_settings_of_a_part_follow_the_focus_it_is_found_as_among_all(view):
+    """The middle and the right third from settings 1 and 2, the left one from 0 and 1."""
+    seen = np.log(view.seen(SIGMA))
+    first = (np.arange(seen.shape[2]) >= seen.shape[2] // 3).astype(np.float32) * np.ones(seen.shape[1:3], np.float32)
+    followed = np.stack([np.where(first[..., None] == 0, seen[n], seen[n + 1]) for n in range(2)])
+    precision, blown = np.full(followed.shape, 1e4, np.float32), np.zeros(followed.shape, bool)
+    sharp, focus, *_ = fuse_stack(focus_stack(followed, precision, blown), SIGMA, first_setting=first)
+    assert np.abs(focus - view.sharpest_focus)[:, MIDDLES].mean() < 0.2
+    assert view.log_error(sharp) < 0.5 * min(map(view.log_error, seen))
+
+
+def test_what_no_setting_shows_is_what_is_known_of_it():
+    nothing, clipped = np.zeros((2, 8, 8, 3), np.float32), np.zeros((8, 8, 3), bool)
+    precision = np.full((2, 8, 8, 3), 1e4, np.float32)
+    precision[:, :, :3] = 0
+
+    def merge(setting):
+        return MergedExposures(
+            nothing[setting].copy(), precision[setting].copy(), clipped, clipped, clipped[..., 0] + 0.0
+        )
+
+    known = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
+    for picture in FocusStack(2, merge, log_gain=lambda setting: nothing[0], elsewhere=known):
+        np.testing.assert_allclose(picture.log_radiance[:, :3], known[:, :3], atol=1e-6)
+        np.testing.assert_allclose(picture.log_radiance[:, 3:], 0, atol=1e-6)
 
 
 def test_a_stack_merges_each_setting_once_if_it_holds_them_and_else_at_each_use(view):

@@ -144,9 +144,10 @@ def test_specification_for_the_entry_point():
     assert isinstance(NeucamDataParserSpecification.config, NeucamDataParserConfig)
 
 
-def test_importing_the_dataparser_is_light_and_silent():
+def test_importing_the_dataparsers_is_light_and_silent():
     imported = f"print([module for module in {HEAVY_MODULES} if module in sys.modules])"
-    code = f"import sys, neucam_nerfstudio.dataparsers.neucam_dataparser; {imported}"
+    modules = ", ".join(f"neucam_nerfstudio.dataparsers.{name}_dataparser" for name in ("neucam", "views"))
+    code = f"import sys, {modules}; {imported}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
 

@@ -11,11 +11,13 @@ import tifffile
 from PIL import Image
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.photographs import (
     find_photographs,
     hold_linear_light,
     one_file_per_frame,
     read_photograph,
+    reduced_jpeg_reader,
 )
 
 RED_8, RED_16 = np.uint8([[[200, 10, 30]]]), np.uint16([[[40001, 7, 65535]]])
@@ -276,3 +278,16 @@ def test_copies_are_left_out_and_other_pictures_of_such_names_are_not(tmp_path, 
     kept, note = one_file_per_frame(find_photographs(tmp_path))
     assert sorted(path.name for path in kept) == ["a (2).png", "a.png", "b 2.png"]
     assert note == "Left out, as they are copies: a (1).png, a copy.png."
+
+
+@pytest.mark.parametrize(("least_side", "factor"), [(32, 8), (33, 4), (200, 1)])
+def test_a_jpeg_is_decoded_as_many_times_smaller_as_is_wanted(tmp_path, least_side, factor):
+    ramp = np.broadcast_to(np.linspace(0, 255, 256).astype(np.uint8)[None, :, None], (64, 256, 3))
+    write_image(tmp_path / "a.jpg", ramp / np.float32(255))
+    whole, small = (
+        read_photograph(tmp_path / "a.jpg"),
+        reduced_jpeg_reader(tmp_path / "a.jpg", least_side)(tmp_path / "a.jpg"),
+    )
+    assert small.shape == (64 // factor, 256 // factor, 3)
+    expected = cv2.resize(whole, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).max() <= 3

@@ -7,10 +7,11 @@ import math
 
 import pytest
 import torch
+from nerfstudio.cameras.cameras import Cameras, CameraType
 
 from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand
+from neucam_nerfstudio.models.neucam_model import NeucamModel, OutputsOnDemand, view_of
 from neucam_nerfstudio.published.exposures import BoundedExposuresConfig
 from neucam_nerfstudio.published.response import NeuralCurveConfig
 from neucam_nerfstudio.published.scene import SirenSceneConfig
@@ -261,3 +262,28 @@ def test_radiance_is_known_up_to_a_factor_where_exposures_are_given(desk, tiny_c
     assert model_of(desk, exposures=BoundedExposuresConfig()).alignment == "affine"
     (tiny_capture / "exposure.txt").unlink()
     assert model_of(load_capture(tiny_capture)).alignment == "affine"
+
+
+@pytest.mark.parametrize(
+    ("camera_type", "distortion", "has_axis"),
+    [
+        (CameraType.PERSPECTIVE, None, True),
+        (CameraType.PERSPECTIVE, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0], True),
+        (CameraType.FISHEYE, None, False),
+        (CameraType.EQUIRECTANGULAR, None, False),
+    ],
+)
+def test_perspective_cameras_have_an_optical_axis(camera_type, distortion, has_axis):
+    """Others see too much for a plane in focus, and each of their rays has its own."""
+    turn = torch.tensor([[0.0, 0.6, 0.8, 1.0], [1.0, 0.0, 0.0, 2.0], [0.0, 0.8, -0.6, 3.0]])
+    camera = Cameras(
+        camera_to_worlds=turn[None],
+        **{"fx": 5.0, "fy": 5.0, "cx": 2.5, "cy": 1.5, "width": 5, "height": 3, "camera_type": camera_type},
+        distortion_params=None if distortion is None else torch.tensor([distortion]),
+    )
+    rays = view_of(camera).rays(slice(None), 0.0)
+    if has_axis:
+        torch.testing.assert_close(rays.axes, -turn[:, 2].expand(15, 3))
+        torch.testing.assert_close(rays.directions[7], -turn[:, 2])
+    else:
+        assert rays.axes is None

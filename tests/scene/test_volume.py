@@ -166,3 +166,14 @@ def test_a_volume_is_learned_through_the_lens():
     (ldr.sum() + sum(learned.losses(went).values())).backward()
     learns = [*learned.scene.parameters(), learned.camera.focus.positions]
     assert all(parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0 for parameter in learns)
+
+
+def test_a_sharp_picture_and_its_depth_take_one_pass_along_the_rays(monkeypatch):
+    learned = volume(point_at(2.0))
+    with torch.no_grad():
+        learned.renderer.anchors()
+    passes, march = [], learned.scene.march
+    monkeypatch.setattr(learned.scene, "march", lambda rays: [passes.append(len(rays.origins)), march(rays)][1])
+    pictures = learned.renderer.render(seen(learned), CameraSettings(), ("all_in_focus_hdr", "hdr", "depth"))
+    assert passes == [SIZE * SIZE]
+    assert pictures["depth"].min() < FARTHEST_M and pictures["hdr"].max() > 1

@@ -7,7 +7,12 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from neucam_nerfstudio.viewer.panel import ClickToFocus, Panel
+from neucam_nerfstudio.viewer.click_to_focus import ClickToFocus
+from neucam_nerfstudio.viewer.panel import Panel
+
+from .many_views import learned_views
+
+AXIS = (0.0, -1.0, 0.0)
 
 
 @pytest.fixture
@@ -24,16 +29,42 @@ def click(learned) -> ClickToFocus:
 )
 def test_focus_of_the_place_that_is_clicked(click, x, expected):
     # +x points to the left of the picture, and ten of viser's units are one of ours.
-    assert click.focus_position_seen((x, 20.0, 0.0), (0.0, -3.0, 0.0)) == pytest.approx(expected, abs=0.03)
+    assert click.focus_position_seen((x, 20.0, 0.0), (0.0, -3.0, 0.0), AXIS) == pytest.approx(expected, abs=0.03)
 
 
 def test_from_an_orbited_camera(click):
-    assert click.focus_position_seen((4.8, 10.0, 0.0), (-0.48, -1.0, 0.0)) == pytest.approx(0.0, abs=0.03)
+    assert click.focus_position_seen((4.8, 10.0, 0.0), (-0.48, -1.0, 0.0), AXIS) == pytest.approx(0.0, abs=0.03)
 
 
 def test_nothing_lies_beside_or_behind_the_picture(click):
-    assert click.focus_position_seen((5.2, 20.0, 0.0), (0.0, -1.0, 0.0)) is None
-    assert click.focus_position_seen((0.0, -20.0, 0.0), (0.0, 1.0, 0.0)) is None
+    assert click.focus_position_seen((5.2, 20.0, 0.0), (0.0, -1.0, 0.0), AXIS) is None
+    assert click.focus_position_seen((0.0, -20.0, 0.0), (0.0, 1.0, 0.0), AXIS) is None
+
+
+@pytest.mark.parametrize(
+    ("axis", "expected_m"),
+    [pytest.param((0.0, 0.0, -2.0), 1.5, id="square"), pytest.param((1.2, 0.0, -3.0), 1.616, id="turned towards it")],
+)
+def test_in_a_volume_focus_is_counted_along_the_way_the_camera_looks(axis, expected_m):
+    """A ball 1.2 to the right and 3 ahead, in world units of half a metre."""
+    learned = learned_views()
+    click = ClickToFocus(learned, Panel(learned))
+    position = click.focus_position_seen((0.0, 0.0, 0.0), (0.4, 0.0, -1.0), axis)
+    assert 1 / position == pytest.approx(expected_m, rel=0.03)
+
+
+def test_a_click_on_a_page_of_a_volume_turns_the_dial_to_metres():
+    """viser's cameras look along z, with y down."""
+    learned = learned_views()
+    panel = Panel(learned)
+    camera = SimpleNamespace(wxyz=(0.0, 1.0, 0.0, 0.0))
+    click = SimpleNamespace(
+        ray_origin=(0.0, 0.0, 0.0), ray_direction=(0.4, 0.0, -1.0), client=SimpleNamespace(camera=camera)
+    )
+    viewer = SimpleNamespace(train_lock=None, _trigger_rerender=Mock())
+    ClickToFocus(learned, panel)._focus_at(click, viewer)
+    assert panel.sliders["focus_position"].value == pytest.approx(1.5, rel=0.03)
+    viewer._trigger_rerender.assert_called_once()
 
 
 class PageScene:
@@ -55,7 +86,9 @@ class PageScene:
         self.removed()
 
     def click(self, *ray):
-        self.on_click(SimpleNamespace(ray_origin=ray, ray_direction=(0.0, -1.0, 0.0)))
+        camera = SimpleNamespace(wxyz=(1.0, 0.0, 0.0, 0.0))
+        client = SimpleNamespace(camera=camera)
+        self.on_click(SimpleNamespace(ray_origin=ray, ray_direction=(0.0, -1.0, 0.0), client=client))
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neucam_nerfstudio.scene.image_plane import ImagePlane
-from neucam_nerfstudio.viewer.facing_camera import MARGIN, SquareView, fitting_distance
+from neucam_nerfstudio.viewer.facing_camera import MARGIN, facing, fitting_distance
+from neucam_nerfstudio.viewer.page_views import PageView
 
 RIGHT_ANGLE = math.pi / 2
 """A vertical field of view that sees as much of a plane as twice its distance."""
@@ -30,8 +31,8 @@ def camera() -> PageCamera:
     return PageCamera(position=np.array([3.0, 3.0, 3.0]), fov=RIGHT_ANGLE, aspect=1.5)
 
 
-def view_of(camera: PageCamera, height: int = 300, width: int = 450) -> SquareView:
-    return SquareView(ImagePlane(height, width), SimpleNamespace(camera=camera, atomic=nullcontext))
+def view_of(camera: PageCamera, height: int = 300, width: int = 450) -> PageView:
+    return PageView(facing(ImagePlane(height, width)), SimpleNamespace(camera=camera, atomic=nullcontext))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def test_opens_square_to_the_picture_with_z_up(camera):
     view_of(camera)
     # viser's units are ten to one of nerfstudio's.
     np.testing.assert_allclose(camera.position, (0, 10 * MARGIN / 3, 0))
-    assert camera.look_at == (0, 0, 0)
-    assert camera.up_direction == (0, 0, 1)
+    assert tuple(camera.look_at) == (0, 0, 0)
+    assert tuple(camera.up_direction) == (0, 0, 1)
 
 
 def test_follows_the_shape_of_the_window(camera):
@@ -82,5 +83,5 @@ def test_leaves_a_camera_alone_that_the_user_has_moved(camera):
 def test_faces_the_picture_again_on_request(camera):
     view = view_of(camera)
     camera.report(position=np.array([1.0, 2.0, 0.5]))
-    view.fit()
+    view.stand(view.standing)
     np.testing.assert_allclose(camera.position, (0, 10 * MARGIN / 3, 0))

@@ -1,6 +1,7 @@
 """Dials that go by frames: focus, exposure and time go to a frame's own, and nerfstudio's time slider goes along."""
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +22,9 @@ EXPOSURE = Dial("exposure_stops", "Exposure (stops)", "", (0.0, 4.0), step=0.1)
 def frame_dials(num_frames: int = 5, moves: bool = False) -> FrameDials:
     """Of a camera whose frames differ by a tenth in focus and by one stop."""
     capture = SimpleNamespace(
-        frames=[SimpleNamespace(name=f"photo{index}") for index in range(num_frames)],
+        frames=[SimpleNamespace(name=f"photo{index}", path=Path(f"photo{index}.png")) for index in range(num_frames)],
+        radiance_truth=(None,) * num_frames,
+        views=None,
         times=tuple(index / (num_frames - 1) if moves else 0.0 for index in range(num_frames)),
         reference_index=2,
         moves=moves,

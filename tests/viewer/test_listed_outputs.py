@@ -5,13 +5,13 @@ import torch
 
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.rendering.view import front_view
-from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL, RESIDUAL_GAIN, covered_picture, listed_outputs
+from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL, RESIDUAL_GAIN, Compared, covered_picture, listed_outputs
 
 LONG = 5
 """A frame at +3 stops."""
 
 
-def shown(learned, name: str, photograph: torch.Tensor | None = None, **settings) -> torch.Tensor:
+def shown(learned, name: str, photograph: Compared | None = None, **settings) -> torch.Tensor:
     """An output under the viewer's name."""
     outputs = listed_outputs(learned.renderer.output_names(), photograph)
     view = front_view(learned.scene.plane, "cpu")
@@ -24,8 +24,9 @@ def rendered(learned, name: str, **settings) -> torch.Tensor:
     return learned.renderer.render(view, CameraSettings(**settings), (name,))[name]
 
 
-def as_photograph(picture: torch.Tensor) -> torch.Tensor:
-    return picture.permute(2, 0, 1)[None]
+def as_photograph(picture: torch.Tensor) -> Compared:
+    """Seen squarely."""
+    return Compared(picture.permute(2, 0, 1)[None], lambda places: (places.uv, places.times >= 0))
 
 
 @pytest.fixture
@@ -74,13 +75,13 @@ def test_the_residual_is_black_where_nothing_is_compared(lit):
 
 
 def test_the_residual_of_a_photograph_of_another_size_is_that_of_the_same_places(lit):
-    coarse = torch.full((1, 3, 2, 3), 0.25)
+    coarse = as_photograph(torch.full((2, 3, 3), 0.25))
     expected = (RESIDUAL_GAIN * (rendered(lit, "rgb") - 0.25).abs()).clamp(max=1)
     torch.testing.assert_close(shown(lit, RESIDUAL, coarse), expected)
 
 
 def test_beside_the_picture_nothing_is_shown(lit):
-    outputs = listed_outputs(lit.renderer.output_names(), torch.ones(1, 3, 1, 1))
+    outputs = listed_outputs(lit.renderer.output_names(), as_photograph(torch.ones(1, 1, 3)))
     view = front_view(lit.scene.plane, "cpu")
 
     def rays_beside(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:

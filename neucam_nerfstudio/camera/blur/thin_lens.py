@@ -166,8 +166,10 @@ class ThinLensBlur(BlurGenerator[Rays]):
         first = self.through(places, settings, disc.expand(len(places.origins), *disc.shape))
         seen = scene.march(first)
         light, widest_px = seen.radiance.mean(1), self._blur_px(first, seen.distance, settings).amax((1, 2))
-        limits = [*(least for least, _ in RENDER_TAPS[1:]), math.inf]
-        for (least, num_taps), most in zip(RENDER_TAPS, limits, strict=True):
+        most_taps = math.inf if settings.most_lens_rays is None else settings.most_lens_rays
+        steps = [(least, num_taps) for least, num_taps in RENDER_TAPS if num_taps <= most_taps]
+        limits = [*(least for least, _ in steps[1:]), math.inf]
+        for (least, num_taps), most in zip(steps, limits[: len(steps)], strict=True):
             rays = ((widest_px >= least) & (widest_px < most)).nonzero()[:, 0]
             if len(rays) > 0:
                 disc = self.disc(num_taps)

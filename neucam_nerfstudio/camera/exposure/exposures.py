@@ -94,6 +94,9 @@ class SettingExposuresConfig(ExposureConfig):
 class SettingExposures(ExposureTable):
     """Stops = start + what is learned, with the reference setting held at its start, which fixes the radiance's scale.
 
+    Of many views it is the mean over the training frames that is held: scene and camera cannot drift apart, and one
+    frame that is off takes along no other. That mean is 0 where nothing tells exposures.
+
     The capture's mode tells whether nothing is learned (`fix`), little (`refine`, see `losses`), or freely (`learn`).
 
     Args:
@@ -102,20 +105,24 @@ class SettingExposures(ExposureTable):
     """
 
     start_stops: Float[Tensor, " settings"]
+    held: Float[Tensor, " settings"]
 
     def __init__(self, config: SettingExposuresConfig, capture: Capture) -> None:
         super().__init__()
         given = capture.exposures
         self.config = config
         self.mode = given.mode
-        self.reference_index = capture.frames[capture.reference_index].exposure_index
         self.register_buffer("start_stops", torch.tensor(given.stops, dtype=torch.float32))
+        of_frames = [capture.reference_index] if capture.views is None else capture.train_indices
+        settings = torch.tensor([capture.frames[index].exposure_index for index in of_frames])
+        held = torch.bincount(settings, minlength=len(given.stops)) / len(of_frames)
+        self.register_buffer("held", held.to(torch.float32), persistent=False)
         self.learned_stops = nn.Parameter(torch.zeros(len(given.stops)), requires_grad=given.mode != "fix")
 
     @property
     def stops(self) -> Float[Tensor, " settings"]:
         """Exposure of every setting in stops; +1 doubles the light."""
-        return self.start_stops + self.learned_stops - self.learned_stops[self.reference_index]
+        return self.start_stops + self.learned_stops - self.held @ self.learned_stops
 
     @torch.no_grad()
     def start(self, start: Start) -> str | None:

@@ -15,8 +15,12 @@ DIAL_MARGIN = 0.5
 FARTHEST_FOCUS_M = 1000.0
 """What is farther than this is shown as this far: a lens makes no difference between it and the infinite."""
 
+DIAL_DEPTH = 30.0
+"""The dial goes so many times as far as the nearest captured focus distance: its end stands for all beyond, too, which
+differs from there by a thirtieth of the blur. A dial that went on to the infinite could not be turned by hand."""
+
 DIAL_RATIO = 3.0
-"""How many times nearer and farther than the captured focus distances the dial goes, at least."""
+"""How many times nearer and farther than the captured focus distances the dial goes otherwise."""
 
 
 class FocusPositions(Part):
@@ -54,6 +58,11 @@ class FocusPositions(Part):
         nearest_m, farthest_m = (1 / max(position, 1 / FARTHEST_FOCUS_M) for position in (max(told), min(told)))
         return f"Focus, by where each view is sharpest beside the others: from {nearest_m:.3g} to {farthest_m:.3g} m."
 
+    @property
+    def farthest_dialled_m(self) -> float:
+        """What the dial shows of focus at infinity, and farther away than this."""
+        return DIAL_DEPTH / max(1 / FARTHEST_FOCUS_M, float(self.positions.detach().max()))
+
     def dials(self) -> tuple[Dial, ...]:
         """The focus: in metres, or on the learned scale."""
         positions = self.positions.detach()
@@ -61,7 +70,7 @@ class FocusPositions(Part):
             nearest_m, farthest_m = (
                 1 / max(float(position), 1 / FARTHEST_FOCUS_M) for position in (positions.max(), positions.min())
             )
-            ends = nearest_m / DIAL_RATIO, farthest_m * DIAL_RATIO
+            ends = nearest_m / DIAL_RATIO, min(farthest_m * DIAL_RATIO, self.farthest_dialled_m)
             hint = "Distance that is in focus, along the way the camera looks."
             return (Dial("focus_position", "Focus (m)", hint, ends, step=nearest_m / 100, inverse=1.0),)
         ends = float(positions.min()) - DIAL_MARGIN, float(positions.max()) + DIAL_MARGIN

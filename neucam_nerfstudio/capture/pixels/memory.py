@@ -15,8 +15,9 @@ PROCESS_BYTES = int(0.2e9)
 PICTURE_PIXEL_BYTES = 36
 """Of the picture that is made and what is told of each of its pixels: float32 radiance of three channels, focus,
 precision, evidence, confidence, and what is known of the focus from afar."""
-SHARE_OF_FRAMES = 0.5
-"""Of what the picture leaves: the other half is for the tiles that are worked on."""
+SHARE_OF_FRAMES = 0.3
+"""Of what the picture leaves: the rest is for the tiles that are worked on, of which two at a time keep two CPUs busy
+while 24 megapixels are made; frames that are not held lie in a file, and mostly in the system's cache of it."""
 CGROUP_FILES = (
     ("sys/fs/cgroup{path}", "memory.max", "memory.current", "inactive_file"),
     ("sys/fs/cgroup/memory{path}", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -41,6 +42,10 @@ class MemoryBudget(NamedTuple):
     def of_tiles(self, height: int, width: int) -> int:
         """Bytes for the work on tiles while a picture of this size is made, frames and the picture aside."""
         return self._beside_picture(height, width) - self.of_frames(height, width)
+
+    def of_reading(self, height: int, width: int) -> int:
+        """Bytes for decoding and aligning frames, beside those that are held: there is no picture yet."""
+        return max(0, self.total_bytes - PROCESS_BYTES - self.of_frames(height, width))
 
     def note(self, height: int, width: int) -> str | None:
         """What is done about a budget that is too small for the picture alone, in a sentence; None if it is not."""

@@ -93,8 +93,8 @@ def _check_no_frame(unread: Sequence[Path], photographs: Sequence[Path]) -> None
             )
 
 
-class Views(NamedTuple):
-    """Several views with poses: the file that tells them, how many, and the commands that train on them."""
+class FoundViews(NamedTuple):
+    """Several views with poses: the file that tells them, how many, and the command that trains on them."""
 
     told_by: Path
     num_views: int | None
@@ -104,8 +104,9 @@ class Views(NamedTuple):
 COLMAP_FOLDERS = ("colmap/sparse/0", "sparse/0", "colmap/sparse", "sparse", "colmap", "")
 COLMAP_FILES = ("images.bin", "images.txt")
 TRANSFORMS = ("transforms.json", "transforms_train.json")
-LLFF_POSES = "poses_bounds.npy"
-THEN_TRAIN = ", then ns-train splatfacto --data OUT"
+LLFF_POSES = ("poses_bounds.npy", "poses_bounds_exps.npy")
+TRAIN = "ns-train neucam-3d --data"
+THEN_TRAIN = f", then {TRAIN} OUT"
 SAME_POSE = 1e-6
 """Entries of pose matrices that differ by less are equal: then the frames show one view."""
 
@@ -122,14 +123,13 @@ def check_one_view(folder: Path, is_parent: bool) -> None:
         return
     count = "" if views.num_views is None else f"{views.num_views} "
     raise NeucamError(
-        f"{folder}: {count}views of a scene with camera poses ({views.told_by}). NeuCam's methods take photographs of"
-        " one view, from one place, and have no use for poses. nerfstudio's methods for several views take these, but"
-        f" take focus and exposure for the same in all: {views.command} (or nerfacto in place of splatfacto). If"
-        " photographs of one view are the capture, put them into a folder of their own."
+        f"{folder}: {count}views of a scene with camera poses ({views.told_by}). What was called takes photographs of"
+        " one view, from one place, and has no use for poses. Many views, each with its own focus and exposure, are"
+        f" learned by {views.command}. If photographs of one view are the capture, put them into a folder of their own."
     )
 
 
-def _views_around(folder: Path, is_parent: bool) -> Iterator[Views]:
+def _views_around(folder: Path, is_parent: bool) -> Iterator[FoundViews]:
     yield from _views_in(folder)
     if is_parent:
         for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
@@ -144,7 +144,7 @@ def _views_around(folder: Path, is_parent: bool) -> Iterator[Views]:
         yield from _views_in(above)
 
 
-def _views_in(folder: Path) -> Iterator[Views]:
+def _views_in(folder: Path) -> Iterator[FoundViews]:
     for name in TRANSFORMS:
         views = _by_transforms(folder / name)
         if views is not None:
@@ -152,15 +152,14 @@ def _views_in(folder: Path) -> Iterator[Views]:
     for part in COLMAP_FOLDERS:
         told_by = _has_colmap(folder / part)
         if told_by is not None:
-            options = "" if part == "colmap/sparse/0" else f" --colmap-path {part or '.'}"
-            yield Views(told_by, None, f"ns-train splatfacto colmap --data {folder}{options}")
+            yield FoundViews(told_by, None, f"{TRAIN} {folder}")
     captured = {"polycam": folder / "keyframes" / "cameras", "record3d": folder / "EXR_RGBD" / "metadata.json"}
     for kind, told_by in captured.items():
         if told_by.exists():
-            yield Views(told_by, None, f"ns-process-data {kind} --data {folder} --output-dir OUT{THEN_TRAIN}")
-    if (folder / LLFF_POSES).is_file():
-        command = f"ns-process-data images --data {folder / 'images'} --output-dir OUT{THEN_TRAIN}"
-        yield Views(folder / LLFF_POSES, None, command)
+            yield FoundViews(told_by, None, f"ns-process-data {kind} --data {folder} --output-dir OUT{THEN_TRAIN}")
+    for name in LLFF_POSES:
+        if (folder / name).is_file():
+            yield FoundViews(folder / name, None, f"{TRAIN} {folder}")
 
 
 def _has_colmap(folder: Path) -> Path | None:
@@ -169,12 +168,11 @@ def _has_colmap(folder: Path) -> Path | None:
     return next((folder / name for name in COLMAP_FILES if (folder / name).is_file()), None) if has_cameras else None
 
 
-def _by_transforms(path: Path) -> Views | None:
+def _by_transforms(path: Path) -> FoundViews | None:
     poses = [frame["transform_matrix"] for frame in _frames_of(path) if "transform_matrix" in frame]
     if len(poses) < 2 or not _differ(poses):
         return None
-    dataparser = " blender-data" if path.name == "transforms_train.json" else ""
-    return Views(path, len(poses), f"ns-train splatfacto{dataparser} --data {path.parent}")
+    return FoundViews(path, len(poses), f"{TRAIN} {path.parent}")
 
 
 def _differ(poses: Sequence[list]) -> bool:

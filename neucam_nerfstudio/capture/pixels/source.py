@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +28,7 @@ from neucam_nerfstudio.imaging.photographs import (
 )
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance, differ, is_raw, read_raw_header
 from neucam_nerfstudio.imaging.video_reading import VideoFile
+from neucam_nerfstudio.runtime import num_cpus
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -154,7 +154,7 @@ def frame_reader(
 
 def num_readers(kind: SourceKind) -> int:
     """How many frames are decoded at a time; those of a video one after the other."""
-    return 1 if kind == "video" else min(MAX_DECODERS, os.cpu_count() or 1)
+    return 1 if kind == "video" else min(MAX_DECODERS, num_cpus())
 
 
 def in_order(read: Callable[[Item], Value], items: Iterable[Item], num_at_once: int | None = None) -> Iterator[Value]:

@@ -125,16 +125,17 @@ class PixelStore:
             pixels = self._cache.get(self._key(index), place)
             return self._made(index)[place] if pixels is None else pixels
 
-    def make_ready(self, indices: Sequence[int], report: Callable[[float], None]) -> None:
-        """Decodes and aligns frames, several at a time as far as the budget goes, and keeps them for who reads parts.
+    def make_ready(self, indices: Sequence[int], report: Callable[[float], None], budget_bytes: int) -> None:
+        """Decodes and aligns frames, several at a time as far as a budget goes, and keeps them for who reads parts.
 
         Args:
             indices: Of the frames in the capture.
+            budget_bytes: For the work, beside frames that are kept.
             report: Called with the share that is done, (0, 1].
         """
         height, width, _ = self[0].shape
         frame_bytes = height * width * 3 * self.capture.number_type.itemsize
-        num_at_once = num_within(self._cache.budget_bytes, frame_bytes, self.capture.kind)
+        num_at_once = num_within(budget_bytes, frame_bytes, self.capture.kind)
 
         def make(index: int) -> None:
             with self._locks[index]:

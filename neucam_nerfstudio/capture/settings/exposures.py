@@ -26,6 +26,7 @@ ExposureSource = Literal[
     "unknown",
     "edited",
     "transforms.json",
+    "radiance",
 ]
 
 MAX_STOPS = 30.0
@@ -47,7 +48,7 @@ class ExposureSettings:
     """Exposures that occur in a capture, by exposure index.
 
     Attributes:
-        stops: Of each setting, +1 is twice the light; all 0 where unknown.
+        stops: Of each setting, +1 is twice the light; all 0 where unknown, or of many views where brightness puts them.
         source: What told them; names (`E<j>`) and brightness only tell that they do not differ.
         mode: Whether they are held fixed, refined from these values, or learned from scratch.
         dealt: How the values of `exposure.txt` were dealt out to the frames, in words; None if it told nothing.

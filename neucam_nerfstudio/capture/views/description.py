@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from neucam_nerfstudio.capture.views.geometry import Points
 from neucam_nerfstudio.errors import NeucamError
 
 Split = Literal["train", "test"]
+POSE_DECIMALS = 9
+"""Of poses that count as one, in the unit of the file."""
 NO_DISTORTION = (0.0,) * 6
 
 
@@ -38,6 +41,7 @@ class LensSettings:
         exposure_time_s: Used where stops are not told.
         iso: Goes with the time.
         evidence: Which file told these.
+        from_exif: Names of those of them that EXIF told.
     """
 
     focus_distance_m: float | None = None
@@ -47,6 +51,14 @@ class LensSettings:
     exposure_time_s: float | None = None
     iso: float | None = None
     evidence: str = ""
+    from_exif: frozenset[str] = frozenset()
+
+    def told_by(self, *names: str) -> str:
+        """What told some of the settings, in words."""
+        known = [name for name in names if getattr(self, name) is not None]
+        exif = [name for name in known if name in self.from_exif]
+        words = (self.evidence if len(exif) < len(known) else "", "EXIF" if exif else "")
+        return " and ".join(filter(None, words))
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class DescribedView:
         split: What the frame is for; None where nothing says.
         settings: How it was taken.
         truth: The file with its linear radiance, if the layout names one.
+        sharp_truth: The photograph without blur, if the layout has one.
         bounds: The nearest and farthest depth that it shows, in the unit of the file, where the layout says.
         seen: Numbers of the points that structure from motion has seen in it, where that is known.
     """
@@ -72,6 +85,7 @@ class DescribedView:
     truth: Path | None = None
     bounds: tuple[float, float] | None = None
     seen: frozenset[int] | None = None
+    sharp_truth: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ class Description:
         scale_evidence: What told that.
         is_reconstructed: Whether poses come from structure from motion, which knows no scale.
         points: Of structure from motion.
+        applied_transform: That the poses have had since structure from motion, and by which they were scaled after it.
         eval_every: The layout's custom: which views are held out where no file says.
         notes: What was chosen for the user, a sentence each.
     """
@@ -97,8 +112,15 @@ class Description:
     scale_evidence: str = ""
     is_reconstructed: bool = False
     points: Points | None = None
+    applied_transform: tuple[Float[np.ndarray, "3 4"], float] | None = None
     eval_every: int = 8
     notes: tuple[str, ...] = field(default=())
+
+
+def viewpoints_of(views: Sequence[DescribedView]) -> list[int]:
+    """Number of each view's pose, counted from 0 in the order in which they come first."""
+    numbers: dict[bytes, int] = {}
+    return [numbers.setdefault(np.round(view.camera_to_world, POSE_DECIMALS).tobytes(), len(numbers)) for view in views]
 
 
 def number_of(value: Any, what: str, told_by: Path) -> float | None:

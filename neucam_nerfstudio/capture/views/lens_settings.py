@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from neucam_nerfstudio.capture.pixels.source import in_order
 from neucam_nerfstudio.capture.settings.evidence import parse_settings, said_by_exif
 from neucam_nerfstudio.capture.settings.exposure_claims import written_claims
 from neucam_nerfstudio.capture.settings.exposure_numbers import EXPOSURE_FILE_NAME
+from neucam_nerfstudio.capture.settings.exposure_steps import RankedValues, black_floor, measured_stops
 from neucam_nerfstudio.capture.settings.exposures import (
     ExposureSettings,
     ExposureSource,
@@ -26,6 +28,10 @@ from neucam_nerfstudio.capture.settings.selection import listed
 from neucam_nerfstudio.capture.views.description import DescribedView, LensSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.exif import ExifSettings, exposure_stops, read_exif
+
+LENS_KEYS = ("focus_distance_m", "f_number", "focal_length_mm")
+LEAST_SPREAD_STOPS = 1.0
+"""Views of one exposure differ in brightness by less than this, as they show different things."""
 
 
 class FrameExposures(NamedTuple):
@@ -54,19 +60,15 @@ def with_exif(views: Sequence[DescribedView]) -> tuple[list[LensSettings], list[
 
     def exif_of(view: DescribedView) -> ExifSettings:
         told = view.settings
-        lens = (told.focus_distance_m, told.f_number, told.focal_length_mm)
-        known = None not in lens and not (told.exposure_stops is None and told.exposure_time_s is None)
+        known = _tells_exposure(told) and all(getattr(told, key) is not None for key in LENS_KEYS)
         return ExifSettings() if known or view.truth == view.path or not view.path.is_file() else read_exif(view.path)
 
     exif = list(in_order(exif_of, views))
     settings = []
     for view, frame in zip(views, exif, strict=True):
-        told, added = view.settings, {}
-        for key in ("focus_distance_m", "f_number", "focal_length_mm"):
-            if getattr(told, key) is None and getattr(frame, key) is not None:
-                added[key] = getattr(frame, key)
-        evidence = " and ".join(filter(None, (told.evidence if _tells_lens(told) else "", "EXIF" if added else "")))
-        settings.append(replace(told, **added, evidence=evidence or told.evidence))
+        told, by_exif = view.settings, {key: getattr(frame, key) for key in LENS_KEYS}
+        added = {key: value for key, value in by_exif.items() if value is not None and getattr(told, key) is None}
+        settings.append(replace(told, **added, from_exif=frozenset(added)))
     return settings, exif
 
 
@@ -76,10 +78,12 @@ def assign_exposures(
     train: Sequence[int],
     folder: Path,
     choice: LearnChoice,
+    white_radiance: float | None = None,
 ) -> FrameExposures:
     """Exposure setting of each frame: by the file of poses, else `exposure.txt`, else EXIF, else one each.
 
-    Held-out frames without a photograph show light itself: 0 stops.
+    Held-out frames without a photograph show light itself: 0 stops. Files of radiance of which nothing is told do so,
+    too; what is white in them, `white_radiance`, counts as an exposure, so that the scene keeps their scale.
 
     Raises:
         NeucamError: Some training frames' exposures are told by the file of poses and others' are not; `exposure.txt`
@@ -87,6 +91,9 @@ def assign_exposures(
     """
     photographs = [index for index, view in enumerate(views) if view.truth != view.path]
     stops, source, told, notes = _told_exposures(views, exif, photographs, train, folder)
+    if stops is None and white_radiance is not None and choice != "learn":
+        stops, source, told = dict.fromkeys(photographs, 0.0), "radiance", dict.fromkeys(photographs, "radiance itself")
+        notes = []
     if stops is None and choice == "refine":
         raise NeucamError(
             "--exposures refine: nothing tells the exposures, there is nothing to refine. Write exposure.txt or the"
@@ -103,12 +110,29 @@ def assign_exposures(
         return FrameExposures(
             list(range(count)), [""] * count, ExposureSettings((0.0,) * count, source, mode), tuple(notes)
         )
-    of_frames = [stops.get(index, 0.0) for index in range(len(views))]
+    shift = 0.0 if white_radiance is None else math.log2(white_radiance)
+    of_frames = [stops[index] - shift if index in stops else 0.0 for index in range(len(views))]
     values = merge_nearly_equal(of_frames) if source == "EXIF" else of_frames
     indices = ranks(values)
     evidence = [told.get(index, "radiance itself") for index in range(len(views))]
     settings = ExposureSettings(tuple(sorted(set(values))), source, mode)
     return FrameExposures(indices, evidence, settings, tuple(notes))
+
+
+def stops_by_brightness(ranked: Sequence[RankedValues], is_linear: bool) -> Float[np.ndarray, " frames"]:
+    """Exposures of views of one scene by their brightness, with a mean of 0: where learning them begins.
+
+    Views differ in what they show, so this is right to some third of a stop; all 0 where they hardly differ.
+
+    Args:
+        ranked: Pixel values of each, see `ranked_values`.
+        is_linear: Whether they are linear light.
+    """
+    stops = measured_stops(ranked, black_floor(ranked), is_linear)
+    if not np.isfinite(stops).any() or np.nanmax(stops) - np.nanmin(stops) < LEAST_SPREAD_STOPS:
+        return np.zeros(len(ranked))
+    stops = np.where(np.isfinite(stops), stops, np.nanmean(stops))
+    return stops - stops.mean()
 
 
 def _told_exposures(
@@ -183,10 +207,6 @@ def _tells_exposure(settings: LensSettings) -> bool:
     return settings.exposure_stops is not None or settings.exposure_time_s is not None
 
 
-def _tells_lens(settings: LensSettings) -> bool:
-    return (settings.focus_distance_m, settings.f_number, settings.focal_length_mm) != (None, None, None)
-
-
 def assign_focus(
     settings: Sequence[LensSettings],
     train: Sequence[int],
@@ -216,19 +236,22 @@ def assign_focus(
         )
     mode = choice if choice != "auto" else "learn" if untold else "fix"
     keys: list[tuple[float, float, float, int]] = []
+    dioptres_of: dict[tuple[float, float, float, int], float] = {}
     for index, each in enumerate(settings):
         distance = each.focus_distance_m
         dioptres = middle_dioptres[index] if distance is None else 1.0 / distance
         lens = (round(each.f_number or 0.0, 4), round(each.focal_length_mm or 0.0, 4))
         keys.append((round(dioptres, 6), *lens, -1 if distance is not None else index))
+        dioptres_of.setdefault(keys[-1], dioptres)
     for index in sharp:
         keys[index] = keys[train[0]]
     distinct = sorted(set(keys))
     indices = [distinct.index(key) for key in keys]
     evidence = ["radiance itself" if index in sharp else said_of_lens(each) for index, each in enumerate(settings)]
     told = [each for index, each in enumerate(settings) if index in set(train) and each.focus_distance_m is not None]
-    sources = {"EXIF" if each.evidence == "EXIF" else "transforms.json" for each in told}
-    source: FocusSource = "unknown" if not told else "EXIF" if sources == {"EXIF"} else "transforms.json"
+    sources = {each.told_by("focus_distance_m") for each in told}
+    by_file: FocusSource = "transforms.json" if "transforms.json" in sources else "list"
+    source: FocusSource = "unknown" if not told else "EXIF" if sources == {"EXIF"} else by_file
     notes = []
     if untold:
         which = "all frames" if len(untold) == len(train) else listed(names[index] for index in untold)
@@ -236,7 +259,8 @@ def assign_focus(
             "from the middle of the scene, and told ones from what is told" if told else "from the middle of the scene"
         )
         notes.append(f"Nothing tells the focus distance of {which}: focus is learned, {start}.")
-    return FrameFocus(indices, evidence, FocusSettings(tuple(key[0] for key in distinct), source, mode), tuple(notes))
+    focuses = FocusSettings(tuple(dioptres_of[key] for key in distinct), source, mode)
+    return FrameFocus(indices, evidence, focuses, tuple(notes))
 
 
 def said_of_lens(settings: LensSettings) -> str:
@@ -244,7 +268,7 @@ def said_of_lens(settings: LensSettings) -> str:
     distance = settings.focus_distance_m
     words = [] if distance is None else ["infinity" if math.isinf(distance) else f"{distance:.3g} m"]
     words += [] if settings.f_number is None else [f"f/{settings.f_number:g}"]
-    return " ".join([*words, f"by {settings.evidence}"]) if words else "untold"
+    return " ".join([*words, f"by {settings.told_by('focus_distance_m', 'f_number')}"]) if words else "untold"
 
 
 def column(values: Sequence[float | None]) -> np.ndarray:

@@ -10,31 +10,36 @@ from statistics import median_low
 import numpy as np
 
 from neucam_nerfstudio.capture.manifest import Capture, Frame, found
-from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
-from neucam_nerfstudio.capture.pixels.source import choose_white_balance
+from neucam_nerfstudio.capture.pixels.source import in_order
 from neucam_nerfstudio.capture.pixels.store import DEFAULT_BUDGET_BYTES, PixelStore
-from neucam_nerfstudio.capture.settings.exposures import LearnChoice
+from neucam_nerfstudio.capture.settings.exposure_steps import ranked_values
+from neucam_nerfstudio.capture.settings.exposures import ExposureSettings, LearnChoice
 from neucam_nerfstudio.capture.side_maps import SideMaps
-from neucam_nerfstudio.capture.views.checks import check_count, check_files, check_settings
-from neucam_nerfstudio.capture.views.description import DescribedView, Description
+from neucam_nerfstudio.capture.views.checks import (
+    check_count,
+    check_files,
+    check_seen_in_common,
+    check_settings,
+    check_sizes,
+)
+from neucam_nerfstudio.capture.views.description import DescribedView, Description, viewpoints_of
 from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.capture.views.layouts import describe
-from neucam_nerfstudio.capture.views.lens_settings import assign_exposures, assign_focus, column, with_exif
-from neucam_nerfstudio.capture.views.pixels import (
-    RADIANCE_SUFFIXES,
-    ViewFrames,
-    find_white,
-    is_radiance,
-    view_reader,
+from neucam_nerfstudio.capture.views.lens_settings import (
+    assign_exposures,
+    assign_focus,
+    column,
+    stops_by_brightness,
+    with_exif,
 )
+from neucam_nerfstudio.capture.views.pixels import RADIANCE_SUFFIXES, OpenedPixels, is_radiance, open_pixels
 from neucam_nerfstudio.capture.views.scene_depths import focus_note, middle_disparities, scene_scale
 from neucam_nerfstudio.errors import NeucamError
-from neucam_nerfstudio.imaging.photographs import hold_linear_light
-from neucam_nerfstudio.imaging.raw_files import WhiteBalance
-from neucam_nerfstudio.photometry import WHITE_LEVEL
 
 MOST_ASPECT_CHANGE = 0.02
 """How much wider or narrower pictures may be than their cameras are said to be: sizes are rounded when reduced."""
+SAME_EXPOSURE_STOPS = 0.5
+"""Exposures this near to the middle one are as good as it for a reference."""
 LEAST_HELD_OUT_OF = 8
 """Of fewer views none is held out where neither a file nor the user says."""
 
@@ -56,8 +61,8 @@ def open_views(
         downscale_factor: Size divisor, by area averaging; None keeps the size.
         exposures: Whether exposures are fixed, refined or learned; auto fixes told ones and learns others.
         focus: The same for focus distances.
-        eval_every: Hold out views 0, k, 2k, ...; 0 holds out none. None does as the capture's files say, else as is
-            custom for its layout.
+        eval_every: Hold out views 0, k, 2k, ...; frames of one pose are one of them, and 0 holds out none. None does as
+            the capture's files say, else as is custom for its layout.
         metres_per_unit: How many metres a unit of the poses has; None as the files say, else as is assumed.
         budget_bytes: The most bytes of decoded frames that are kept at a time.
 
@@ -67,10 +72,32 @@ def open_views(
     Raises:
         NeucamError: The capture cannot be used; the message says why and what to do.
     """
-    told = describe(data)
+    return open_described(
+        describe(data),
+        downscale_factor=downscale_factor,
+        exposures=exposures,
+        focus=focus,
+        eval_every=eval_every,
+        metres_per_unit=metres_per_unit,
+        budget_bytes=budget_bytes,
+    )
+
+
+def open_described(
+    told: Description,
+    *,
+    downscale_factor: int | None = None,
+    exposures: LearnChoice = "auto",
+    focus: LearnChoice = "auto",
+    eval_every: int | None = None,
+    metres_per_unit: float | None = None,
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+) -> tuple[Capture, PixelStore]:
+    """The same, of a capture whose files have been read."""
     views = [_with_truth(view, told.folder) for view in told.views]
     check_count(views, told.told_by)
     check_files(views, told.told_by)
+    check_sizes(views, told.told_by)
     check_settings(views)
     photographs = [index for index, view in enumerate(views) if view.truth != view.path]
     train, held_out, split_note = _split(views, photographs, eval_every, told)
@@ -79,22 +106,27 @@ def open_views(
     check_settings(views)
     notes = [*told.notes, split_note]
     factor = 1 if downscale_factor is None else downscale_factor
-    decoded, full_size, balance, linear, pixel_notes = _open_pixels(views, photographs, factor, budget_bytes)
-    notes += pixel_notes
+    truth = {index: view.path for index, view in enumerate(views) if view.truth == view.path}
+    opened = open_pixels([view.path for view in views], truth, factor, budget_bytes)
+    notes += opened.notes
+    decoded = opened.decoded
     assert decoded.likeness is not None, "one photograph was decoded"
     (height, width, _), number_type = decoded.likeness
     bounds = [view.bounds for view in views]
-    unscaled = _geometry(told, views, full_size, width, height)
+    unscaled = _geometry(told, views, opened.full_size, width, height)
+    check_seen_in_common(unscaled, views, train, told.told_by)
     geometry, scale_note = scene_scale(unscaled, told, bounds, metres_per_unit)
     names = [view.path.name for view in views]
     notes += [scale_note, focus_note(geometry, bounds, names)]
-    by_exposure = assign_exposures(views, exif, train, told.folder, exposures)
+    by_exposure = assign_exposures(views, exif, train, told.folder, exposures, opened.white_radiance)
     sharp = [index for index in range(len(views)) if index not in set(photographs)]
     middle = middle_disparities(geometry, bounds) / geometry.metres_per_unit
     by_focus = assign_focus(settings, train, sharp, middle.tolist(), focus, names)
     notes += [*by_exposure.notes, *by_focus.notes]
-    stops = [by_exposure.settings.stops[setting] for setting in by_exposure.indices]
     known = by_exposure.settings.source != "unknown"
+    if not known:
+        by_exposure = by_exposure._replace(settings=_started(by_exposure.settings, opened, train))
+    stops = [by_exposure.settings.stops[setting] for setting in by_exposure.indices]
     frames = tuple(
         Frame(
             view.path,
@@ -121,15 +153,15 @@ def open_views(
         downscale_factor=factor,
         number_type=number_type,
         white_level=decoded.white_level,
-        white_balance=balance,
-        linear_light=linear,
+        white_balance=opened.white_balance,
+        linear_light=opened.linear_light,
         reference_index=reference,
         reference=found(frames[reference].name, "nearest to the middle of the views"),
         moves=False,
         times=(0.0,) * len(frames),
         frame_rate=None,
         radiance_truth=tuple(view.truth for view in views),
-        sharp_truth=(None,) * len(frames),
+        sharp_truth=tuple(view.sharp_truth for view in views),
         side_maps=SideMaps((), (), (), factor),
         scan_notes=tuple(filter(None, notes)),
         views=geometry,
@@ -151,18 +183,19 @@ def _split(
     views: Sequence[DescribedView], photographs: Sequence[int], eval_every: int | None, told: Description
 ) -> tuple[list[int], list[int], str | None]:
     """Frames to train on, frames that are held out, and what was chosen, in a sentence."""
-    everything, note = range(len(views)), None
+    everything, note, viewpoints = range(len(views)), None, viewpoints_of(views)
     if eval_every is None and any(view.split is not None for view in views):
         held_out = [index for index in everything if views[index].split == "test"]
     else:
         every = eval_every
         if every is None:
-            every = told.eval_every if len(views) >= LEAST_HELD_OUT_OF else 0
+            every = told.eval_every if max(viewpoints) + 1 >= LEAST_HELD_OUT_OF else 0
             if every:
-                note = f"Every {every}th view is held out for evaluation; --eval-every 0 trains on all."
+                what = "view" if max(viewpoints) + 1 == len(views) else "viewpoint, with all its frames,"
+                note = f"Every {every}th {what} is held out for evaluation; --eval-every 0 trains on all."
         if every < 0 or every == 1:
             raise NeucamError(f"--eval-every {every}: expected 0, which holds out no view, or a number from 2.")
-        held_out = [index for index in everything if every and index % every == 0]
+        held_out = [index for index in everything if every and viewpoints[index] % every == 0]
     held_out = sorted({*held_out, *(index for index in everything if index not in set(photographs))})
     train = [index for index in everything if index not in set(held_out)]
     if len(train) < 2:
@@ -171,28 +204,6 @@ def _split(
             " fewer."
         )
     return train, held_out, note
-
-
-def _open_pixels(
-    views: Sequence[DescribedView], photographs: Sequence[int], factor: int, budget_bytes: int
-) -> tuple[ViewFrames, tuple[int, int], WhiteBalance | None, bool, list[str | None]]:
-    """The frames, of which one is decoded; their full width and height; and how RAW files are developed."""
-    paths = [views[index].path for index in photographs]
-    truth = {
-        index: view.truth for index, view in enumerate(views) if view.truth == view.path and view.truth is not None
-    }
-    linear = hold_linear_light(paths)
-    balance, balance_note = choose_white_balance(paths, paths)
-    read = view_reader(balance, 1.0)
-    decoded = ViewFrames([view.path for view in views], read, factor, FrameCache(budget_bytes), truth)
-    first = decoded.full_size(photographs[0])
-    decoded.cache.put(photographs[0], decoded.taken_in(first, photographs[0]))
-    decoded.white_level, white_note = WHITE_LEVEL[first.dtype], None
-    if first.dtype == np.uint16:
-        decoded.white_level, white_note = find_white(decoded, photographs)
-        decoded.cache.pop(photographs[0])
-    full_size = first.shape[1], first.shape[0]
-    return decoded, full_size, balance, linear, [balance_note, white_note]
 
 
 def _geometry(
@@ -229,16 +240,27 @@ def _geometry(
     )
 
 
+def _started(exposures: ExposureSettings, opened: OpenedPixels, train: Sequence[int]) -> ExposureSettings:
+    """Unknown exposures, one a frame, with those of training frames as their brightness tells them."""
+    decoded, ranked = opened.decoded, []
+    for index, full_size in zip(train, in_order(decoded.full_size, train), strict=True):
+        pixels = decoded.taken_in(full_size, index)
+        decoded.cache.put(index, pixels)
+        ranked.append(ranked_values(pixels))
+    of_train = dict(zip(train, stops_by_brightness(ranked, opened.linear_light).tolist(), strict=True))
+    return replace(exposures, stops=tuple(of_train.get(index, 0.0) for index in range(len(exposures.stops))))
+
+
 def reference_view(views: Views, train: Sequence[int], stops: Sequence[float]) -> int:
-    """The training frame nearest to the middle of all poses, of those with the middle exposure.
+    """The training frame nearest to the middle of all poses, of those with about the middle exposure.
 
     Args:
         views: All frames.
         train: The training frames.
-        stops: Of each frame; all alike where nothing tells.
+        stops: Of each frame.
     """
     middle = median_low(stops[index] for index in train)
-    candidates = [index for index in train if stops[index] == middle]
+    candidates = [index for index in train if abs(stops[index] - middle) < SAME_EXPOSURE_STOPS]
     spread = max(float(np.linalg.norm(views.places[train].std(axis=0))), 1e-9)
     away = np.linalg.norm(views.places - views.places[train].mean(axis=0), axis=1) / spread
     away += np.linalg.norm(views.axes - views.axes[train].mean(axis=0), axis=1)

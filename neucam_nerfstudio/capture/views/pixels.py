@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
 
 from neucam_nerfstudio.capture.pixels.file_frames import Coverage, FileFrames
 from neucam_nerfstudio.capture.pixels.frame_cache import FrameCache
-from neucam_nerfstudio.capture.pixels.source import FrameReader, frame_reader, frozen, in_order
+from neucam_nerfstudio.capture.pixels.source import (
+    FrameReader,
+    choose_white_balance,
+    frame_reader,
+    frozen,
+    in_order,
+)
 from neucam_nerfstudio.capture.pixels.warp import Pixels
 from neucam_nerfstudio.capture.pixels.white_level import ValueCount
+from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.phone_pictures import FULL_SCALE_SUFFIXES
-from neucam_nerfstudio.imaging.photographs import downscale
+from neucam_nerfstudio.imaging.photographs import downscale, hold_linear_light
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.imaging.raw_files import WhiteBalance, is_raw
 from neucam_nerfstudio.photometry import WHITE_LEVEL, encode_srgb
@@ -74,30 +82,90 @@ class ViewFrames(FileFrames):
         return frozen(downscale(full_size, self._factor, self._truth[index]))
 
 
-def view_reader(white_balance: WhiteBalance | None, brightest: float) -> FrameReader:
-    """What decodes photographs of many views; files of radiance as float32 in [0, 1], where `brightest` is 1."""
+class OpenedPixels(NamedTuple):
+    """Frames of many views, of which one is decoded.
+
+    Attributes:
+        decoded: All of them.
+        full_size: Width and height before downscaling.
+        white_balance: That RAW files are developed with.
+        linear_light: Whether pixel values are linear light.
+        white_radiance: The radiance that is white, of files of radiance; None of photographs.
+        notes: What was chosen for the user, a sentence each.
+    """
+
+    decoded: ViewFrames
+    full_size: tuple[int, int]
+    white_balance: WhiteBalance | None
+    linear_light: bool
+    white_radiance: float | None
+    notes: tuple[str, ...]
+
+
+def open_pixels(
+    paths: Sequence[Path], truth: dict[int, Path], downscale_factor: int, budget_bytes: int
+) -> OpenedPixels:
+    """Decodes the first photograph, and others as far as white has to be found.
+
+    Args:
+        paths: Of all frames.
+        truth: By the index of each frame without a photograph, the file with its radiance.
+        downscale_factor: Size divisor, by area averaging.
+        budget_bytes: The most bytes of decoded frames that are kept.
+
+    Raises:
+        NeucamError: Photographs do not go together, or cannot be read.
+    """
+    indices = [index for index in range(len(paths)) if index not in truth]
+    photographs = [paths[index] for index in indices]
+    radiance_files = list(filter(is_radiance, photographs))
+    if radiance_files and len(radiance_files) < len(photographs):
+        other = next(path for path in photographs if not is_radiance(path))
+        raise NeucamError(
+            f"{other}: a photograph, but {radiance_files[0].name} holds linear radiance. They do not share one camera"
+            " response: use those of one kind alone."
+        )
+    balance, balance_note = choose_white_balance(photographs, photographs)
+    white_radiance = white_note = None
+    if radiance_files:
+        white_radiance = max(in_order(_brightest, radiance_files))
+        white_note = f"The views are files of linear radiance: white is their brightest value, {white_radiance:.4g}."
+    read = _reader(balance, white_radiance)
+    decoded = ViewFrames(paths, read, downscale_factor, FrameCache(budget_bytes), truth)
+    first = decoded.full_size(indices[0])
+    decoded.taken_in(first, indices[0])
+    decoded.white_level = WHITE_LEVEL[first.dtype]
+    if first.dtype == np.uint16:
+        full_scale = any(is_raw(path) or path.suffix.lower() in FULL_SCALE_SUFFIXES for path in photographs)
+        count = ValueCount(not full_scale)
+        for index in indices:
+            if count.is_open:
+                count.add(decoded.full_size(index))
+        decoded.white_level, white_note = count.white()
+    return OpenedPixels(
+        decoded,
+        (first.shape[1], first.shape[0]),
+        balance,
+        bool(radiance_files) or hold_linear_light(photographs),
+        white_radiance,
+        tuple(filter(None, (balance_note, white_note))),
+    )
+
+
+def _reader(white_balance: WhiteBalance | None, white_radiance: float | None) -> FrameReader:
+    """What decodes photographs of many views; files of radiance as float32 in [0, 1]."""
     read_photograph = frame_reader("photographs", Path(), white_balance)
 
     def read(path: Path) -> Shaped[np.ndarray, "height width 3"]:
-        if not is_radiance(path):
+        if white_radiance is None:
             return read_photograph(path)
-        return np.clip(read_radiance(path) / np.float32(brightest), 0, 1)
+        return np.clip(read_radiance(path) / np.float32(white_radiance), 0, 1)
 
     return read
 
 
-def brightest_radiance(paths: Sequence[Path]) -> float:
-    """The largest value of files of radiance."""
-    return max(in_order(lambda path: float(read_radiance(path).max()), paths))
-
-
-def find_white(decoded: ViewFrames, photographs: Sequence[int]) -> tuple[int, str | None]:
-    """The value of 16-bit files that is white, and what was chosen, in a sentence, where there was a choice."""
-    paths = [decoded.paths[index] for index in photographs]
-    full_scale = any(is_raw(path) or path.suffix.lower() in FULL_SCALE_SUFFIXES for path in paths)
-    count = ValueCount(not full_scale)
-    for index in photographs:
-        if not count.is_open:
-            break
-        count.add(decoded.full_size(index))
-    return count.white()
+def _brightest(path: Path) -> float:
+    largest = float(read_radiance(path).max())
+    if largest <= 0:
+        raise NeucamError(f"{path}: holds no light. Replace the file, or take its view out.")
+    return largest

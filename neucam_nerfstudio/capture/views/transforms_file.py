@@ -53,15 +53,23 @@ def read_transforms(path: Path) -> Description:
     metres = number_of(meta.get("metres_per_unit"), "metres_per_unit", path)
     if metres is not None and not (math.isfinite(metres) and metres > 0):
         raise NeucamError(f"{path}: metres_per_unit is {metres:g}. Expected how many metres a unit of the poses has.")
-    points = meta.get("ply_file_path")
+    points, masked = meta.get("ply_file_path"), [frame for frame in frames if "mask_path" in frame]
+    notes = ()
+    if masked:
+        notes = (
+            f"Masks are not used, which {len(masked)} frames have (mask_path): make what is not to be learned"
+            " transparent instead.",
+        )
     return Description(
         told_by=path,
         folder=path.parent,
         views=views,
         metres_per_unit=metres,
         scale_evidence=f"metres_per_unit in {path.name}" if metres is not None else "",
+        applied_transform=_applied(meta, path),
         is_reconstructed=any("colmap_im_id" in frame for frame in frames),
         points=None if points is None else read_points(path.parent / points),
+        notes=notes,
     )
 
 
@@ -186,6 +194,17 @@ def _view(frame: Any, meta: dict[str, Any], path: Path, split_of: Mapping[Path, 
         split=split,
         settings=settings_of(frame, meta, path),
     )
+
+
+def _applied(meta: Mapping[str, Any], path: Path) -> tuple[Float[np.ndarray, "3 4"], float] | None:
+    """nerfstudio's `applied_transform` and `applied_scale`, which the poses have had."""
+    scale = number_of(meta.get("applied_scale"), "applied_scale", path)
+    if "applied_transform" not in meta and scale is None:
+        return None
+    matrix = np.array(meta.get("applied_transform", np.eye(4)[:3]), np.float64)
+    if matrix.shape not in ((3, 4), (4, 4)):
+        raise NeucamError(f"{path}: applied_transform is no matrix of 3x4 numbers. Correct it, or leave it out.")
+    return matrix[:3], 1.0 if scale is None else scale
 
 
 def _splits_by_lists(meta: Mapping[str, Any], path: Path) -> dict[Path, Split]:

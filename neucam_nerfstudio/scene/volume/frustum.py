@@ -173,8 +173,7 @@ def _corners(
         turn = views.camera_to_world[frame, :, :3]
         directions = np.stack([right, up, -np.ones(4)], -1) @ turn.T
         origins = np.broadcast_to(views.places[frame], directions.shape)
-        lines = lines_of(
-            *(torch.from_numpy(np.ascontiguousarray(x)) for x in (origins, directions, pose)), torch.zeros(2), 1.0
-        )
+        rays = torch.from_numpy(origins.copy()), torch.from_numpy(directions)
+        lines = lines_of(*rays, torch.from_numpy(pose), torch.zeros(2), 1.0)
         tangents.append((lines.start + lines.slope * disparity).numpy())
     return np.concatenate(tangents)

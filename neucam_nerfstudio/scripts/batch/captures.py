@@ -23,11 +23,13 @@ What is a capture: a folder that directly holds two photographs or more; with a 
 A video, an array file (.npy) and a capture.json are captures where they are named; with --videos, all videos and
 array files that are found. What is none: folders gt, mask, depth and flow beside frames; folders of results (their
 capture.json names photographs elsewhere, or their pictures say that NeuCam wrote them), runs of ns-train,
---output-path itself; hidden folders; links to folders. A folder with one photograph is named and left alone."""
+the output folder itself; hidden folders; links to folders. A folder with one photograph is named and left alone."""
 """The rules of `find_captures`, as the help shows them."""
 
 BATCH_NAME = "batch.json"
 """The manifest of a batch; where it lies, results lie."""
+PREPARED_NAME = ".neucam-prepare.json"
+"""The record of `neucam-prepare`; where it lies, results lie."""
 BESIDE_FRAMES = frozenset({GROUND_TRUTH_FOLDER, MASK_FOLDER, DEPTH_FOLDER, FLOW_FOLDER})
 HIDDEN = (".", "__MACOSX")
 """How names of folders begin that systems make for themselves."""
@@ -168,6 +170,8 @@ def _search(
 def _why_none_below(folder: Path, output: Path) -> str | None:
     if folder == output or (folder / BATCH_NAME).is_file():
         return "results of neucam-batch"
+    if (folder / PREPARED_NAME).is_file():
+        return "results of neucam-prepare"
     if (folder / "config.yml").is_file() and (folder / "nerfstudio_models").is_dir():
         return "a run of ns-train"
     return None

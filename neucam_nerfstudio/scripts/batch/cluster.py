@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from neucam_nerfstudio.classical.tiled_fusion import num_cpus
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import num_cpus
 
 if TYPE_CHECKING:
     import distributed

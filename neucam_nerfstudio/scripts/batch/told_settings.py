@@ -99,7 +99,8 @@ def glance_at_settings(data: Path, frames: FrameKind, downscale_factor: int | No
     elif evidence.dioptres is not None:
         focus = (len(set(evidence.dioptres)), "EXIF")
     width, height = (
-        _size(source.paths[0]) or frame_reader(source.kind, source.data, None, source)(source.paths[0]).shape[1::-1]
+        size_by_header(source.paths[0])
+        or frame_reader(source.kind, source.data, None, source)(source.paths[0]).shape[1::-1]
     )
     factor = downscale_factor or 1
     named = f"E<j> in {len(set(evidence.exposure_numbers))} names" if evidence.exposure_numbers else PICTURES_TELL
@@ -124,7 +125,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _size(photograph: Path) -> tuple[int, int] | None:
+def size_by_header(photograph: Path) -> tuple[int, int] | None:
     """Width and height from the header of a common picture file, upright; None of others, and of what is broken."""
     if photograph.suffix.lower() not in JPEG_SUFFIXES | LOSSLESS_SUFFIXES or not photograph.is_file():
         return None

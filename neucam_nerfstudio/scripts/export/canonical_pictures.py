@@ -69,6 +69,11 @@ def shared_pictures(run: LearnedCapture) -> dict[str, DeformedField]:
     Raises:
         NeucamError: The scene has none.
     """
+    if run.capture.views is not None:
+        raise NeucamError(
+            "This run has many views: its scene is a volume, and layers are pictures that the frames of one view share."
+            " Use `neucam-export hdr` or images for its views and paths, `ns-export` for its shape."
+        )
     field = run.planar_scene.field
     candidates: dict[str, PlaneField] = {"background": field}
     if isinstance(field, LayeredField):

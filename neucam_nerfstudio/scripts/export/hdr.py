@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -28,16 +29,18 @@ from neucam_nerfstudio.imaging.radiance_files import Precision, said_of_size, wr
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.photometry import MIDDLE_GREY
 from neucam_nerfstudio.rendering.display_tonemapping import picture_for_display
-from neucam_nerfstudio.scripts.export.options import (
-    PictureCommand,
-    check_picture_dials,
-    check_size,
-    chosen_moments,
-    reduced,
-)
+from neucam_nerfstudio.rendering.path_settings import LensSettings
+from neucam_nerfstudio.scripts.export.dials import check_picture_dials, said_of_keyframes
+from neucam_nerfstudio.scripts.export.options import PictureCommand, check_size, chosen_moments, reduced
 from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
 from neucam_nerfstudio.scripts.export.response import response_table
-from neucam_nerfstudio.scripts.export.trained_run import exposure_source, learned_frames, num_strips, render
+from neucam_nerfstudio.scripts.export.trained_run import (
+    LearnedFrame,
+    exposure_source,
+    learned_frames,
+    num_strips,
+    render,
+)
 from neucam_nerfstudio.scripts.run_command import announced, progress, say
 
 RadianceFormat = Literal["exr", "dng", "hdr", "tiff", "ultrahdr", "png", "avif"]
@@ -51,7 +54,7 @@ Picture = Float[np.ndarray, "height width _"]
 
 @dataclass
 class ExportHdr(PictureCommand):
-    """Writes the all-in-focus scene as linear radiance: hdr.exr, or for a bright display.
+    """Writes the all-in-focus scene as linear radiance: hdr.exr, or for a bright display; of a path, hdr_00000.exr, ...
 
     Colours are those of the reference photograph's colour profile, Rec. 709 without one: EXR, Radiance HDR and TIFF
     say so, files for bright displays are converted to what these show. Camera, lens, time, settings and scale are those
@@ -72,7 +75,7 @@ class ExportHdr(PictureCommand):
     aperture: float = 0.0
     """Factor on the blur: 0 is all in focus, 1 as captured."""
     focus_position: float | None = None
-    """Focus dial for an aperture above 0, on the learned scale. Default: the reference frame's."""
+    """Focus dial for an aperture above 0, on the learned scale of one view. Default: the frame's."""
     display_exposure_stops: float = 0.0
     """Brightens what is made for bright displays, +1 doubles the light; radiance itself stays as it is."""
 
@@ -80,29 +83,36 @@ class ExportHdr(PictureCommand):
         """Renders and writes the files."""
         run = self.open_run()
         self._check_format_options(run)
-        turned: dict[TurnedDial, float | None] = {"aperture": self.aperture or None, "focus": self.focus_position}
-        check_picture_dials(run, (self._radiance_name, *self.channels), turned, self.aperture, self.frames)
-        moments = chosen_moments(run, self.frames, self.time)
-        check_size(run.capture, self.width_px, self.image_format)
+        outputs, aperture = (self._radiance_name, *self.channels), 1.0 if self.f_number is not None else self.aperture
+        given = {name: getattr(self, name) for name in ("focus_position", "focus_distance_m", "f_number")}
+        check_picture_dials(run, outputs, {**given, "aperture": self.aperture or None}, aperture, self.frames)
+        moments = chosen_moments(run, self.frames, self.time, self.camera_path)
+        view = moments[0].view_in(run)
+        check_size(run.capture if self.camera_path is None else view, self.width_px, self.image_format)
+        if (idle := said_of_keyframes(run, [moment.lens for moment in moments], outputs, aperture)) is not None:
+            say(idle)
         primaries = photograph_primaries(run.capture)
         changed: dict[TurnedDial, bool] = {
-            "aperture": self.aperture not in (0.0, 1.0),
-            "focus": self.focus_position is not None,
+            "aperture": self.aperture not in (0.0, 1.0) or self.f_number is not None,
+            "focus": self.focus_position is not None or self.focus_distance_m is not None,
         }
         held: list[TurnedDial] = [dial for dial, is_changed in changed.items() if is_changed]
         suffix = SUFFIXES.get(self.image_format, f".{self.image_format}")
-        with progress("Rendering radiance", len(moments) * num_strips(run)) as advance:
+        with progress("Rendering radiance", len(moments) * num_strips(run, view)) as advance:
             for moment in moments:
-                settings = replace(moment.settings, aperture=self.aperture, focus_position=self.focus_position)
-                pictures = render(run, (self._radiance_name, *self.channels), settings, advance)
+                settings = replace(moment.settings, aperture=aperture, focus_position=self.focus_position)
+                lens = LensSettings(self.focus_distance_m, self.f_number).over(moment.lens)
+                settings, view = run.turned_to(settings, lens), moment.view_in(run)
+                pictures = render(run, outputs, settings, advance, view=view)
                 pictures = {name: reduced(picture, self.width_px) for name, picture in pictures.items()}
-                kept = kept_metadata(run.capture, moment.frame_index, self.width_px, held)
+                is_elsewhere = moment.view is not None
+                kept = kept_metadata(run.capture, moment.frame_index, self.width_px, held, is_elsewhere)
                 with announced(self.output_path / f"hdr{moment.suffix}{suffix}") as path:
                     self._write(path, run, pictures, primaries, kept.exif)
 
     @property
     def _radiance_name(self) -> str:
-        return "hdr" if self.aperture == 0 else "hdr_defocused"
+        return "hdr" if self.aperture == 0 and self.f_number is None else "hdr_defocused"
 
     def _check_format_options(self, run: LearnedCapture) -> None:
         """Refuses what the format, its library or the model does not have."""
@@ -169,5 +179,13 @@ def radiance_attributes(run: LearnedCapture) -> dict[str, str]:
     return {
         "software": SOFTWARE,
         "exposureReference": run.capture.exposure_reference(exposure_source(run)),
-        "frameSettings": json.dumps([frame._asdict() for frame in learned_frames(run)]),
+        "frameSettings": json.dumps([_told(frame) for frame in learned_frames(run)]),
     }
+
+
+def _told(frame: LearnedFrame) -> dict[str, str | float | None]:
+    """A frame's settings for JSON, which has no infinity; what captures of one view do not have is left out."""
+    told = frame._asdict()
+    if frame.focus_distance_m is None and frame.f_number is None:
+        return {name: told[name] for name in ("name", "exposure_stops", "focus_position")}
+    return {name: None if value == math.inf else value for name, value in told.items()}

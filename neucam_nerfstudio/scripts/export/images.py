@@ -10,15 +10,16 @@ from typing import Literal
 import numpy as np
 
 from neucam_nerfstudio.camera.settings import Display, ToneMapping
-from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.image_files import BitDepth, quantised, write_image
 from neucam_nerfstudio.imaging.photograph_metadata import PhotographMetadata, TurnedDial, name_of_source
+from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.rendering.path_settings import LensSettings
+from neucam_nerfstudio.scripts.export.dials import DIAL_OF_OPTION, check_picture_dials, said_of_keyframes
 from neucam_nerfstudio.scripts.export.options import (
-    SETTINGS,
+    Moment,
     PictureCommand,
     check_display_outputs,
-    check_picture_dials,
     check_size,
     chosen_moments,
     reduced,
@@ -49,11 +50,11 @@ class ExportImages(PictureCommand):
     jpeg_quality: int | None = None
     """From 1 to 100. Default: 95."""
     focus_position: float | None = None
-    """Focus dial, on the learned scale (the captured settings lie around -1 to 1). Default: the reference frame's."""
+    """Focus dial, on the learned scale of one view (the captured settings lie around -1 to 1). Default: the frame's."""
     aperture: float | None = None
     """Factor on the blur: 0 is all in focus, 1 as captured. Default: 1."""
     exposure_stops: float | None = None
-    """Exposure dial in stops, +1 doubles the light. Default: the reference frame's."""
+    """Exposure dial in stops, +1 doubles the light. Default: the frame's or the path's."""
     tone_mapping: ToneMapping | None = None
     """How HDR outputs are brought to the display. Default: reinhard."""
 
@@ -63,21 +64,24 @@ class ExportImages(PictureCommand):
         run = self.open_run()
         outputs, aperture = self.rendered_output_names, 1.0 if self.aperture is None else self.aperture
         check_display_outputs(run, outputs)
-        turned: dict[TurnedDial, float | None] = {dial: getattr(self, setting) for dial, setting in SETTINGS.items()}
-        check_picture_dials(run, outputs, turned, aperture, self.frames)
-        check_size(run.capture, self.width_px, self.image_format)
-        moments = chosen_moments(run, self.frames, self.time)
-        metadata = self._kept_metadata(run.capture, [moment.frame_index for moment in moments])
+        given = {name: getattr(self, name) for name in DIAL_OF_OPTION}
+        check_picture_dials(run, outputs, given, aperture, self.frames)
+        moments = chosen_moments(run, self.frames, self.time, self.camera_path)
+        view = moments[0].view_in(run)
+        check_size(run.capture if self.camera_path is None else view, self.width_px, self.image_format)
+        if (idle := said_of_keyframes(run, [moment.lens for moment in moments], outputs, aperture)) is not None:
+            say(idle)
+        metadata = self._kept_metadata(run, moments)
         as_kept = partial(quantised, bits=self.bits) if self.width_px is None else np.asarray
         display = Display(self.tone_mapping or "reinhard")
-        with progress("Rendering pictures", len(moments) * num_strips(run)) as advance:
+        own = LensSettings(self.focus_distance_m, self.f_number, self.exposure_stops)
+        with progress("Rendering pictures", len(moments) * num_strips(run, view)) as advance:
             for moment, of_photograph in zip(moments, metadata, strict=True):
                 settings = replace(
                     moment.settings, aperture=aperture, focus_position=self.focus_position, display=display
                 )
-                if self.exposure_stops is not None:
-                    settings = run.exposed_at(settings, self.exposure_stops)
-                for name, picture in render(run, outputs, settings, advance, as_kept).items():
+                settings, view = run.turned_to(settings, own.over(moment.lens)), moment.view_in(run)
+                for name, picture in render(run, outputs, settings, advance, as_kept, view).items():
                     suffix = f"{moment.suffix}{SUFFIXES[self.image_format]}"
                     profile = profile_of_output(run, name, of_photograph.icc_profile)
                     kept = PhotographMetadata(profile, of_photograph.exif)
@@ -94,22 +98,28 @@ class ExportImages(PictureCommand):
         if quality is not None and not 1 <= quality <= 100:
             raise NeucamError(f"--jpeg-quality {quality}: expected from 1 to 100.")
 
-    def _kept_metadata(self, capture: Capture, frames: Sequence[int]) -> list[PhotographMetadata]:
-        """What the picture made of each photograph keeps, and says so."""
+    def _kept_metadata(self, run: LearnedCapture, moments: Sequence[Moment]) -> list[PhotographMetadata]:
+        """What each picture keeps of a photograph, and says so."""
+        capture = run.capture
         changed: dict[TurnedDial, bool] = {
-            "focus": self.focus_position is not None,
-            "aperture": self.aperture not in (None, 1.0),
+            "focus": self.focus_position is not None or self.focus_distance_m is not None,
+            "aperture": self.aperture not in (None, 1.0) or self.f_number is not None,
             "exposure": self.exposure_stops is not None,
         }
         turned: list[TurnedDial] = [dial for dial, is_changed in changed.items() if is_changed]
-        metadata = [kept_metadata(capture, index, self.width_px, turned) for index in frames]
+        is_elsewhere = moments[0].view is not None
+        of_frame = {
+            frame: kept_metadata(capture, frame, self.width_px, turned, is_elsewhere)
+            for frame in {moment.frame_index: None for moment in moments}
+        }
+        metadata = [of_frame[moment.frame_index] for moment in moments]
         kept = {
             "colour profile": any(photograph.icc_profile is not None for photograph in metadata),
             "EXIF": any(photograph.exif is not None for photograph in metadata),
         }
         if found := [what for what, is_kept in kept.items() if is_kept]:
-            first = name_of_source(capture.frames[frames[0]].path)
-            whose = first if len(frames) == 1 else f"each of the {len(frames)} photographs"
+            first = name_of_source(capture.frames[moments[0].frame_index].path)
+            whose = first if len(of_frame) == 1 else f"each of the {len(moments)} photographs"
             without = f", but not what the dials have changed: {', '.join(turned)}" if turned else ""
             say(f"Keeping the {' and '.join(found)} of {whose}{without if kept['EXIF'] else ''}.")
         return metadata

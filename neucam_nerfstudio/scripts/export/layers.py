@@ -25,7 +25,7 @@ from neucam_nerfstudio.scripts.export.canonical_pictures import (
     strips_of_shared,
 )
 from neucam_nerfstudio.scripts.export.hdr import radiance_attributes
-from neucam_nerfstudio.scripts.export.options import ExportCommand, chosen_moments
+from neucam_nerfstudio.scripts.export.options import ExportCommand, check_size, chosen_moments
 from neucam_nerfstudio.scripts.export.photograph_colours import kept_metadata, photograph_primaries
 from neucam_nerfstudio.scripts.export.trained_run import num_strips, render
 from neucam_nerfstudio.scripts.export.videos import VideoCommand, write_videos
@@ -118,6 +118,7 @@ class ExportRerender(VideoCommand):
         if not given:
             raise NeucamError("Nothing is edited: give --background or --foreground an edited layer.")
         run = self.open_run()
+        check_size(run.capture, self.width_px, self.video_format)
         for name, path in given.items():
             self._edit(run, name, path)
         shots = [CameraSettings(time=time) for time in run.capture.times]

@@ -1,12 +1,9 @@
-"""Options that several kinds of export have: what they mean, and which are refused.
-
-One that turns a dial is refused if physics does not know its setting, or if nothing of what is written would change.
-"""
+"""Options that several kinds of export have: which pictures, of which size, in which folder; and which are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,23 +16,15 @@ from neucam_nerfstudio.capture.settings.selection import frames_named, listed
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.file_writing import check_folder_takes_files
 from neucam_nerfstudio.imaging.large_pictures import SIZE_LIMITS
-from neucam_nerfstudio.imaging.photograph_metadata import TurnedDial
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.rendering.path_settings import LensSettings
+from neucam_nerfstudio.rendering.view import View
+from neucam_nerfstudio.scripts.export.camera_path import read_camera_path
 from neucam_nerfstudio.scripts.export.trained_run import load_run
 from neucam_nerfstudio.scripts.run_command import say
 
 OUTPUTS_NOT_FOR_DISPLAY = ("hdr", "hdr_defocused", "depth")
 """Outputs that have no upper end, so that a picture file would cut them off."""
-
-SETTINGS: dict[TurnedDial, str] = {"focus": "focus_position", "aperture": "aperture", "exposure": "exposure_stops"}
-"""The field of `CameraSettings` that each dial sets, which options are named after."""
-
-CHANGED_OUTPUTS: dict[TurnedDial, tuple[str, ...]] = {
-    "focus": ("rgb", "hdr_defocused", "defocus"),
-    "aperture": ("rgb", "hdr_defocused"),
-    "exposure": ("rgb", "all_in_focus", "all_in_focus_hdr", "background", "foreground"),
-}
-"""What each dial changes; all of it but `defocus`, which is of the captured aperture, is in focus at aperture 0."""
 
 
 @dataclass
@@ -72,10 +61,18 @@ class PictureCommand(ExportCommand):
     """Width of the pictures in pixels, at most the photographs' own, by area averaging; the height follows."""
     frames: tuple[str, ...] = ()
     """Take a picture for each of these frames: names (F0E1 'F1*'), numbers counted from 0, or all. Of a still scene,
-    the focus and exposure learned for the frame are dialled; of one that moves, the picture is of the frame's time.
-    Default: one picture, at the reference frame's settings and time."""
+    the focus and exposure learned for the frame are dialled; of one that moves, the picture is of the frame's time; of
+    many views, it has the frame's own view. Default: one picture, at the reference frame's settings, time and view."""
     time: float | None = None
     """Instead, of a scene that moves: one picture at this time, from 0 (first frame) to 1 (last frame)."""
+    camera_path: Path | None = None
+    """Instead, of many views: a picture for each camera of this path, numbered from 00000, at the path's size. The
+    viewer's Render tab writes such a file; its "neucam" may have keyframes of focus_distance_m, f_number and
+    exposure_stops."""
+    focus_distance_m: float | None = None
+    """Of many views: distance in focus, in metres; inf for infinity. Default: the frame's or the path's."""
+    f_number: float | None = None
+    """Of many views: f-number of the lens. Default: the frame's or the path's."""
 
 
 class Moment(NamedTuple):
@@ -85,21 +82,42 @@ class Moment(NamedTuple):
         suffix: What tells it from others in file names; empty for the only one.
         settings: When and how.
         frame_index: The frame that was taken so, by its index in the capture: where time counts, the training frame
-            nearest in time.
+            nearest in time; of a camera path, the reference frame.
+        view: What is seen; None for the frame's own view.
+        lens: What keyframes of a camera path say.
     """
 
     suffix: str
     settings: CameraSettings
     frame_index: int
+    view: View | None = None
+    lens: LensSettings = LensSettings()
+
+    def view_in(self, run: LearnedCapture) -> View:
+        """What is seen."""
+        return run.view_of_frame(self.frame_index) if self.view is None else self.view
 
 
-def chosen_moments(run: LearnedCapture, frames: Sequence[str], time: float | None) -> list[Moment]:
-    """The pictures that the options `frames` and `time` ask for.
+def chosen_moments(
+    run: LearnedCapture, frames: Sequence[str], time: float | None, camera_path: Path | None = None
+) -> list[Moment]:
+    """The pictures that the options `frames`, `time` and `camera_path` ask for.
 
     Raises:
-        NeucamError: They ask for both, for frames there are not, or for a time that there is not.
+        NeucamError: They ask for more than one of them, for frames there are not, for a time that there is not, or the
+            path cannot be read.
     """
     capture = run.capture
+    if camera_path is not None:
+        if frames or time is not None:
+            raise NeucamError(
+                f"--camera-path {camera_path}: a path has views of its own. Leave --frames and --time out."
+            )
+        path = read_camera_path(run, camera_path)
+        return [
+            Moment(f"_{number:05d}", CameraSettings(), capture.reference_index, view, lens)
+            for number, (view, lens) in enumerate(zip(path.views, path.settings, strict=True))
+        ]
     if time is not None and frames:
         raise NeucamError(f"--time {time:g} and --frames: frames have a time of their own. Give one or the other.")
     if time is not None:
@@ -132,12 +150,13 @@ def checked_time(capture: Capture, time: float) -> float:
     return time
 
 
-def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
+def frame_numbers(capture: Capture, chosen: Sequence[str], option: str = "frames") -> list[int]:
     """Indices of frames, in their order.
 
     Args:
         capture: Whose frames they are.
         chosen: Names or name patterns, with or without suffix; numbers, where no frame has that name; or `all`.
+        option: What it is called where it was typed.
 
     Raises:
         NeucamError: One of them is no frame.
@@ -152,7 +171,7 @@ def frame_numbers(capture: Capture, chosen: Sequence[str]) -> list[int]:
             matching = {int(choice)}
         if not matching:
             raise NeucamError(
-                f"--frames {choice}: no frame has this name or number. Frames 0 to {len(paths) - 1}: "
+                f"--{option} {choice}: no frame has this name or number. Frames 0 to {len(paths) - 1}: "
                 f"{listed(path.stem for path in paths)}."
             )
         numbers |= matching
@@ -177,91 +196,23 @@ def check_display_outputs(run: LearnedCapture, names: Sequence[str]) -> None:
             raise NeucamError(f"This model has no output {name!r}; it has {', '.join(displayable)}.")
 
 
-def typed(dial: TurnedDial, *settings: float) -> str:
-    """The option that turns a dial, as it is typed."""
-    return " ".join([f"--{SETTINGS[dial].replace('_', '-')}", *(f"{setting:g}" for setting in settings)])
-
-
-def check_dials(
-    run: LearnedCapture,
-    outputs: Sequence[str],
-    turned: Mapping[TurnedDial, Sequence[float]],
-    options: Mapping[TurnedDial, str],
-    apertures: Sequence[float],
-) -> None:
-    """Checks what dials are turned to, and that every dial that the user turns changes one of the outputs.
+def check_size(taken: Capture | View, width_px: int | None, file_format: str) -> None:
+    """Checks that pictures can be reduced to a width, and that a file format holds them then; says if it cuts them.
 
     Args:
-        run: Whose dials they are.
-        outputs: What is written.
-        turned: All that each dial is turned to.
-        options: How that was typed.
-        apertures: All that the pictures are taken with.
-
-    Raises:
-        NeucamError: Physics has no such setting, or one changes nothing.
-    """
-    for dial, settings in turned.items():
-        for setting in settings:
-            try:
-                replace(CameraSettings(), **{SETTINGS[dial]: setting})
-            except NeucamError as error:
-                expected = str(error).partition(": ")[2]
-                raise NeucamError(f"{typed(dial, setting)}: {expected}") from error
-    for dial, option in options.items():
-        if (reason := _why_idle(run, dial, outputs, apertures)) is not None:
-            raise NeucamError(f"{option}: {reason}, so it would change nothing. Leave it out.")
-
-
-def check_picture_dials(
-    run: LearnedCapture,
-    outputs: Sequence[str],
-    settings: Mapping[TurnedDial, float | None],
-    aperture: float,
-    frames: Sequence[str],
-) -> None:
-    """The same for pictures whose dials hold, or are left alone (None), and that a choice of frames changes them, too.
-
-    Raises:
-        NeucamError: Physics has no such setting, or one changes nothing.
-    """
-    turned: dict[TurnedDial, Sequence[float]] = {
-        dial: (setting,) for dial, setting in settings.items() if setting is not None
-    }
-    check_dials(run, outputs, turned, {dial: typed(dial, *held) for dial, held in turned.items()}, (aperture,))
-    reasons = [_why_idle(run, dial, outputs, (aperture,)) for dial in ("focus", "exposure")]
-    if frames and not run.capture.moves and None not in reasons:
-        raise NeucamError(
-            f"--frames {' '.join(frames)}: frames of a still scene differ in focus and exposure. But {reasons[0]}, and "
-            f"{reasons[1]}, so all files would be the same. Leave it out."
-        )
-
-
-def _why_idle(run: LearnedCapture, dial: TurnedDial, outputs: Sequence[str], apertures: Sequence[float]) -> str | None:
-    """Why a dial changes none of the outputs; None if it does change one."""
-    if dial == "aperture" and run.camera.blur is None:
-        return "the camera of this run has no blur"
-    if dial == "focus" and not run.camera.has_focus:
-        return "the camera of this run has no blur that depends on focus"
-    if dial == "focus" and not any(apertures) and "defocus" not in outputs:
-        return "all is in focus at aperture 0 (--aperture)"
-    if not set(CHANGED_OUTPUTS[dial]).intersection(outputs):
-        changed = [name for name in CHANGED_OUTPUTS[dial] if name in run.renderer.output_names()]
-        return f"{dial} changes {', '.join(changed)}, and not {', '.join(outputs)}"
-    return None
-
-
-def check_size(capture: Capture, width_px: int | None, file_format: str) -> None:
-    """Checks that pictures can be reduced to a width, and that a file format holds them then; says if it cuts them.
+        taken: Photographs, or a view, whose size pictures are rendered at.
+        width_px: What they are reduced to; None keeps them.
+        file_format: What they are written as.
 
     Raises:
         NeucamError: They can't, or it does not.
     """
-    if width_px is not None and not 1 <= width_px <= capture.width:
-        raise NeucamError(f"--width-px {width_px}: expected from 1 to the photographs' own {capture.width} pixels.")
+    if width_px is not None and not 1 <= width_px <= taken.width:
+        whose = "photographs'" if isinstance(taken, Capture) else "view's"
+        raise NeucamError(f"--width-px {width_px}: expected from 1 to the {whose} own {taken.width} pixels.")
     if (limits := SIZE_LIMITS.get(file_format)) is None:
         return
-    size = height, width = reduced_size(capture.height, capture.width, width_px)
+    size = height, width = reduced_size(taken.height, taken.width, width_px)
     in_file = limits.size_in_file(height, width)
     if in_file is None:
         raise NeucamError(

@@ -49,7 +49,11 @@ def profile_of_output(run: LearnedCapture, name: str, photograph: bytes | None) 
 
 
 def kept_metadata(
-    capture: Capture, frame_index: int, width_px: int | None = None, turned: Collection[TurnedDial] = ()
+    capture: Capture,
+    frame_index: int,
+    width_px: int | None = None,
+    turned: Collection[TurnedDial] = (),
+    is_elsewhere: bool = False,
 ) -> PhotographMetadata:
     """Profile and EXIF of a frame, for a picture of this width; None is the capture's own.
 
@@ -58,9 +62,16 @@ def kept_metadata(
         frame_index: Its index in the capture.
         width_px: Of the picture that keeps them: a sensor's pixels an inch are fewer where it is reduced.
         turned: Dials that the picture has differently.
+        is_elsewhere: Whether the picture is seen from where no photograph was taken, so that no EXIF is true of it.
     """
+    if capture.views is not None and capture.radiance_truth[frame_index] == capture.frames[frame_index].path:
+        # Nobody has photographed this view; there is its truth alone.
+        frame_index, is_elsewhere = capture.reference_index, True
+    path = capture.frames[frame_index].path
+    if is_elsewhere:
+        return PhotographMetadata(read_metadata(path).icc_profile, None)
     reduction = capture.downscale_factor * capture.width / (width_px or capture.width)
-    return read_metadata(capture.frames[frame_index].path, turned).at_size(reduction)
+    return read_metadata(path, turned).at_size(reduction)
 
 
 def photograph_profile(capture: Capture) -> bytes | None:

@@ -32,6 +32,8 @@ KNOTS_A_UNIT = 20
 CAPTURED_QUANTILES = (0.001, 0.999)
 """Of the scene's radiance, between which its range counts as captured: what lies beyond is a few pixels."""
 LATTICE_PLACES_PER_SIDE = 256
+ROWS_AT_ONCE = 64
+"""Of that lattice: rays through a volume take some hundred times the memory of places of a picture."""
 
 MOMENTS = 8
 """Times at which the radiance of a scene that moves is sampled."""
@@ -117,7 +119,12 @@ def captured_log_exposure(run: LearnedCapture) -> Float[torch.Tensor, "2 3"]:
     side, scene, times = LATTICE_PLACES_PER_SIDE, run.scene, run.capture.times
     places = scene.reference_places(side, side)
     every = math.ceil(len(times) / MOMENTS) if run.capture.moves else len(times)
-    moments = [scene.radiance(places._replace(times=torch.full_like(places.times, t))) for t in times[::every]]
+    moments = [
+        scene.radiance(type(places)(*(None if part is None else part[top : top + ROWS_AT_ONCE] for part in at_time)))
+        for time in times[::every]
+        for at_time in (places._replace(times=torch.full_like(places.times, time)),)
+        for top in range(0, side, ROWS_AT_ONCE)
+    ]
     light = torch.cat(moments).reshape(-1, 3).clamp(min=DARKNESS).log()
     ranks = [max(1, round(quantile * len(light))) for quantile in CAPTURED_QUANTILES]
     stops = run.camera.exposures.stops
@@ -164,16 +171,17 @@ def response_rows(table: ResponseTable) -> list[Row]:
 def settings_rows(run: LearnedCapture) -> list[Row]:
     """Header and a row a frame: what was learned, what training started from, and what EXIF says; empty if unknown.
 
-    EXIF's stops are relative to the middle exposure.
+    EXIF's stops are relative to the middle exposure. Many views have metres and f-numbers instead of focus positions.
     """
-    header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", "focus_position"]
+    of_lens = ["focus_position"] if run.capture.views is None else ["focus_distance_m", "f_number"]
+    header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", *of_lens]
     of_exif = ["exposure_time_s", "f_number", "iso", "focus_distance_m"]
     rows: list[Row] = [[*header, *(f"exif_{name}" for name in ["exposure_stops", *of_exif])]]
     exif, source = [read_exif(frame.path) for frame in run.capture.frames], exposure_source(run)
     exif_stops = exposure_stops(exif) or [None] * len(exif)
     for index, (frame, known) in enumerate(zip(learned_frames(run), exif, strict=True)):
         start_stops = None if source in NOT_GIVEN else run.capture.exposure_stops(index)
-        learned = [frame.name, frame.exposure_stops, start_stops, source, frame.focus_position]
+        learned = [frame.name, frame.exposure_stops, start_stops, source, *(getattr(frame, name) for name in of_lens)]
         row = [*learned, exif_stops[index], *(getattr(known, name) for name in of_exif)]
         rows.append(["" if value is None else value for value in row])
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -14,6 +15,7 @@ from torch import Tensor
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
+from neucam_nerfstudio.rendering.view import View
 
 EXPECTED_CONFIG = "Give the config.yml in the output folder of an ns-train run of a method of this package."
 
@@ -27,12 +29,17 @@ class LearnedFrame(NamedTuple):
     Attributes:
         name: Of the frame.
         exposure_stops: Its exposure, +1 doubles the light.
-        focus_position: Its focus position, unitless; None if the camera has no blur, or only that of motion.
+        focus_position: Its focus position, unitless; of many views, the inverse of the distance in focus, 1/m. None if
+            the camera has no blur, or only that of motion.
+        focus_distance_m: Of many views with such a blur, the distance in focus; infinity allowed.
+        f_number: Of many views, where it is told.
     """
 
     name: str
     exposure_stops: float
     focus_position: float | None
+    focus_distance_m: float | None = None
+    f_number: float | None = None
 
 
 def load_run(load_config: Path) -> LearnedCapture:
@@ -69,9 +76,9 @@ def load_run(load_config: Path) -> LearnedCapture:
     return cast(NeucamPipeline, pipeline).model.learned
 
 
-def num_strips(run: LearnedCapture) -> int:
-    """In how many strips of rows a picture is rendered."""
-    return len(run.renderer.strips(run.view))
+def num_strips(run: LearnedCapture, view: View | None = None) -> int:
+    """In how many strips of rows a picture is rendered; the reference frame's, unless a view is told."""
+    return len(run.renderer.strips(view or run.view))
 
 
 def render(
@@ -80,8 +87,9 @@ def render(
     settings: CameraSettings,
     advance: Callable[[], None],
     as_kept: Callable[[Rows], Shaped[np.ndarray, "rows width channels"]] = np.asarray,
+    view: View | None = None,
 ) -> dict[str, Shaped[np.ndarray, "height width channels"]]:
-    """Takes a picture at the photographs' size.
+    """Takes a picture.
 
     Args:
         run: Scene and camera.
@@ -89,25 +97,29 @@ def render(
         settings: When and how.
         advance: Called after each strip of rows.
         as_kept: What is kept of a strip, see `Renderer.render`.
+        view: What is seen; by default the reference frame's view, at the photographs' size.
     """
 
     def kept(strip: Tensor) -> Tensor:
         return torch.from_numpy(as_kept(strip.cpu().numpy()))
 
-    pictures = run.renderer.render(run.view, settings, names, kept, advance)
+    pictures = run.renderer.render(view or run.view, settings, names, kept, advance)
     return {name: picture.numpy() for name, picture in pictures.items()}
 
 
 def learned_frames(run: LearnedCapture) -> list[LearnedFrame]:
     """What has been learned of each frame."""
-    camera = run.camera
+    camera, has_metres = run.camera, run.capture.views is not None
     stops, positions = camera.exposures.stops.tolist(), camera.focus.positions.tolist()
-    return [
-        LearnedFrame(
-            frame.name, stops[frame.exposure_index], positions[frame.focus_index] if camera.has_focus else None
-        )
-        for frame in run.capture.frames
-    ]
+    frames = []
+    for index, frame in enumerate(run.capture.frames):
+        position = positions[frame.focus_index] if camera.has_focus else None
+        distance_m = None
+        if has_metres and position is not None:
+            distance_m = math.inf if position <= 0 else 1 / position
+        f_number = run.f_number_of_frame(index)
+        frames.append(LearnedFrame(frame.name, stops[frame.exposure_index], position, distance_m, f_number))
+    return frames
 
 
 def exposure_source(run: LearnedCapture) -> str:

@@ -160,6 +160,19 @@ def test_the_focus_position_of_a_click_is_where_it_is_sharp():
     assert learned.camera.blur.sharp_focus_position(places).item() == pytest.approx(1 / 1.5, rel=0.01)
 
 
+@pytest.mark.parametrize(("most", "per_pixel"), [(None, 8 + 96), (96, 8 + 96), (40, 8 + 32), (8, 8)])
+def test_a_quick_look_takes_fewer_rays(most, per_pixel, monkeypatch):
+    """What is out of focus by 4 pixels and more, everywhere."""
+    learned = looked_through(Blob((0.0, 0.0, -0.5), 0.3, 20.0)).eval()
+    rays, marched = learned.view_of_frame(0).rays(slice(15, 17), 0.0), []
+    settings = learned.camera.resolved(CameraSettings(most_lens_rays=most), rays.times)
+    march = learned.scene.march
+    monkeypatch.setattr(learned.scene, "march", lambda rays: [marched.append(rays.times.numel()), march(rays)][1])
+    with torch.no_grad():
+        learned.camera.blur.spread(learned.scene, rays, settings)
+    assert sum(marched) == per_pixel * len(rays.origins)
+
+
 def test_it_needs_many_views_and_rays():
     with pytest.raises(NeucamError, match="thin-lens: looks through a lens into a volume.* use lens, motion or none"):
         learn(capture_of(8, 8), blur=ThinLensBlurConfig())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neucam_nerfstudio.capture.pixels.memory import MemoryBudget, cgroup_free_bytes, default_budget, free_bytes
+from neucam_nerfstudio.classical.tile_planning import TILE_BYTES
 
 GB = 10**9
 
@@ -15,7 +16,8 @@ def test_frames_and_tiles_share_what_the_picture_leaves():
     budget = MemoryBudget(int(2.4 * GB))
     shares = budget.of_frames(4000, 6000), budget.of_tiles(4000, 6000)
     assert sum(shares) == pytest.approx(2.4 * GB - 0.2 * GB - 24e6 * 36, abs=2)
-    assert shares[0] > 9 * 24e6 * 3, "nine photographs of 24 megapixels are held"
+    assert shares[1] >= 2 * TILE_BYTES, "two tiles are worked on at a time"
+    assert budget.of_reading(4000, 6000) == pytest.approx(2.2 * GB - shares[0], abs=2)
     assert budget.note(4000, 6000) is None
 
 

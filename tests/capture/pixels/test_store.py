@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from PIL import Image
 
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels import source
-from neucam_nerfstudio.capture.pixels.memory import PICTURE_PIXEL_BYTES, PROCESS_BYTES, MemoryBudget
+from neucam_nerfstudio.capture.pixels.memory import PICTURE_PIXEL_BYTES, PROCESS_BYTES, SHARE_OF_FRAMES, MemoryBudget
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.errors import NeucamError
@@ -248,7 +249,8 @@ def test_aligned_frames_are_the_same_whatever_the_budget(breathing):
 
 def room_for(num_frames: int, height: int = 150, width: int = 220) -> MemoryBudget:
     """A budget that holds so many frames of 8 bits, of these and no more."""
-    return MemoryBudget(PROCESS_BYTES + height * width * (PICTURE_PIXEL_BYTES + 2 * 3 * num_frames))
+    of_frames = 3 * num_frames / SHARE_OF_FRAMES
+    return MemoryBudget(PROCESS_BYTES + math.ceil(height * width * (PICTURE_PIXEL_BYTES + of_frames)))
 
 
 @pytest.mark.parametrize("num_held", [0, 2, 6])
@@ -256,7 +258,7 @@ def test_beyond_a_memory_budget_each_file_is_still_decoded_once_and_frames_are_t
     expected = open_capture(breathing)[1].stack(range(6))
     decoded.clear()
     capture, store = open_capture(breathing, memory=room_for(num_held))
-    store.make_ready(range(6), lambda share: None)
+    store.make_ready(range(6), lambda share: None, 1 << 30)
     for _ in range(2):
         for index in range(6):
             np.testing.assert_array_equal(store[index][40:90, 30:100], expected[index, 40:90, 30:100])
@@ -266,7 +268,7 @@ def test_beyond_a_memory_budget_each_file_is_still_decoded_once_and_frames_are_t
 
 def test_what_is_kept_on_disk_is_said(breathing):
     _, store = open_capture(breathing, memory=room_for(2))
-    store.make_ready(range(6), lambda share: None)
+    store.make_ready(range(6), lambda share: None, 1 << 30)
     assert store.scratch_note().startswith("4 of 6 photographs were kept in a temporary file in ")
     assert open_capture(breathing, memory=room_for(6))[1].scratch_note() is None
 
@@ -277,7 +279,7 @@ def test_a_manifest_is_read_within_a_memory_budget_too(breathing, decoded):
     decoded.clear()
     shares = []
     _, again = open_capture(breathing / "run" / "capture.json", memory=room_for(1))
-    again.make_ready(range(6), shares.append)
+    again.make_ready(range(6), shares.append, 1 << 30)
     np.testing.assert_array_equal(again.stack(range(6)), store.stack(range(6)))
     assert len(decoded) == 6 and shares[-1] == 1
 

@@ -24,7 +24,9 @@ def take_screenshot(load_config: Path, picture: Path, width_px: int = 1280, heig
         chromium() as browser,
     ):
         viewer = open_page(browser, server, width_px, height_px)
-        viewer.whole_picture()
+        viewer.picture()
+        if not viewer.is_of_views():
+            viewer.whole_picture()
         viewer.page.screenshot(path=picture)
 
 

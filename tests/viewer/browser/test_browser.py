@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from PIL import Image
 from neucam_nerfstudio.scripts.export.images import ExportImages
 from neucam_nerfstudio.viewer.listed_outputs import RESIDUAL
 
+from ...scene.volume import Blob
+from ..many_views import FOCAL_PX, HEIGHT, WIDTH, learned_views, turned
 from .viewer_page import CHROMIUM, ViewerPage, ViewerServer, chromium, command, eventually, open_page, picture_bounds
 
 pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (pip)")
@@ -26,13 +29,14 @@ pytestmark = [
 ]
 
 
-def train_briefly(data: Path, output_dir: Path) -> Path:
-    """The config.yml of a few steps of `ns-train neucam`, run in this process."""
+def train_briefly(data: Path, output_dir: Path, method: str = "neucam") -> Path:
+    """The config.yml of a few steps of `ns-train`, run in this process."""
     from nerfstudio.configs.method_configs import all_methods
     from nerfstudio.scripts.train import main
 
-    config = replace(copy.deepcopy(all_methods["neucam"]), data=data, output_dir=output_dir, timestamp="run")
+    config = replace(copy.deepcopy(all_methods[method]), data=data, output_dir=output_dir, timestamp="run")
     config.max_num_iterations, config.vis, config.logging.local_writer.enable = 20, "tensorboard", False
+    config.pipeline.datamanager.train_num_rays_per_batch = 512
     main(config)
     return config.get_base_dir() / "config.yml"
 
@@ -88,6 +92,45 @@ def page(browser, viewers: Viewers) -> ViewerPage:
 @pytest.fixture(scope="module")
 def moving_page(browser, viewers: Viewers) -> ViewerPage:
     return open_page(browser, viewers.training, 800, 520)
+
+
+@pytest.fixture(scope="module")
+def three_views(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs of glowing balls from three places, with nerfstudio's transforms.json: the reference frame from the
+    origin, along y, at 2 m and f/4; one from the left at 1 m and f/2, and one from the right at infinity."""
+    folder = tmp_path_factory.mktemp("captures") / "Balls"
+    (folder / "images").mkdir(parents=True)
+    poses = [turned(degrees, 0.0, (x, 0.0, 0.0)) for degrees, x in ((-10.0, -0.6), (0.0, 0.0), (10.0, 0.6))]
+    balls = (Blob((0.0, 3.5, 0.0), 0.6, 20.0, (0.8, 0.3, 0.2)), Blob((0.9, 2.5, 0.3), 0.4, 20.0, (0.2, 0.5, 0.9)))
+    learned = learned_views(balls, camera_to_world=np.stack(poses), metres_per_unit=1.0)
+    views, frames = learned.capture.views, []
+    for index, frame in enumerate(learned.capture.frames):
+        settings = learned.camera.settings_of_frame(index)
+        rgb = learned.renderer.render(learned.view_of_frame(index), settings, ("rgb",))["rgb"]
+        Image.fromarray((255 * rgb.numpy()).round().astype(np.uint8)).save(folder / "images" / frame.path.name)
+        frames.append(
+            {
+                "file_path": f"images/{frame.path.name}",
+                "transform_matrix": [*poses[index].tolist(), [0, 0, 0, 1]],
+                "focus_distance_m": views.focus_distance_m[index],
+                "f_number": views.f_number[index],
+                "focal_length_mm": views.focal_length_mm[index],
+                "exposure_stops": 0,
+                "split": "train",
+            }
+        )
+    lens = {"fl_x": FOCAL_PX, "fl_y": FOCAL_PX, "cx": WIDTH / 2, "cy": HEIGHT / 2, "w": WIDTH, "h": HEIGHT}
+    (folder / "transforms.json").write_text(json.dumps({**lens, "frames": frames}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def volume_page(browser, three_views: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerPage]:
+    """The page of a short run of many views."""
+    folder = tmp_path_factory.mktemp("volume")
+    run_config = train_briefly(three_views, folder, "neucam-3d")
+    with ViewerServer(command("ns-viewer", "--load-config", run_config), folder / "viewing.txt") as viewing:
+        yield open_page(browser, viewing, 800, 520)
 
 
 def test_frame_dial_goes_through_the_moments_of_a_video(moving_page, panning_video):
@@ -168,3 +211,32 @@ def test_comparing_with_a_frame_shows_the_residual_at_its_exposure(page):
     page.choose("Compare with frame", "none")
     eventually("the picture is back", lambda: np.abs(page.picture() - shown.astype(float)).mean() < 2 or None)
     assert page.dial("Exposure (stops)") == 0.0
+
+
+def test_a_volume_opens_where_the_reference_frame_was_taken_with_its_focus_and_f_number(volume_page):
+    volume_page.picture()
+    assert volume_page.dial("Focus (m)") == 2.0 and volume_page.dial("Aperture (f-number)") == 4.0
+    volume_page.press("Hide Train Cams")
+    opened = volume_page.picture().astype(float)
+    volume_page.orbit()
+    eventually("the view turns", lambda: np.abs(volume_page.picture() - opened).mean() > 5 or None)
+    volume_page.press("Stand at the Reference")
+    eventually("the view is back", lambda: np.abs(volume_page.picture() - opened).mean() < 2 or None)
+
+
+def test_a_click_into_a_volume_turns_the_focus_to_a_distance(volume_page):
+    volume_page.press("Click to Focus")
+    volume_page.click_picture(0.5, 0.5)
+    eventually("the focus goes there", lambda: volume_page.dial("Focus (m)") != 2.0 or None)
+    assert 0.3 < volume_page.dial("Focus (m)") < 30
+
+
+def test_comparing_a_view_goes_to_it_and_shows_the_residual_from_nowhere_else(volume_page):
+    volume_page.choose("Compare with frame", "F0E0")
+    eventually("the residual is shown", lambda: volume_page.chosen("Output type") == RESIDUAL or None)
+    assert volume_page.dial("Focus (m)") == 1.0 and volume_page.dial("Aperture (f-number)") == 2.0
+    eventually("there is a residual", lambda: volume_page.picture().mean() > 5 or None)
+    volume_page.orbit()
+    eventually("there is none from elsewhere", lambda: volume_page.is_black() or None)
+    volume_page.choose("Compare with frame", "none")
+    eventually("the picture is back", lambda: volume_page.picture().mean() > 5 or None)

@@ -189,6 +189,14 @@ class ViewerPage:
         top, bottom, left, right = picture_bounds(view)
         return view[top:bottom, left:right].mean()
 
+    def is_of_views(self) -> bool:
+        """Whether it shows a volume, which has no border."""
+        return self.page.get_by_role("button", name="Stand at the Reference").count() > 0
+
+    def is_black(self) -> bool:
+        """Whether the 3D view shows nothing."""
+        return self._view().max() < 8
+
     def _view(self) -> np.ndarray:
         image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))
         pixels = np.array(image.convert("RGB"))
