@@ -150,6 +150,8 @@ class ThinLensBlur(BlurGenerator[Rays]):
         num_blurred = round(self.config.blurred_share * num_rays)
         if num_taps == 1 or num_blurred == 0:
             return scene.radiance(first)[:, 0]
+        if num_blurred == num_rays:
+            return scene.radiance(self.through(places, settings, on_lens)).mean(1)
         with torch.no_grad():
             middle = places.reshaped(num_rays, 1)
             radius_px = self._blur_px(middle, scene.march(middle).distance, settings)[:, 0, 0]

@@ -88,7 +88,6 @@ class VolumeScene(VolumetricScene):
         NeucamError: The capture has one view, or its cameras look all ways.
     """
 
-    is_looked_up = True
     pose: Float[Tensor, "3 4"]
     corner: Float[Tensor, " 2"]
     disparities: Float[Tensor, " planes"]
