@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neucam_nerfstudio.grids.grid_sampling import sample_grid
 from neucam_nerfstudio.scene.volume.frustum import Lines
 
 DENSITY_SCALE = 3.0
@@ -56,7 +55,7 @@ class PlaneGrid(nn.Module):
 
     def crossings(
         self, lines: Lines, planes: Int[Tensor, "rays samples"], disparities: Float[Tensor, " planes"]
-    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "rays samples 3"]]:
+    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "3 rays samples"]]:
         """Optical depth and radiance where lines cross planes; those of the border beyond it.
 
         Args:
@@ -70,8 +69,11 @@ class PlaneGrid(nn.Module):
         # The planes lie below one another: between the middles of its border cells, a row touches no other plane.
         row = row.clamp(0.5, rows - 0.5) + planes * rows
         place = torch.stack([column / columns, row / (self.shape[0] * rows)], -1)
-        found = sample_grid(self.values, 2 * place.reshape(-1, 2) - 1).view(*planes.shape, 4)
-        return F.softplus(DENSITY_SCALE * found[..., 0]), found[..., 1:].exp()
+        # In one pass for all channels, in one thread on a processor: half the time of a pass for each.
+        places = (2 * place - 1).view(1, 1, -1, 2)
+        found = F.grid_sample(self.values[None], places, padding_mode="border", align_corners=False)
+        logit, log_radiance = found.view(4, *planes.shape).split([1, 3])
+        return F.softplus(DENSITY_SCALE * logit[0]), log_radiance.exp()
 
     @torch.no_grad()
     def seen_planes(

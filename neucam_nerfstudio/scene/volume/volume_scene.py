@@ -129,7 +129,7 @@ class VolumeScene(VolumetricScene):
         """By quadrature, on the planes that each ray sees most of; what passes all of them is the last one's."""
         shape = rays.times.shape[:-1]
         weights, disparity, radiance, lines = self._samples(rays)
-        seen = (weights[..., None] * radiance).sum(1) + DARKNESS
+        seen = (weights * radiance).sum(-1).t() + DARKNESS
         if self.config.distortion_mult > 0 and seen.requires_grad:
             share = disparity / (self.disparities[0] - self.disparities[-1])
             self._distortion = distortion(weights, share).mean()
@@ -139,7 +139,7 @@ class VolumeScene(VolumetricScene):
 
     def _samples(
         self, rays: Rays
-    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "rays samples"], Float[Tensor, "rays samples 3"], Lines]:
+    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "rays samples"], Float[Tensor, "3 rays samples"], Lines]:
         """Weights, 1/depth and radiance of the samples of rays, one ray after the other, and these as lines."""
         lines = lines_of_rays(rays, self.pose, self.corner, self.frustum.cell)
         count = self.config.train_samples if self.training else self.config.render_samples
