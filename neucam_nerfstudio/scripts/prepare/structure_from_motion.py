@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from neucam_nerfstudio.capture.settings.selection import listed
-from neucam_nerfstudio.classical.tiled_fusion import num_cpus
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import num_cpus
 
 if TYPE_CHECKING:
     import pycolmap
