@@ -56,7 +56,7 @@ class ClickToFocus:
     def _focus_at(self, click: viser.ScenePointerEvent, viewer: Viewer) -> None:
         if click.ray_origin is None or click.ray_direction is None:
             return  # which no click has
-        axis = SO3(click.client.camera.wxyz).as_matrix()[:, 2]
+        axis = SO3(click.client.camera.wxyz).as_matrix()[:, 2].tolist()
         with viewer.train_lock or nullcontext():
             position = self.focus_position_seen(click.ray_origin, click.ray_direction, axis)
         if position is not None:

@@ -22,7 +22,7 @@ WORLD_UP = np.array([0.0, 0.0, 1.0])
 LEAST_UPRIGHT = 0.05
 """Where the world's up is so nearly along a camera's axis or level with it, the camera's own is taken (viser does)."""
 
-SAME_PLACE = 1e-4
+SAME_PLACE = 5e-4
 """World units between a ray's start and a frame's place within which the frame saw along the ray: pages report where
 their cameras are in 64 bits, and rays have 32."""
 

@@ -41,9 +41,9 @@ class Panel:
     def __init__(self, learned: LearnedCapture) -> None:
         self._learned = learned
         self.frame = learned.capture.reference_index
-        self._dials = {dial.setting: dial for dial in learned.camera.dials()}
+        self._dials: dict[Setting, Dial] = {dial.setting: dial for dial in learned.camera.dials()}
         self._own = self._own_numbers()
-        self.sliders = {
+        self.sliders: dict[Setting, ExactSlider] = {
             name: _slider(dial, self._own[name], *dial.ends)
             for name, dial in self._dials.items()
             if dial.ends is not None

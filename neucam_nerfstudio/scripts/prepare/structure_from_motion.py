@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from neucam_nerfstudio.capture.settings.selection import listed
-from neucam_nerfstudio.classical.tiled_fusion import num_cpus
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import num_cpus
 
 if TYPE_CHECKING:
     import pycolmap
@@ -185,7 +185,8 @@ def _reconstructed(
     matching_options, mapping = colmap.FeatureMatchingOptions(), colmap.IncrementalPipelineOptions()
     reading.camera_model = lens_model.replace("-", "_").upper()
     extraction.sift.peak_threshold = care.peak_threshold
-    extraction.num_threads = matching_options.num_threads = mapping.num_threads = num_cpus()
+    extraction.num_threads = matching_options.num_threads = num_cpus()
+    mapping.num_threads = mapping.mapper.num_threads = 1  # of several, the quickest would choose the first pair
     mode = colmap.CameraMode.SINGLE if one_lens else colmap.CameraMode.PER_IMAGE
     # first all pictures: what threads extract would be numbered in the order in which they are done
     colmap.Database.open(database).close()
