@@ -174,10 +174,10 @@ def test_training_lessens_the_error_and_asks_for_no_fog():
         ldr, met = learned.photograph_rays(rays, frame[:, None], (frame % 2)[:, None], frame, step)
         error = (ldr[:, 0] - frames.reshape(5, -1, 3)[frame, pixel]).square().mean()
         losses = learned.losses(met)
-        assert "distortion" in losses and ("opacity_variation" in losses) == (step % 4 == 0)
+        assert set(losses) == {"distortion", "opacity_variation"}
         optimizer.zero_grad()
         (4 * error + sum(losses.values())).backward()
         optimizer.step()
         errors.append(float(error.detach()))
     assert np.mean(errors[-3:]) < 0.8 * np.mean(errors[:2])
-    assert learned.scene.losses(TrainingRays(rays, frame, 1)) == {}  # nothing has been marched since
+    assert "distortion" not in learned.scene.losses(TrainingRays(rays, frame, 1))  # nothing has been marched since

@@ -30,8 +30,8 @@ from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weigh
 MOST_SWEPT_VIEWS = 64
 """So many photographs, evenly chosen, tell the start."""
 
-VARIED_PLANES, VARIED_STEPS = 6, 4
-"""Neighbouring planes, somewhere, whose variation one of so many steps sees: its gradient is as large as the grid."""
+VARIED_PLANES = 6
+"""Neighbouring planes, somewhere, whose variation a step sees."""
 
 DARKNESS = 1e-7
 """Of nothing: radiance is above 0."""
@@ -171,15 +171,15 @@ class VolumeScene(VolumetricScene):
         return torch.stack([u, v], -1)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
-        """`distortion` of the rays of this step, and now and then `opacity_variation` of some of the planes."""
+        """`distortion` of the rays of this step, and `opacity_variation` of some of the planes."""
         config, losses = self.config, {}
         if self._distortion is not None:
             losses["distortion"], self._distortion = config.distortion_mult * self._distortion, None
-        if config.variation_mult > 0 and rays.step % VARIED_STEPS == 0:
+        if config.variation_mult > 0:
             most = max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
             first = int(torch.randint(most, ()))  # of the processor: no graphics card is waited for
             varied = self.grid.variation(slice(first, first + VARIED_PLANES))
-            losses["opacity_variation"] = VARIED_STEPS * config.variation_mult * varied
+            losses["opacity_variation"] = config.variation_mult * varied
         return losses
 
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
