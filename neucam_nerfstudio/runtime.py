@@ -7,6 +7,7 @@ going to run: so importing changes nothing, and the trainer and the data manager
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import shutil
 import sys
@@ -33,9 +34,38 @@ WARNINGS_OF_DEPENDENCIES = (
 """Category and text of warnings about nerfstudio's own code; nothing in a capture or an option brings them about."""
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
+"""Of glibc's `mallopt`."""
+LARGEST_KEPT_BYTES, MOST_KEPT_BYTES = 32 * 2**20, 512 * 2**20
+"""Of freed memory: the largest array that is kept (glibc takes no more), and how much of it in all."""
+LARGEST_NUMBER = 2**31 - 1
+"""That `mallopt` takes."""
+
+
 def num_cpus() -> int:
     """How many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory(of_any_size: bool = False) -> None:
+    """Has the C library keep memory that is freed, for what is allocated next. Other libraries than glibc are left as
+    they are.
+
+    Pictures are worked on in strips and tiles, whose arrays glibc would give back and have the system clear anew each
+    time: a sixth of the CPU time of a fusion.
+
+    Args:
+        of_any_size: Also arrays of more than 32 MB, such as the gradient of a volume: half of the CPU time of a step.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):  # no glibc
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, LARGEST_NUMBER if of_any_size else MOST_KEPT_BYTES)
+        libc.mallopt(M_ARENA_MAX, 1)  # what one thread has freed is for all of them
+        if of_any_size:
+            libc.mallopt(M_MMAP_MAX, 0)
 
 
 def prepare_process() -> None:

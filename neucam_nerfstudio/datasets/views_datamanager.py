@@ -18,6 +18,7 @@ from neucam_nerfstudio.datasets.capture_datamanager import CaptureDataManager, C
 from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, single_frames
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import keep_freed_memory
 from neucam_nerfstudio.scene.scene import Rays
 
 
@@ -40,6 +41,7 @@ class ViewsDataManager(CaptureDataManager):
 
     def prepare_dataparser(self, config: CaptureDataManagerConfig) -> None:
         """Refuses another dataparser than ours."""
+        keep_freed_memory(of_any_size=True)
         if not isinstance(config.dataparser, Neucam3dDataParserConfig):
             raise NeucamError(
                 f"{type(config.dataparser).__name__}: this dataparser tells no settings of the frames, which neucam-3d"

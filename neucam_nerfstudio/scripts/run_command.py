@@ -5,11 +5,10 @@ What a user can put right is said in one line, and nothing is left unfinished.
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -20,17 +19,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from neucam_nerfstudio.errors import NeucamError
+from neucam_nerfstudio.runtime import keep_freed_memory
 
 CONSOLE = Console(width=120)
 """What our commands print to: as wide as nerfstudio's, which would load PyTorch."""
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl+C ends."""
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-"""Of glibc's `mallopt`."""
-LARGEST_KEPT_BYTES, MOST_KEPT_BYTES = 32 * 2**20, 512 * 2**20
-"""Of freed memory: the largest array that is kept (glibc takes no more), and how much of it in all."""
 
 WHAT_IS_LEFT = "What is written is whole; what was being written is not there."
 
@@ -44,7 +39,7 @@ def run_command(kinds: Any, description: str | None = None) -> None:
     """
     tyro.extras.set_accent_color("bright_yellow")
     _unwind_when_ended()
-    _keep_freed_memory()
+    keep_freed_memory()
     command = tyro.cli(kinds, description=description)
     try:
         command.main()
@@ -91,21 +86,6 @@ def announced(path: Path) -> Iterator[Path]:
 def say(line: str) -> None:
     """Prints a line as it is."""
     CONSOLE.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _keep_freed_memory() -> None:
-    """Has the C library keep some of the memory that is freed, for what is allocated next.
-
-    Pictures are worked on in strips and tiles, whose arrays glibc would give back and have the system clear anew each
-    time: a sixth of the CPU time of a fusion. Other C libraries are left as they are.
-    """
-    if sys.platform != "linux":
-        return
-    with suppress(OSError, AttributeError):  # no glibc
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, MOST_KEPT_BYTES)
-        libc.mallopt(M_ARENA_MAX, 1)  # what one thread has freed is for all of them
 
 
 def _unwind_when_ended() -> None:
