@@ -105,7 +105,10 @@ class PlaneGrid(nn.Module):
             self._coarse, self._coarse_version = largest.contiguous(), version
         return self._coarse
 
-    def variation(self, planes: slice) -> Float[Tensor, ""]:
-        """Mean absolute difference of neighbouring logits of opacity on some planes, down plus across."""
-        logits = DENSITY_SCALE * self.values[0].view(self.shape)[planes]
-        return logits.diff(dim=1).abs().mean() + logits.diff(dim=2).abs().mean()
+    def variation(self, planes: slice) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Mean absolute difference of neighbours on some planes, down plus across: of logits of opacity, and of log
+        radiance."""
+        values = self.values.view(4, *self.shape)[:, planes]
+        down, across = (values.diff(dim=dim).abs().mean((1, 2, 3)) for dim in (2, 3))
+        of_channels = down + across
+        return DENSITY_SCALE * of_channels[0], of_channels[1:].mean()

@@ -59,6 +59,8 @@ class VolumeSceneConfig(SceneConfig):
     """On how far apart along a ray it sees things: keeps fog away."""
     variation_mult: float = 5e-3
     """On differences of neighbouring opacities."""
+    light_variation_mult: float = 5e-4
+    """On differences of neighbouring log radiances."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,12 @@ class VolumeScene(VolumetricScene):
         config, losses = self.config, {}
         if self._distortion is not None:
             losses["distortion"], self._distortion = config.distortion_mult * self._distortion, None
-        if config.variation_mult > 0:
+        if config.variation_mult > 0 or config.light_variation_mult > 0:
             most = max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
             first = int(torch.randint(most, ()))  # of the processor: no graphics card is waited for
-            varied = self.grid.variation(slice(first, first + VARIED_PLANES))
-            losses["opacity_variation"] = config.variation_mult * varied
+            opacity, light = self.grid.variation(slice(first, first + VARIED_PLANES))
+            losses["opacity_variation"] = config.variation_mult * opacity
+            losses["light_variation"] = config.light_variation_mult * light
         return losses
 
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
