@@ -18,6 +18,7 @@ from neucam_nerfstudio.parts import TrainingRays
 from neucam_nerfstudio.scene.scene import Rays
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
 from neucam_nerfstudio.scene.volume.frustum import lines_of, shared_frustum
+from neucam_nerfstudio.scene.volume.plane_grid import DENSITY_SCALE, PlaneGrid
 from neucam_nerfstudio.scene.volume.plane_sweep import distorted
 from neucam_nerfstudio.scene.volume.volume_scene import VolumeScene, VolumeSceneConfig
 
@@ -174,10 +175,24 @@ def test_training_lessens_the_error_and_asks_for_no_fog():
         ldr, met = learned.photograph_rays(rays, frame[:, None], (frame % 2)[:, None], frame, step)
         error = (ldr[:, 0] - frames.reshape(5, -1, 3)[frame, pixel]).square().mean()
         losses = learned.losses(met)
-        assert set(losses) == {"distortion", "opacity_variation"}
+        assert set(losses) == {"distortion", "opacity_variation", "light_variation"}
         optimizer.zero_grad()
         (4 * error + sum(losses.values())).backward()
         optimizer.step()
         errors.append(float(error.detach()))
     assert np.mean(errors[-3:]) < 0.8 * np.mean(errors[:2])
     assert "distortion" not in learned.scene.losses(TrainingRays(rays, frame, 1))  # nothing has been marched since
+
+
+def test_variation_by_hand():
+    """One cell of the second plane stands out, in opacity and in one of three channels of light."""
+    grid = PlaneGrid((3, 2, 2))
+    with torch.no_grad():
+        grid.values.zero_()
+        planes = grid.values.view(4, 3, 2, 2)
+        planes[0, 1, 0, 0], planes[2, 1, 0, 0] = 1.0, 6.0
+    opacity, light = grid.variation(slice(1, 2))
+    # One of two differences down, and one of two across.
+    assert opacity.item() == pytest.approx(DENSITY_SCALE * (1 / 2 + 1 / 2))
+    assert light.item() == pytest.approx((6 / 2 + 6 / 2) / 3)
+    assert grid.variation(slice(0, 1)) == (0, 0)
