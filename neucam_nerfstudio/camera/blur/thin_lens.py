@@ -46,9 +46,9 @@ class ThinLensBlurConfig(BlurConfig):
     """The blur generator."""
     kind: Kind = "thin-lens"
     """Blur: thin-lens (ours), none, or module:Class for a BlurConfig of your own."""
-    train_taps: int = 4
+    train_taps: int = 8
     """Places on the lens that a training ray starts from, at random; a ray that is in focus has one."""
-    blurred_share: float = 0.5
+    blurred_share: float = 0.75
     """Share of a step's rays, those with the widest blur, that start from all these places."""
 
 
