@@ -91,7 +91,7 @@ def test_dataparser_is_registered():
 
 def test_every_script_that_is_installed_can_be_called():
     scripts = distribution("neucam-nerfstudio").entry_points.select(group="console_scripts")
-    assert set(scripts.names) == {"neucam-batch", "neucam-export", "neucam-fuse", "neucam-import"}
+    assert set(scripts.names) == {"neucam-batch", "neucam-export", "neucam-fuse", "neucam-import", "neucam-prepare"}
     assert all(callable(script.load()) for script in scripts)
 
 

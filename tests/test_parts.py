@@ -55,7 +55,10 @@ def test_a_kind_can_be_a_class():
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("lense", "is no blur. Expected one of none, lens, motion, neural-kernel, or module:Class for a PartConfig"),
+        (
+            "lense",
+            "is no blur. Expected one of none, lens, motion, neural-kernel, thin-lens, or module:Class",
+        ),
         ("collections:OrderedDict", "is no blur. Expected one of none, lens"),
         ("collections:Nothing", "cannot be loaded as a blur (module 'collections' has no attribute 'Nothing')"),
         ("no_such_module:Config", "cannot be loaded as a blur (No module named 'no_such_module')"),

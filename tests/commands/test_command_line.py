@@ -64,7 +64,7 @@ def test_kinds_that_do_not_exist_are_refused_before_training(tiny_desk, tmp_path
         [program, "neucam", *options, "--pipeline.model.blur", "bokeh"], capture_output=True, text=True
     )
     assert ended.returncode != 0
-    expected = "bokeh: is no blur. Expected one of none, lens, motion, neural-kernel, or module:Class"
+    expected = "bokeh: is no blur. Expected one of none, lens, motion, neural-kernel, thin-lens, or module:Class"
     assert expected in " ".join(ended.stderr.split())
     assert not list(tmp_path.rglob("*.ckpt"))
 

@@ -113,7 +113,7 @@ def test_choice_of_the_method_survives_the_yaml_file_of_a_run(tiny_desk):
 
 def test_scaled_cameras_are_refused(tiny_desk):
     config = CaptureDataManagerConfig(dataparser=NeucamDataParserConfig(data=tiny_desk), camera_res_scale_factor=0.5)
-    said = r"--pipeline.datamanager.camera-res-scale-factor 0.5: expected 1. .* neucam-data --downscale-factor"
+    said = r"--pipeline.datamanager.camera-res-scale-factor 0.5: expected 1. .* dataparser's --downscale-factor"
     with pytest.raises(NeucamError, match=said):
         config.setup(device="cpu")
 

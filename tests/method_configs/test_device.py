@@ -20,6 +20,8 @@ from neucam_nerfstudio.rendering.outputs import Film
 from neucam_nerfstudio.scene.scene import Rays
 from neucam_nerfstudio.training import pipeline as pipeline_module
 
+from ..capture.views.view_files import frame, write_transforms
+
 MOVING = Path(__file__).parents[1] / "data" / "moving"
 METHODS = sorted(name for name in all_methods if name.startswith("neucam"))
 LAST_STEPS = 10**6
@@ -37,12 +39,15 @@ class NothingOnTheHost(TorchDispatchMode):
 
 
 @pytest.fixture
-def capture_of(tiny_desk: Path) -> dict[str, Path]:
+def capture_of(tiny_desk: Path, tmp_path: Path) -> dict[str, Path]:
     """A small capture for each method."""
+    settings = {"focus_distance_m": 1.5, "f_number": 1.4, "focal_length_mm": 30.0}
+    views = [frame(f"{i}.png", 0.1 * i, **settings, exposure_stops=3.0 * (i % 2)) for i in range(4)]
     bracket, shake = MOVING / "DeskHandheld", MOVING / "DeskShake"
     return {
         **{"neucam": tiny_desk, "neucam-multifocus": tiny_desk},
         **{"neucam-hdr": bracket, "neucam-hdr-video": bracket, "neucam-deblur": shake},
+        "neucam-3d": write_transforms(tmp_path, views),
     }
 
 
@@ -71,7 +76,7 @@ def test_steps_and_pictures_stay_on_the_device(method, capture_of, monkeypatch):
     pipeline.eval()
     renderer = pipeline.model.learned.renderer
     rays, _ = pipeline.datamanager.next_eval(0)
-    film = Film(renderer, Rays(rays.origins, rays.directions, rays.times), CameraSettings())
+    film = Film(renderer, Rays(rays.origins, rays.directions, rays.times, rays.metadata.get("axes")), CameraSettings())
     with torch.no_grad():
         renderer.anchors()
         with NothingOnTheHost():

@@ -213,7 +213,7 @@ def test_no_more_of_a_strip_is_kept_than_told(scene, monkeypatch):
 
 def test_a_row_is_the_least_that_is_rendered_at_once(scene, monkeypatch):
     monkeypatch.setattr(module, "RAYS_AT_ONCE", 1)
-    assert len(Renderer.strips(front())) == HEIGHT
+    assert len(renderer_of(scene, lens()).strips(front())) == HEIGHT
 
 
 def test_exposure_develops_but_does_not_change_the_light(scene):

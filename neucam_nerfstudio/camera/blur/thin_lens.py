@@ -113,7 +113,7 @@ class ThinLensBlur(BlurGenerator[Rays]):
         """
         axes = optical_axes(places)
         across, down = perpendiculars(axes)
-        offset = self.radius * torch.as_tensor(settings.aperture)[..., None] * on_lens
+        offset = self.radius * of_taps(settings.aperture) * on_lens
         moved = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         # To the plane in focus at 1/position along the axis, and so scaled that focus at infinity is nothing special.
         per_unit = of_rays(settings.focus_position) * self.metres_per_unit
@@ -163,13 +163,17 @@ class ThinLensBlur(BlurGenerator[Rays]):
 
     def _rendered(self, scene: VolumetricScene, places: Rays, settings: CameraSettings) -> Float[Tensor, "rays 3"]:
         """All pixels look through a few places of the lens; those that see something out of focus through any of them,
-        be it the blurred rim of what stands before, look through many."""
+        be it the blurred rim of what stands before, look through many. A graphics card does not wait for these to be
+        counted, and looks through many at once."""
+        most_taps = math.inf if settings.most_lens_rays is None else settings.most_lens_rays
+        steps = [(least, num_taps) for least, num_taps in RENDER_TAPS if num_taps <= most_taps]
+        if places.origins.device.type != "cpu":
+            disc = self.disc(steps[-1][1] if steps else FIRST_RENDER_TAPS)
+            return scene.radiance(self.through(places, settings, disc.expand(len(places.origins), *disc.shape))).mean(1)
         disc = self.disc(FIRST_RENDER_TAPS)
         first = self.through(places, settings, disc.expand(len(places.origins), *disc.shape))
         seen = scene.march(first)
         light, widest_px = seen.radiance.mean(1), self._blur_px(first, seen.distance, settings).amax((1, 2))
-        most_taps = math.inf if settings.most_lens_rays is None else settings.most_lens_rays
-        steps = [(least, num_taps) for least, num_taps in RENDER_TAPS if num_taps <= most_taps]
         limits = [*(least for least, _ in steps[1:]), math.inf]
         for (least, num_taps), most in zip(steps, limits[: len(steps)], strict=True):
             rays = ((widest_px >= least) & (widest_px < most)).nonzero()[:, 0]
@@ -186,7 +190,7 @@ class ThinLensBlur(BlurGenerator[Rays]):
     ) -> Float[Tensor, "rays taps 1"]:
         """Blur radius in pixels of what lies so far along rays."""
         depth = distance * (rays.directions * optical_axes(rays)).sum(-1, keepdim=True)
-        aperture, focus = (torch.as_tensor(x)[..., None] for x in (settings.aperture, of_rays(settings.focus_position)))
+        aperture, focus = of_taps(settings.aperture), of_taps(of_rays(settings.focus_position))
         return self.focal_px * self.radius * aperture * (1 / depth - focus * self.metres_per_unit).abs()
 
     def radius_px(self, places: Rays, taps: Taps[Rays]) -> Float[Tensor, "rays 1"]:
@@ -265,6 +269,11 @@ def one_after_the_other(first: Rays, second: Rays) -> Rays:
     origins, directions, times = (torch.cat(both) for both in zip(first[:3], second[:3], strict=True))
     axes = None if first.axes is None or second.axes is None else torch.cat([first.axes, second.axes])
     return Rays(origins, directions, times, axes)
+
+
+def of_taps(setting: float | Float[Tensor, "rays 1"]) -> float | Float[Tensor, "rays 1 1"]:
+    """A setting of rays, for each of their places on the lens; one of all rays stays a number, which costs no copy."""
+    return setting[..., None] if isinstance(setting, Tensor) else setting
 
 
 def some(rays: Rays, indices: Tensor) -> Rays:

@@ -30,8 +30,9 @@ from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weigh
 MOST_SWEPT_VIEWS = 64
 """So many photographs, evenly chosen, tell the start."""
 
-VARIED_PLANES = 6
-"""Neighbouring planes, somewhere, whose variation a step sees."""
+VARIED_PLANES, STRIDE_OF_PLANES = 6, 7919
+"""Neighbouring planes whose variation a step sees, and how far on the next step's are: a prime number, so that all have
+their turn."""
 
 DARKNESS = 1e-7
 """Of nothing: radiance is above 0."""
@@ -179,7 +180,7 @@ class VolumeScene(VolumetricScene):
             losses["distortion"], self._distortion = config.distortion_mult * self._distortion, None
         if config.variation_mult > 0 or config.light_variation_mult > 0:
             most = max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
-            first = int(torch.randint(most, ()))  # of the processor: no graphics card is waited for
+            first = rays.step * STRIDE_OF_PLANES % most
             opacity, light = self.grid.variation(slice(first, first + VARIED_PLANES))
             losses["opacity_variation"] = config.variation_mult * opacity
             losses["light_variation"] = config.light_variation_mult * light

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,7 +116,7 @@ def import_pycolmap() -> ModuleType:
             "Poses are found by COLMAP, which is not installed. Install it with pip install 'neucam-nerfstudio[poses]'"
             " (or pip install pycolmap)."
         ) from error
-    if threading.current_thread() is threading.main_thread():
+    with suppress(ValueError):  # signals are the main thread's
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
     pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
