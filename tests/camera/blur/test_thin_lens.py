@@ -116,7 +116,7 @@ def test_rays_in_focus_cost_one(share, per_ray, monkeypatch):
 def test_the_rays_that_are_blurred_most_are_seen_through_all_the_lens(monkeypatch):
     """Half of the rays meet a wall in focus, half one at half the distance."""
     learned = looked_through(
-        Blob((0.0, 0.0, -2.0), 0.05, 50.0), Blob((5.0, 0.0, -1.0), 0.05, 50.0), blurred_share=0.5
+        Blob((0.0, 0.0, -2.0), 0.05, 50.0), Blob((5.0, 0.0, -1.0), 0.05, 50.0), blurred_share=0.5, train_taps=4
     ).train()
     origins = torch.zeros(8, 3)
     origins[::2, 0] = 5.0
