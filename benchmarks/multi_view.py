@@ -110,9 +110,16 @@ def with_true_photographs(data: Path, folder: Path) -> Path | None:
     if not all(path.is_file() for path in truth.values()):
         return None
 
+    photographs = folder / "photographs"  # what lies in gt/ is nobody's photograph
+
     def true(frame: dict[str, Any]) -> dict[str, Any]:
         kept = {key: frame[key] for key in frame if key not in (*SETTINGS, "f_number")}
-        return kept | {"file_path": str(truth[frame["file_path"]].resolve()), "exposure_stops": 0.0}
+        if frame.get("split") == "test":
+            return kept
+        path = truth[frame["file_path"]]
+        photographs.mkdir(exist_ok=True)
+        (photographs / path.name).symlink_to(path.resolve())
+        return kept | {"file_path": f"{photographs.name}/{path.name}", "exposure_stops": 0.0}
 
     return _changed(data, folder, true)
 

@@ -37,7 +37,8 @@ def test_true_photographs_have_no_lens_and_one_exposure(views, tmp_path):
     assert with_true_photographs(views, tmp_path / "none") is None
     (views / "gt/a.exr").touch()
     frame = frame_of(with_true_photographs(views, tmp_path / "sharp"))
-    assert frame["file_path"] == str((views / "gt/a.exr").resolve())
+    assert (tmp_path / "sharp" / frame["file_path"]).resolve() == (views / "gt/a.exr").resolve()
+    assert "gt" not in Path(frame["file_path"]).parts  # where nobody's photographs lie
     assert frame["exposure_stops"] == 0 and "f_number" not in frame and "focus_distance_m" not in frame
 
 

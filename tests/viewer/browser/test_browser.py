@@ -235,7 +235,7 @@ def test_comparing_a_view_goes_to_it_and_shows_the_residual_from_nowhere_else(vo
     volume_page.choose("Compare with frame", "F0E0")
     eventually("the residual is shown", lambda: volume_page.chosen("Output type") == RESIDUAL or None)
     assert volume_page.dial("Focus (m)") == 1.0 and volume_page.dial("Aperture (f-number)") == 2.0
-    eventually("there is a residual", lambda: volume_page.picture().mean() > 5 or None)
+    eventually("there is a residual", lambda: not volume_page.is_black() or None)
     volume_page.orbit()
     eventually("there is none from elsewhere", lambda: volume_page.is_black() or None)
     volume_page.choose("Compare with frame", "none")

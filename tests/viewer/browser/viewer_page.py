@@ -33,6 +33,8 @@ BROWSER_OPTIONS = [
 ]
 PATIENCE_S = 120.0
 """For whatever is waited for, on a busy machine."""
+SCREENSHOT_MS = 120_000.0
+"""For a picture of a page whose volume a processor draws, on a busy machine."""
 
 ANSWER_S, END_S = 10.0, 20.0
 """For one answer of a server, and for its end before it is killed."""
@@ -198,7 +200,7 @@ class ViewerPage:
         return self._view().max() < 8
 
     def _view(self) -> np.ndarray:
-        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))
+        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box(), timeout=SCREENSHOT_MS)))
         pixels = np.array(image.convert("RGB"))
         pixels[-80:, :80] = 0  # the axes in the corner
         return pixels
