@@ -10,7 +10,7 @@ Cinematic Gaussians and RealX3D, for whoever has a graphics card and the data.
 | `told` | nothing |
 | `pinhole` | no lens: `--pipeline.model.blur none` |
 | `untold` | exposures and focus distances are taken out of transforms.json |
-| `sharp` | photographs are the true radiance, sharp and linear, where gt/ has all: how good the volume can be |
+| `sharp` | sharp, at the same exposures: made of the true radiance, where gt/ has all, in 16 bits without noise |
 
 Writes `multi_view.md` and `multi_view.json`. Radiance is scored with one gain for all views (`views_psnr_mu`), and as
 `score_hdr` does with one for each channel of each view (`psnr_mu`); photographs by PSNR and SSIM as they are. Where
@@ -26,11 +26,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from benchmarks.commands import Training, run_measured, script
 from benchmarks.results_table import Column, Result, Table, aligned_score_column, alignment_of, score_column
+from neucam_nerfstudio.imaging.image_files import write_image
+from neucam_nerfstudio.imaging.radiance_files import read_radiance
+from neucam_nerfstudio.photometry import MIDDLE_GREY, encode_srgb
 
 Row = Literal["told", "pinhole", "untold", "sharp"]
 ROWS: tuple[Row, ...] = ("told", "pinhole", "untold", "sharp")
@@ -104,7 +108,8 @@ def without_settings(data: Path, folder: Path) -> Path:
 
 
 def with_true_photographs(data: Path, folder: Path) -> Path | None:
-    """The same views as sharp, linear radiance; None where that of a photograph is missing."""
+    """The same views without blur and noise, as the sRGB standard develops them; None where the true radiance of a
+    photograph is missing."""
     frames = json.loads((data / POSES).read_text())["frames"]
     truth = {frame["file_path"]: data / "gt" / f"{Path(frame['file_path']).stem}.exr" for frame in frames}
     if not all(path.is_file() for path in truth.values()):
@@ -116,10 +121,10 @@ def with_true_photographs(data: Path, folder: Path) -> Path | None:
         kept = {key: frame[key] for key in frame if key not in (*SETTINGS, "f_number")}
         if frame.get("split") == "test":
             return kept
-        path = truth[frame["file_path"]]
-        photographs.mkdir(exist_ok=True)
-        (photographs / path.name).symlink_to(path.resolve())
-        return kept | {"file_path": f"{photographs.name}/{path.name}", "exposure_stops": 0.0}
+        path, stops = truth[frame["file_path"]], frame.get("exposure_stops", 0.0)
+        developed = encode_srgb(np.clip(MIDDLE_GREY * 2.0**stops * read_radiance(path), 0, 1))
+        write_image(photographs / f"{path.stem}.png", developed.astype(np.float32), 16)
+        return kept | {"file_path": f"{photographs.name}/{path.stem}.png", "exposure_stops": stops}
 
     return _changed(data, folder, true)
 

@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from benchmarks import multi_view
 from benchmarks.commands import FinishedRun, Measurement
 from benchmarks.multi_view import MultiView, with_true_photographs, without_settings
+from neucam_nerfstudio.imaging.radiance_files import write_radiance
+from neucam_nerfstudio.photometry import MIDDLE_GREY, encode_srgb
 
 FRAME = {"file_path": "images/a.png", "transform_matrix": [[1.0]], "f_number": 2.0, "split": "train"}
 SETTINGS = {"focus_distance_m": 2.0, "exposure_stops": -3}
@@ -33,13 +37,14 @@ def test_what_is_not_told_is_taken_out(views, tmp_path):
     assert frame_of(views) == {**FRAME, **SETTINGS}  # the capture itself stays
 
 
-def test_true_photographs_have_no_lens_and_one_exposure(views, tmp_path):
+def test_true_photographs_have_no_lens_and_their_exposures(views, tmp_path):
     assert with_true_photographs(views, tmp_path / "none") is None
-    (views / "gt/a.exr").touch()
+    write_radiance(views / "gt/a.exr", np.full((2, 3, 3), 4.0, np.float32), "float")
     frame = frame_of(with_true_photographs(views, tmp_path / "sharp"))
-    assert (tmp_path / "sharp" / frame["file_path"]).resolve() == (views / "gt/a.exr").resolve()
+    photograph = cv2.imread(str(tmp_path / "sharp" / frame["file_path"]), cv2.IMREAD_UNCHANGED) / 65535
+    np.testing.assert_allclose(photograph, float(encode_srgb(np.array(MIDDLE_GREY * 4 / 8))), atol=1e-4)
     assert "gt" not in Path(frame["file_path"]).parts  # where nobody's photographs lie
-    assert frame["exposure_stops"] == 0 and "f_number" not in frame and "focus_distance_m" not in frame
+    assert frame["exposure_stops"] == -3 and "f_number" not in frame and "focus_distance_m" not in frame
 
 
 def test_the_table_has_a_row_each_and_says_what_is_skipped(views, tmp_path, monkeypatch):
