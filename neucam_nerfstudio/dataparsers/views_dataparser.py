@@ -21,7 +21,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.pixels.store import PixelStore
 from neucam_nerfstudio.capture.settings.exposures import LearnChoice
 from neucam_nerfstudio.capture.views.layouts import describe
-from neucam_nerfstudio.capture.views.opening import open_described
+from neucam_nerfstudio.capture.views.opening import open_views
 from neucam_nerfstudio.dataparsers.neucam_dataparser import whole_factor
 from neucam_nerfstudio.rendering.path_settings import SETTINGS_NAME
 
@@ -86,7 +86,7 @@ class Neucam3dDataParser(DataParser):
         """That, and the transform [3, 4] and the scale that lead there from the world that poses were found in."""
         config = self.config
         told = describe(config.data)
-        capture, pixels = open_described(
+        capture, pixels = open_views(
             told,
             downscale_factor=whole_factor(config.downscale_factor),
             exposures=config.exposures,

@@ -39,9 +39,12 @@ class ViewsDataManager(CaptureDataManager):
         NeucamError: The dataparser is another one than `neucam-3d-data`.
     """
 
+    def __init__(self, config: ViewsDataManagerConfig, *args: Any, **kwargs: Any) -> None:
+        keep_freed_memory(of_any_size=True)  # a step's gradient is as large as the volume
+        super().__init__(config, *args, **kwargs)
+
     def prepare_dataparser(self, config: CaptureDataManagerConfig) -> None:
         """Refuses another dataparser than ours."""
-        keep_freed_memory(of_any_size=True)
         if not isinstance(config.dataparser, Neucam3dDataParserConfig):
             raise NeucamError(
                 f"{type(config.dataparser).__name__}: this dataparser tells no settings of the frames, which neucam-3d"

@@ -43,13 +43,26 @@ def hdr_scores(
     truth = truth.astype(np.float64)
     aligned = align_radiance(prediction.astype(np.float64), truth, alignment)
     white = float(np.percentile(truth, WHITE_PERCENTILE))
+    return {f"{name}_{alignment}": score for name, score in perceived_scores(aligned, truth, white).items()}
+
+
+def perceived_scores(
+    aligned: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "_ _ 3"], white: float
+) -> dict[str, float]:
+    """`psnr_mu` (dB), `ssim_mu` and `psnr_pu21` (dB) of linear radiance in the ground truth's units.
+
+    Args:
+        aligned: Radiance in 64 bits.
+        truth: Radiance in 64 bits.
+        white: Radiance that counts as white.
+    """
     nits = DISPLAY_WHITE / white
     psnr_pu21 = psnr(pu21(aligned * nits), pu21(truth * nits), peak=PU21_PEAK)
     encoded, encoded_truth = log_curve(aligned / white), log_curve(truth / white)
     return {
-        f"psnr_mu_{alignment}": psnr(encoded, encoded_truth),
-        f"ssim_mu_{alignment}": ssim(encoded, encoded_truth),
-        f"psnr_pu21_{alignment}": psnr_pu21,
+        "psnr_mu": psnr(encoded, encoded_truth),
+        "ssim_mu": ssim(encoded, encoded_truth),
+        "psnr_pu21": psnr_pu21,
     }
 
 
@@ -78,17 +91,32 @@ def align_radiance(
 def _align_channel(
     prediction: Float[np.ndarray, "height width"], truth: Float[np.ndarray, "height width"], alignment: Alignment
 ) -> Float[np.ndarray, "height width"]:
-    log_prediction = np.log(np.maximum(prediction, RADIANCE_FLOOR))
-    log_truth = np.log(np.maximum(truth, RADIANCE_FLOOR))
+    log_prediction = log_of(prediction)
+    power, log_gain = fitted_line(log_prediction, log_of(truth), alignment)
+    return np.exp(power * log_prediction + log_gain)
+
+
+def log_of(radiance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Natural logarithm of radiance, which is at least `RADIANCE_FLOOR`."""
+    return np.log(np.maximum(radiance, RADIANCE_FLOOR))
+
+
+def fitted_line(
+    log_prediction: Float[np.ndarray, "*shape"], log_truth: Float[np.ndarray, "*shape"], alignment: Alignment
+) -> tuple[float, float]:
+    """Power, 1 unless it is fitted, and natural log gain that bring log radiance to the middle 96 % of the truth's.
+
+    Raises:
+        ValueError: If the ground truth is too uniform to have a middle.
+    """
     darkest, brightest = np.percentile(log_truth, (2, 98))
     middle = (log_truth > darkest) & (log_truth < brightest)
     if not middle.any():
         raise ValueError("The ground truth has no pixel between its 2nd and 98th percentile: too uniform to align to.")
     if alignment == "affine":
         power, log_gain = np.polyfit(log_prediction[middle], log_truth[middle], 1)
-    else:
-        power, log_gain = 1.0, np.median(log_truth[middle] - log_prediction[middle])
-    return np.exp(power * log_prediction + log_gain)
+        return float(power), float(log_gain)
+    return 1.0, float(np.median(log_truth[middle] - log_prediction[middle]))
 
 
 def pu21(luminance: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -11,15 +11,12 @@ import numpy as np
 from jaxtyping import Float
 
 from neucam_nerfstudio.evaluation.hdr_metrics import (
-    DISPLAY_WHITE,
-    PU21_PEAK,
-    RADIANCE_FLOOR,
     WHITE_PERCENTILE,
     Alignment,
-    pu21,
+    fitted_line,
+    log_of,
+    perceived_scores,
 )
-from neucam_nerfstudio.evaluation.ldr_metrics import psnr, ssim
-from neucam_nerfstudio.rendering.display_tonemapping import log_curve
 
 Picture = Float[np.ndarray, "height width 3"]
 
@@ -44,26 +41,12 @@ def scores_of_views(
     Returns:
         `views_psnr_mu` (dB), `views_ssim_mu`, `views_psnr_pu21` (dB), and `views_gain_stops`, what was fitted.
     """
-    told = np.concatenate([_log(truth) for truth in truths])
-    found = np.concatenate([_log(picture) for picture in pictures])
-    darkest, brightest = np.percentile(told, (2, 98))
-    middle = (told > darkest) & (told < brightest)
-    if alignment == "affine":
-        power, log_gain = np.polyfit(found[middle], told[middle], 1)
-    else:
-        power, log_gain = 1.0, np.median(told[middle] - found[middle])
-    white = np.exp(np.percentile(told, WHITE_PERCENTILE))
+    told, found = (np.concatenate([log_of(each).ravel() for each in views]) for views in (truths, pictures))
+    power, log_gain = fitted_line(found, told, alignment)
+    white = float(np.exp(np.percentile(told, WHITE_PERCENTILE)))
     scores = []
     for picture, truth in zip(pictures, truths, strict=True):
-        aligned = np.exp(power * np.log(np.maximum(picture, RADIANCE_FLOOR)) + log_gain)
-        share, true_share = aligned.astype(np.float64) / white, truth.astype(np.float64) / white
-        encoded, encoded_truth = log_curve(share), log_curve(true_share)
-        shown = psnr(pu21(share * DISPLAY_WHITE), pu21(true_share * DISPLAY_WHITE), peak=PU21_PEAK)
-        scores.append((psnr(encoded, encoded_truth), ssim(encoded, encoded_truth), shown))
-    means = (float(mean) for mean in np.mean(scores, axis=0))
-    names = "views_psnr_mu", "views_ssim_mu", "views_psnr_pu21"
-    return {**dict(zip(names, means, strict=True)), "views_gain_stops": float(log_gain / np.log(2))}
-
-
-def _log(radiance: Picture) -> Float[np.ndarray, " values"]:
-    return np.log(np.maximum(radiance, RADIANCE_FLOOR)).ravel()
+        aligned = np.exp(power * log_of(picture) + log_gain)
+        scores.append(perceived_scores(aligned.astype(np.float64), truth.astype(np.float64), white))
+    means = {f"views_{name}": float(np.mean([of_view[name] for of_view in scores])) for name in scores[0]}
+    return {**means, "views_gain_stops": float(log_gain / np.log(2))}

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.capture.views.geometry import Views
 from neucam_nerfstudio.capture.views.scene_depths import LEAST_POINTS, middle_disparities
 from neucam_nerfstudio.scene.scene import Rays
+from neucam_nerfstudio.scene.volume.plane_sweep import distorted
 from neucam_nerfstudio.viewer.page_views import Standing, Standpoint
 
 WORLD_UP = np.array([0.0, 0.0, 1.0])
@@ -88,24 +88,3 @@ def seen_in_frame(
     is_there = (rays.origins - pose[:, 3]).norm(dim=-1, keepdim=True) < SAME_PLACE
     is_inside = ((uv >= 0) & (uv <= 1)).all(-1, keepdim=True) & (ahead > 0)
     return uv.nan_to_num(0.5).clamp(0, 1), is_there & is_inside
-
-
-def distorted(place: Float[Tensor, "*batch 2"], distortion: Float[Tensor, " 6"]) -> Float[Tensor, "*batch 2"]:
-    """Where a lens shows places of the plane at unit distance, by Brown and Conrady's model as nerfstudio has it.
-
-    Args:
-        place: Right and down.
-        distortion: k1 k2 k3 k4 p1 p2.
-    """
-    k1, k2, k3, k4, *tangential = distortion
-    p1, p2 = tangential
-    x, y = place.unbind(-1)
-    square = x.square() + y.square()
-    radial = 1 + square * (k1 + square * (k2 + square * (k3 + square * k4)))
-    return torch.stack(
-        [
-            x * radial + 2 * p1 * x * y + p2 * (square + 2 * x.square()),
-            y * radial + 2 * p2 * x * y + p1 * (square + 2 * y.square()),
-        ],
-        -1,
-    )

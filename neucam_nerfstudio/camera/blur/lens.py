@@ -36,11 +36,15 @@ START_RADIUS_PX = 3.0
 """Blur radius of one unit of defocus before anything is known of the lens."""
 
 
+GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+"""Radians: points so far turned from one to the next never line up (Vogel 1979)."""
+
+
 def disc_taps(num_taps: int) -> Float[Tensor, "taps 2"]:
     """Points spread evenly over the unit disc, from its centre outwards (Vogel 1979, golden-angle spiral)."""
     order = torch.arange(num_taps, dtype=torch.float32)
     radius = torch.sqrt((order + 0.5) / num_taps)
-    angle = order * math.pi * (3 - math.sqrt(5))
+    angle = order * GOLDEN_ANGLE
     return torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
 
 

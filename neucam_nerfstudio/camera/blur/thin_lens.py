@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig, BlurGenerator, Taps
-from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL, disc_taps
+from neucam_nerfstudio.camera.blur.lens import APERTURE_DIAL, GOLDEN_ANGLE, disc_taps
 from neucam_nerfstudio.camera.settings import CameraSettings, of_rays
 from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
@@ -77,10 +77,8 @@ class ThinLensBlur(BlurGenerator[Rays]):
         if config.train_taps < 1:
             raise NeucamError(f"--pipeline.model.blur.train-taps {config.train_taps}: expected 1 or more.")
         self.config, views = config, capture.views
-        self._march, self._reference_places = (
-            scene.march,
-            scene.reference_places,
-        )  # not its parameters, which are its own
+        # What the scene does, and not the scene, whose parameters are not the lens's.
+        self._march, self._reference_places = scene.march, scene.reference_places
         self.metres_per_unit = views.metres_per_unit
         self.focal_px = float(np.mean(views.focal_px))
         reference = views.aperture_radius_m[capture.reference_index]
@@ -117,7 +115,7 @@ class ThinLensBlur(BlurGenerator[Rays]):
         moved = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         # To the plane in focus at 1/position along the axis, and so scaled that focus at infinity is nothing special.
         per_unit = of_rays(settings.focus_position) * self.metres_per_unit
-        ahead = places.directions / (places.directions * axes).sum(-1, keepdim=True)
+        ahead = places.directions / slant(places)
         directions = F.normalize(ahead[:, None] - moved * per_unit[:, None], dim=-1)
         num_taps = on_lens.shape[1]
         times, axes = (along[:, None].expand(-1, num_taps, -1) for along in (places.times, axes))
@@ -189,7 +187,7 @@ class ThinLensBlur(BlurGenerator[Rays]):
         self, rays: Rays, distance: Float[Tensor, "rays taps 1"], settings: CameraSettings
     ) -> Float[Tensor, "rays taps 1"]:
         """Blur radius in pixels of what lies so far along rays."""
-        depth = distance * (rays.directions * optical_axes(rays)).sum(-1, keepdim=True)
+        depth = distance * slant(rays)
         aperture, focus = of_taps(settings.aperture), of_taps(of_rays(settings.focus_position))
         return self.focal_px * self.radius * aperture * (1 / depth - focus * self.metres_per_unit).abs()
 
@@ -197,18 +195,17 @@ class ThinLensBlur(BlurGenerator[Rays]):
         """Radius in pixels of the even disc that these taps spread the light over of what a pixel sees in the middle:
         where rays cross the plane of that."""
         axes = optical_axes(places)
-        slant = (places.directions * axes).sum(-1, keepdim=True)
-        depth = self._march(places).distance * slant
+        depth = self._march(places).distance * slant(places)
         rays = taps.places
         along = (rays.directions * axes[:, None]).sum(-1, keepdim=True)
         crossing = rays.origins + rays.directions * depth[:, None] / along
-        middle = places.origins + places.directions * depth / slant
+        middle = places.origins + places.directions * depth / slant(places)
         square_px = ((crossing - middle[:, None]) * self.focal_px / depth[:, None]).square().sum(-1)
         return (2 * (taps.weights * square_px).sum(-1, keepdim=True)).sqrt()
 
     def sharp_focus_position(self, places: Rays) -> Float[Tensor, "*batch 1"]:
         """Focus position, 1/m, at which what each ray sees is sharp."""
-        depth = self._march(places).distance * (places.directions * optical_axes(places)).sum(-1, keepdim=True)
+        depth = self._march(places).distance * slant(places)
         return 1 / (depth * self.metres_per_unit)
 
     @property
@@ -242,6 +239,11 @@ def optical_axes(rays: Rays) -> Float[Tensor, "*batch 3"]:
     return rays.directions if rays.axes is None else rays.axes
 
 
+def slant(rays: Rays) -> Float[Tensor, "*batch 1"]:
+    """How far along the optical axis a unit along each ray leads, at most 1."""
+    return (rays.directions * optical_axes(rays)).sum(-1, keepdim=True)
+
+
 def perpendiculars(axes: Float[Tensor, "*batch 3"]) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch 3"]]:
     """Two unit vectors at right angles to each axis and each other, without a branch (Duff et al. 2017)."""
     x, y, z = axes.unbind(-1)
@@ -259,7 +261,7 @@ def random_places(num_rays: int, num_taps: int, like: Tensor) -> Float[Tensor, "
     # Rings in an order of their own for each ray, so that the first place is as likely anywhere.
     ring = (order + torch.randint(num_taps, (num_rays, 1), device=like.device)) % num_taps
     radius = ((ring + torch.rand(num_rays, num_taps, device=like.device)) / num_taps).sqrt()
-    angle = 2 * math.pi * torch.rand(num_rays, 1, device=like.device) + ring * math.pi * (3 - math.sqrt(5))
+    angle = 2 * math.pi * torch.rand(num_rays, 1, device=like.device) + ring * GOLDEN_ANGLE
     return torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
 
 

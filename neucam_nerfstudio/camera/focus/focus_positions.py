@@ -55,24 +55,27 @@ class FocusPositions(Part):
         self.positions.copy_(torch.tensor(told))
         if not self.are_distances:
             return None
-        nearest_m, farthest_m = (1 / max(position, 1 / FARTHEST_FOCUS_M) for position in (max(told), min(told)))
+        nearest_m, farthest_m = shown_m(max(told)), shown_m(min(told))
         return f"Focus, by where each view is sharpest beside the others: from {nearest_m:.3g} to {farthest_m:.3g} m."
 
     @property
     def farthest_dialled_m(self) -> float:
         """What the dial shows of focus at infinity, and farther away than this."""
-        return DIAL_DEPTH / max(1 / FARTHEST_FOCUS_M, float(self.positions.detach().max()))
+        return DIAL_DEPTH * shown_m(float(self.positions.detach().max()))
 
     def dials(self) -> tuple[Dial, ...]:
         """The focus: in metres, or on the learned scale."""
         positions = self.positions.detach()
         if self.are_distances:
-            nearest_m, farthest_m = (
-                1 / max(float(position), 1 / FARTHEST_FOCUS_M) for position in (positions.max(), positions.min())
-            )
+            nearest_m, farthest_m = shown_m(float(positions.max())), shown_m(float(positions.min()))
             ends = nearest_m / DIAL_RATIO, min(farthest_m * DIAL_RATIO, self.farthest_dialled_m)
             hint = "Distance that is in focus, along the way the camera looks."
             return (Dial("focus_position", "Focus (m)", hint, ends, step=nearest_m / 100, inverse=1.0),)
         ends = float(positions.min()) - DIAL_MARGIN, float(positions.max()) + DIAL_MARGIN
         hint = "Focus position on the scale learned with the capture: its focus settings start between -1 and 1."
         return (Dial("focus_position", "Focus (position)", hint, ends),)
+
+
+def shown_m(position: float) -> float:
+    """Distance in metres of a focus position in 1/m, as it is shown: of all that is farther, `FARTHEST_FOCUS_M`."""
+    return 1 / max(position, 1 / FARTHEST_FOCUS_M)

@@ -45,7 +45,7 @@ LEAST_HELD_OUT_OF = 8
 
 
 def open_views(
-    data: Path,
+    data: Path | Description,
     *,
     downscale_factor: int | None = None,
     exposures: LearnChoice = "auto",
@@ -57,7 +57,7 @@ def open_views(
     """Reads the poses of a capture of many views, and how each was taken.
 
     Args:
-        data: The capture's folder, or its file of poses; see `layouts.describe` for the layouts.
+        data: The capture's folder, or its file of poses, see `layouts.describe` for the layouts; or what these say.
         downscale_factor: Size divisor, by area averaging; None keeps the size.
         exposures: Whether exposures are fixed, refined or learned; auto fixes told ones and learns others.
         focus: The same for focus distances.
@@ -72,28 +72,7 @@ def open_views(
     Raises:
         NeucamError: The capture cannot be used; the message says why and what to do.
     """
-    return open_described(
-        describe(data),
-        downscale_factor=downscale_factor,
-        exposures=exposures,
-        focus=focus,
-        eval_every=eval_every,
-        metres_per_unit=metres_per_unit,
-        budget_bytes=budget_bytes,
-    )
-
-
-def open_described(
-    told: Description,
-    *,
-    downscale_factor: int | None = None,
-    exposures: LearnChoice = "auto",
-    focus: LearnChoice = "auto",
-    eval_every: int | None = None,
-    metres_per_unit: float | None = None,
-    budget_bytes: int = DEFAULT_BUDGET_BYTES,
-) -> tuple[Capture, PixelStore]:
-    """The same, of a capture whose files have been read."""
+    told = describe(data) if isinstance(data, Path) else data
     views = [_with_truth(view, told.folder) for view in told.views]
     check_count(views, told.told_by)
     check_files(views, told.told_by)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from neucam_nerfstudio.classical.pixel_values import pixel_values
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
-from neucam_nerfstudio.rendering.view import pinhole_view
+from neucam_nerfstudio.scene.image_plane import pixel_lattice
 from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
 from neucam_nerfstudio.scene.volume.focus_start import sharpest_disparities
@@ -157,10 +158,13 @@ class VolumeScene(VolumetricScene):
         """Rays of the pixels of the reference frame, made as large."""
         capture, views = self.capture, self.capture.views
         assert views is not None
-        index, scale = capture.reference_index, np.array([width / capture.width, height / capture.height])
-        focal_px, centre_px = views.focal_px[index] * scale, views.centre_px[index] * scale
-        view = pinhole_view(self.reference_pose, tuple(focal_px.tolist()), tuple(centre_px.tolist()), height, width)
-        return view.rays(slice(None), 0.0).reshaped(height, width)
+        index, uv = capture.reference_index, pixel_lattice(height, width, self.reference_pose.device)
+        place = uv * uv.new_tensor([capture.width, capture.height]) - uv.new_tensor(views.centre_px[index])
+        tangents = place / uv.new_tensor(views.focal_px[index])
+        origins = self.reference_pose[:, 3].expand(height, width, 3)
+        ahead = points_at(tangents, torch.ones_like(uv[..., 0]), self.reference_pose) - origins
+        axes = F.normalize(-self.reference_pose[:, 2], dim=-1).expand(height, width, 3)
+        return Rays(origins, F.normalize(ahead, dim=-1), torch.zeros_like(uv[..., :1]), axes)
 
     def reference_uv(self, places: Rays) -> Float[Tensor, "*batch 2"]:
         """Where the reference frame shows what is seen."""

@@ -12,13 +12,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from neucam_nerfstudio.capture.focus_distances import LEAST_DIOPTRES
+from neucam_nerfstudio.capture.views.transforms_file import TRANSFORMS_NAME
 from neucam_nerfstudio.imaging.exif import ExifSettings
 from neucam_nerfstudio.imaging.file_writing import written_whole
 from neucam_nerfstudio.scripts.prepare.structure_from_motion import Poses
 from neucam_nerfstudio.scripts.prepare.viewpoints import Viewpoint
 
-TRANSFORMS_NAME, POINTS_NAME = "transforms.json", "sparse_pc.ply"
-"""As nerfstudio has them."""
+POINTS_NAME = "sparse_pc.ply"
+"""As nerfstudio has it."""
 MOST_METRES = 1 / LEAST_DIOPTRES
 """What stands for infinity, of which JSON has none."""
 
