@@ -11,6 +11,8 @@ Cinematic Gaussians and RealX3D, for whoever has a graphics card and the data.
 | `pinhole` | no lens: `--pipeline.model.blur none` |
 | `untold` | exposures and focus distances are taken out of transforms.json |
 | `sharp` | sharp, at the same exposures: made of the true radiance, where gt/ has all, in 16 bits without noise |
+| `even` | the same, all at one exposure, of which the lens knows nothing |
+| `even_plain` | and no camera: `--pipeline.model.blur none --pipeline.model.response srgb` |
 
 Writes `multi_view.md` and `multi_view.json`. Radiance is scored with one gain for all views (`views_psnr_mu`), and as
 `score_hdr` does with one for each channel of each view (`psnr_mu`); photographs by PSNR and SSIM as they are. Where
@@ -36,8 +38,15 @@ from neucam_nerfstudio.imaging.image_files import write_image
 from neucam_nerfstudio.imaging.radiance_files import read_radiance
 from neucam_nerfstudio.photometry import MIDDLE_GREY, encode_srgb
 
-Row = Literal["told", "pinhole", "untold", "sharp"]
-ROWS: tuple[Row, ...] = ("told", "pinhole", "untold", "sharp")
+Row = Literal["told", "pinhole", "untold", "sharp", "even", "even_plain"]
+ROWS: tuple[Row, ...] = ("told", "pinhole", "untold", "sharp", "even", "even_plain")
+
+OPTIONS: dict[Row, tuple[str, ...]] = {
+    "pinhole": ("--pipeline.model.blur", "none"),
+    "sharp": ("--pipeline.model.blur", "none"),
+    "even_plain": ("--pipeline.model.blur", "none", "--pipeline.model.response", "srgb"),
+}
+"""What a row's command has besides."""
 
 COLUMNS = (
     aligned_score_column("PSNR mu", "psnr_mu"),
@@ -91,11 +100,13 @@ class MultiView:
             elif row == "untold":
                 yield row, without_settings(data, folder / "untold")
             else:
-                yield row, with_true_photographs(data, folder / "sharp") or "skipped, not all true radiance is there."
+                even_stops = None if row == "sharp" else 0.0
+                true = with_true_photographs(data, folder / row, even_stops)
+                yield row, true or "skipped, not all true radiance is there."
 
     def _measured(self, row: Row, capture: Path, name: str, folder: Path) -> Result:
-        options = ("--pipeline.model.blur", "none") if row in ("pinhole", "sharp") else ()
-        run, took = Training("neucam-3d", capture, iterations=self.iterations, options=options).run(folder)
+        training = Training("neucam-3d", capture, iterations=self.iterations, options=OPTIONS.get(row, ()))
+        run, took = training.run(folder)
         report = folder / "eval.json"
         run_measured([script("ns-eval"), "--load-config", run.config, "--output-path", report], folder / "eval.log")
         scores = {key: value for key, value in json.loads(report.read_text())["results"].items() if value is not None}
@@ -107,9 +118,15 @@ def without_settings(data: Path, folder: Path) -> Path:
     return _changed(data, folder, lambda frame: {key: frame[key] for key in frame if key not in SETTINGS})
 
 
-def with_true_photographs(data: Path, folder: Path) -> Path | None:
+def with_true_photographs(data: Path, folder: Path, even_stops: float | None = None) -> Path | None:
     """The same views without blur and noise, as the sRGB standard develops them; None where the true radiance of a
-    photograph is missing."""
+    photograph is missing.
+
+    Args:
+        data: The capture.
+        folder: Of the other one.
+        even_stops: Exposure of all; None keeps that of each.
+    """
     frames = json.loads((data / POSES).read_text())["frames"]
     truth = {frame["file_path"]: data / "gt" / f"{Path(frame['file_path']).stem}.exr" for frame in frames}
     if not all(path.is_file() for path in truth.values()):
@@ -121,7 +138,7 @@ def with_true_photographs(data: Path, folder: Path) -> Path | None:
         kept = {key: frame[key] for key in frame if key not in (*SETTINGS, "f_number")}
         if frame.get("split") == "test":
             return kept
-        path, stops = truth[frame["file_path"]], frame.get("exposure_stops", 0.0)
+        path, stops = truth[frame["file_path"]], frame.get("exposure_stops", 0.0) if even_stops is None else even_stops
         developed = encode_srgb(np.clip(MIDDLE_GREY * 2.0**stops * read_radiance(path), 0, 1))
         write_image(photographs / f"{path.stem}.png", developed.astype(np.float32), 16)
         return kept | {"file_path": f"{photographs.name}/{path.stem}.png", "exposure_stops": stops}

@@ -27,7 +27,7 @@ EVALUATION_RAYS = 4096
 """In a step of evaluation."""
 
 MANY_VIEWS_RATES = {
-    **{"scene": 5e-2, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 2e-3},
+    **{"scene": 7e-2, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 2e-3},
     OF_POSES: 1e-4,
 }
 """Learning rates of the volume, the parts of its camera, and the poses."""
@@ -112,7 +112,7 @@ def _many_views() -> MethodSpecification:
         "Sharp, linear HDR volume from posed views of different focus and exposure.",
         Neucam3dModelConfig(),
         optimizers,
-        num_steps=800,
+        num_steps=1200,
         rays_per_step=4096,
         datamanager=ViewsDataManagerConfig(dataparser=Neucam3dDataParserConfig()),
     )

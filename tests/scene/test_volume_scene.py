@@ -17,8 +17,8 @@ from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import TrainingRays
 from neucam_nerfstudio.scene.scene import Rays
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
-from neucam_nerfstudio.scene.volume.frustum import lines_of, shared_frustum
-from neucam_nerfstudio.scene.volume.plane_grid import DENSITY_SCALE, PlaneGrid
+from neucam_nerfstudio.scene.volume.frustum import Lines, lines_of, shared_frustum
+from neucam_nerfstudio.scene.volume.plane_grid import DENSITY_SCALE, PlaneGrid, variation
 from neucam_nerfstudio.scene.volume.plane_sweep import distorted
 from neucam_nerfstudio.scene.volume.volume_scene import VolumeScene, VolumeSceneConfig
 
@@ -186,13 +186,30 @@ def test_training_lessens_the_error_and_asks_for_no_fog():
 
 def test_variation_by_hand():
     """One cell of the second plane stands out, in opacity and in one of three channels of light."""
-    grid = PlaneGrid((3, 2, 2))
-    with torch.no_grad():
-        grid.values.zero_()
-        planes = grid.values.view(4, 3, 2, 2)
-        planes[0, 1, 0, 0], planes[2, 1, 0, 0] = 1.0, 6.0
-    opacity, light = grid.variation(slice(1, 2))
+    planes = torch.zeros(4, 3, 2, 2)
+    planes[0, 1, 0, 0], planes[2, 1, 0, 0] = 1.0, 6.0
+    opacity, light = variation(planes[:, 1:2])
     # One of two differences down, and one of two across.
     assert opacity.item() == pytest.approx(DENSITY_SCALE * (1 / 2 + 1 / 2))
     assert light.item() == pytest.approx((6 / 2 + 6 / 2) / 3)
-    assert grid.variation(slice(0, 1)) == (0, 0)
+    assert variation(planes[:, :1]) == (0, 0)
+
+
+def test_what_is_looked_up_and_its_variation_have_the_gradient_of_both():
+    """As autograd has it of the two apart, and of the places, too, which move where poses are refined."""
+    torch.manual_seed(0)
+    grid, disparities = PlaneGrid((3, 4, 5)), torch.tensor([1.0, 0.7, 0.4])
+    with torch.no_grad():
+        grid.values.normal_()
+    planes = torch.arange(3).expand(6, 3)
+    gradients = []
+    for together in (True, False):
+        start = (torch.rand(6, 2, generator=torch.Generator().manual_seed(1)) * 4).requires_grad_()
+        lines = Lines(start, torch.ones(6, 2), torch.zeros(6, 1), torch.ones(6, 1))
+        found = grid.crossings(lines, planes, disparities, slice(1, 3) if together else None)
+        varied = found.variation if together else variation(grid.values.view(4, 3, 4, 5)[:, 1:3])
+        assert varied is not None
+        total = found.optical_depth.sum() + found.radiance.square().sum() + 2 * varied[0] + 3 * varied[1]
+        gradients.append(torch.autograd.grad(total, (grid.values, start)))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)

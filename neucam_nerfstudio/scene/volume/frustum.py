@@ -19,7 +19,7 @@ from neucam_nerfstudio.scene.scene import Rays
 WIDEST_TURN_DEG = 50.0
 """Cameras look one way if none looks farther than this from the mean of their axes."""
 
-STEP_PX = 1.3
+STEP_PX = 0.8
 """How far what lies on one plane moves against the next, in pixels, between the middle and the outermost camera."""
 
 LEAST_PLANES, MOST_PLANES = 24, 160
@@ -102,7 +102,7 @@ def lines_of_rays(rays: Rays, pose: Float[Tensor, "3 4"], corner: Float[Tensor, 
 
 
 def shared_frustum(
-    capture: Capture, near: float | None = None, far: float | None = None, most_cells: int = 4_000_000
+    capture: Capture, near: float | None = None, far: float | None = None, most_cells: int = 8_000_000
 ) -> Frustum | None:
     """The frustum of the training cameras of a capture; None where these do not look one way.
 

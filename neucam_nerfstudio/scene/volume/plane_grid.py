@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -23,6 +25,23 @@ REFRESH_STEPS = 16
 
 TRUSTED_SHARE = 0.7
 """Of the coarse opacity, what is taken to hide what is behind: it is never less than the true one."""
+
+BILINEAR, BORDER = 0, 1
+"""What torch calls the modes of `look_up` below Python."""
+
+
+class Crossings(NamedTuple):
+    """What rays find where they cross planes.
+
+    Attributes:
+        optical_depth: Of each crossing, >= 0.
+        radiance: Linear, > 0.
+        variation: Of the planes that it was asked of, see `variation`; None of none.
+    """
+
+    optical_depth: Float[Tensor, "rays samples"]
+    radiance: Float[Tensor, "3 rays samples"]
+    variation: tuple[Float[Tensor, ""], Float[Tensor, ""]] | None
 
 
 class PlaneGrid(nn.Module):
@@ -54,14 +73,19 @@ class PlaneGrid(nn.Module):
         self.values[1:] = log_radiance.reshape(3, *self.values.shape[1:])
 
     def crossings(
-        self, lines: Lines, planes: Int[Tensor, "rays samples"], disparities: Float[Tensor, " planes"]
-    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "3 rays samples"]]:
+        self,
+        lines: Lines,
+        planes: Int[Tensor, "rays samples"],
+        disparities: Float[Tensor, " planes"],
+        varied: slice | None = None,
+    ) -> Crossings:
         """Optical depth and radiance where lines cross planes; those of the border beyond it.
 
         Args:
             lines: In cells.
             planes: The planes of each.
             disparities: Of all planes.
+            varied: Planes whose variation is asked, too.
         """
         _, rows, columns = self.shape
         cells = torch.addcmul(lines.start[:, None], lines.slope[:, None], disparities[planes][..., None])
@@ -71,9 +95,14 @@ class PlaneGrid(nn.Module):
         place = torch.stack([column / columns, row / (self.shape[0] * rows)], -1)
         # In one pass for all channels, in one thread on a processor: half the time of a pass for each.
         places = (2 * place - 1).view(1, 1, -1, 2)
-        found = F.grid_sample(self.values[None], places, padding_mode="border", align_corners=False)
+        if varied is None:
+            found, variations = look_up(self.values, places), None
+        else:
+            found, *variations = _LookUpAndVary.apply(self.values, places, self.shape, varied)
         logit, log_radiance = found.view(4, *planes.shape).split([1, 3])
-        return F.softplus(DENSITY_SCALE * logit[0]), log_radiance.exp()
+        return Crossings(
+            F.softplus(DENSITY_SCALE * logit[0]), log_radiance.exp(), None if variations is None else tuple(variations)
+        )
 
     @torch.no_grad()
     def seen_planes(
@@ -105,10 +134,39 @@ class PlaneGrid(nn.Module):
             self._coarse, self._coarse_version = largest.contiguous(), version
         return self._coarse
 
-    def variation(self, planes: slice) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Mean absolute difference of neighbours on some planes, down plus across: of logits of opacity, and of log
-        radiance."""
-        values = self.values.view(4, *self.shape)[:, planes]
-        down, across = (values.diff(dim=dim).abs().mean((1, 2, 3)) for dim in (2, 3))
-        of_channels = down + across
-        return DENSITY_SCALE * of_channels[0], of_channels[1:].mean()
+
+def look_up(
+    values: Float[Tensor, "channels height width"], places: Float[Tensor, "1 1 places 2"]
+) -> Float[Tensor, "1 channels 1 places"]:
+    """Between cells, at places in [-1, 1]; the border beyond it."""
+    return F.grid_sample(values[None], places, padding_mode="border", align_corners=False)
+
+
+def variation(values: Float[Tensor, "4 planes rows columns"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Mean absolute difference of neighbours, down plus across: of logits of opacity, and of log radiance."""
+    down, across = (values.diff(dim=dim).abs().mean((1, 2, 3)) for dim in (2, 3))
+    of_channels = down + across
+    return DENSITY_SCALE * of_channels[0], of_channels[1:].mean()
+
+
+class _LookUpAndVary(torch.autograd.Function):
+    """`look_up` and the `variation` of some planes, with one gradient: to make it, as large as the grid, and to add
+    another to it costs more than what either tells."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, places: Tensor, shape: tuple[int, int, int], varied: slice) -> tuple:
+        ctx.save_for_backward(values, places)
+        ctx.shape, ctx.varied = shape, varied
+        return look_up(values, places), *variation(values.view(4, *shape)[:, varied])
+
+    @staticmethod
+    def backward(ctx: Any, of_found: Tensor, *of_variations: Tensor) -> tuple:
+        values, places = ctx.saved_tensors
+        of_values, of_places = torch.ops.aten.grid_sampler_2d_backward(
+            of_found, values[None], places, BILINEAR, BORDER, False, (True, ctx.needs_input_grad[1])
+        )
+        with torch.enable_grad():
+            some = values.view(4, *ctx.shape)[:, ctx.varied].detach().requires_grad_()
+            (of_some,) = torch.autograd.grad(variation(some), some, of_variations)
+        of_values.view(4, *ctx.shape)[:, ctx.varied] += of_some
+        return of_values[0], of_places, None, None

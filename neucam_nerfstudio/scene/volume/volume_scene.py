@@ -24,7 +24,7 @@ from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricSc
 from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
 from neucam_nerfstudio.scene.volume.focus_start import sharpest_disparities
 from neucam_nerfstudio.scene.volume.frustum import Frustum, Lines, lines_of_rays, shared_frustum
-from neucam_nerfstudio.scene.volume.plane_grid import PlaneGrid
+from neucam_nerfstudio.scene.volume.plane_grid import Crossings, PlaneGrid
 from neucam_nerfstudio.scene.volume.plane_sweep import Swept, SweptViews, plane_sweep, points_at
 from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weights
 
@@ -51,13 +51,13 @@ class VolumeSceneConfig(SceneConfig):
     """Depth of the nearest thing, in metres of the capture, before the cameras' mean place; None finds it."""
     farthest_m: float | None = None
     """Depth of the farthest thing."""
-    most_cells: int = 4_000_000
+    most_cells: int = 8_000_000
     """Cells are as large as pixels, unless there were more than so many on all planes."""
-    train_samples: int = 16
+    train_samples: int = 24
     """Planes that a training ray is looked up on."""
     render_samples: int = 32
     """Planes that a rendered ray is looked up on."""
-    distortion_mult: float = 0.01
+    distortion_mult: float = 3e-3
     """On how far apart along a ray it sees things: keeps fog away."""
     variation_mult: float = 5e-3
     """On differences of neighbouring opacities."""
@@ -114,7 +114,8 @@ class VolumeScene(VolumetricScene):
             )
         self.frustum = frustum
         self.grid = PlaneGrid(frustum.shape)
-        self._distortion: Float[Tensor, ""] | None = None
+        self._terms: dict[str, Float[Tensor, ""]] = {}
+        self._marches = 0
         self.notes = (said_of_frustum(frustum, views.metres_per_unit),)
         tables = {
             "pose": frustum.pose,
@@ -132,27 +133,39 @@ class VolumeScene(VolumetricScene):
     def march(self, rays: Rays) -> March:
         """By quadrature, on the planes that each ray sees most of; what passes all of them is the last one's."""
         shape = rays.times.shape[:-1]
-        weights, disparity, radiance, lines = self._samples(rays)
-        seen = (weights * radiance).sum(-1).t() + DARKNESS
-        if self.config.distortion_mult > 0 and seen.requires_grad:
+        config, learns = self.config, self.training and torch.is_grad_enabled()
+        is_varied = config.variation_mult > 0 or config.light_variation_mult > 0
+        crossings, disparity, lines = self._crossings(rays, self._next_planes() if learns and is_varied else None)
+        weights = emission_weights(crossings.optical_depth)
+        seen = (weights * crossings.radiance).sum(-1).t() + DARKNESS
+        if learns and config.distortion_mult > 0:
             share = disparity / (self.disparities[0] - self.disparities[-1])
-            self._distortion = distortion(weights, share).mean()
+            self._terms["distortion"] = config.distortion_mult * distortion(weights, share).mean()
+        if crossings.variation is not None:
+            opacity, light = crossings.variation
+            self._terms["opacity_variation"] = config.variation_mult * opacity
+            self._terms["light_variation"] = config.light_variation_mult * light
         depth = 1 / (weights * disparity).sum(1, keepdim=True)
         distance = ((depth - lines.depth) / lines.forward).clamp(min=0)
         return March(seen.view(*shape, 3), distance.view(*shape, 1))
 
-    def _samples(
-        self, rays: Rays
-    ) -> tuple[Float[Tensor, "rays samples"], Float[Tensor, "rays samples"], Float[Tensor, "3 rays samples"], Lines]:
-        """Weights, 1/depth and radiance of the samples of rays, one ray after the other, and these as lines."""
+    def _next_planes(self) -> slice:
+        """Planes whose variation is asked this time."""
+        first = self._marches * STRIDE_OF_PLANES % max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
+        self._marches += 1
+        return slice(first, first + VARIED_PLANES)
+
+    def _crossings(self, rays: Rays, varied: slice | None) -> tuple[Crossings, Float[Tensor, "rays samples"], Lines]:
+        """What rays cross, one ray after the other, 1/depth of it, and the rays as lines."""
         lines = lines_of_rays(rays, self.pose, self.corner, self.frustum.cell)
         count = self.config.train_samples if self.training else self.config.render_samples
         planes = self.grid.seen_planes(lines, self.disparities, count)
-        optical_depth, radiance = self.grid.crossings(lines, planes, self.disparities)
+        crossings = self.grid.crossings(lines, planes, self.disparities, varied)
         disparity = self.disparities[planes]
         if not self.training:  # a camera that stands among the planes does not see those behind it
-            optical_depth = torch.where(disparity * lines.depth < 1, optical_depth, 0)
-        return emission_weights(optical_depth), disparity, radiance, lines
+            ahead = torch.where(disparity * lines.depth < 1, crossings.optical_depth, 0)
+            crossings = crossings._replace(optical_depth=ahead)
+        return crossings, disparity, lines
 
     def reference_places(self, height: int, width: int) -> Rays:
         """Rays of the pixels of the reference frame, made as large."""
@@ -178,17 +191,9 @@ class VolumeScene(VolumetricScene):
         return torch.stack([u, v], -1)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
-        """`distortion` of the rays of this step, and `opacity_variation` of some of the planes."""
-        config, losses = self.config, {}
-        if self._distortion is not None:
-            losses["distortion"], self._distortion = config.distortion_mult * self._distortion, None
-        if config.variation_mult > 0 or config.light_variation_mult > 0:
-            most = max(1, self.frustum.shape[0] - VARIED_PLANES + 1)
-            first = rays.step * STRIDE_OF_PLANES % most
-            opacity, light = self.grid.variation(slice(first, first + VARIED_PLANES))
-            losses["opacity_variation"] = config.variation_mult * opacity
-            losses["light_variation"] = config.light_variation_mult * light
-        return losses
+        """`distortion` of the rays of this step, and the variation of opacity and light of some of the planes."""
+        terms, self._terms = self._terms, {}
+        return terms
 
     def estimate(self, known: Start, response: ResponseTable | None) -> Start:
         """Response and exposures from the brightnesses of all photographs, and the volume from a plane sweep."""
