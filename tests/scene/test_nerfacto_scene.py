@@ -17,7 +17,7 @@ from neucam_nerfstudio.capture.manifest import Capture
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import TrainingRays
 from neucam_nerfstudio.photometry import encode_srgb
-from neucam_nerfstudio.scene.scene import Rays, SceneConfig
+from neucam_nerfstudio.scene.scene import Rays
 from neucam_nerfstudio.scene.volume import nerfacto_scene
 from neucam_nerfstudio.scene.volume.hash_encoding import HashEncodingOnDevice
 from neucam_nerfstudio.scene.volume.nerfacto_scene import (
@@ -87,15 +87,9 @@ class OpaqueBall(torch.nn.Module):
         }
 
 
-def test_it_is_chosen_by_its_name(monkeypatch):
-    from importlib.metadata import entry_points
-
-    from neucam_nerfstudio.parts import config_of_kind
-
-    assert {point.name for point in entry_points(group=SceneConfig.group)} >= {"volume", "nerfacto"}
-    assert config_of_kind(SceneConfig.group, "nerfacto") is NerfactoSceneConfig
-    monkeypatch.setattr(nerfacto_scene, "NerfactoScene", lambda config, capture: config)  # not as large as it is
-    assert VolumeSceneConfig(kind="nerfacto").setup(capture=None).num_nerf_samples_per_ray == 32
+def test_it_is_chosen_by_its_name():
+    """As `--pipeline.model.scene nerfacto` does, which types the kind."""
+    assert VolumeSceneConfig(kind="nerfacto").chosen() == NerfactoSceneConfig()
 
 
 def test_one_view_is_refused():
