@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.rendering.outputs import Film
 from neucam_nerfstudio.scene.scene import Rays
+from neucam_nerfstudio.scene.volume import nerfacto_scene
 from neucam_nerfstudio.scene.volume.nerfacto_scene import NerfactoSceneConfig
 from neucam_nerfstudio.training import pipeline as pipeline_module
 
@@ -67,6 +68,7 @@ def test_steps_and_pictures_stay_on_the_device(method, scene, capture_of, monkey
     config.datamanager.data = capture_of[method.removesuffix("-paper")]
     if scene is not None:
         config.model.scene = scene
+        monkeypatch.setattr(nerfacto_scene, "RAYS_AT_ONCE", 10**9)  # they need no memory here
     pipeline = config.setup(device="meta").to("meta")
     pipeline.train()
     assert pipeline.datamanager.train_pixels is not None  # decoded and brought to the device before the first step
