@@ -163,8 +163,8 @@ def box_in_a_room(seed: int = 0) -> list[Card]:
             cards.append(Card(half * out - across / 2 + top, across, -height * up, _texture(random, light, COARSE)))
         for level, light in ((middle + height / 2, 0.5), (middle - height / 2, 0.1)):
             corner = np.array([-half, level, -half])
-            sides = 2 * half * np.eye(3)[[0, 2]]
-            cards.append(Card(corner, *sides, _texture(random, light, COARSE)))
+            right, backward = 2 * half * np.eye(3)[[0, 2]]
+            cards.append(Card(corner, right, backward, _texture(random, light, COARSE)))
     return cards
 
 
