@@ -19,6 +19,7 @@ from neucam_nerfstudio.datasets.capture_dataset import CaptureDataset
 from neucam_nerfstudio.datasets.pixel_sampling import PixelSampler, single_frames
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.runtime import keep_freed_memory
+from neucam_nerfstudio.scene.image_plane import directions_ahead
 from neucam_nerfstudio.scene.scene import Rays
 
 
@@ -85,8 +86,6 @@ class ViewSampler(PixelSampler):
         place = (place - self.centre_px[frame]) / self.focal_px[frame]
         if self.distortion is not None:
             place = radial_and_tangential_undistort(place, self.distortion[frame])
-        right, down = place.unbind(-1)
-        in_camera = torch.stack([right, -down, -torch.ones_like(right)], -1)
-        directions = F.normalize((pose[..., :3] @ in_camera[..., None])[..., 0], dim=-1)
+        directions = F.normalize(directions_ahead(place, pose[..., :3]), dim=-1)
         axes = F.normalize(-pose[..., 2], dim=-1)
         return Rays(pose[..., 3], directions, self.times[frame], axes)

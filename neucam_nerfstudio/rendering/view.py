@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neucam_nerfstudio.imaging.file_writing import written_whole
-from neucam_nerfstudio.scene.image_plane import ImagePlane, pixel_lattice
+from neucam_nerfstudio.scene.image_plane import ImagePlane, directions_ahead, pixel_lattice
 from neucam_nerfstudio.scene.scene import Rays
 
 UNTIMED_FRAME_RATE = 24.0
@@ -88,10 +88,9 @@ def pinhole_view(
         device = camera_to_world.device
         y, x = (torch.arange(size, device=device) + 0.5 for size in (height, width))
         right = (x - centre_px[0]) / focal_length_px[0]
-        up = (centre_px[1] - y[rows]) / focal_length_px[1]
-        up, right = torch.meshgrid(up, right, indexing="ij")
-        in_camera = torch.stack([right, up, -torch.ones_like(up)], -1).reshape(-1, 3)
-        directions = F.normalize(in_camera @ camera_to_world[:, :3].T, dim=-1)
+        down = (y - centre_px[1]) / focal_length_px[1]
+        tangents = torch.stack(torch.meshgrid(right, down[rows], indexing="xy"), -1).reshape(-1, 2)
+        directions = F.normalize(directions_ahead(tangents, camera_to_world[:, :3]), dim=-1)
         return camera_to_world[:, 3].expand_as(directions), directions
 
     return View(height, width, rays_of_rows, F.normalize(-camera_to_world[:, 2], dim=-1))

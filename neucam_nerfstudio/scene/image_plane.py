@@ -70,6 +70,19 @@ class ImagePlane:
         return uv, distance, inside
 
 
+def directions_ahead(
+    tangents: Float[Tensor, "*batch 2"], turn: Float[Tensor, "*#batch 3 3"]
+) -> Float[Tensor, "*batch 3"]:
+    """Where pinhole cameras look, as far as one unit along their axes.
+
+    Args:
+        tangents: To the right and down of the axis.
+        turn: Axes of the cameras as OpenGL has them: right, up, backward.
+    """
+    right, up, backward = turn.unbind(-1)
+    return tangents[..., :1] * right - tangents[..., 1:] * up - backward
+
+
 def pixel_lattice(
     height: int, width: int, device: torch.device | str = "cpu", rows: slice = slice(None)
 ) -> Float[Tensor, "rows width 2"]:

@@ -18,12 +18,15 @@ from torch.utils._pytree import tree_leaves
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.rendering.outputs import Film
 from neucam_nerfstudio.scene.scene import Rays
+from neucam_nerfstudio.scene.volume import nerfacto_scene
+from neucam_nerfstudio.scene.volume.nerfacto_scene import NerfactoSceneConfig
 from neucam_nerfstudio.training import pipeline as pipeline_module
 
 from ..capture.views.view_files import frame, write_transforms
 
 MOVING = Path(__file__).parents[1] / "data" / "moving"
 METHODS = sorted(name for name in all_methods if name.startswith("neucam"))
+SMALL_NERFACTO = NerfactoSceneConfig(num_levels=2, log2_hashmap_size=8, implementation="torch")
 LAST_STEPS = 10**6
 """After every warm-up and schedule, when all losses have begun."""
 
@@ -57,12 +60,15 @@ def test_the_watch_sees_a_tensor_that_comes_from_the_host():
         on_device[from_host]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_steps_and_pictures_stay_on_the_device(method, capture_of, monkeypatch):
+@pytest.mark.parametrize(("method", "scene"), [*((method, None) for method in METHODS), ("neucam-3d", SMALL_NERFACTO)])
+def test_steps_and_pictures_stay_on_the_device(method, scene, capture_of, monkeypatch):
     # The dials of the viewer stand at numbers, which tensors without values have not.
     monkeypatch.setattr(pipeline_module, "CameraBack", lambda model, photograph: None)
     config = copy.deepcopy(all_methods[method]).pipeline
     config.datamanager.data = capture_of[method.removesuffix("-paper")]
+    if scene is not None:
+        config.model.scene = scene
+        monkeypatch.setattr(nerfacto_scene, "RAYS_AT_ONCE", 10**9)  # they need no memory here
     pipeline = config.setup(device="meta").to("meta")
     pipeline.train()
     assert pipeline.datamanager.train_pixels is not None  # decoded and brought to the device before the first step

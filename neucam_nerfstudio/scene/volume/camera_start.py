@@ -15,6 +15,7 @@ from neucam_nerfstudio.classical.pixel_values import Photograph, half_step, pixe
 from neucam_nerfstudio.classical.response_estimation import solve_response, usable, weighted_mean
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable, srgb_response
 from neucam_nerfstudio.classical.warm_start import LEAST_STOPS_FOR_RESPONSE
+from neucam_nerfstudio.parts import Start
 from neucam_nerfstudio.photometry import LN2
 
 NUM_QUANTILES = 200
@@ -25,6 +26,18 @@ MOST_FRAMES = 60
 
 ALTERNATIONS = 20
 """How often exposures are found beside the light, and the light beside the exposures."""
+
+
+def estimate_camera(known: Start, response: ResponseTable | None) -> CameraEstimate:
+    """Response and exposures of the training frames of a capture of many views, see `estimate_camera_of_views`."""
+    capture, trained = known.capture, known.capture.train_indices
+    return estimate_camera_of_views(
+        [known.photograph(index) for index in trained],
+        capture.known_train_stops,
+        [capture.frames[index].exposure_index for index in trained],
+        response,
+        [known.coverage(index) for index in trained],
+    )
 
 
 def estimate_camera_of_views(

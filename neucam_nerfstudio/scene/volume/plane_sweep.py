@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from neucam_nerfstudio.photometry import LN2
+from neucam_nerfstudio.scene.image_plane import directions_ahead
 from neucam_nerfstudio.scene.volume.quadrature import front_to_back_opacity
 
 DARK_RADIANCE = 1e-2
@@ -150,8 +151,7 @@ def points_at(
     tangents: Float[Tensor, "rows columns 2"], depth: Float[Tensor, "*#shape"], pose: Float[Tensor, "3 4"]
 ) -> Float[Tensor, "rows columns 3"]:
     """Points of the world at tangents right and down and depths of a frustum."""
-    ahead = torch.cat([tangents * tangents.new_tensor([1, -1]), -torch.ones_like(tangents[..., :1])], -1)
-    return pose[:, 3] + depth[..., None] * ahead @ pose[:, :3].T
+    return pose[:, 3] + depth[..., None] * directions_ahead(tangents, pose[:, :3])
 
 
 def _on_plane(

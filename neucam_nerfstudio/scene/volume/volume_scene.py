@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 import tyro
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,14 +18,14 @@ from neucam_nerfstudio.classical.pixel_values import pixel_values
 from neucam_nerfstudio.classical.response_table import CameraEstimate, ResponseTable
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.parts import Kind, Start, TrainingRays, as_tensor
-from neucam_nerfstudio.scene.image_plane import pixel_lattice
-from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig, VolumetricScene
-from neucam_nerfstudio.scene.volume.camera_start import estimate_camera_of_views
+from neucam_nerfstudio.scene.scene import March, Rays, SceneConfig
+from neucam_nerfstudio.scene.volume.camera_start import estimate_camera
 from neucam_nerfstudio.scene.volume.focus_start import sharpest_disparities
 from neucam_nerfstudio.scene.volume.frustum import Frustum, Lines, lines_of_rays, shared_frustum
 from neucam_nerfstudio.scene.volume.plane_grid import Crossings, PlaneGrid
 from neucam_nerfstudio.scene.volume.plane_sweep import Swept, SweptViews, plane_sweep, points_at
 from neucam_nerfstudio.scene.volume.quadrature import distortion, emission_weights
+from neucam_nerfstudio.scene.volume.viewed_volume import DARKNESS, ViewedVolume
 
 MOST_SWEPT_VIEWS = 64
 """So many photographs, evenly chosen, tell the start."""
@@ -34,9 +33,6 @@ MOST_SWEPT_VIEWS = 64
 VARIED_PLANES, STRIDE_OF_PLANES = 6, 7919
 """Neighbouring planes whose variation a step sees, and how far on the next step's are: a prime number, so that all have
 their turn."""
-
-DARKNESS = 1e-7
-"""Of nothing: radiance is above 0."""
 
 
 @dataclass
@@ -46,7 +42,7 @@ class VolumeSceneConfig(SceneConfig):
     _target: tyro.conf.Suppress[type] = field(default_factory=lambda: VolumeScene)
     """The scene."""
     kind: Kind = "volume"
-    """Scene: volume (ours), or module:Class."""
+    """Scene: volume (ours), nerfacto, or module:Class."""
     nearest_m: float | None = None
     """Depth of the nearest thing, in metres of the capture, before the cameras' mean place; None finds it."""
     farthest_m: float | None = None
@@ -78,7 +74,7 @@ class VolumeStart(CameraEstimate):
     log_radiance: Float[Tensor, "3 planes rows columns"]
 
 
-class VolumeScene(VolumetricScene):
+class VolumeScene(ViewedVolume):
     """Planes of opacity and light, evenly spaced in 1/depth: as far apart as the cameras can tell.
 
     A straight ray crosses them on a straight line in cells, so that it is looked up between the cells of a plane, and
@@ -95,22 +91,21 @@ class VolumeScene(VolumetricScene):
     pose: Float[Tensor, "3 4"]
     corner: Float[Tensor, " 2"]
     disparities: Float[Tensor, " planes"]
-    reference_pose: Float[Tensor, "3 4"]
 
     def __init__(self, config: VolumeSceneConfig, capture: Capture) -> None:
-        super().__init__()
-        if capture.views is None:
-            raise NeucamError(f"--pipeline.model.scene {config.kind}: takes many views with known poses (neucam-3d).")
+        super().__init__(config.kind, capture)
         if config.train_samples < 2 or config.render_samples < 2:
             raise NeucamError("--pipeline.model.scene: train-samples and render-samples are 2 or more.")
-        self.config, self.capture, views = config, capture, capture.views
+        self.config, views = config, self.views
         near, far = (None if x is None else x / views.metres_per_unit for x in (config.nearest_m, config.farthest_m))
         frustum = shared_frustum(capture, near, far, config.most_cells)
         if frustum is None:
             raise NeucamError(
                 f"{capture.folder}: its cameras do not look one way from before the scene, which"
                 " --pipeline.model.scene volume needs: all within 50 degrees of their mean, and the nearest thing in"
-                " front of all of them. Give --pipeline.model.scene.nearest-m if that is so."
+                " front of all of them. Give --pipeline.model.scene.nearest-m if that is so. Of a capture from all"
+                " around, --pipeline.model.scene nerfacto learns a field, with --max-num-iterations 30000; that takes a"
+                " graphics card."
             )
         self.frustum = frustum
         self.grid = PlaneGrid(frustum.shape)
@@ -121,7 +116,6 @@ class VolumeScene(VolumetricScene):
             "pose": frustum.pose,
             "corner": np.array(frustum.corner),
             "disparities": frustum.disparities,
-            "reference_pose": views.camera_to_world[capture.reference_index],
         }
         for name, table in tables.items():
             self.register_buffer(name, as_tensor(table, "cpu"), persistent=False)
@@ -167,29 +161,6 @@ class VolumeScene(VolumetricScene):
             crossings = crossings._replace(optical_depth=ahead)
         return crossings, disparity, lines
 
-    def reference_places(self, height: int, width: int) -> Rays:
-        """Rays of the pixels of the reference frame, made as large."""
-        capture, views = self.capture, self.capture.views
-        assert views is not None
-        index, uv = capture.reference_index, pixel_lattice(height, width, self.reference_pose.device)
-        place = uv * uv.new_tensor([capture.width, capture.height]) - uv.new_tensor(views.centre_px[index])
-        tangents = place / uv.new_tensor(views.focal_px[index])
-        origins = self.reference_pose[:, 3].expand(height, width, 3)
-        ahead = points_at(tangents, torch.ones_like(uv[..., 0]), self.reference_pose) - origins
-        axes = F.normalize(-self.reference_pose[:, 2], dim=-1).expand(height, width, 3)
-        return Rays(origins, F.normalize(ahead, dim=-1), torch.zeros_like(uv[..., :1]), axes)
-
-    def reference_uv(self, places: Rays) -> Float[Tensor, "*batch 2"]:
-        """Where the reference frame shows what is seen."""
-        capture, views = self.capture, self.capture.views
-        assert views is not None
-        points = places.origins + self.distance(places) * places.directions
-        right, up, back = ((points - self.reference_pose[:, 3]) @ self.reference_pose[:, :3]).unbind(-1)
-        focal_px, centre_px = (x[capture.reference_index].tolist() for x in (views.focal_px, views.centre_px))
-        u = (right / -back * focal_px[0] + centre_px[0]) / capture.width
-        v = (-up / -back * focal_px[1] + centre_px[1]) / capture.height
-        return torch.stack([u, v], -1)
-
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:
         """`distortion` of the rays of this step, and the variation of opacity and light of some of the planes."""
         terms, self._terms = self._terms, {}
@@ -199,13 +170,7 @@ class VolumeScene(VolumetricScene):
         """Response and exposures from the brightnesses of all photographs, and the volume from a plane sweep."""
         capture = known.capture
         trained = list(capture.train_indices)
-        camera = estimate_camera_of_views(
-            [known.photograph(index) for index in trained],
-            capture.known_train_stops,
-            [capture.frames[index].exposure_index for index in trained],
-            response,
-            [known.coverage(index) for index in trained],
-        )
+        camera = estimate_camera(known, response)
         some = np.unique(np.linspace(0, len(trained) - 1, MOST_SWEPT_VIEWS).round().astype(int)).tolist()
         views = self._swept_views(known, camera, some)
         cell, (_, rows, columns) = self.frustum.cell, self.frustum.shape
