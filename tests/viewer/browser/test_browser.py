@@ -67,8 +67,7 @@ class Viewers(NamedTuple):
 
 @pytest.fixture(scope="module")
 def viewers(tiny_desk: Path, panning_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewers]:
-    """Both servers; each takes ten seconds to start, so they start together. The one that trains answers first, and the
-    other starts while the first test looks at it."""
+    """Both servers. The one that trains starts first, and the other while the first test looks at it."""
     folder = tmp_path_factory.mktemp("viewers")
     options = ["--data", panning_video, "--output-dir", folder, "--max-num-iterations", "5", "--vis", "viewer"]
     with ViewerServer(command("ns-train", "neucam-hdr-video", *options), folder / "training.txt") as training:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +74,20 @@ LARGEST_SIDE_PX = 512
 """Size of a resting view's rendering, by nerfstudio's default; a moving one is smaller."""
 
 
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Nerfstudio's imports take twenty seconds of a processor: one process does them, and each server is a fork of it."""
+PROCESSES.set_forkserver_preload(["nerfstudio.scripts.train", "nerfstudio.scripts.viewer.run_viewer"])
+
+RUN = """
+import os, runpy, sys
+log, *sys.argv = argv
+output = os.open(log, os.O_WRONLY | os.O_CREAT)
+os.dup2(output, 1), os.dup2(output, 2)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""What such a process does: a program as it is installed, which writes to a file what it prints."""
+
+
 def command(name: str, *arguments: str | Path) -> list[str]:
     """One of the programs beside this Python."""
     return [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
@@ -106,10 +120,9 @@ class ViewerServer:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self._log, self._url = log, f"http://localhost:{port}"
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                [*program, "--viewer.websocket-port", str(port)], stdout=output, stderr=subprocess.STDOUT
-            )
+        argv = [str(log), *program, "--viewer.websocket-port", str(port)]
+        self._program, self._process = program[0], PROCESSES.Process(target=exec, args=(RUN, {"argv": argv}))
+        self._process.start()
 
     @property
     def address(self) -> str:
@@ -118,7 +131,7 @@ class ViewerServer:
         return self._url
 
     def _answers(self) -> bool | None:
-        assert self._process.poll() is None, f"{self._process.args[0]} ended:\n{self._log.read_text()}"
+        assert self._process.is_alive(), f"{self._program} ended:\n{self._log.read_text()}"
         try:
             return urlopen(self._url, timeout=ANSWER_S).status == 200
         except OSError:  # nothing listens yet, or not well
@@ -129,11 +142,10 @@ class ViewerServer:
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
+        self._process.join(END_S)
+        if self._process.is_alive():
             self._process.kill()
-            self._process.wait()
+            self._process.join()
 
 
 @contextmanager
