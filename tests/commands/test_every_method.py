@@ -77,6 +77,6 @@ def test_scores_against_photographs_and_ground_truth(run, tmp_path):
         assert results[f"{name}_std"] == pytest.approx(0, abs=1e-3)
 
     reported = {name: score for name, score in results.items() if name.startswith("reference_")}
-    wanted = {"mef_ssim", "q_abf", "tenengrad", "flip", *radiance_scores}
+    wanted = {"q_abf", "tenengrad", "flip", *radiance_scores}  # no mef_ssim: 30 pixels are too few for it
     assert set(reported) == {f"reference_{name}" for name in wanted}
     assert all(math.isfinite(score) for score in reported.values())
