@@ -24,7 +24,6 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="these need Chromium (apt-get install chromium-headless-shell)"),
 ]
 

@@ -31,11 +31,8 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """For whatever is waited for, on a busy machine."""
-SCREENSHOT_MS = 120_000.0
-"""For a picture of a page whose volume a processor draws, on a busy machine."""
-
 ANSWER_S, END_S = 10.0, 20.0
 """For one answer of a server, and for its end before it is killed."""
 
@@ -162,6 +159,7 @@ def chromium() -> Iterator:
 def open_page(browser, server: ViewerServer, width_px: int, height_px: int) -> ViewerPage:
     """Opens the page of a viewer in a window of this size."""
     page = browser.new_page(viewport={"width": width_px, "height": height_px})
+    page.set_default_timeout(1000 * PATIENCE_S)
     page.add_init_script(CALM_FRAMES + PICTURES_IN_TURN)
     page.goto(server.address)
     return ViewerPage(page)
@@ -212,7 +210,7 @@ class ViewerPage:
         return self._view().max() < 8
 
     def _view(self) -> np.ndarray:
-        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box(), timeout=SCREENSHOT_MS)))
+        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))
         pixels = np.array(image.convert("RGB"))
         pixels[-80:, :80] = 0  # the axes in the corner
         return pixels
