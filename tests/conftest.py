@@ -44,6 +44,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DESK = REPOSITORY / "dataset" / "MFME" / "Desk"
 TINY_REDUCTION = 5
 """Desk's 450 x 300 pixels become 90 x 60."""
+CROP_ROWS, CROP_COLUMNS = slice(100, 220), slice(120, 300)
+"""A part of Desk with depth, texture and highlights."""
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,24 @@ def tiny_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     height, width = (size // TINY_REDUCTION for size in radiance.shape[:2])
     reduced = radiance.reshape(height, TINY_REDUCTION, width, TINY_REDUCTION, 3).mean((1, 3))
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": reduced}).write(str(folder / truth))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def desk_crop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A part of Desk at its full resolution, with ground truth; read only."""
+    import OpenEXR
+    from PIL import Image
+
+    from neucam_nerfstudio.imaging.radiance_files import read_radiance
+
+    folder = tmp_path_factory.mktemp("captures") / "DeskCrop"
+    (folder / "gt").mkdir(parents=True)
+    shutil.copy(DESK / "exposure.txt", folder)
+    for photograph in DESK.glob("F*E*.png"):
+        Image.fromarray(np.asarray(Image.open(photograph))[CROP_ROWS, CROP_COLUMNS]).save(folder / photograph.name)
+    truth = np.ascontiguousarray(read_radiance(DESK / "gt/all_in_focus_hdr.exr")[CROP_ROWS, CROP_COLUMNS])
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": truth}).write(str(folder / "gt/all_in_focus_hdr.exr"))
     return folder
 
 

@@ -55,10 +55,11 @@ print(len(others), *[m for m in sys.modules if m.startswith("neucam_nerfstudio.p
 
 
 def test_import_of_the_package_is_quick():
+    """By the processor's time, which a busy machine leaves as it is."""
     timing = (
-        "import time; start = time.perf_counter(); import neucam_nerfstudio; print((time.perf_counter() - start) * 1e3)"
+        "import time; start = time.process_time(); import neucam_nerfstudio; print((time.process_time() - start) * 1e3)"
     )
-    fastest_ms = min(float(run_python(timing).stdout) for _ in range(5))
+    fastest_ms = min(float(run_python(timing).stdout) for _ in range(3))
     assert fastest_ms < 100
 
 

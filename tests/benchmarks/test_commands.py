@@ -8,8 +8,8 @@ from benchmarks.commands import CommandFailed, Pace, run_measured
 def test_measures_time_and_memory_of_the_command(tmp_path):
     code = "import time; block = bytearray(200_000_000); time.sleep(1)\nwhile time.process_time() < 0.5: pass"
     measurement = run_measured([sys.executable, "-c", code], tmp_path / "log")
-    assert 1.3 < measurement.seconds < 20
-    assert 0.5 < measurement.cpu_seconds < 1
+    assert measurement.seconds > 1.3
+    assert 0.5 < measurement.cpu_seconds < measurement.seconds - 0.8, "it sleeps for a second"
     assert measurement.peak_gigabytes > 0.2
 
 

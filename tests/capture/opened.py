@@ -32,3 +32,15 @@ class Opened(NamedTuple):
 
 def load_capture(data: Path, **options) -> Opened:
     return Opened(*open_capture(data, **options))
+
+
+def frame_stops(capture) -> list[float]:
+    return [capture.exposure_stops(index) for index in range(len(capture.frames))]
+
+
+def rename_at_random(folder: Path) -> None:
+    """Renames `F<i>E<j>.png` to `F<i>_a.png` .. `F<i>_c.png` with the exposures of each focus setting shuffled."""
+    (folder / "exposure.txt").unlink()
+    for focus, order in enumerate(("201", "120", "021")):
+        for letter, exposure in zip("abc", order, strict=True):
+            (folder / f"F{focus}E{exposure}.png").rename(folder / f"F{focus}_{letter}.png")

@@ -1,10 +1,9 @@
-"""`open_capture`: whole folders, good and bad."""
+"""`open_capture`: whole folders."""
 
 from __future__ import annotations
 
 import copy
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,23 +12,10 @@ import pytest
 from neucam_nerfstudio.capture.scan import open_capture
 from neucam_nerfstudio.capture.settings.exposures import ExposureSettings
 from neucam_nerfstudio.capture.side_maps import SideMaps
-from neucam_nerfstudio.errors import NeucamError
 
-from .opened import load_capture
+from .opened import frame_stops, load_capture, rename_at_random
 
 DESK_STOPS = [-3.0, 0.0, 3.0]
-
-
-def frame_stops(capture) -> list[float]:
-    return [capture.exposure_stops(index) for index in range(len(capture.frames))]
-
-
-def rename_at_random(folder: Path) -> None:
-    """Renames `F<i>E<j>.png` to `F<i>_a.png` .. `F<i>_c.png` with the exposures of each focus setting shuffled."""
-    (folder / "exposure.txt").unlink()
-    for focus, order in enumerate(("201", "120", "021")):
-        for letter, exposure in zip("abc", order, strict=True):
-            (folder / f"F{focus}E{exposure}.png").rename(folder / f"F{focus}_{letter}.png")
 
 
 def test_focus_stack_of_brackets(tiny_capture):
@@ -196,62 +182,6 @@ def test_unnamed_brackets_are_told_apart_by_their_exposures(tmp_path, write_grey
     assert frame_stops(capture) == [-2, 0, 2] * 2
 
 
-def test_16_bit_frames_stay_16_bit(tmp_path):
-    for index in range(2):
-        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), 40001 + index, np.uint16))
-    capture = load_capture(tmp_path)
-    assert capture.train_pixels.dtype == np.uint16 and capture.train_pixels[0, 0, 0, 0] == 40001
-    assert not capture.linear_light
-
-
-def test_16_bit_files_of_12_bits_are_scaled_to_white_as_all_frames_tell(tmp_path):
-    for index, value in enumerate((1000, 1500, 500, 4095)):
-        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
-    capture = load_capture(tmp_path, train_frames=("F0", "F1"))
-    assert capture.train_pixels[:, 0, 0, 0].tolist() == [16004, 24005]  # 1000 * 65535 / 4095 = 16003.7
-    assert capture.eval_pixels[:, 0, 0, 0].tolist() == [8002, 65535]
-    assert "The 16-bit files hold values of 12 bits: white is taken to be 4095, not 65535." in capture.notes
-
-
-def test_frames_that_are_all_evaluated_too_are_scaled_once(tmp_path):
-    for index, value in enumerate((1000, 16383)):
-        cv2.imwrite(str(tmp_path / f"F{index}.tif"), np.full((4, 6, 3), value, np.uint16))
-    capture = load_capture(tmp_path)
-    assert capture.eval_pixels is capture.train_pixels
-    assert capture.train_pixels[:, 0, 0, 0].tolist() == [4000, 65535]  # 1000 * 65535 / 16383 = 4000.2
-
-
-def test_raw_bracket_has_one_white_balance(tmp_path, write_dng):
-    for index, (value, neutral) in enumerate(((200, (0.5, 1, 0.8)), (800, (0.6, 1, 0.6)), (3200, (0.8, 1, 0.5)))):
-        write_dng(f"IMG_{index}.dng", np.full((64, 96), value), neutral=neutral)
-    (tmp_path / "exposure.txt").write_text("-2 0 2")
-    capture = load_capture(tmp_path)
-    colours = capture.train_pixels[:, 16:48, 16:80].mean((1, 2))
-    np.testing.assert_allclose(colours[1:] / colours[:-1], 4, rtol=2e-3)
-    assert "The camera changed its white balance: all RAW files are developed with IMG_0's." in capture.notes
-
-
-def test_bracket_of_raw_files_that_are_no_tiff_has_its_exposures(tmp_path, write_raf):
-    for index in range(2):
-        write_raf(f"DSCF{index}.RAF", np.full((64, 96), 1000 + 2000 * index))
-    capture = load_capture(tmp_path, frames="moments")
-    assert frame_stops(capture) == [0, 0] and capture.exposures.source == "EXIF"
-
-
-def test_raw_files_whose_exif_cannot_be_read_are_named(tmp_path, write_dng):
-    for index in range(2):
-        write_dng(f"F{index}.dng", np.full((64, 96), 1000 + 10 * index))
-    assert "EXIF of .dng files cannot be read." in load_capture(tmp_path).notes[0]
-
-
-def test_dark_raw_files_stay_dark(tmp_path, write_dng):
-    for index, value in enumerate((500, 1000)):
-        write_dng(f"F{index}.dng", np.full((64, 96), value))
-    capture = load_capture(tmp_path)
-    assert capture.train_pixels.max() < 2**14 and capture.linear_light
-    assert not any("16-bit" in note for note in capture.notes)
-
-
 def test_radiance_beside_the_photographs_is_ground_truth_and_no_frame(tiny_capture):
     shutil.rmtree(tiny_capture / "gt")
     cv2.imwrite(str(tiny_capture / "truth.hdr"), np.ones((60, 90, 3), np.float32))
@@ -284,90 +214,3 @@ def test_deep_copies_do_not_hold_the_pixels_twice(tiny_capture):
     metadata = {"capture": capture, "pixels": store}
     again = copy.deepcopy(metadata)
     assert again["capture"] is capture and again["pixels"] is store
-
-
-def drop_all_but_one(folder: Path) -> None:
-    for path in sorted(folder.glob("*.png"))[1:]:
-        path.unlink()
-
-
-def resize_one(folder: Path) -> None:
-    cv2.imwrite(str(folder / "F1E1.png"), np.zeros((61, 90, 3), np.uint8))
-
-
-def cut_off_one(folder: Path) -> None:
-    path = folder / "F2E1.png"
-    path.write_bytes(path.read_bytes()[:2000])
-
-
-def copy_one_over_all(folder: Path) -> None:
-    for path in folder.glob("F*.png"):
-        if path.name != "F0E0.png":
-            shutil.copy(folder / "F0E0.png", path)
-
-
-def keep_one_setting(folder: Path) -> None:
-    (folder / "exposure.txt").unlink()
-    for path in folder.glob("F*.png"):
-        path.rename(folder / f"F0E0_{path.name[1:]}")
-
-
-def spoil_ground_truth(folder: Path) -> None:
-    (folder / "gt" / "all_in_focus_hdr.exr").write_bytes(b"not an image")
-
-
-def resize_ground_truth(folder: Path) -> None:
-    (folder / "gt" / "all_in_focus_hdr.exr").unlink()
-    cv2.imwrite(str(folder / "gt" / "truth.hdr"), np.ones((30, 45, 3), np.float32))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda folder: [path.unlink() for path in folder.glob("*.png")], "TinyDesk: no photographs in this folder"),
-        (drop_all_but_one, r"F0E0\.png: the only frame of this capture\. At least two"),
-        (resize_one, r"F1E1\.png: the frame is 90x61 pixels, others are 90x60"),
-        (cut_off_one, r"F2E1\.png: broken or unreadable file"),
-        (lambda folder: (folder / "exposure.txt").write_text(""), r"exposure\.txt: the file is empty"),
-        (lambda folder: (folder / "exposure.txt").write_text("-3\nzero\n3"), r"exposure\.txt, line 2: 'zero'"),
-        (lambda folder: (folder / "exposure.txt").write_text("-3\n0\nnan"), r"exposure\.txt, line 3: 'nan'"),
-        (lambda folder: (folder / "exposure.txt").write_text("1\n" * 10), r"exposure\.txt: 10 values for 9 frames"),
-        (
-            lambda folder: (folder / "exposure.txt").write_text("-3\n0"),
-            r"exposure\.txt: 2 values for 9 .* E0 to E2",
-        ),
-        (copy_one_over_all, "all 9 training frames are the same picture, so neither focus nor exposure differs"),
-        (keep_one_setting, "neither focus nor exposure differs between the 9 training frames"),
-        (spoil_ground_truth, r"all_in_focus_hdr\.exr: unreadable ground truth"),
-        (resize_ground_truth, r"truth\.hdr: the ground truth is 45x30 pixels, the frames are 90x60"),
-    ],
-)
-def test_bad_capture_is_refused_with_the_file_named(tiny_capture, spoil, message):
-    spoil(tiny_capture)
-    with pytest.raises(NeucamError, match=message):
-        load_capture(tiny_capture)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"train_frames": ("F9*",)}, r"--train-frames F9\*: no frame of .*TinyDesk has such a name"),
-        ({"eval_frames": ("*",)}, r"--eval-frames \*: holds out all 9 frames"),
-        ({"train_frames": ("F0E0",)}, r"F0E0\.png: the only training frame"),
-        ({"reference": "F9"}, r"--reference F9: no training frame has this name\. Training frames: F0E0, F0E1"),
-        ({"train_frames": ("F0*",), "reference": "F1E1"}, "--reference F1E1: .* Training frames: F0E0, F0E1, F0E2"),
-        ({"eval_every": 3, "eval_frames": ("F0*",)}, "--eval-every 3: --train-frames or --eval-frames already choose"),
-        ({"frame_range": (0, 10)}, "--frame-range 0 10: there are 9 frames"),
-        ({"downscale_factor": 0}, "--downscale-factor 0: expected a whole number from 1"),
-        ({"downscale_factor": 61}, r"--downscale-factor 61 leaves no pixels of .*F0E0\.png \(90x60\)"),
-    ],
-)
-def test_bad_option_is_refused(tiny_capture, options, message):
-    with pytest.raises(NeucamError, match=message):
-        load_capture(tiny_capture, **options)
-
-
-def test_unknown_exposures_cannot_be_fixed(tiny_capture):
-    rename_at_random(tiny_capture)
-    with pytest.raises(NeucamError, match=r"--exposures fix: the exposures are unknown.*exposure\.txt"):
-        load_capture(tiny_capture, exposures="fix")

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,6 +31,8 @@ OUTPUTS = {
     "neucam-hdr-video-paper": STILL | LAYERED,
 }
 """The outputs of each method. Those for scenes that move take the small desk's frames for moments."""
+PICTURES = {"all_in_focus_hdr", "rgb", "all_in_focus", "defocus", "as_filmed"} | LAYERED
+"""Outputs to look at, in [0, 1]."""
 METHODS = tuple(
     method.name
     for method in entry_points(group="nerfstudio.method_configs")
@@ -115,6 +118,21 @@ def make_small(model: NeucamModelConfig) -> None:
         model.scene.warm_up_rounds = min(model.scene.warm_up_rounds, 1)
 
 
+def scalars(run: Run) -> dict[str, list[float]]:
+    """What TensorBoard shows of a run."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.folder)).Reload()
+    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def check_pictures(outputs: dict[str, np.ndarray]) -> None:
+    """All outputs are finite, and those to look at in [0, 1]."""
+    for name, picture in outputs.items():
+        assert np.isfinite(picture).all(), name
+        assert name not in PICTURES or (picture.min() >= 0 and picture.max() <= 1), name
+
+
 @pytest.fixture(scope="session")
 def runs(tiny_desk: Path, tmp_path_factory: pytest.TempPathFactory):
     """A run of a method on the small desk, trained when first asked for: `runs("neucam")`; read only."""
@@ -123,17 +141,10 @@ def runs(tiny_desk: Path, tmp_path_factory: pytest.TempPathFactory):
     def run_of(method: str) -> Run:
         if method not in done:
             folder = tmp_path_factory.mktemp("runs")
-            during_training = {"steps_per_eval_batch": 4, "steps_per_eval_image": 5, "steps_per_eval_all_images": 10}
-            done[method] = train(method, tiny_desk, folder, **during_training)
+            done[method] = train(method, tiny_desk, folder)
         return done[method]
 
     return run_of
-
-
-@pytest.fixture(params=METHODS)
-def run(request: pytest.FixtureRequest, runs) -> Run:
-    """A run of each method; read only."""
-    return runs(request.param)
 
 
 @pytest.fixture

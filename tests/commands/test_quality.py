@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
-import pytest
 from nerfstudio.utils.eval_utils import eval_setup
 
 from neucam_nerfstudio.evaluation.hdr_metrics import hdr_scores
@@ -15,29 +11,9 @@ from neucam_nerfstudio.parts import Start
 
 from .conftest import train
 
-DESK = Path(__file__).parents[2] / "dataset" / "MFME" / "Desk"
-ROWS, COLUMNS = slice(100, 220), slice(120, 300)
-"""A part of Desk with depth, texture and highlights."""
-
 LEAST_PSNR_MU_DB = 42.5
 LEAST_GAIN_DB = 0.5
 """Measured: 43.6 dB for each of three seeds, 42.6 dB for the classical estimate and after a tenth of the steps."""
-
-
-@pytest.fixture(scope="module")
-def desk_crop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A part of Desk at its full resolution, with ground truth."""
-    import OpenEXR
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("captures") / "DeskCrop"
-    (folder / "gt").mkdir(parents=True)
-    shutil.copy(DESK / "exposure.txt", folder)
-    for photograph in DESK.glob("F*E*.png"):
-        Image.fromarray(np.asarray(Image.open(photograph))[ROWS, COLUMNS]).save(folder / photograph.name)
-    truth = np.ascontiguousarray(read_radiance(DESK / "gt/all_in_focus_hdr.exr")[ROWS, COLUMNS])
-    OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": truth}).write(str(folder / "gt/all_in_focus_hdr.exr"))
-    return folder
 
 
 def test_radiance_is_better_than_the_classical_one_it_starts_from(desk_crop, tmp_path):

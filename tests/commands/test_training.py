@@ -14,21 +14,9 @@ from nerfstudio.utils.eval_utils import eval_setup
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 
-from .conftest import NUM_STEPS, Run, train
+from .conftest import NUM_STEPS, Run, check_pictures, scalars, train
 
 DESK = Path(__file__).parents[2] / "dataset" / "MFME" / "Desk"
-PICTURES = (
-    *("all_in_focus_hdr", "rgb", "all_in_focus", "defocus"),
-    *("opacity", "background", "foreground", "motion", "as_filmed"),
-)
-
-
-def scalars(run: Run) -> dict[str, list[float]]:
-    """What TensorBoard shows of a run."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(run.folder)).Reload()
-    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 def rendered(run: Run, split: str = "train", index: int = 0) -> dict[str, np.ndarray]:
@@ -40,38 +28,10 @@ def rendered(run: Run, split: str = "train", index: int = 0) -> dict[str, np.nda
     return {name: picture.numpy() for name, picture in outputs.items()}
 
 
-def check_pictures(outputs: dict[str, np.ndarray]) -> None:
-    for name, picture in outputs.items():
-        assert np.isfinite(picture).all(), name
-        assert name not in PICTURES or (picture.min() >= 0 and picture.max() <= 1), name
-
-
-def test_run_leaves_its_configuration_and_a_checkpoint(run):
-    assert run.config.is_file()
-    assert [path.name for path in run.models.iterdir()] == [f"step-{NUM_STEPS - 1:09d}.ckpt"]
-    checkpoint = run.checkpoint()
-    assert checkpoint["step"] == NUM_STEPS - 1
-    assert all(torch.isfinite(values).all() for values in checkpoint["pipeline"].values())
-
-
-def test_tensorboard_shows_training_and_evaluation(run):
-    assert len(list(run.folder.glob("events.out.tfevents.*"))) == 1
-    shown = scalars(run)
-    for tag in ("Train Loss", "Eval Loss", "Eval Images Metrics/psnr", "Eval Images Metrics Dict (all images)/ssim"):
-        assert np.isfinite(shown[tag]).all(), tag
-    assert (f"Eval Images Metrics/psnr_mu_{run.alignment}" in shown) == run.has_truth
-
-
 def test_learning_rates_and_times_are_logged_with_the_loss(neucam_run):
     shown = scalars(neucam_run)
     of_each_step = ("Train Loss", "learning_rate/scene", "Train Iter (time)", "ETA (time)")
     assert [len(shown[tag]) for tag in of_each_step] == [2] * 4, f"steps 0 and 10 of {NUM_STEPS}"
-
-
-def test_loaded_run_renders_every_output(run):
-    outputs = rendered(run, index=4)
-    assert set(outputs) == run.outputs
-    check_pictures(outputs)
 
 
 def test_learning_rates_follow_max_num_iterations(neucam_run):

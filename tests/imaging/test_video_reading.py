@@ -1,7 +1,5 @@
-"""Videos of any container and codec: exact frames in order, upright, in true colours; and files that are broken."""
+"""Videos of any container and codec: exact frames in order, upright, in true colours, and what is said of them."""
 
-import re
-import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,52 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.imaging.colour_profiles import BT2020, primaries_of_profile
 from neucam_nerfstudio.imaging.photograph_metadata import read_metadata
-from neucam_nerfstudio.imaging.video_frames import Probe, upright_rgb
-from neucam_nerfstudio.imaging.video_index import VideoIndex, count_in_frames, open_video, read_index
+from neucam_nerfstudio.imaging.video_frames import upright_rgb
+from neucam_nerfstudio.imaging.video_index import open_video
 from neucam_nerfstudio.imaging.video_reading import VideoFile
 from neucam_nerfstudio.photometry import decode_srgb
 
+from .made_videos import ffmpeg, numbers_shown, read
+
 BT_601, BT_709 = (0.299, 0.114), (0.2126, 0.0722)
 VIDEO_LEVELS, FULL_LEVELS = 1, 2
-
-
-def read(source: VideoFile, numbers: Sequence[int]) -> np.ndarray:
-    return np.stack([source.frame(number) for number in numbers])
-
-
-def numbers_shown(frames: np.ndarray) -> list[int]:
-    """Which frame of a test video each of these is, by its square, whatever a codec has done to it."""
-    squares = frames[:, 4:12, 4:12].mean((1, 2, 3)) * (255 / np.iinfo(frames.dtype).max)
-    return np.rint((squares - 20) / 15).astype(int).tolist()
-
-
-def packets_of(path: Path) -> list[tuple[int, int]]:
-    """Where in the file each compressed frame begins and ends, as it lies there."""
-    content = path.read_bytes()
-    with av.open(str(path)) as container:
-        packets = [bytes(packet) for packet in container.demux() if packet.size]
-    places = [(0, 0)]
-    for packet in packets:
-        start = content.index(packet, places[-1][1])
-        places.append((start, start + len(packet)))
-    return places[1:]
-
-
-def cut_in(path: Path, packet: int) -> Path:
-    """Cuts a video off in the middle of a compressed frame."""
-    start, end = packets_of(path)[packet]
-    path.write_bytes(path.read_bytes()[: (start + end) // 2])
-    return path
-
-
-def ffmpeg(*arguments: object) -> None:
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *map(str, arguments)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(
@@ -160,158 +123,6 @@ def test_phone_videos_are_turned_upright(write_video, tmp_path, degrees, quarter
     np.testing.assert_array_equal(read(VideoFile(tmp_path / "phone.mp4"), [3])[0], np.rot90(upright, quarter_turns))
 
 
-def test_what_an_edit_list_leaves_out_is_not_counted(write_video, tmp_path):
-    ffmpeg("-ss", 0.11, "-i", write_video("clip.mp4"), "-c", "copy", tmp_path / "trimmed.mp4")
-    source = VideoFile(tmp_path / "trimmed.mp4")
-    shown = numbers_shown(read(source, range(len(source.paths))))
-    assert shown == list(range(12 - len(shown), 12)) and 6 < len(shown) < 12
-
-
-def test_pictures_that_vp8_only_predicts_from_are_not_counted(write_video, tmp_path):
-    video = write_video("clip.mp4", num_frames=48)
-    for number in (1, 2):
-        passes = ("-auto-alt-ref", 1, "-lag-in-frames", 16, "-b:v", "50k", "-pass", number, "-passlogfile")
-        ffmpeg("-i", video, "-c:v", "libvpx", *passes, tmp_path / "log", tmp_path / "clip.webm")
-    with av.open(str(tmp_path / "clip.webm")) as container:
-        assert sum(packet.size > 0 for packet in container.demux()) > 48, "the clip has no such picture: no test"
-    assert read_index(tmp_path / "clip.webm")[:2] == (48, 48)
-
-
-FAST_START = {"movflags": "faststart"}
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "muxer"),
-    [
-        ("clip.mp4", "libx264", FAST_START),
-        ("fragments.mp4", "libx264", {"movflags": "frag_every_frame+empty_moov"}),
-        ("clip.mov", "mjpeg", FAST_START),
-        ("clip.avi", "mjpeg", {}),
-        ("clip.webm", "libvpx-vp9", {}),
-        ("clip.mkv", "libx264", {}),
-    ],
-)
-@pytest.mark.parametrize("packet", [3, 8, 11])
-def test_cut_off_file_says_how_many_frames_can_be_read(write_video, name, codec, muxer, packet):
-    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    whole = write_video(name, codec, pixel_format, options={"g": "4"}, muxer=muxer)
-    frames = read(VideoFile(whole), range(12))
-    source = VideoFile(cut_in(whole, packet))
-    message = rf"{name}: the file is cut off: (\d+) of (\d+) frames can be read\. Copy it again .* --frame-range 0 \1\."
-    with pytest.raises(NeucamError, match=message) as error:
-        read(source, [0, len(source.paths) - 1])
-    num_intact, num_frames = (int(word) for word in re.search(message, str(error.value)).groups())
-    assert packet - 3 <= num_intact <= packet and num_frames == (packet + 1 if name == "fragments.mp4" else 12)
-    np.testing.assert_array_equal(read(source, range(max(num_intact, 1))), frames[: max(num_intact, 1)])
-
-
-def test_matroska_without_its_last_index_is_whole(write_video):
-    path = write_video("clip.mkv")
-    path.write_bytes(path.read_bytes()[: packets_of(path)[-1][1]])
-    assert read_index(path)[:2] == (12, 12)
-
-
-def test_mp4_whose_table_of_frames_is_cut_off_cannot_be_opened(write_video):
-    path = cut_in(write_video("clip.mp4"), 8)
-    with pytest.raises(
-        NeucamError, match=r"clip\.mp4: cannot be opened as a video \(.*\): the file is cut off, or no video"
-    ):
-        VideoFile(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"no video"])
-def test_what_is_no_video_cannot_be_opened(tmp_path, content):
-    (tmp_path / "clip.avi").write_bytes(content)
-    with pytest.raises(NeucamError, match=r"clip\.avi: cannot be opened as a video"):
-        VideoFile(tmp_path / "clip.avi")
-
-
-def test_first_frame_cut_off(write_video):
-    path = cut_in(write_video("clip.mov", "mjpeg", "yuvj420p", muxer=FAST_START), 0)
-    with pytest.raises(NeucamError, match=r"clip\.mov: the file is cut off: none of its 12 frames can be read"):
-        VideoFile(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("clip.avi", "the video has no frames"), ("clip.mp4", "holds no pictures"), ("clip.mkv", "cannot be opened")],
-)
-def test_video_without_frames(write_video, name, message):
-    with pytest.raises(NeucamError, match=rf"{name}: .*{message}"):
-        VideoFile(write_video(name, "mjpeg", "yuvj420p", num_frames=0))
-
-
-def test_sound_alone(tmp_path):
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", "-c:a", "aac", tmp_path / "sound.mp4")
-    with pytest.raises(NeucamError, match=r"sound\.mp4: the file holds no pictures \(sound only\?\)"):
-        VideoFile(tmp_path / "sound.mp4")
-
-
-def test_damaged_frame_is_named(write_video):
-    path = write_video("clip.avi", "mjpeg", "yuvj420p")
-    start, end = packets_of(path)[5]
-    content = bytearray(path.read_bytes())
-    content[start:end] = bytes(end - start)
-    path.write_bytes(content)
-    with pytest.raises(NeucamError, match=r"clip\.avi: frame 5 of 12 cannot be decoded \(.*--frame-range 0 5"):
-        read(VideoFile(path), range(12))
-
-
-GAP = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15)
-"""Twelve frames with four left out after the fourth."""
-
-
-@pytest.mark.parametrize(
-    "shown_at",
-    [
-        [512 * index for index in range(12)],
-        [7 + 512 * index for index in range(12)],
-        [round(1000 * index / 30) for index in range(300)],
-        [int(1000 * index / 240) for index in range(300)],
-        [round(600 * index / 29.97) for index in range(500)],
-        [5],
-        [0, 512],
-    ],
-    ids=["whole", "later", "milliseconds", "240 a second, rounded down", "29.97 a second", "one", "two"],
-)
-def test_even_frames_are_counted_exactly_whatever_the_rounding(shown_at):
-    assert count_in_frames(shown_at) == tuple(range(len(shown_at)))
-
-
-@pytest.mark.parametrize("place", [1, 2, 6, 11])
-@pytest.mark.parametrize("ticks_a_frame", [1, 33, 512])
-def test_a_frame_left_out_is_seen_even_where_a_tick_is_a_frame(place, ticks_a_frame):
-    shown_at = [(index + (index >= place)) * ticks_a_frame for index in range(12)]
-    moments = count_in_frames(shown_at)
-    assert moments[0] == 0 and moments[-1] == 11
-    assert moments[place] - moments[place - 1] == pytest.approx(2 * 11 / 12)
-    if place > 1:
-        assert moments[1] == pytest.approx(11 / 12)
-
-
-def test_frames_at_one_time_do_not_tell_theirs():
-    assert count_in_frames([0, 0, 0]) is count_in_frames([0, 33, 33, 67]) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "pixel_format"),
-    [
-        ("clip.mp4", "libx264", "yuv420p"),
-        ("clip.mov", "prores_ks", "yuv422p10le"),
-        ("clip.avi", "mjpeg", "yuvj420p"),
-        ("clip.webm", "libvpx-vp9", "yuv420p"),
-        ("other.webm", "libvpx", "yuv420p"),
-        ("clip.mkv", "libx264", "yuv420p"),
-    ],
-)
-def test_every_container_tells_when_frames_are_shown(write_video, name, codec, pixel_format):
-    even = read_index(write_video(name, codec, pixel_format))
-    assert even.moments == tuple(range(12)) and even.frame_rate == 30
-    gap = read_index(write_video(name, codec, pixel_format, shown_at=GAP))
-    assert gap.moments == pytest.approx([index * 11 / 15 for index in GAP], abs=0.03)
-    assert gap.frame_rate == pytest.approx(11 / (15 / 30)), "eleven steps in fifteen thirtieths of a second"
-
-
 def write_streams(path: Path, sizes: Sequence[tuple[int, int]], **metadata: str) -> Path:
     """A file with several videos of grey frames, each as bright as its number is high."""
     with av.open(str(path), "w") as container:
@@ -405,16 +216,3 @@ def test_a_cover_is_no_video_though_it_is_larger(tmp_path, write_video):
     source = VideoFile(tmp_path / "covered.mp4")
     assert source.notes == [] and len(source.paths) == 12
     np.testing.assert_array_equal(source.frame(5), VideoFile(whole).frame(5))
-
-
-def test_packets_of_half_a_frame_are_counted_by_decoding(write_video, monkeypatch):
-    """As camcorders write each field in a packet of its own: twice as many packets as frames."""
-    path = write_video("clip.mp4", shown_at=GAP)
-    whole = VideoFile(path)
-    doubled = VideoIndex(24, 24, 50.0, tuple(map(float, range(24))))
-    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.read_index", lambda path: doubled)
-    monkeypatch.setattr("neucam_nerfstudio.imaging.video_reading.probe", lambda *given: Probe(fields_are_packets=True))
-    source = VideoFile(path)
-    assert len(source.paths) == 12 and source.moments == whole.moments
-    assert source.frame_rate == pytest.approx(whole.frame_rate)
-    np.testing.assert_array_equal(source.frame(11), whole.frame(11))

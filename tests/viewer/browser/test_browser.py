@@ -24,7 +24,6 @@ pytest.importorskip("playwright.sync_api", reason="the browser tests need playwr
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="these need Chromium (apt-get install chromium-headless-shell)"),
 ]
 
@@ -67,8 +66,7 @@ class Viewers(NamedTuple):
 
 @pytest.fixture(scope="module")
 def viewers(tiny_desk: Path, panning_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewers]:
-    """Both servers; each takes ten seconds to start, so they start together. The one that trains answers first, and the
-    other starts while the first test looks at it."""
+    """Both servers. The one that trains starts first, and the other while the first test looks at it."""
     folder = tmp_path_factory.mktemp("viewers")
     options = ["--data", panning_video, "--output-dir", folder, "--max-num-iterations", "5", "--vis", "viewer"]
     with ViewerServer(command("ns-train", "neucam-hdr-video", *options), folder / "training.txt") as training:

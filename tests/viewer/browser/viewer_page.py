@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,11 +31,8 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """For whatever is waited for, on a busy machine."""
-SCREENSHOT_MS = 120_000.0
-"""For a picture of a page whose volume a processor draws, on a busy machine."""
-
 ANSWER_S, END_S = 10.0, 20.0
 """For one answer of a server, and for its end before it is killed."""
 
@@ -74,6 +71,20 @@ LARGEST_SIDE_PX = 512
 """Size of a resting view's rendering, by nerfstudio's default; a moving one is smaller."""
 
 
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Nerfstudio's imports take twenty seconds of a processor: one process does them, and each server is a fork of it."""
+PROCESSES.set_forkserver_preload(["nerfstudio.scripts.train", "nerfstudio.scripts.viewer.run_viewer"])
+
+RUN = """
+import os, runpy, sys
+log, *sys.argv = argv
+output = os.open(log, os.O_WRONLY | os.O_CREAT)
+os.dup2(output, 1), os.dup2(output, 2)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""What such a process does: a program as it is installed, which writes to a file what it prints."""
+
+
 def command(name: str, *arguments: str | Path) -> list[str]:
     """One of the programs beside this Python."""
     return [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
@@ -106,10 +117,9 @@ class ViewerServer:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self._log, self._url = log, f"http://localhost:{port}"
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                [*program, "--viewer.websocket-port", str(port)], stdout=output, stderr=subprocess.STDOUT
-            )
+        argv = [str(log), *program, "--viewer.websocket-port", str(port)]
+        self._program, self._process = program[0], PROCESSES.Process(target=exec, args=(RUN, {"argv": argv}))
+        self._process.start()
 
     @property
     def address(self) -> str:
@@ -118,7 +128,7 @@ class ViewerServer:
         return self._url
 
     def _answers(self) -> bool | None:
-        assert self._process.poll() is None, f"{self._process.args[0]} ended:\n{self._log.read_text()}"
+        assert self._process.is_alive(), f"{self._program} ended:\n{self._log.read_text()}"
         try:
             return urlopen(self._url, timeout=ANSWER_S).status == 200
         except OSError:  # nothing listens yet, or not well
@@ -129,11 +139,10 @@ class ViewerServer:
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
+        self._process.join(END_S)
+        if self._process.is_alive():
             self._process.kill()
-            self._process.wait()
+            self._process.join()
 
 
 @contextmanager
@@ -150,6 +159,7 @@ def chromium() -> Iterator:
 def open_page(browser, server: ViewerServer, width_px: int, height_px: int) -> ViewerPage:
     """Opens the page of a viewer in a window of this size."""
     page = browser.new_page(viewport={"width": width_px, "height": height_px})
+    page.set_default_timeout(1000 * PATIENCE_S)
     page.add_init_script(CALM_FRAMES + PICTURES_IN_TURN)
     page.goto(server.address)
     return ViewerPage(page)
@@ -200,7 +210,7 @@ class ViewerPage:
         return self._view().max() < 8
 
     def _view(self) -> np.ndarray:
-        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box(), timeout=SCREENSHOT_MS)))
+        image = Image.open(io.BytesIO(self.page.screenshot(clip=self._canvas().bounding_box())))
         pixels = np.array(image.convert("RGB"))
         pixels[-80:, :80] = 0  # the axes in the corner
         return pixels
