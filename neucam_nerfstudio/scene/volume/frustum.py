@@ -19,7 +19,7 @@ from neucam_nerfstudio.scene.scene import Rays
 WIDEST_TURN_DEG = 50.0
 """Cameras look one way if none looks farther than this from the mean of their axes."""
 
-STEP_PX = 0.8
+STEP_PX = 1.3
 """How far what lies on one plane moves against the next, in pixels, between the middle and the outermost camera."""
 
 LEAST_PLANES, MOST_PLANES = 24, 160

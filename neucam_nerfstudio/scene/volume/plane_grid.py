@@ -26,6 +26,9 @@ REFRESH_STEPS = 16
 TRUSTED_SHARE = 0.7
 """Of the coarse opacity, what is taken to hide what is behind: it is never less than the true one."""
 
+NEGLIGIBLE = 0.03
+"""Places whose gradient is below this share of the mean tell nothing: measured, 0.3 loses 0.2 dB, this and 0 the same."""
+
 BILINEAR, BORDER = 0, 1
 """What torch calls the modes of `look_up` below Python."""
 
@@ -151,7 +154,8 @@ def variation(values: Float[Tensor, "4 planes rows columns"]) -> tuple[Float[Ten
 
 class _LookUpAndVary(torch.autograd.Function):
     """`look_up` and the `variation` of some planes, with one gradient: to make it, as large as the grid, and to add
-    another to it costs more than what either tells."""
+    another to it costs more than what either tells. On a processor, places that hardly matter to the error are left out
+    of it, which are half of all; a graphics card would have to wait until they are counted."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, places: Tensor, shape: tuple[int, int, int], varied: slice) -> tuple:
@@ -162,8 +166,13 @@ class _LookUpAndVary(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, of_found: Tensor, *of_variations: Tensor) -> tuple:
         values, places = ctx.saved_tensors
+        asked = True, ctx.needs_input_grad[1]
+        if values.device.type == "cpu" and not asked[1]:
+            size = of_found.abs().amax(1)[0, 0]
+            matter = (size > NEGLIGIBLE * size.mean()).nonzero()[:, 0]
+            of_found, places = of_found[..., matter], places[:, :, matter]
         of_values, of_places = torch.ops.aten.grid_sampler_2d_backward(
-            of_found, values[None], places, BILINEAR, BORDER, False, (True, ctx.needs_input_grad[1])
+            of_found, values[None], places, BILINEAR, BORDER, False, asked
         )
         with torch.enable_grad():
             some = values.view(4, *ctx.shape)[:, ctx.varied].detach().requires_grad_()
