@@ -27,7 +27,7 @@ TRUSTED_SHARE = 0.7
 """Of the coarse opacity, what is taken to hide what is behind: it is never less than the true one."""
 
 NEGLIGIBLE = 0.03
-"""Places whose gradient is below this share of the mean tell nothing: measured, 0.3 loses 0.2 dB, this and 0 the same."""
+"""Places whose gradient is below this share of the mean tell nothing (measured: 0.3 loses 0.2 dB, and this nothing)."""
 
 BILINEAR, BORDER = 0, 1
 """What torch calls the modes of `look_up` below Python."""
