@@ -112,7 +112,7 @@ def _many_views() -> MethodSpecification:
         "Sharp, linear HDR volume from posed views of different focus and exposure.",
         Neucam3dModelConfig(),
         optimizers,
-        num_steps=1300,
+        num_steps=1150,
         rays_per_step=4096,
         datamanager=ViewsDataManagerConfig(dataparser=Neucam3dDataParserConfig()),
     )

@@ -20,7 +20,9 @@ from neucam_nerfstudio.scene.volume.quadrature import front_to_back_opacity
 DARK_RADIANCE = 1e-2
 """Added to light before its logarithm, as a share of what is middle grey: noise must not make the dark disagree."""
 
-WHITE_LDR = 0.985
+TOLD_LDR = 0.985
+"""What is brighter than this in any channel, after it was made smaller, tells no colour: white has got into it."""
+
 SHARP_RADIUS_PX = 1.0
 """Blur radius at which a photograph counts 1/e."""
 
@@ -76,7 +78,7 @@ class SweptViews(NamedTuple):
         """Log radiance of the photographs, and how much each pixel tells of it, [0, 1]."""
         log_radiance = torch.log(self.log_exposure.exp() + DARK_RADIANCE) - LN2 * self.stops[:, None, None, None]
         contrast = (4 * self.ldr * (1 - self.ldr)).amin(1, keepdim=True)
-        white = self.ldr.amax(1, keepdim=True) > WHITE_LDR
+        white = self.ldr.amax(1, keepdim=True) > TOLD_LDR
         return torch.cat([log_radiance, torch.where(white, 0, contrast) * self.covered], 1)
 
     def project(

@@ -8,20 +8,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def emission_weights(
-    optical_depth: Float[Tensor, "*batch samples"], is_closed: bool = True
-) -> Float[Tensor, "*batch samples"]:
-    """Share of what each sample emits that arrives: its opacity times what all before it let through (Max 1995).
+def emission_weights(optical_depth: Float[Tensor, "*batch samples"]) -> Float[Tensor, "*batch samples"]:
+    """Share of what each sample emits that arrives: its opacity times what all before it let through (Max 1995). The
+    last sample gets all that passes the others, so that the shares sum to 1.
 
     Args:
         optical_depth: Of each sample, >= 0, front to back.
-        is_closed: Whether the last sample gets all that passes the others, so that the weights sum to 1.
     """
-    passed = torch.exp(-optical_depth.cumsum(-1))
-    before = F.pad(passed[..., :-1], (1, 0), value=1.0)
-    if not is_closed:
-        return before - passed
-    return before - F.pad(passed[..., :-1], (0, 1))
+    passed = torch.exp(-optical_depth.cumsum(-1))[..., :-1]
+    return F.pad(passed, (1, 0), value=1.0) - F.pad(passed, (0, 1))
 
 
 def distortion(
