@@ -91,6 +91,7 @@ def train(
     """
     from nerfstudio.configs.method_configs import all_methods
     from nerfstudio.scripts.train import main
+    from nerfstudio.utils import writer
 
     config = replace(
         copy.deepcopy(all_methods[method]),
@@ -103,6 +104,7 @@ def train(
     for option, value in (dataparser or {}).items():
         setattr(config.pipeline.datamanager.dataparser, option, value)
     main(config)
+    writer.EVENT_WRITERS.clear()  # nerfstudio keeps them for ever, and they would write down what later tests train
     return Run(config.get_base_dir())
 
 
