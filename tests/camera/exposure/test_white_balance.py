@@ -14,7 +14,7 @@ import tyro
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.exposure.white_balance import FrameWhiteBalance, WhiteBalanceKind
 from neucam_nerfstudio.camera.image_formation import DARKNESS, develop
-from neucam_nerfstudio.camera.response.response import ResponseConfig
+from neucam_nerfstudio.camera.response.response import ResponseConfig, SrgbResponseConfig
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.errors import NeucamError
 from neucam_nerfstudio.method_configs.methods import MANY_VIEWS_RATES, neucam, neucam_3d
@@ -28,7 +28,7 @@ from ...scene.posed_views import HEIGHT, PLACES_M, WIDTH, photograph, posed_capt
 from ...scene.volume import BlobsConfig
 from ...viewer.many_views import BLOBS, REFERENCE, three_views
 
-RED, BLUE = (0.8, 1.25, 1.0, 1.1, 0.9), (1.2, 0.85, 1.0, 0.8, 1.25)
+RED, BLUE = (0.8, 1.2, 1.25, 0.83, 1.0), (1.2, 0.85, 0.83, 1.18, 1.0)
 """Gains of the frames that `posed_views` makes."""
 
 
@@ -147,10 +147,14 @@ def test_the_config_of_an_earlier_run_has_no_white_balance():
     assert model_of(three_views(), config).learned.camera.white_balance is None
 
 
-def trained(white_balance: WhiteBalanceKind, num_steps: int) -> LearnedCapture:
-    frames = [photograph(i, gains=np.array([RED[i], 1.0, BLUE[i]])) for i in range(len(PLACES_M))]
+def photographs() -> list[np.ndarray]:
+    return [photograph(index, gains=np.array([RED[index], 1.0, BLUE[index]])) for index in range(len(PLACES_M))]
+
+
+def trained(kind: WhiteBalanceKind, num_steps: int = 60) -> LearnedCapture:
+    frames = photographs()
     scene = VolumeSceneConfig(nearest_m=1.5, farthest_m=6.0)
-    learned = learn(posed_capture(), scene, BlurConfig(), white_balance=white_balance)
+    learned = learn(posed_capture(), scene, BlurConfig(), response=SrgbResponseConfig(), white_balance=kind)
     learned.start(lambda index: frames[index])
     learned.train()
     optimizers = [
@@ -171,3 +175,19 @@ def trained(white_balance: WhiteBalanceKind, num_steps: int) -> LearnedCapture:
         for optimizer in optimizers:
             optimizer.step()
     return learned.eval()
+
+
+def test_photographs_tell_the_gains_of_their_frames():
+    true = np.log([RED, BLUE]).T
+    errors = {}
+    for kind in ("none", "frame"):
+        learned = trained(kind)
+        shown = [
+            learned.renderer.render(learned.view_of_frame(index), CameraSettings(frame=index), ("rgb",))["rgb"]
+            for index in range(len(PLACES_M))
+        ]
+        off = np.stack([rgb.numpy() - frame / 255.0 for rgb, frame in zip(shown, photographs(), strict=True)])
+        errors[kind] = np.sqrt(np.mean(off[:, 3:-3, 5:-5] ** 2))
+    found = learned.camera.white_balance.log_gains.detach().numpy()[:, ::2]
+    assert np.abs(found - (true - true.mean(0))).max() < 0.03, "of up to 0.22"
+    assert errors["frame"] < 0.5 * errors["none"]
