@@ -21,6 +21,7 @@ from neucam_nerfstudio.method_configs.methods import MANY_VIEWS_RATES, neucam, n
 from neucam_nerfstudio.models.learned_capture import LearnedCapture
 from neucam_nerfstudio.scene.scene import Rays
 from neucam_nerfstudio.scene.volume.volume_scene import VolumeSceneConfig
+from neucam_nerfstudio.scripts.export.response import settings_rows
 
 from ...learned import capture_of, learn
 from ...nerfstudio_models import model_of
@@ -112,6 +113,15 @@ def test_training_rays_have_the_balance_of_their_frame_and_held_out_ones_none():
     view = learned.view_of_frame(2)
     shown = learned.renderer.render(view, learned.camera.settings_of_frame(2), ("rgb",))["rgb"]
     torch.testing.assert_close(shown, plain.renderer.render(view, CameraSettings(frame=2), ("rgb",))["rgb"])
+
+
+def test_gains_are_listed_beside_the_other_settings():
+    header, *rows = settings_rows(balanced(train_indices=(0, 1), eval_indices=(2,), reference_index=REFERENCE))
+    told = [dict(zip(header, row, strict=True)) for row in rows]
+    # Of 2 sqrt 2 and 1, whose mean in logarithms is held.
+    assert [row["red_gain"] for row in told] == [pytest.approx(2**0.75), pytest.approx(2**-0.75), ""]
+    assert [row["blue_gain"] for row in told] == [pytest.approx(2**-0.75), pytest.approx(2**0.75), ""]
+    assert "red_gain" not in settings_rows(balanced("none"))[0]
 
 
 def test_one_view_is_refused_and_raw_is_told_what_is_learned():
