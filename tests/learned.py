@@ -12,6 +12,7 @@ import torch
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.blur.lens import LensBlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig, SettingExposuresConfig
+from neucam_nerfstudio.camera.exposure.white_balance import WhiteBalanceKind
 from neucam_nerfstudio.camera.response.monotone_curve import MonotoneCurveConfig
 from neucam_nerfstudio.camera.response.response import ResponseConfig
 from neucam_nerfstudio.capture.manifest import Capture, Frame, Told
@@ -108,6 +109,7 @@ def learn(
     blur: BlurConfig | None = None,
     exposures: ExposureConfig | None = None,
     response: ResponseConfig | None = None,
+    white_balance: WhiteBalanceKind = "none",
 ) -> LearnedCapture:
     """An untrained capture, the same whenever it is built; our parts unless others are told."""
     torch.manual_seed(0)
@@ -117,6 +119,7 @@ def learn(
         blur or LensBlurConfig(),
         exposures or SettingExposuresConfig(),
         response or MonotoneCurveConfig(),
+        white_balance,
     )
 
 

@@ -1,4 +1,4 @@
-"""Image formation: from the scene's radiance through blur, exposure and response to pixel values.
+"""Image formation: from the scene's radiance through blur, white balance, exposure and response to pixel values.
 
 Everything that trains or renders calls this, and differs only in the settings and parts it leaves on.
 """
@@ -40,6 +40,7 @@ def develop(
     response: CameraResponse | None,
     radiance: Float[Tensor, "rays 3"],
     exposure_stops: Float[Tensor, "rays exposures"],
+    log_gains: Float[Tensor, "#rays 3"] | None = None,
 ) -> Float[Tensor, "rays exposures 3"]:
     """Pixel values in [0, 1] of light on the sensor at each of its exposures (paper, section 3.3).
 
@@ -47,8 +48,11 @@ def develop(
         response: Of the camera; None leaves the light linear, clipped at 1.
         radiance: On the sensor.
         exposure_stops: One light may be developed at several exposures.
+        log_gains: White balance: natural logarithms of each channel's gain of the light; None where there is none.
     """
     log_exposure = torch.log(radiance + DARKNESS)[:, None] + LN2 * exposure_stops[..., None]
+    if log_gains is not None:
+        log_exposure = log_exposure + log_gains[:, None]
     if response is None:
         return log_exposure.exp().clamp(0, 1)
     return response(log_exposure)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurGenerator
 from neucam_nerfstudio.camera.exposure.exposures import ExposureTable
+from neucam_nerfstudio.camera.exposure.white_balance import FrameWhiteBalance
 from neucam_nerfstudio.camera.focus.focus_positions import FocusPositions
 from neucam_nerfstudio.camera.response.response import CameraResponse
 from neucam_nerfstudio.camera.settings import CameraSettings
@@ -26,6 +27,7 @@ class ImplicitCamera(nn.Module):
         blur: Spreads a pixel over taps; None: everything is sharp.
         exposures: Stops of each exposure setting.
         response: Develops light into pixel values.
+        white_balance: Gains of the light a frame; None: all photographs have one balance.
     """
 
     focus_of_frame: Int[Tensor, " frames"]
@@ -35,13 +37,19 @@ class ImplicitCamera(nn.Module):
     aperture_of_frame: Float[Tensor, " frames"]
 
     def __init__(
-        self, capture: Capture, blur: BlurGenerator | None, exposures: ExposureTable, response: CameraResponse
+        self,
+        capture: Capture,
+        blur: BlurGenerator | None,
+        exposures: ExposureTable,
+        response: CameraResponse,
+        white_balance: FrameWhiteBalance | None = None,
     ) -> None:
         super().__init__()
         self.focus = FocusPositions(capture)
         self.blur = blur
         self.exposures = exposures
         self.response = response
+        self.white_balance = white_balance
         self._capture = capture
         times = torch.tensor([capture.times[index] for index in capture.train_indices])
         tables = {
@@ -62,7 +70,8 @@ class ImplicitCamera(nn.Module):
 
     def parts(self) -> list[Part]:
         """The learned parts, in the order in which they are started; the focus matters where there is a blur."""
-        return [self.exposures, self.response, *([] if self.blur is None else [self.focus, self.blur])]
+        of_blur = [] if self.blur is None else [self.focus, self.blur]
+        return [self.exposures, self.response, *([] if self.white_balance is None else [self.white_balance]), *of_blur]
 
     def dials(self) -> list[Dial]:
         """Dials of the parts that make a difference, in the order light meets the parts."""

@@ -54,7 +54,7 @@ class CameraSettings:
     """Of a scene that moves, from 0, the first frame, to 1, the last."""
     frame: int | None = None
     """The frame, by its index in the capture, that None stands for. Without one that is the reference frame, and of a
-    scene that moves the frame nearest in time."""
+    scene that moves the frame nearest in time. A white balance a frame is that of the named frame alone."""
     developed: bool = True
     """Whether the response of the camera makes pixel values; else they are linear light, clipped at 1."""
     display: Display = Display()

@@ -27,7 +27,8 @@ EVALUATION_RAYS = 4096
 """In a step of evaluation."""
 
 MANY_VIEWS_RATES = {
-    **{"scene": 7e-2, "field": 1e-2, "blur": 1e-2, "focus": 1e-2, "exposures": 1e-2, "response": 2e-3},
+    **{"scene": 7e-2, "field": 1e-2, "blur": 1e-2, "focus": 1e-2},
+    **{"exposures": 1e-2, "white_balance": 1e-2, "response": 2e-3},
     OF_POSES: 1e-4,
 }
 """Learning rates of the volume, of the field that nerfacto has instead, of the parts of the camera, and of poses."""

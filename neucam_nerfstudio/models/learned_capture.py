@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.exposure.exposures import ExposureConfig
+from neucam_nerfstudio.camera.exposure.white_balance import FrameWhiteBalance, WhiteBalanceKind
 from neucam_nerfstudio.camera.image_formation import develop, sensor_radiance
 from neucam_nerfstudio.camera.implicit_camera import ImplicitCamera
 from neucam_nerfstudio.camera.response.response import ResponseConfig
@@ -59,6 +60,7 @@ class LearnedCapture(nn.Module):
         blur: Of the blur generator.
         exposures: Of the exposure table.
         response: Of the response.
+        white_balance: Of many views, whether each frame has a balance of its own.
 
     Raises:
         NeucamError: Parts do not fit each other or the capture.
@@ -71,6 +73,7 @@ class LearnedCapture(nn.Module):
         blur: BlurConfig,
         exposures: ExposureConfig,
         response: ResponseConfig,
+        white_balance: WhiteBalanceKind = "none",
     ) -> None:
         super().__init__()
         self.capture = capture
@@ -85,6 +88,7 @@ class LearnedCapture(nn.Module):
             blur.setup(capture=capture, scene=self.scene),
             exposures.setup(capture=capture),
             response.setup(capture=capture),
+            FrameWhiteBalance(capture) if white_balance == "frame" else None,
         )
         if self.camera.blur is not None and self.camera.blur.is_of_volumes != (capture.views is not None):
             raise NeucamError(
@@ -243,6 +247,8 @@ class LearnedCapture(nn.Module):
     ) -> tuple[Float[Tensor, "rays exposures 3"], TrainingRays]:
         """Pixel values of rays of training frames, in [0, 1], and where the rays went.
 
+        Rays of frames that were held out, which do not train, have no white balance of their own.
+
         Args:
             rays: The rays.
             focus_index: Focus setting of each.
@@ -258,7 +264,10 @@ class LearnedCapture(nn.Module):
         places, _ = self.scene.meet(rays)
         radiance, taps = sensor_radiance(self.scene, blur, places, settings)
         radius_px = None if blur is None or taps is None else lambda: blur.radius_px(places, taps)
-        ldr = develop(camera.response, radiance, exposure_stops)
+        log_gains = None
+        if camera.white_balance is not None and (self.training or not self.capture.held_out):
+            log_gains = camera.white_balance(frame_index)
+        ldr = develop(camera.response, radiance, exposure_stops, log_gains)
         return ldr, TrainingRays(places, frame_index, step, radius_px)
 
     def losses(self, rays: TrainingRays) -> dict[str, Float[Tensor, ""]]:

@@ -60,6 +60,10 @@ class NeucamModelConfig(ModelConfig):
     needs_bracket: bool = False
     """Refuse captures whose frames all have one known exposure, which tells nothing of high dynamic range."""
 
+    def parts(self) -> dict[str, Any]:
+        """What a `LearnedCapture` is built of, by name."""
+        return {"scene": self.scene, "blur": self.blur, "exposures": self.exposures, "response": self.response}
+
 
 class NeucamModel(Model):
     """nerfstudio's view of a `LearnedCapture`."""
@@ -72,8 +76,7 @@ class NeucamModel(Model):
         super().populate_modules()
         if self.config.needs_bracket:
             check_bracket(self.capture)
-        parts = self.config.scene, self.config.blur, self.config.exposures, self.config.response
-        self.learned = LearnedCapture(self.capture, *parts)
+        self.learned = LearnedCapture(self.capture, **self.config.parts())
         for note in self.learned.notes():
             CONSOLE.print(note, markup=False)
         self.step = 0

@@ -17,6 +17,7 @@ from torch.nn import Parameter
 
 from neucam_nerfstudio.camera.blur.blur_generator import BlurConfig
 from neucam_nerfstudio.camera.blur.thin_lens import ThinLensBlurConfig
+from neucam_nerfstudio.camera.exposure.white_balance import WhiteBalanceKind
 from neucam_nerfstudio.camera.settings import CameraSettings
 from neucam_nerfstudio.models.neucam_model import NeucamModel, NeucamModelConfig, OutputsOnDemand, time_of
 from neucam_nerfstudio.rendering.outputs import FARTHEST, OUTPUTS, Film
@@ -38,8 +39,15 @@ class Neucam3dModelConfig(NeucamModelConfig):
     """What is seen along rays."""
     blur: BlurConfig = field(default_factory=ThinLensBlurConfig)
     """What spreads light over pixels: thin-lens, or none."""
+    white_balance: WhiteBalanceKind = "none"
+    """none: all photographs have one white balance. frame: gains of red and blue are learned of each training frame,
+    for cameras that balanced each photograph by themselves."""
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Refines the poses of training frames, which structure from motion finds only roughly in blurred frames."""
+
+    def parts(self) -> dict[str, Any]:
+        """Those of any capture, and the white balance."""
+        return {**super().parts(), "white_balance": self.white_balance}
 
 
 class Neucam3dModel(NeucamModel):

@@ -78,9 +78,11 @@ class Film:
         return self.scene.march(self._rays) if isinstance(self.scene, VolumetricScene) else None
 
     def developed(self, radiance: Float[Tensor, "rays 3"]) -> Float[Tensor, "rays 3"]:
-        """Pixel values in [0, 1] of radiance at the exposure of the rays."""
-        response = self.camera.response if self.settings.developed else None
-        return develop(response, radiance, of_rays(self.settings.exposure_stops))[:, 0]
+        """Pixel values in [0, 1] of radiance at the exposure of the rays, and balanced as the frame named."""
+        camera, settings = self.camera, self.settings
+        log_gains = None if camera.white_balance is None else camera.white_balance.of_frame(settings.frame)
+        response = camera.response if settings.developed else None
+        return develop(response, radiance, of_rays(settings.exposure_stops), log_gains)[:, 0]
 
     def extra(self, name: str) -> Float[Tensor, "rays channels"]:
         """What the scene shows besides, see `Scene.extra_outputs`."""

@@ -37,8 +37,10 @@ def radiance_seen(place_m: tuple[float, float], pixel_x: np.ndarray, pixel_y: np
     return np.where(on_board[..., None], board, wall)
 
 
-def photograph(index: int, focus_m: float = math.inf, radius_m: float = 0.0) -> np.ndarray:
-    """Pixel values of a frame, by the sRGB curve."""
+def photograph(
+    index: int, focus_m: float = math.inf, radius_m: float = 0.0, gains: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """Pixel values of a frame, by the sRGB curve; `gains` are those of its white balance, of each channel."""
     y, x = np.meshgrid(np.arange(HEIGHT) + 0.5, np.arange(WIDTH) + 0.5, indexing="ij")
     light, count = np.zeros((HEIGHT, WIDTH, 3)), 1 if radius_m == 0 else 40
     for tap in range(count):
@@ -47,7 +49,7 @@ def photograph(index: int, focus_m: float = math.inf, radius_m: float = 0.0) -> 
         # Through another place of the lens, what is in focus is seen in the same pixel.
         shift = FOCAL_PX / focus_m
         light += radiance_seen((PLACES_M[index] + right, down), x - right * shift, y - down * shift) / count
-    return np.rint(255 * encode_srgb(np.clip(light * 2 ** STOPS[index % 2], 0, 1))).astype(np.uint8)
+    return np.rint(255 * encode_srgb(np.clip(light * gains * 2 ** STOPS[index % 2], 0, 1))).astype(np.uint8)
 
 
 def posed_capture(

@@ -171,10 +171,13 @@ def response_rows(table: ResponseTable) -> list[Row]:
 def settings_rows(run: LearnedCapture) -> list[Row]:
     """Header and a row a frame: what was learned, what training started from, and what EXIF says; empty if unknown.
 
-    EXIF's stops are relative to the middle exposure. Many views have metres and f-numbers instead of focus positions.
+    EXIF's stops are relative to the middle exposure. Many views have metres and f-numbers instead of focus positions,
+    and where a white balance a frame is learned, its gains of red and blue.
     """
+    balance = run.camera.white_balance
     of_lens = ["focus_position"] if run.capture.views is None else ["focus_distance_m", "f_number"]
-    header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", *of_lens]
+    of_balance = [] if balance is None else ["red_gain", "blue_gain"]
+    header = ["frame", "exposure_stops", "start_exposure_stops", "exposure_source", *of_lens, *of_balance]
     of_exif = ["exposure_time_s", "f_number", "iso", "focus_distance_m"]
     rows: list[Row] = [[*header, *(f"exif_{name}" for name in ["exposure_stops", *of_exif])]]
     exif, source = [read_exif(frame.path) for frame in run.capture.frames], exposure_source(run)
@@ -182,6 +185,9 @@ def settings_rows(run: LearnedCapture) -> list[Row]:
     for index, (frame, known) in enumerate(zip(learned_frames(run), exif, strict=True)):
         start_stops = None if source in NOT_GIVEN else run.capture.exposure_stops(index)
         learned = [frame.name, frame.exposure_stops, start_stops, source, *(getattr(frame, name) for name in of_lens)]
+        if balance is not None:
+            log_gains = balance.of_frame(index)
+            learned += [None, None] if log_gains is None else log_gains[0, ::2].exp().tolist()
         row = [*learned, exif_stops[index], *(getattr(known, name) for name in of_exif)]
         rows.append(["" if value is None else value for value in row])
     return rows
