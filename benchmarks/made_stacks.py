@@ -50,11 +50,11 @@ def write_stack(
     noise = np.random.default_rng(0)
     for setting in range(num_frames):
         frame = _mixed(blurred, sigmas, np.abs(depth - setting) * SIGMA_PER_SETTING_PX)
-        if breathes:
+        frame = repeated(frame, times)
+        if breathes:  # all of the picture around its one middle
             frame = _scaled(frame, 1 + SCALE_PER_SETTING * (setting - (num_frames - 1) // 2))
         frame = frame + noise.normal(0, NOISE_CODES / 255, frame.shape)
-        picture = repeated(np.clip(frame, 0, 1).astype(np.float32), times)
-        write_image(folder / f"frame_{setting:03}.jpg", picture)
+        write_image(folder / f"frame_{setting:03}.jpg", np.clip(frame, 0, 1).astype(np.float32))
     return repeated((255 * np.clip(sharp, 0, 1) + 0.5).astype(np.uint8), times)
 
 
