@@ -33,6 +33,7 @@ class ImplicitCamera(nn.Module):
     focus_of_frame: Int[Tensor, " frames"]
     exposure_of_frame: Int[Tensor, " frames"]
     train_frames: Int[Tensor, " train"]
+    eval_frames: Int[Tensor, " eval"]
     boundaries: Float[Tensor, " boundaries"]
     aperture_of_frame: Float[Tensor, " frames"]
 
@@ -56,6 +57,7 @@ class ImplicitCamera(nn.Module):
             "focus_of_frame": torch.tensor([frame.focus_index for frame in capture.frames]),
             "exposure_of_frame": torch.tensor([frame.exposure_index for frame in capture.frames]),
             "train_frames": torch.tensor(capture.train_indices),
+            "eval_frames": torch.tensor(capture.eval_indices),
             "boundaries": (times[1:] + times[:-1]) / 2,
             "aperture_of_frame": torch.tensor(relative_apertures(capture), dtype=torch.float32),
         }
@@ -128,11 +130,19 @@ class ImplicitCamera(nn.Module):
             time=times,
         )
 
-    def apertures(self, frame_index: Int[Tensor, " rays"]) -> float | Float[Tensor, "rays 1"]:
-        """Factor on the reference frame's aperture of training frames, counted among these; 1 where all have one."""
+    def apertures(
+        self, frame_index: Int[Tensor, " rays"], *, held_out: bool = False
+    ) -> float | Float[Tensor, "rays 1"]:
+        """Factor on the reference frame's aperture of frames; 1 where all have one.
+
+        Args:
+            frame_index: Counted among the training frames, or among those held out.
+            held_out: Which of them.
+        """
         if not self._apertures_differ:
             return 1.0
-        return self.aperture_of_frame[self.train_frames[frame_index]][:, None]
+        frames = self.eval_frames if held_out else self.train_frames
+        return self.aperture_of_frame[frames[frame_index]][:, None]
 
     def _frame_of_rays(self, frame: int | None, times: Float[Tensor, "rays 1"]) -> Int[Tensor, "#rays 1"]:
         if self._capture.moves:

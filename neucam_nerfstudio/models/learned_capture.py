@@ -247,26 +247,28 @@ class LearnedCapture(nn.Module):
     ) -> tuple[Float[Tensor, "rays exposures 3"], TrainingRays]:
         """Pixel values of rays of training frames, in [0, 1], and where the rays went.
 
-        Rays of frames that were held out, which do not train, have no white balance of their own.
+        Rays that do not train are of frames that were held out, where any were; these have no own white balance.
 
         Args:
             rays: The rays.
             focus_index: Focus setting of each.
             exposure_index: Exposure settings that each is developed at.
-            frame_index: Training frame of each.
+            frame_index: Training frame of each, or frame that was held out.
             step: The training step.
         """
-        camera = self.camera
+        camera, held_out = self.camera, not self.training and self.capture.held_out
         blur, exposure_stops = camera.blur, camera.exposures(exposure_index)
         settings = CameraSettings(
-            camera.focus(focus_index), camera.apertures(frame_index), exposure_stops=exposure_stops, time=rays.times
+            camera.focus(focus_index),
+            camera.apertures(frame_index, held_out=held_out),
+            exposure_stops=exposure_stops,
+            time=rays.times,
         )
         places, _ = self.scene.meet(rays)
         radiance, taps = sensor_radiance(self.scene, blur, places, settings)
         radius_px = None if blur is None or taps is None else lambda: blur.radius_px(places, taps)
-        log_gains = None
-        if camera.white_balance is not None and (self.training or not self.capture.held_out):
-            log_gains = camera.white_balance(frame_index)
+        balance = None if held_out else camera.white_balance
+        log_gains = None if balance is None else balance(frame_index)
         ldr = develop(camera.response, radiance, exposure_stops, log_gains)
         return ldr, TrainingRays(places, frame_index, step, radius_px)
 

@@ -48,3 +48,18 @@ def test_a_lens_that_breathes_enlarges_around_the_middle(tmp_path):
     first, last = (read_photograph(tmp_path / f"stack/frame_00{i}.jpg") / 255 for i in (0, 2))
     widths_px = [((picture[:, 1800:].mean((0, 2)) - 0.2) / 0.6).sum() for picture in (first, last)]
     assert widths_px[1] - widths_px[0] == pytest.approx(-0.0008 * 900, abs=0.3)
+
+
+def test_a_repeated_stack_breathes_around_its_one_middle(tmp_path):
+    """Of two repeats each way, what is near the outer edges moves as in one picture so large."""
+    bright = np.full((8, 1001, 3), 0.2, np.float32)
+    bright[:, :50] = 0.8
+    write_stack(bright, 3, tmp_path / "stack", times=2)
+    first, last = (read_photograph(tmp_path / f"stack/frame_00{i}.jpg") / 255 for i in (0, 2))
+    assert first.shape == (16, 2002, 3)
+    left_px, right_px = (
+        [((picture[:, part].mean((0, 2)) - 0.2) / 0.6).sum() for picture in (first, last)]
+        for part in (slice(0, 200), slice(1800, 2002))
+    )
+    for first_px, last_px in (left_px, right_px):
+        assert last_px - first_px == pytest.approx(-0.0008 * 950, abs=0.3)

@@ -142,6 +142,9 @@ def test_frames_keep_their_own_apertures():
     torch.testing.assert_close(torch.stack(apertures)[..., 0], torch.tensor([[1.0] * 3, [0.5] * 3]))
     assert learned.camera.resolved(CameraSettings(aperture=0.0, frame=1), times).is_sharp
     torch.testing.assert_close(learned.camera.apertures(torch.tensor([1, 0])), torch.tensor([[0.5], [1.0]]))
+    held_out = replace(capture, views=views, train_indices=(0,), eval_indices=(1,))
+    camera = learn(held_out, BlobsConfig(blobs=(Blob((0.0, 0.0, -3.0), 0.1),)), ThinLensBlurConfig()).camera
+    torch.testing.assert_close(camera.apertures(torch.tensor([0]), held_out=True), torch.tensor([[0.5]]))
 
 
 def test_the_dials_show_metres_and_f_numbers():
